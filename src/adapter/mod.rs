@@ -1,0 +1,99 @@
+//! Entries to logical objects, one folder an adapter.
+//!
+//! In: a [`Store`]. Out: files in a [`Tree`], warnings and problems in a [`Report`], and the names that the
+//! manifest lists as in scope. Adapters never import each other.
+
+pub mod dynamodb;
+pub mod fs;
+pub mod kv;
+pub mod redis;
+pub mod s3;
+pub mod sqs;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::dump::{Scratch, Sorter, Tree, keymap};
+use crate::error::Result;
+use crate::keyspace::Owner;
+use crate::report::Report;
+use crate::store::Store;
+
+/// What an adapter works with.
+pub struct Context<'a, 'r> {
+    /// The snapshot.
+    pub store: &'a Store,
+    /// Where files go.
+    pub tree: &'a mut Tree,
+    /// Where warnings and problems go.
+    pub report: &'a mut Report<'r>,
+    /// Records of `extra/KEYMAP.jsonl`.
+    pub keymap: &'a mut ExtraKeymap,
+    /// What was asked for.
+    pub options: &'a Options,
+}
+
+/// The user's own names of what an adapter wrote (tables, buckets, queues), sorted bytewise.
+pub type Scope = BTreeSet<Vec<u8>>;
+
+/// What was asked of the adapters (`decisions.md` 4, 5).
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// Adapters that were not selected: their rows count as internal.
+    pub excluded: BTreeSet<Owner>,
+    /// `--scope`: only these names of an adapter. An adapter without an entry is not limited.
+    pub scopes: BTreeMap<Owner, BTreeSet<Vec<u8>>>,
+    /// `--no-extra`: nothing under `extra/`.
+    pub no_extra: bool,
+    /// `--drop-expired`: leave out Redis keys that were expired at [`Store::now_ms`].
+    pub drop_expired: bool,
+    /// `--legacy-redis-strings`: keys without a prefix are Redis strings.
+    pub legacy_redis_strings: bool,
+    /// `--dynamodb-layout jsonl`: the size that parts are cut at, bytes; `None` is one file an item.
+    pub dynamodb_bundle: Option<u64>,
+    /// `--include-incomplete-uploads`.
+    pub include_incomplete_uploads: bool,
+    /// `--include-orphans`.
+    pub include_orphans: bool,
+    /// `--rename-collisions`.
+    pub rename_collisions: bool,
+    /// `--preserve-sqs-visibility`.
+    pub preserve_sqs_visibility: bool,
+    /// `--include-sqs-side-records`.
+    pub include_sqs_side_records: bool,
+}
+
+impl Options {
+    /// Whether `name` is to be written.
+    #[must_use]
+    pub fn in_scope(&self, owner: Owner, name: &[u8]) -> bool {
+        self.scopes.get(&owner).is_none_or(|names| names.contains(name))
+    }
+}
+
+/// Collects the records of `extra/KEYMAP.jsonl`: names for which the reference layout keeps no record
+/// (`decisions.md` 2).
+#[derive(Debug)]
+pub struct ExtraKeymap {
+    records: Sorter,
+}
+
+impl ExtraKeymap {
+    /// Returns an empty collection.
+    #[must_use]
+    pub fn new(scratch: &Scratch) -> Self {
+        Self { records: Sorter::new(scratch, 1 << 20) }
+    }
+
+    /// Adds a `sha-fallback` record: `path` from the dump root, `original` the bytes that were encoded.
+    pub fn push(&mut self, path: &[u8], original: &[u8]) -> Result<()> {
+        let mut line = Vec::new();
+        keymap::line(&mut line, path, original, keymap::Kind::ShaFallback);
+        self.records.push(path, &line)?;
+        Ok(())
+    }
+
+    /// Returns the lines, each with its newline, sorted by path.
+    pub fn records(&mut self) -> &mut Sorter {
+        &mut self.records
+    }
+}

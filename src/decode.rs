@@ -1,0 +1,1 @@
+//! One run of `decode`: sources to a finished tree.

@@ -1,0 +1,18 @@
+//! Logical objects to files, and back (`dump.md`).
+//!
+//! In: paths made of segments, bytes, JSON values. Out: a tree with MANIFEST.json and CHECKSUMS. Nothing here
+//! knows where the data came from.
+
+mod error;
+pub mod json;
+pub mod keymap;
+pub mod segment;
+mod sort;
+mod tree;
+
+pub use error::{Error, ErrorKind};
+pub use sort::{Scratch, Sorted, Sorter};
+pub use tree::{Tree, TreeFile, TreeOptions};
+
+/// Result of this stage.
+pub type Result<T, E = Error> = std::result::Result<T, E>;

@@ -1,0 +1,30 @@
+//! The crate's error: one variant a stage, so that an exit code follows from the variant.
+
+use crate::{container, dump, store};
+
+/// Result of every stage above `container`.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Why a run ended without a tree (`decisions.md` 3).
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The input is no snapshot, corrupt or not supported.
+    #[error(transparent)]
+    Container(#[from] container::Error),
+    /// The snapshot cannot be read as asked: encrypted rows, a timestamp below the floor.
+    #[error(transparent)]
+    Store(#[from] store::Error),
+    /// A file of the tree could not be written or read.
+    #[error(transparent)]
+    Dump(#[from] dump::Error),
+    /// `--strict` and at least one problem.
+    #[error("{problems} objects could not be decoded or represented, and --strict was given")]
+    Strict {
+        /// Number of lines that `PROBLEMS.jsonl` would have had.
+        problems: u64,
+    },
+    /// A signal asked the run to stop.
+    #[error("interrupted")]
+    Interrupted(#[from] crate::interrupt::Interrupted),
+}

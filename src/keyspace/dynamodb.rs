@@ -1,0 +1,1 @@
+//! Typed keys of the dynamodb families.

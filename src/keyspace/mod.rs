@@ -1,0 +1,13 @@
+//! Key bytes to family and typed key: pure functions, no rows, no values (`keyspaces.md` 7).
+//!
+//! [`Family::of`] classifies a user key by its longest matching prefix; the files named after the adapters
+//! parse the rest of the key.
+
+pub mod dynamodb;
+mod family;
+pub mod fs;
+pub mod redis;
+pub mod s3;
+pub mod sqs;
+
+pub use family::{FAMILIES, Family, FamilyInfo, Kind, Owner};

@@ -1,0 +1,30 @@
+//! Every limit that a length is checked against before anything is allocated for it.
+
+/// Longest encoded key that a restore accepts, bytes (`container.md` 5). Longer ones are read and warned.
+pub const RESTORE_KEY: u64 = (1 << 20) + 8;
+/// Longest encoded value that a restore accepts, bytes (`container.md` 5). Longer ones are read and warned.
+pub const RESTORE_VALUE: u64 = (256 << 20) + 9 + 34;
+/// Longest key or value that is read at all, bytes (`decisions.md` 4).
+pub const LENGTH: u64 = 1 << 30;
+/// Longest user key in `EKVMVCC2`, bytes (`container.md` 7).
+pub const MEMORY_KEY: u64 = 1 << 20;
+/// Longest value in `EKVMVCC2`, bytes (`container.md` 7).
+pub const MEMORY_VALUE: u64 = 256 << 20;
+/// Most versions of one key in `EKVMVCC2` (`container.md` 7).
+pub const MEMORY_VERSIONS: u64 = 1 << 20;
+/// Shortest and longest extension of a version 2 FSM header, bytes (`container.md` 3).
+pub const HEADER_PAYLOAD: std::ops::RangeInclusive<u16> = 16..=1024;
+/// Longest encoded segment, bytes (`dump.md` 2).
+pub const SEGMENT: usize = 240;
+/// Raw bytes that a SHA fallback keeps in readable form (`dump.md` 2).
+pub const FALLBACK_TAIL: usize = 64;
+/// Longest file name of common file systems, bytes (`s3.md` 7).
+pub const FILE_NAME: usize = 255;
+/// Longest line of a KEYMAP, bytes (`dump.md` 3).
+pub const KEYMAP_LINE: usize = 4 << 20;
+/// Longest line of CHECKSUMS, bytes (`dump.md` 5).
+pub const CHECKSUMS_LINE: usize = 8 << 10;
+/// Warnings of one event that are kept and shown one by one; further ones are counted.
+pub const WARNINGS_PER_EVENT: u64 = 100;
+/// Unknown rows of one prefix that are named one by one in `PROBLEMS.jsonl` (`decisions.md` 4).
+pub const UNKNOWN_ROWS_NAMED: u64 = 100;

@@ -1,0 +1,2 @@
+//! The `ekv-backup` command.
+fn main() {}

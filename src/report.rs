@@ -1,0 +1,169 @@
+//! What a run has to say besides the tree: warnings (to a sink, at once) and problems (to `PROBLEMS.jsonl`).
+//!
+//! Both are values; only `cli` prints. Memory is bounded: of each warning event the first
+//! [`limits::WARNINGS_PER_EVENT`] are kept, the rest counted; problems are sorted with runs on disk.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::dump::{Scratch, Sorter};
+use crate::error::Result;
+use crate::limits;
+use crate::store::Place;
+
+/// One warning: a stable event name and its fields, in the order that the documents list.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Warning {
+    /// Stable name, for example `redis_hash_length_mismatch`.
+    pub event: &'static str,
+    /// Field names and values. Keys stand in hex, names as text.
+    #[serde(serialize_with = "as_map")]
+    pub fields: Vec<(&'static str, Value)>,
+}
+
+fn as_map<S: serde::Serializer>(
+    fields: &[(&'static str, Value)],
+    serializer: S,
+) -> std::result::Result<S::Ok, S::Error> {
+    serializer.collect_map(fields.iter().map(|(name, value)| (name, value)))
+}
+
+impl Warning {
+    /// Returns a warning without fields.
+    #[must_use]
+    pub fn new(event: &'static str) -> Self {
+        Self { event, fields: Vec::new() }
+    }
+
+    /// Adds a field behind the others.
+    #[must_use]
+    pub fn with(mut self, name: &'static str, value: impl Into<Value>) -> Self {
+        self.fields.push((name, value.into()));
+        self
+    }
+}
+
+/// A user object that is missing from the tree or altered in it (`decisions.md` 2).
+#[derive(Clone, Debug)]
+pub struct Problem<'a> {
+    /// Owner of the namespace: `redis`, `dynamodb`, `s3`, `sqs`, `fs` or `kv`.
+    pub adapter: &'static str,
+    /// `db_0`, table, bucket or queue name; empty when it is not known.
+    pub scope: &'a [u8],
+    /// The object's own key, else the whole user key (`decisions.md` 4).
+    pub key: &'a [u8],
+    /// Stable class, for example `ddb_invalid_item`.
+    pub class: &'static str,
+    /// What is wrong, in words: lower case, no full stop.
+    pub message: String,
+    /// Where the row stands in the input.
+    pub place: Option<Place>,
+}
+
+/// Collects the warnings and problems of one run.
+pub struct Report<'a> {
+    sink: Box<dyn FnMut(&Warning) + 'a>,
+    kept: Vec<Warning>,
+    counts: BTreeMap<&'static str, u64>,
+    problems: Sorter,
+    problem_count: u64,
+}
+
+impl<'a> Report<'a> {
+    /// Returns an empty report; `sink` is called with each warning that is kept, as it comes up.
+    pub fn new(scratch: &Scratch, sink: impl FnMut(&Warning) + 'a) -> Self {
+        Self {
+            sink: Box::new(sink),
+            kept: Vec::new(),
+            counts: BTreeMap::new(),
+            problems: Sorter::new(scratch, 1 << 20),
+            problem_count: 0,
+        }
+    }
+
+    /// Records a warning.
+    pub fn warn(&mut self, warning: Warning) {
+        let count = self.counts.entry(warning.event).or_default();
+        *count += 1;
+        if *count <= limits::WARNINGS_PER_EVENT {
+            (self.sink)(&warning);
+            self.kept.push(warning);
+        }
+    }
+
+    /// Records a problem: one line of `PROBLEMS.jsonl`.
+    pub fn problem(&mut self, problem: &Problem<'_>) -> Result<()> {
+        self.problem_count += 1;
+        let key = sort_key(problem);
+        let line = serde_json::to_vec(&Line::from(problem)).unwrap_or_default();
+        self.problems.push(&key, &line)?;
+        Ok(())
+    }
+
+    /// Returns the number of problems so far.
+    #[must_use]
+    pub fn problem_count(&self) -> u64 {
+        self.problem_count
+    }
+
+    /// Returns the warnings that were kept, in the order in which they came up.
+    #[must_use]
+    pub fn warnings(&self) -> &[Warning] {
+        &self.kept
+    }
+
+    /// Returns how often each event came up, kept or not.
+    #[must_use]
+    pub fn counts(&self) -> &BTreeMap<&'static str, u64> {
+        &self.counts
+    }
+
+    /// Returns the lines of `PROBLEMS.jsonl`, sorted by (adapter, scope, key) and then in the order in which
+    /// they came up. Each value that the sorter lends is one line without its newline.
+    pub fn problems(&mut self) -> &mut Sorter {
+        &mut self.problems
+    }
+}
+
+/// Orders like the tuple (adapter, scope, key): a zero byte cannot end a part early.
+fn sort_key(problem: &Problem<'_>) -> Vec<u8> {
+    let mut key = Vec::new();
+    for part in [problem.adapter.as_bytes(), problem.scope] {
+        for &byte in part {
+            key.push(byte);
+            if byte == 0 {
+                key.push(0xff);
+            }
+        }
+        key.extend_from_slice(&[0, 1]);
+    }
+    key.extend_from_slice(problem.key);
+    key
+}
+
+#[derive(Serialize)]
+struct Line<'a> {
+    adapter: &'static str,
+    scope: std::borrow::Cow<'a, str>,
+    key: String,
+    class: &'static str,
+    message: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    offset: Option<u64>,
+}
+
+impl<'a> From<&'a Problem<'a>> for Line<'a> {
+    fn from(problem: &'a Problem<'a>) -> Self {
+        use base64::Engine;
+        Line {
+            adapter: problem.adapter,
+            scope: String::from_utf8_lossy(problem.scope),
+            key: base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(problem.key),
+            class: problem.class,
+            message: &problem.message,
+            offset: problem.place.map(|place| place.offset),
+        }
+    }
+}

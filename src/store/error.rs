@@ -1,0 +1,23 @@
+//! Why a sound snapshot cannot be read as asked.
+
+/// The snapshot cannot be read as asked.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// Rows are encrypted and no keys were given (exit 3).
+    #[error("{rows} rows are encrypted, under the data keys {key_ids:?}, and no keys were given")]
+    Encrypted {
+        /// Visible encrypted rows.
+        rows: u64,
+        /// Ids of the data keys that they name, ascending.
+        key_ids: Vec<u32>,
+    },
+    /// The timestamp asked for lies below the compaction floor (exit 2).
+    #[error("cannot read at {at}: versions below {floor} may have been compacted away")]
+    BelowFloor {
+        /// What was asked for, an HLC timestamp.
+        at: u64,
+        /// Lowest timestamp that can be read, an HLC timestamp.
+        floor: u64,
+    },
+}
