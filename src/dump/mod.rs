@@ -4,6 +4,7 @@
 //! knows where the data came from.
 
 mod error;
+mod escape;
 pub mod json;
 pub mod keymap;
 pub mod segment;
