@@ -3,10 +3,12 @@
 //! In: paths made of segments, bytes, JSON values. Out: a tree with MANIFEST.json and CHECKSUMS. Nothing here
 //! knows where the data came from.
 
+mod batch;
 mod error;
 mod escape;
 pub mod json;
 pub mod keymap;
+mod run;
 pub mod segment;
 mod sort;
 mod tree;
