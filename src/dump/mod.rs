@@ -10,6 +10,8 @@ mod escape;
 mod file;
 pub mod json;
 pub mod keymap;
+mod lines;
+pub mod manifest;
 mod remove;
 mod run;
 pub mod segment;
