@@ -4,6 +4,7 @@
 //! knows where the data came from.
 
 mod batch;
+mod checksums;
 mod directory;
 mod error;
 mod escape;
