@@ -11,9 +11,10 @@ use rustix::fs::{AtFlags, OFlags};
 use rustix::io::Errno;
 use sha2::{Digest, Sha256};
 
+use super::Tree;
 use super::directory::split;
 use super::volume::Volume;
-use super::{Result, Tree};
+use crate::dump::{Error, Result};
 
 /// Bytes that are collected before they are written.
 const BUFFER: usize = 64 << 10;
@@ -157,7 +158,7 @@ impl TreeFile {
         Ok(())
     }
 
-    fn failure(&self, error: io::Error) -> super::Error {
+    fn failure(&self, error: io::Error) -> Error {
         self.volume.failure(&self.path, error)
     }
 }

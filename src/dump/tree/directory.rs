@@ -7,9 +7,8 @@ use std::sync::Arc;
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 
-use super::Result;
-use super::error::ErrorKind;
 use super::volume::Volume;
+use crate::dump::{ErrorKind, Result};
 
 /// Most directories that are kept open.
 const KEPT: usize = 64;

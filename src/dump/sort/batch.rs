@@ -194,7 +194,7 @@ mod tests {
         batch.clear(50_000);
         assert_eq!(batch.bytes.capacity(), before);
         assert!(batch.reserve(60_000, 50_000), "an empty batch takes any record");
-        batch.push(&[1; 60_000], b"", (60_000, 0));
+        batch.push(&vec![1; 60_000], b"", (60_000, 0));
         assert!(!batch.reserve(1, 50_000));
         batch.clear(50_000);
         assert_eq!(batch.bytes.capacity(), 0);

@@ -2,12 +2,15 @@
 //!
 //! In: (key, value) records in any order. Out: the same, lent one by one in bytewise key order.
 
+mod batch;
+mod run;
+
 use std::io;
 use std::path::PathBuf;
 
-use super::batch::Batch;
-use super::run::{self, Merge, Runs};
 use super::{Error, Result};
+use batch::Batch;
+use run::{Merge, Runs};
 
 /// Most runs that are merged at once.
 const FAN_IN: usize = 64;
@@ -118,7 +121,7 @@ impl Sorter {
         }
         self.batch = Batch::default();
         while self.too_many(&self.levels) {
-            let Some(lowest) = self.levels.iter().position(|runs| !runs.runs.is_empty()) else { break };
+            let Some(lowest) = self.levels.iter().position(|runs| !runs.all.is_empty()) else { break };
             self.collapse(lowest)?;
         }
         Merge::open(self.levels.iter().enumerate().rev(), self.buffer())
@@ -142,7 +145,7 @@ impl Sorter {
     fn too_many<'r>(&self, levels: impl IntoIterator<Item = &'r Runs>) -> bool {
         let buffer = self.buffer();
         let (count, memory) =
-            levels.into_iter().flat_map(|runs| &runs.runs).fold((0, 0_usize), |(count, memory), run| {
+            levels.into_iter().flat_map(|runs| &runs.all).fold((0, 0_usize), |(count, memory), run| {
                 (count + 1, memory.saturating_add(run.longest.max(buffer)))
             });
         let most = (self.memory / buffer).clamp(2, FAN_IN);
@@ -219,12 +222,12 @@ mod tests {
     }
 
     fn drain(sorter: &mut Sorter) -> Records {
-        let mut sorted = sorter.sort().unwrap();
+        let mut lent = sorter.sort().unwrap();
         let mut records = Vec::new();
-        while let Some((key, value)) = sorted.next().unwrap() {
+        while let Some((key, value)) = lent.next().unwrap() {
             records.push((key.to_vec(), value.to_vec()));
         }
-        assert!(sorted.next().unwrap().is_none());
+        assert!(lent.next().unwrap().is_none());
         records
     }
 

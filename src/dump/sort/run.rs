@@ -27,12 +27,12 @@ pub(super) struct Run {
 pub(super) struct Runs {
     file: File,
     end: u64,
-    pub(super) runs: Vec<Run>,
+    pub(super) all: Vec<Run>,
 }
 
 impl Runs {
     pub(super) fn new(file: File) -> Self {
-        Self { file, end: 0, runs: Vec::new() }
+        Self { file, end: 0, all: Vec::new() }
     }
 
     /// Appends one run.
@@ -42,7 +42,7 @@ impl Runs {
 
     /// Forgets all runs and gives their space back.
     pub(super) fn clear(&mut self) -> io::Result<()> {
-        self.runs.clear();
+        self.all.clear();
         self.end = 0;
         self.file.set_len(0)
     }
@@ -70,7 +70,7 @@ impl RunWriter<'_> {
     /// Enters the run behind the others.
     pub(super) fn finish(mut self) -> io::Result<()> {
         self.flush()?;
-        self.runs.runs.push(Run { range: self.start..self.runs.end, longest: self.longest });
+        self.runs.all.push(Run { range: self.start..self.runs.end, longest: self.longest });
         Ok(())
     }
 
@@ -105,7 +105,7 @@ impl Merge {
     ) -> io::Result<Self> {
         let mut heap = Vec::new();
         for (level, runs) in levels {
-            for run in &runs.runs {
+            for run in &runs.all {
                 let age = u32::try_from(heap.len()).unwrap_or(u32::MAX);
                 let mut reader = Reader::new(level, run.range.clone(), age);
                 if reader.advance(&runs.file, buffer)? {

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use rustix::fs::{AtFlags, Dir, Mode, OFlags};
 use rustix::io::Errno;
 
-use super::error::{Error, ErrorKind, Full, Size};
+use crate::dump::{Error, ErrorKind, Full, Size};
 use crate::interrupt::Interrupt;
 
 /// What every file and directory of one tree shares.
@@ -55,6 +55,18 @@ impl Volume {
 
     pub(super) fn root(&self) -> BorrowedFd<'_> {
         self.root.as_fd()
+    }
+
+    /// Has everything that was written on the disk. One call for the whole file system: a flush of each of a
+    /// million files takes hours.
+    pub(super) fn flush(&self) -> rustix::io::Result<()> {
+        #[cfg(target_os = "linux")]
+        return rustix::fs::syncfs(&self.root);
+        #[cfg(not(target_os = "linux"))]
+        {
+            rustix::fs::sync();
+            Ok(())
+        }
     }
 
     /// Counts bytes that a file has taken.
