@@ -34,7 +34,9 @@ pub fn refused_name(result: Result<()>) -> Result<Option<(&'static str, String)>
     match result {
         Ok(()) => Ok(None),
         Err(Error::Dump(error)) => match error.kind {
-            dump::ErrorKind::Taken => Ok(Some(("fs_name_taken", error.kind.to_string()))),
+            dump::ErrorKind::Taken | dump::ErrorKind::CaseTwin => {
+                Ok(Some(("fs_name_taken", error.kind.to_string())))
+            }
             dump::ErrorKind::NameTooLong => Ok(Some(("fs_name_too_long", error.kind.to_string()))),
             _ => Err(Error::Dump(error)),
         },

@@ -1,6 +1,6 @@
 //! The files of `extra/kv/`: one a key, its value byte for byte.
 
-use crate::dump::{self, Scratch, Sorter, Tree, keymap, segment};
+use crate::dump::{self, ErrorKind, Scratch, Sorter, Tree, keymap, segment};
 use crate::error::Result;
 use crate::report::{Problem, Report};
 use crate::store::{Entry, Place};
@@ -49,7 +49,7 @@ impl Objects {
         self.path.extend_from_slice(SUFFIX);
         match tree.write(&self.path, body) {
             // Where the file system knows no case, `Key` and `key` are one name (`dump.md` 2).
-            Err(dump::Error { kind: kind @ dump::ErrorKind::Taken, .. }) => {
+            Err(dump::Error { kind: kind @ (ErrorKind::Taken | ErrorKind::CaseTwin), .. }) => {
                 return report.problem(&Problem {
                     adapter: "kv",
                     scope: b"",
