@@ -12,6 +12,8 @@ mod listing;
 mod path;
 mod record;
 mod shared;
+#[cfg(test)]
+mod tests;
 mod trouble;
 mod walk;
 

@@ -8,6 +8,8 @@ mod hidden;
 mod object;
 mod place;
 mod prefix;
+#[cfg(test)]
+mod tests;
 mod unknown;
 
 use super::{Context, Scope};
