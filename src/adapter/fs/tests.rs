@@ -87,6 +87,15 @@ fn without_a_root_nothing_is_written_and_live_inodes_are_counted() {
 }
 
 #[test]
+fn a_root_that_is_a_file_is_a_problem() {
+    let mut rows = Rows::default();
+    put_node(&mut rows, 1, &file(b"a"));
+    let dumped = dump(&rows);
+    assert!(dumped.files.is_empty());
+    assert_eq!(dumped.classes(), [("fs_invalid_inode".to_owned(), fs::inode_key(1).to_vec())]);
+}
+
+#[test]
 fn without_extra_only_the_size_is_told() {
     let mut rows = Rows::default();
     put_node(&mut rows, 1, &directory());

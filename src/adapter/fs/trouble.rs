@@ -13,10 +13,10 @@ pub fn problem(
     key: &[u8],
     class: &'static str,
     message: impl Into<String>,
-    place: Place,
+    place: impl Into<Option<Place>>,
 ) -> Result<()> {
-    let message = message.into();
-    report.problem(&Problem { adapter: "fs", scope: b"", key, class, message, place: Some(place) })
+    let (message, place) = (message.into(), place.into());
+    report.problem(&Problem { adapter: "fs", scope: b"", key, class, message, place })
 }
 
 /// Builds a warning about one inode: fields `inode`, `path`.

@@ -36,6 +36,11 @@ pub fn tree(context: &mut Context<'_, '_>, shared: &mut SharedInodes) -> Result<
     }
     // A root whose record does not parse is a problem that the census reports.
     let Some(record) = InodeRecord::parse(&root.body) else { return Ok(Walked::default()) };
+    if record.node_type != NodeType::Directory {
+        let message = "the root is no directory";
+        trouble::problem(context.report, &root.key, "fs_invalid_inode", message, root.place)?;
+        return Ok(Walked::default());
+    }
     let mut walk = Walk::new(context, shared);
     walk.root(&record)?;
     let mut level = Sorter::new(walk.context.tree.scratch(), MEMORY);
@@ -117,6 +122,9 @@ impl<'w, 'a, 'r> Walk<'w, 'a, 'r> {
             let mismatch = trouble::warning("fs_type_mismatch", named.inode, &self.node.original);
             self.context.report.warn(mismatch);
         }
+        if !self.node.fits() {
+            return self.lost("fs_path_too_long", "the path is too long for CHECKSUMS or KEYMAP", row.place);
+        }
         let meeting = self.shared.meet(named.inode);
         if meeting == Meeting::First {
             self.walked.reached += 1;
@@ -127,9 +135,6 @@ impl<'w, 'a, 'r> Walk<'w, 'a, 'r> {
                 "another name leads to this directory",
                 row.place,
             );
-        }
-        if !self.node.fits() {
-            return self.lost("fs_path_too_long", "the path is too long for CHECKSUMS or KEYMAP", row.place);
         }
         self.listing.push(&self.node.original, named.inode, &record)?;
         if let Some(name) = &fallback
