@@ -1,3 +1,6 @@
 //! placeholder
 mod json;
 mod value;
+mod attributes;
+mod line;
+mod message;
