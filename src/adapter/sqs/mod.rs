@@ -4,3 +4,8 @@ mod value;
 mod attributes;
 mod line;
 mod message;
+mod filter;
+mod partition;
+mod queue;
+mod queue_file;
+mod record;
