@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use super::json::{Error, Reader};
-use crate::dump::json::{Html, compact};
+use crate::dump::json::{Html, string};
 
 /// The attributes of a message by name; each value is its JSON text as it is stored.
 #[derive(Clone, Debug, Default)]
@@ -39,7 +39,7 @@ impl<'a> Attributes<'a> {
         let mut separator = b'{';
         for (name, value) in &self.0 {
             out.push(separator);
-            compact(out, name, Html::Raw);
+            string(out, name, Html::Raw);
             out.push(b':');
             push_dense(out, value);
             separator = b',';
@@ -53,8 +53,8 @@ fn push_dense(out: &mut Vec<u8>, mut text: &[u8]) {
     while let Some(quote) = memchr::memchr(b'"', text) {
         let (plain, rest) = text.split_at_checked(quote).unwrap_or_default();
         push_visible(out, plain);
-        let (string, rest) = rest.split_at_checked(string_length(rest)).unwrap_or_default();
-        out.extend_from_slice(string);
+        let (quoted, rest) = rest.split_at_checked(string_length(rest)).unwrap_or_default();
+        out.extend_from_slice(quoted);
         text = rest;
     }
     push_visible(out, text);

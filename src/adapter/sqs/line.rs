@@ -9,15 +9,15 @@ use serde::Serialize;
 
 use super::attributes::Attributes;
 use super::message::Message;
-use crate::dump::json::{Binary, Html, compact};
+use crate::dump::json::{self, Binary, Html};
 
 /// Appends the line of a message. `partition` is the key's; without `preserve` the members that tell what
 /// receivers did are zeroed.
 pub fn push(out: &mut Vec<u8>, message: &Message<'_>, partition: Option<u32>, preserve: bool) {
     out.extend_from_slice(b"{\"message_id\":");
-    compact(out, &message.id, Html::Raw);
+    json::string(out, &message.id, Html::Raw);
     out.extend_from_slice(b",\"body\":");
-    compact(out, &Binary(message.body), Html::Escaped);
+    body(out, message.body);
     text(out, "md5_of_body", &message.md5_of_body);
     text(out, "md5_of_message_attributes", &message.md5_of_message_attributes);
     let attributes = Attributes::read(message.attributes);
@@ -49,6 +49,13 @@ pub fn push(out: &mut Vec<u8>, message: &Message<'_>, partition: Option<u32>, pr
     out.extend_from_slice(b"}\n");
 }
 
+fn body(out: &mut Vec<u8>, body: &[u8]) {
+    match std::str::from_utf8(body) {
+        Ok(text) => json::string(out, text, Html::Escaped),
+        Err(_) => json::compact(out, &Binary(body), Html::Escaped),
+    }
+}
+
 fn name(out: &mut Vec<u8>, name: &str) {
     out.extend_from_slice(b",\"");
     out.extend_from_slice(name.as_bytes());
@@ -59,13 +66,13 @@ fn name(out: &mut Vec<u8>, name: &str) {
 fn text(out: &mut Vec<u8>, member: &str, value: &str) {
     if !value.is_empty() {
         name(out, member);
-        compact(out, value, Html::Raw);
+        json::string(out, value, Html::Raw);
     }
 }
 
 fn number(out: &mut Vec<u8>, member: &str, value: impl Serialize) {
     name(out, member);
-    compact(out, &value, Html::Raw);
+    json::compact(out, &value, Html::Raw);
 }
 
 #[cfg(test)]
