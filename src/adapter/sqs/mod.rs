@@ -8,6 +8,7 @@ mod attributes;
 mod collect;
 mod directory;
 mod filter;
+mod group;
 mod json;
 mod line;
 mod message;

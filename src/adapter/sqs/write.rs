@@ -5,15 +5,15 @@
 
 use super::directory::Directory;
 use super::filter::Filter;
+use super::group::{Group, OpenQueue};
 use super::json::replace_invalid;
 use super::queue::Queue;
 use super::record::{self, Kind, Sent};
 use super::{INVALID_QUEUE_META, ORPHAN_MESSAGES, queue_file};
 use crate::adapter::{Context, Scope};
-use crate::dump::{Sorter, TreeFile};
+use crate::dump::Sorter;
 use crate::error::Result;
-use crate::keyspace::sqs::Segment;
-use crate::keyspace::{Family, Owner};
+use crate::keyspace::Owner;
 use crate::report::{Problem, Warning};
 
 const SIDE_RECORDS: &str = "_internals/side_records.jsonl";
@@ -45,49 +45,6 @@ struct Writer<'c, 'a, 'r> {
     text: Vec<u8>,
 }
 
-/// The rows of one queue segment.
-#[derive(Default)]
-struct Group {
-    segment: Vec<u8>,
-    name: Vec<u8>,
-    counter: Option<u64>,
-    sequence: u64,
-    tombstone: bool,
-    meta: bool,
-    queue: Option<OpenQueue>,
-    orphans: u64,
-    partitioned_orphans: u64,
-    side_records: u64,
-    side_file: Option<TreeFile>,
-}
-
-/// A queue with a meta row that can be read.
-struct OpenQueue {
-    name: String,
-    directory: Directory,
-    filter: Filter,
-    messages: Option<TreeFile>,
-}
-
-impl Group {
-    fn new(segment: &[u8]) -> Self {
-        let mut group = Self { segment: segment.to_vec(), ..Self::default() };
-        if let Some(segment) = Segment::new(segment) {
-            segment.decode(&mut group.name);
-        }
-        group
-    }
-
-    fn encoded(&self) -> String {
-        replace_invalid(&self.segment).into_owned()
-    }
-
-    /// Whether nothing tells that there ever was such a queue: its rows are in another snapshot (`sqs.md` S9).
-    fn is_unheard_of(&self) -> bool {
-        self.counter.is_none() && !self.tombstone && !self.meta
-    }
-}
-
 impl Writer<'_, '_, '_> {
     fn record(&mut self, kind: Kind, value: &[u8]) -> Result<()> {
         let number = || value.first_chunk().map(|bytes| u64::from_be_bytes(*bytes));
@@ -109,11 +66,10 @@ impl Writer<'_, '_, '_> {
         let queue = match Queue::parse(value) {
             Ok(queue) => queue,
             Err(invalid) => {
-                let key = [Family::SqsQueueMeta.prefix(), &group.segment].concat();
                 return self.context.report.problem(&Problem {
                     adapter: Owner::Sqs.name(),
                     scope: &group.name,
-                    key: &key,
+                    key: &group.meta_key(),
                     class: INVALID_QUEUE_META,
                     message: invalid.to_string(),
                     place,
@@ -191,7 +147,7 @@ impl Writer<'_, '_, '_> {
             file.finish(self.context.tree)?;
         }
         let Some(queue) = group.queue else {
-            return self.warn_orphans(&group);
+            return self.finish_orphans(&group);
         };
         if let Some(messages) = queue.messages {
             messages.finish(self.context.tree)?;
@@ -202,37 +158,24 @@ impl Writer<'_, '_, '_> {
         Ok(())
     }
 
-    /// Warns about a segment without a readable meta row, when anything of it was dropped or diverted.
-    fn warn_orphans(&mut self, group: &Group) -> Result<()> {
-        if group.orphans + group.side_records > 0 {
-            self.context.report.warn(
-                Warning::new("sqs_orphan_messages")
-                    .with("encoded_queue", group.encoded())
-                    .with("buffered_messages", group.orphans)
-                    .with("buffered_side_records", group.side_records)
-                    .with("hint", "rows of a queue that has no readable meta row: usually it was deleted"),
-            );
+    /// Says what became of rows without a queue.
+    fn finish_orphans(&mut self, group: &Group) -> Result<()> {
+        for warning in group.orphan_warnings() {
+            self.context.report.warn(warning);
         }
-        if group.orphans == 0 || !group.is_unheard_of() {
+        if !group.is_elsewhere() {
             return Ok(());
         }
-        if group.partitioned_orphans > 0 {
-            self.context.report.warn(
-                Warning::new("sqs_orphan_partitioned_messages")
-                    .with("encoded_queue", group.encoded())
-                    .with("buffered_messages", group.partitioned_orphans),
-            );
-        }
-        let key = [Family::SqsQueueMeta.prefix(), &group.segment].concat();
+        let message = format!(
+            "{} messages and no meta, gen or tombstone row: the queue is in the snapshot of another group",
+            group.orphans
+        );
         self.context.report.problem(&Problem {
             adapter: Owner::Sqs.name(),
             scope: &group.name,
-            key: &key,
+            key: &group.meta_key(),
             class: ORPHAN_MESSAGES,
-            message: format!(
-                "{} messages of a queue without meta, gen and tombstone row: they stand in the snapshot of another group",
-                group.orphans
-            ),
+            message,
             place: None,
         })
     }
