@@ -1,7 +1,12 @@
 //! DynamoDB: items and schemas to `dynamodb/` (`dynamodb.md`).
 
+mod attribute;
 mod canonical;
+mod item;
+mod message;
 mod number;
+mod parser;
+mod wire;
 
 use super::{Context, Scope};
 use crate::error::Result;
