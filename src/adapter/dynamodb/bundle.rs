@@ -1,0 +1,52 @@
+//! The JSONL layout: `items/data-00001.jsonl` and so on, one item a line (`dynamodb.md` 5.1).
+
+use crate::dump::{Tree, TreeFile};
+use crate::error::Result;
+
+/// Writes the items of one table.
+#[derive(Debug)]
+pub(super) struct Bundle {
+    directory: Vec<u8>,
+    size: u64,
+    part: u64,
+    path: Vec<u8>,
+    file: Option<TreeFile>,
+}
+
+impl Bundle {
+    /// Writes parts of at most `size` bytes, longer lines apart, into `items/` of a table's directory.
+    pub fn new(table_directory: &[u8], size: u64) -> Self {
+        let directory = [table_directory, b"/items/"].concat();
+        Self { directory, size, part: 0, path: Vec::new(), file: None }
+    }
+
+    /// Returns the path of the part that the last line is in.
+    pub fn path(&self) -> &[u8] {
+        &self.path
+    }
+
+    /// Appends a line, newline included.
+    pub fn put(&mut self, tree: &mut Tree, line: &[u8]) -> Result<()> {
+        let length = u64::try_from(line.len()).unwrap_or(u64::MAX);
+        let fits = |file: &TreeFile| file.len().saturating_add(length) <= self.size;
+        let file = match self.file.take() {
+            Some(file) if file.is_empty() || fits(&file) => file,
+            full => {
+                if let Some(full) = full {
+                    full.finish(tree)?;
+                }
+                self.part += 1;
+                self.path.clear();
+                self.path.extend_from_slice(&self.directory);
+                self.path.extend_from_slice(format!("data-{:05}.jsonl", self.part).as_bytes());
+                tree.file(&self.path)?
+            }
+        };
+        Ok(self.file.insert(file).write(line)?)
+    }
+
+    /// Finishes the last part, if there is any.
+    pub fn finish(self, tree: &mut Tree) -> Result<()> {
+        self.file.map_or(Ok(()), |file| Ok(file.finish(tree)?))
+    }
+}
