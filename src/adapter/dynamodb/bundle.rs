@@ -50,3 +50,33 @@ impl Bundle {
         self.file.map_or(Ok(()), |file| Ok(file.finish(tree)?))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dump::TreeOptions;
+
+    #[test]
+    fn a_part_is_cut_before_the_line_that_would_exceed_the_size() {
+        let parent = tempfile::tempdir().unwrap();
+        let mut tree = Tree::create(&parent.path().join("out"), &TreeOptions::default()).unwrap();
+        let mut bundle = Bundle::new(b"t", 10);
+        let mut parts = Vec::new();
+        for length in [4, 6, 1, 9, 11, 30, 10, 1] {
+            bundle.put(&mut tree, &vec![b'x'; length]).unwrap();
+            let part = std::str::from_utf8(bundle.path()).unwrap().strip_prefix("t/items/data-").unwrap();
+            parts.push(part.strip_suffix(".jsonl").unwrap().to_owned());
+        }
+        assert_eq!(parts, ["00001", "00001", "00002", "00002", "00003", "00004", "00005", "00006"]);
+        bundle.finish(&mut tree).unwrap();
+        assert_eq!(tree.size().files, 6);
+    }
+
+    #[test]
+    fn a_table_without_items_has_no_part() {
+        let parent = tempfile::tempdir().unwrap();
+        let mut tree = Tree::create(&parent.path().join("out"), &TreeOptions::default()).unwrap();
+        Bundle::new(b"t", 10).finish(&mut tree).unwrap();
+        assert_eq!(tree.size().files, 0);
+    }
+}

@@ -3,6 +3,7 @@
 //! In: the text as the client sent it. Out: the value in lowest terms, without an exponent. A number is short
 //! digits and many zeros, so zeros are appended, never computed; only a fraction's digits are divided.
 
+use super::natural::{Natural, Prime};
 use super::number::Number;
 
 /// Greatest power of ten, either way, that is written out; beyond it the text itself is canonical.
@@ -61,7 +62,7 @@ fn push_fraction(out: &mut Vec<u8>, digits: impl Iterator<Item = u8> + Clone, pl
     let divided = numerator.divide_out(factor, places);
     numerator.push(out);
     // 10^places / factor^divided = other^divided x 10^(places - divided)
-    let mut denominator = Natural(vec![1]);
+    let mut denominator = Natural::one();
     denominator.multiply(other, divided);
     out.push(b'/');
     denominator.push(out);
@@ -70,106 +71,6 @@ fn push_fraction(out: &mut Vec<u8>, digits: impl Iterator<Item = u8> + Clone, pl
 
 fn push_zeros(out: &mut Vec<u8>, count: usize) {
     out.resize(out.len() + count, b'0');
-}
-
-#[derive(Clone, Copy)]
-enum Prime {
-    Two,
-    Five,
-}
-
-impl Prime {
-    /// Returns the prime, and how many factors of it one step takes: the power times a limb fits 64 bits.
-    fn step(self) -> (u64, usize) {
-        match self {
-            Prime::Two => (2, 34),
-            Prime::Five => (5, 14),
-        }
-    }
-}
-
-fn power(prime: u64, exponent: usize) -> u64 {
-    std::iter::repeat_n(prime, exponent).product()
-}
-
-/// Base of a limb.
-const LIMB: u64 = 1_000_000_000;
-
-/// A natural number: limbs of nine decimal digits, least first.
-struct Natural(Vec<u64>);
-
-impl Natural {
-    fn from_digits(digits: impl Iterator<Item = u8>) -> Self {
-        let digits: Vec<u8> = digits.map(|digit| digit - b'0').collect();
-        let limb = |chunk: &[u8]| chunk.iter().fold(0, |limb, &digit| limb * 10 + u64::from(digit));
-        Self(digits.rchunks(9).map(limb).collect())
-    }
-
-    /// Divides by `prime` as often as it goes without a remainder, at most `most` times, and says how often.
-    fn divide_out(&mut self, prime: Prime, most: usize) -> usize {
-        let (prime, step) = prime.step();
-        let mut divided = 0;
-        while divided < most {
-            let factors = step.min(most - divided);
-            let mut remainder = self.remainder(power(prime, factors));
-            let mut count = if remainder == 0 { factors } else { 0 };
-            while remainder != 0 && remainder.is_multiple_of(prime) {
-                remainder /= prime;
-                count += 1;
-            }
-            self.divide(power(prime, count));
-            divided += count;
-            if count < factors {
-                break;
-            }
-        }
-        divided
-    }
-
-    fn remainder(&self, divisor: u64) -> u64 {
-        self.0.iter().rev().fold(0, |remainder, limb| (remainder * LIMB + limb) % divisor)
-    }
-
-    fn divide(&mut self, divisor: u64) {
-        let mut remainder = 0;
-        for limb in self.0.iter_mut().rev() {
-            let value = remainder * LIMB + *limb;
-            *limb = value / divisor;
-            remainder = value % divisor;
-        }
-        while self.0.len() > 1 && self.0.last() == Some(&0) {
-            self.0.pop();
-        }
-    }
-
-    fn multiply(&mut self, prime: Prime, mut times: usize) {
-        let (prime, step) = prime.step();
-        while times > 0 {
-            let factors = step.min(times);
-            let power = power(prime, factors);
-            let mut carry = 0;
-            for limb in &mut self.0 {
-                let value = *limb * power + carry;
-                *limb = value % LIMB;
-                carry = value / LIMB;
-            }
-            while carry > 0 {
-                self.0.push(carry % LIMB);
-                carry /= LIMB;
-            }
-            times -= factors;
-        }
-    }
-
-    fn push(&self, out: &mut Vec<u8>) {
-        let mut limbs = self.0.iter().rev();
-        if let Some(first) = limbs.next() {
-            out.extend_from_slice(first.to_string().as_bytes());
-        }
-        for limb in limbs {
-            out.extend_from_slice(format!("{limb:09}").as_bytes());
-        }
-    }
 }
 
 #[cfg(test)]
@@ -228,19 +129,17 @@ mod tests {
     #[test]
     fn long_mantissas_are_divided_in_full() {
         // 2^200 / 10^200 = 1 / 5^200
-        let power = |base: u32, exponent: u32| {
-            let mut number = Natural(vec![1]);
-            number.multiply(if base == 2 { Prime::Two } else { Prime::Five }, exponent as usize);
-            let mut out = Vec::new();
+        let power = |prime, exponent| {
+            let (mut number, mut out) = (Natural::one(), Vec::new());
+            number.multiply(prime, exponent);
             number.push(&mut out);
             String::from_utf8(out).unwrap()
         };
-        assert_eq!(canonical(&format!("{}e-200", power(2, 200))), format!("1/{}", power(5, 200)));
-        assert_eq!(
-            canonical(&format!("{}e-90", power(5, 100))),
-            format!("{}/{}", power(5, 10), power(2, 90))
-        );
-        assert_eq!(canonical(&format!("{}e-101", power(5, 100))), format!("1/{}0", power(2, 100)));
+        let two = |exponent| power(Prime::Two, exponent);
+        let five = |exponent| power(Prime::Five, exponent);
+        assert_eq!(canonical(&format!("{}e-200", two(200))), format!("1/{}", five(200)));
+        assert_eq!(canonical(&format!("{}e-90", five(100))), format!("{}/{}", five(10), two(90)));
+        assert_eq!(canonical(&format!("{}e-101", five(100))), format!("1/{}0", two(100)));
     }
 
     proptest! {

@@ -19,6 +19,7 @@ mod identity;
 mod item;
 mod layout;
 mod message;
+mod natural;
 mod number;
 mod parser;
 mod problem;

@@ -45,7 +45,7 @@ pub(super) struct TableWriter<'t> {
 
 enum Layout {
     PerItem(PerItem),
-    Bundle(Bundle),
+    Bundle(Box<Bundle>),
 }
 
 impl<'t> TableWriter<'t> {
@@ -65,7 +65,7 @@ impl<'t> TableWriter<'t> {
         context.tree.write(&[&directory[..], b"/_schema.json"].concat(), &json)?;
         let layout = match context.options.dynamodb_bundle {
             None => Layout::PerItem(PerItem::new(&directory)),
-            Some(size) => Layout::Bundle(Bundle::new(&directory, size)),
+            Some(size) => Layout::Bundle(Box::new(Bundle::new(&directory, size))),
         };
         let mut tally = Tally::default();
         tally.unknown_fields += table.schema.unknown_fields;
@@ -166,6 +166,7 @@ impl<'t> TableWriter<'t> {
             Layout::Bundle(parts) => parts.finish(context.tree).map(|()| false)?,
         };
         self.tally.warn(context.report, &table, per_item);
-        self.fallbacks.finish(context, &table)
+        let keymap = (!context.options.no_extra).then_some(&mut *context.keymap);
+        self.fallbacks.finish(keymap, context.report, &table)
     }
 }
