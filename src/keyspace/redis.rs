@@ -128,7 +128,10 @@ mod tests {
 
     #[test]
     fn nothing_may_follow_the_key_of_a_meta() {
-        assert_eq!(parse_meta(Family::SetMeta, &with_prefix(Family::SetMeta, b"\0\0\0\x01k")), Some(&b"k"[..]));
+        assert_eq!(
+            parse_meta(Family::SetMeta, &with_prefix(Family::SetMeta, b"\0\0\0\x01k")),
+            Some(&b"k"[..])
+        );
         assert_eq!(parse_meta(Family::SetMeta, &with_prefix(Family::SetMeta, b"\0\0\0\x01kx")), None);
         assert_eq!(parse_meta(Family::SetMeta, &with_prefix(Family::SetMeta, b"\0\0\0\x02k")), None);
     }
@@ -137,10 +140,7 @@ mod tests {
     fn a_delta_ends_in_exactly_twelve_bytes() {
         let rest = b"\0\0\0\x01k\0\0\0\0\0\0\0\x05\0\0\0\x06";
         let whole = with_prefix(Family::ZsetDelta, rest);
-        assert_eq!(
-            parse_delta(Family::ZsetDelta, &whole),
-            Some(Delta { key: b"k", commit_ts: 5, seq: 6 })
-        );
+        assert_eq!(parse_delta(Family::ZsetDelta, &whole), Some(Delta { key: b"k", commit_ts: 5, seq: 6 }));
         for cut in 0..rest.len() {
             assert_eq!(parse_delta(Family::ZsetDelta, &with_prefix(Family::ZsetDelta, &rest[..cut])), None);
         }
@@ -149,12 +149,9 @@ mod tests {
 
     #[test]
     fn the_last_eight_bytes_of_an_item_are_its_position() {
-        for (bytes, seq) in [
-            (0x8000_0000_0000_0000_u64, 0),
-            (0x7fff_ffff_ffff_ffff, -1),
-            (0, i64::MIN),
-            (u64::MAX, i64::MAX),
-        ] {
+        for (bytes, seq) in
+            [(0x8000_0000_0000_0000_u64, 0), (0x7fff_ffff_ffff_ffff, -1), (0, i64::MIN), (u64::MAX, i64::MAX)]
+        {
             let key = [&b"!lst|itm|q"[..], &bytes.to_be_bytes()].concat();
             assert_eq!(parse_item(&key), Some(Item { key: b"q", seq }));
         }
