@@ -49,6 +49,12 @@ impl StreamId {
     }
 }
 
+/// Returns the 8 bytes that a position has in a key; they order as the positions do.
+#[must_use]
+pub fn sortable_seq(seq: i64) -> [u8; 8] {
+    (seq.cast_unsigned() ^ (1 << 63)).to_be_bytes()
+}
+
 /// Returns everything behind the prefix: the Redis key of the families without a length prefix.
 #[must_use]
 pub fn parse_plain(family: Family, user_key: &[u8]) -> Option<&[u8]> {
@@ -152,6 +158,7 @@ mod tests {
         for (bytes, seq) in
             [(0x8000_0000_0000_0000_u64, 0), (0x7fff_ffff_ffff_ffff, -1), (0, i64::MIN), (u64::MAX, i64::MAX)]
         {
+            assert_eq!(sortable_seq(seq), bytes.to_be_bytes());
             let key = [&b"!lst|itm|q"[..], &bytes.to_be_bytes()].concat();
             assert_eq!(parse_item(&key), Some(Item { key: b"q", seq }));
         }

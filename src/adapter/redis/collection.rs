@@ -1,6 +1,7 @@
 //! The collection types of Redis: where their rows stand, and where their files go (`redis.md` 1.1, 4.1).
 
 use crate::keyspace::Family;
+use crate::keyspace::redis::{Item, StreamId, parse_element, parse_entry, parse_item};
 
 /// A type of collection, in the order in which types win a Redis key (`redis.md` 3.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -10,6 +11,17 @@ pub(super) enum Collection {
     Set,
     Zset,
     Stream,
+}
+
+/// Where an element stands in its collection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Slot<'a> {
+    /// A hash field, a set or zset member.
+    Name(&'a [u8]),
+    /// A list item.
+    Seq(i64),
+    /// A stream entry.
+    Id(StreamId),
 }
 
 impl Collection {
@@ -67,6 +79,17 @@ impl Collection {
             Collection::Set => Some(Family::RedisSetBlob),
             Collection::Zset => Some(Family::RedisZsetBlob),
             Collection::Stream => Some(Family::RedisStreamBlob),
+        }
+    }
+
+    /// Parses the key of an element row: Redis key and place in the collection.
+    pub(super) fn parse_element(self, user_key: &[u8]) -> Option<(&[u8], Slot<'_>)> {
+        match self {
+            Collection::List => parse_item(user_key).map(|Item { key, seq }| (key, Slot::Seq(seq))),
+            Collection::Stream => parse_entry(user_key).map(|(key, id)| (key, Slot::Id(id))),
+            Collection::Hash | Collection::Set | Collection::Zset => {
+                parse_element(self.elements(), user_key).map(|(key, name)| (key, Slot::Name(name)))
+            }
         }
     }
 
