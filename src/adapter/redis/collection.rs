@@ -28,10 +28,6 @@ impl Collection {
     pub(super) const ALL: [Collection; 5] =
         [Collection::List, Collection::Hash, Collection::Set, Collection::Zset, Collection::Stream];
 
-    /// Types of which a legacy blob may hold the content, in the order in which blobs win a Redis key.
-    pub(super) const BLOBS: [Collection; 4] =
-        [Collection::Hash, Collection::Set, Collection::Zset, Collection::Stream];
-
     pub(super) fn name(self) -> &'static str {
         match self {
             Collection::List => "list",
@@ -178,7 +174,6 @@ mod tests {
     #[test]
     fn types_win_in_the_order_of_their_declaration() {
         assert!(Collection::ALL.is_sorted());
-        assert!(Collection::BLOBS.iter().all(|blob| blob.blob().is_some()));
     }
 
     #[test]

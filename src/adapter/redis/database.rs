@@ -14,7 +14,7 @@ use crate::store::{EntryBuf, Place, Store};
 /// Name of the database in the tree, in scopes and in problems.
 pub(super) const NAME: &[u8] = b"db_0";
 /// Memory for the elements of one collection, bytes.
-const ELEMENTS: usize = 16 << 20;
+const ELEMENTS: usize = 8 << 20;
 
 /// What is counted over the whole run, to be told at its end.
 #[derive(Clone, Copy, Debug, Default)]
@@ -106,22 +106,22 @@ impl<'c, 'a, 'r> Database<'c, 'a, 'r> {
         self.enter(object, key, &segment, expiry)
     }
 
-    /// Returns the expiry with which a key is to be written; `None` when it is not, which was counted or
-    /// reported.
-    pub(super) fn admit(&mut self, key: &[u8], fate: Fate, place: Place) -> Result<Option<Option<u64>>> {
-        match fate {
-            Fate::Written(expiry) => return Ok(Some(expiry)),
-            Fate::Dropped => self.counts.dropped += 1,
+    /// Counts or reports a key that its fate keeps out of the tree.
+    pub(super) fn leave_out(&mut self, key: &[u8], fate: Fate, place: Place) -> Result<()> {
+        let (class, message) = match fate {
+            Fate::Written(_) => return Ok(()),
+            Fate::Dropped => {
+                self.counts.dropped += 1;
+                return Ok(());
+            }
             Fate::Unrepresentable => {
-                let message = "the key expired in 1970, which the tree cannot express".to_owned();
-                self.problem(key, "expired_unrepresentable", message, Some(place))?;
+                ("expired_unrepresentable", "the key expired in 1970, which the tree cannot express")
             }
             Fate::BadIndex => {
-                let message = "the key depends on an index row whose value has not 8 bytes".to_owned();
-                self.problem(key, "invalid_ttl_value", message, Some(place))?;
+                ("invalid_ttl_value", "the key depends on an index row whose value has not 8 bytes")
             }
-        }
-        Ok(None)
+        };
+        self.problem(key, class, message.to_owned(), Some(place))
     }
 
     pub(super) fn warn(&mut self, warning: Warning) {

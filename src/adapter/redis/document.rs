@@ -11,7 +11,6 @@ use crate::dump::json::{self, Html};
 /// Writes the parts of one file to a buffer that the caller may empty in between.
 #[derive(Debug)]
 pub(super) struct Document {
-    member: &'static str,
     empty: bool,
 }
 
@@ -26,12 +25,7 @@ impl Document {
         out.extend_from_slice(b"{\n  \"format_version\": 1,\n  \"");
         out.extend_from_slice(member.as_bytes());
         out.extend_from_slice(b"\": [");
-        Self { member, empty: true }
-    }
-
-    /// Whether no element was written.
-    pub(super) fn is_empty(&self) -> bool {
-        self.empty
+        Self { empty: true }
     }
 
     /// Appends a hash field.
@@ -81,7 +75,7 @@ impl Document {
 /// Appends a string, or the base64 object on lines that are indented like the one it begins on.
 fn binary(out: &mut Vec<u8>, value: &[u8], indent: &[u8]) {
     if let Ok(text) = std::str::from_utf8(value) {
-        json::compact(out, text, Html::Escaped);
+        json::string(out, text, Html::Escaped);
         return;
     }
     let base64 = URL_SAFE_NO_PAD.encode(value);

@@ -15,7 +15,7 @@ use crate::report::Warning;
 use crate::store::Entry;
 
 /// Memory for facts, bytes.
-const MEMORY: usize = 16 << 20;
+const MEMORY: usize = 8 << 20;
 
 /// Facts by Redis key.
 #[derive(Debug)]

@@ -36,7 +36,8 @@ impl Meta {
     fn parse_count(mut value: &[u8]) -> Option<Self> {
         let has_expiry = length_among(value, [8, 16])?;
         let length = take_length(&mut value)?;
-        Some(Self { length, inline: take_inline(&mut value, has_expiry)?, ..Self::default() })
+        let inline = if has_expiry { Some(take_expiry(&mut value)?) } else { None };
+        Some(Self { length, inline, ..Self::default() })
     }
 
     fn parse_list(mut value: &[u8]) -> Option<Self> {
@@ -47,7 +48,8 @@ impl Meta {
         if head.checked_add_unsigned(length)? != tail {
             return None;
         }
-        Some(Self { length, inline: take_inline(&mut value, has_expiry)?, head, ..Self::default() })
+        let inline = if has_expiry { Some(take_expiry(&mut value)?) } else { None };
+        Some(Self { length, inline, head, ..Self::default() })
     }
 
     fn parse_stream(mut value: &[u8]) -> Option<Self> {
@@ -55,7 +57,7 @@ impl Meta {
         let has_expiry = has_cursor || length_among(value, [24, 32])?;
         let length = take_length(&mut value)?;
         let last = StreamId::take(&mut value)?;
-        let inline = take_inline(&mut value, has_expiry)?;
+        let inline = if has_expiry { Some(take_expiry(&mut value)?) } else { None };
         let cursor = if has_cursor { StreamId::take(&mut value)? } else { StreamId::default() };
         Some(Self { length, inline, last, cursor, ..Self::default() })
     }
@@ -70,9 +72,8 @@ fn take_length(value: &mut &[u8]) -> Option<u64> {
     take_u64_be(value).filter(|&length| i64::try_from(length).is_ok())
 }
 
-/// Takes the expiry where there is one; the outer `None` is a value that ends too early.
-fn take_inline(value: &mut &[u8], has_expiry: bool) -> Option<Option<u64>> {
-    if has_expiry { Some(Some(expiry::clamp(take_u64_be(value)?))) } else { Some(None) }
+fn take_expiry(value: &mut &[u8]) -> Option<u64> {
+    take_u64_be(value).map(expiry::clamp)
 }
 
 /// What a delta adds to a collection.

@@ -25,7 +25,7 @@ pub(super) enum Value<'a> {
 }
 
 /// The fields of a message, in stored order; after an error there are no more.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Fields<'a> {
     rest: &'a [u8],
 }

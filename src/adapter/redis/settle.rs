@@ -83,11 +83,6 @@ impl Database<'_, '_, '_> {
             let message = "a delta of the list cannot be read".to_owned();
             return self.problem(key, "invalid_list_delta", message, Some(place));
         }
-        let Some(place) = rows.meta.map(|meta| meta.place).or(rows.blob).or(group.index.map(|i| i.place))
-        else {
-            // Without meta, blob and index there is no expiry.
-            return self.settle_content(key, rows, verdict(collection, rows, base, None), verdicts);
-        };
         let fate = match base.and_then(|base| base.inline) {
             Some(0) => Fate::Written(None),
             Some(ms) => self.clock.fate(Some(ms)),
@@ -96,10 +91,12 @@ impl Database<'_, '_, '_> {
                 self.clock.fate_by_index(group.index)
             }
         };
-        match self.admit(key, fate, place)? {
-            Some(expiry) => self.settle_content(key, rows, verdict(collection, rows, base, expiry), verdicts),
-            None => Ok(()),
-        }
+        let Fate::Written(expiry) = fate else {
+            // Only a meta or an index row can keep a collection out.
+            let place = group.index.map(|index| index.place).or(rows.meta.map(|meta| meta.place));
+            return place.map_or(Ok(()), |place| self.leave_out(key, fate, place));
+        };
+        self.settle_content(key, rows, verdict(collection, rows, base, expiry), verdicts)
     }
 
     fn settle_content(

@@ -1,7 +1,8 @@
-//! Strings and HyperLogLogs (`redis.md` 2.1, 2.2).
+//! Strings and HLLs (`redis.md` 2.1, 2.2).
 
 use super::database::Database;
 use super::envelope::{self, Form, Version};
+use super::expiry::Fate;
 use super::fact::Fact;
 use super::gather::Facts;
 use super::group::{Group, StringRow};
@@ -32,9 +33,9 @@ impl Database<'_, '_, '_> {
                     Fact::String { expiry: None }
                 }
                 Some(Form::Current { expiry, body }) => {
-                    let fate = self.clock.fate(expiry);
-                    if let Some(expiry) = self.admit(key, fate, entry.place)? {
-                        self.write(Object::String, key, body, expiry)?;
+                    match self.clock.fate(expiry) {
+                        Fate::Written(_) => self.write(Object::String, key, body, expiry)?,
+                        fate => self.leave_out(key, fate, entry.place)?,
                     }
                     Fact::String { expiry }
                 }
@@ -75,7 +76,10 @@ impl Database<'_, '_, '_> {
     /// Writes a string whose whole value is its body; returns whether it did.
     fn settle_by_index(&mut self, key: &[u8], place: Place, group: &Group) -> Result<bool> {
         let fate = self.clock.fate_by_index(group.index);
-        let Some(expiry) = self.admit(key, fate, place)? else { return Ok(false) };
+        let Fate::Written(expiry) = fate else {
+            self.leave_out(key, fate, place)?;
+            return Ok(false);
+        };
         self.read(place)?;
         let body = std::mem::take(&mut self.row.body);
         self.write(Object::String, key, &body, expiry)?;
@@ -87,29 +91,23 @@ impl Database<'_, '_, '_> {
     pub(super) fn settle_hll(&mut self, key: &[u8], place: Place, group: &Group) -> Result<()> {
         self.read(place)?;
         let value = std::mem::take(&mut self.row.body);
-        match envelope::parse(Version::Hll, &value) {
+        let (fate, body) = match envelope::parse(Version::Hll, &value) {
+            Some(Form::Current { expiry, body }) => (self.clock.fate(expiry), body),
+            Some(Form::Legacy(body)) => (self.clock.fate_by_index(group.index), body),
             None => {
                 let message = "the value ends within its envelope".to_owned();
-                self.problem(key, "invalid_hll_value", message, Some(place))?;
+                return self.problem(key, "invalid_hll_value", message, Some(place));
             }
-            Some(Form::Current { expiry, body }) => {
-                let fate = self.clock.fate(expiry);
-                if let Some(expiry) = self.admit(key, fate, place)? {
-                    self.write(Object::Hll, key, body, expiry)?;
-                }
-            }
-            Some(Form::Legacy(body)) => {
-                let fate = self.clock.fate_by_index(group.index);
-                if let Some(expiry) = self.admit(key, fate, place)? {
-                    self.write(Object::Hll, key, body, expiry)?;
-                }
-            }
+        };
+        match fate {
+            Fate::Written(expiry) => self.write(Object::Hll, key, body, expiry)?,
+            fate => self.leave_out(key, fate, place)?,
         }
         self.row.body = value;
         Ok(())
     }
 
-    /// Reads a row again, into the one at hand.
+    /// Reads a row once more, into the one at hand.
     pub(super) fn read(&mut self, place: Place) -> Result<()> {
         self.store().read(place, &mut self.row)
     }

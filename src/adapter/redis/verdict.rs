@@ -31,9 +31,10 @@ pub(super) enum Bounds {
 impl Verdict {
     /// Appends the record of the verdict.
     pub(super) fn write(&self, out: &mut Vec<u8>) {
-        out.extend([self.collection as u8, u8::from(self.stands_empty)]);
+        let flags = [(self.stands_empty, 1), (self.expiry.is_some(), 2), (self.declared.is_some(), 4)];
+        let flags = flags.into_iter().filter(|(set, _)| *set).map(|(_, flag)| flag).sum::<u8>();
+        out.extend([self.collection as u8, flags]);
         for number in [self.expiry, self.declared] {
-            out.push(u8::from(number.is_some()));
             out.extend(number.unwrap_or(0).to_be_bytes());
         }
         match self.bounds {
@@ -53,9 +54,8 @@ impl Verdict {
     pub(super) fn take(rest: &mut &[u8]) -> Option<Self> {
         let tag = take_u8(rest)?;
         let collection = Collection::ALL.into_iter().find(|&collection| collection as u8 == tag)?;
-        let stands_empty = take_u8(rest)? == 1;
-        let expiry = take_optional(rest)?;
-        let declared = take_optional(rest)?;
+        let flags = take_u8(rest)?;
+        let [expiry, declared] = [take_u64_be(rest)?, take_u64_be(rest)?];
         let bounds = match collection {
             Collection::List => {
                 Bounds::Window(i128::from_be_bytes(take_array(rest)?), i128::from_be_bytes(take_array(rest)?))
@@ -65,15 +65,14 @@ impl Verdict {
             }
             Collection::Hash | Collection::Set | Collection::Zset => Bounds::All,
         };
-        Some(Self { collection, expiry, stands_empty, declared, bounds })
+        Some(Self {
+            collection,
+            expiry: (flags & 2 != 0).then_some(expiry),
+            stands_empty: flags & 1 != 0,
+            declared: (flags & 4 != 0).then_some(declared),
+            bounds,
+        })
     }
-}
-
-/// Takes a number that may be absent; the outer `None` is a record that ends too early.
-fn take_optional(rest: &mut &[u8]) -> Option<Option<u64>> {
-    let present = take_u8(rest)? == 1;
-    let number = take_u64_be(rest)?;
-    Some(present.then_some(number))
 }
 
 #[cfg(test)]
