@@ -26,6 +26,8 @@ mod settle;
 mod sidecar;
 mod stream;
 mod string;
+#[cfg(test)]
+mod tests;
 mod verdict;
 
 use self::database::Database;
