@@ -1,0 +1,151 @@
+//! Plans the paths of one generation of a bucket.
+
+use super::base::{self, Base};
+use super::claim::{Claims, Role};
+use super::placement::{Decisions, Findings};
+use super::suffix::{Suffix, rename};
+use super::{Placement, PlacementsSorter, Rules, from_sorting_form, is_below, to_sorting_form};
+use crate::adapter::s3::problem::{Class, Fault};
+use crate::adapter::s3::sidecar;
+use crate::dump::{Scratch, Sorter};
+use crate::error::Result;
+
+/// Lists the object keys that a plan is for; asked once or twice, with the same answer.
+pub type Keys<'k> = dyn FnMut(&mut dyn FnMut(&[u8]) -> Result<()>) -> Result<()> + 'k;
+
+/// Memory for the paths of one bucket, bytes; the claims take as much again.
+const MEMORY: usize = 8 << 20;
+
+/// Plans one bucket after the other; the sorters' buffers are kept.
+#[derive(Debug)]
+pub struct Planner {
+    paths: Sorter,
+    claims: Claims,
+}
+
+impl Planner {
+    /// Returns a planner whose sorters spill to `scratch`.
+    pub fn new(scratch: &Scratch) -> Self {
+        Self { paths: Sorter::new(scratch, MEMORY), claims: Claims::new(scratch, MEMORY) }
+    }
+
+    /// Pushes the placement of each object of a bucket's generation that does not stand at its key.
+    pub fn plan(
+        &mut self,
+        (bucket, generation): (&[u8], u64),
+        rules: Rules,
+        keys: &mut Keys<'_>,
+        placements: &mut PlacementsSorter,
+    ) -> Result<()> {
+        let mut decisions = Decisions { rules, bucket, generation, found: Findings::default(), sink: None };
+        self.decide(keys, &mut decisions)?;
+        if decisions.found == Findings::default() {
+            return Ok(());
+        }
+        // A record needs the tracker, whose name other objects may have to leave (D8).
+        decisions.rules.tracker = decisions.found.renamed;
+        decisions.sink = Some(placements);
+        self.decide(keys, &mut decisions)
+    }
+
+    fn decide(&mut self, keys: &mut Keys<'_>, decisions: &mut Decisions<'_>) -> Result<()> {
+        self.collect(keys, decisions)?;
+        self.claim(decisions)?;
+        self.claims.settle(decisions)?;
+        Ok(())
+    }
+
+    /// Fills `paths` with what each key asks for by itself.
+    fn collect(&mut self, keys: &mut Keys<'_>, decisions: &mut Decisions<'_>) -> Result<()> {
+        let mut of_key = Base::default();
+        let mut value = Vec::new();
+        self.claims.sidecars = false;
+        keys(&mut |key| {
+            if let Err(fault) = base::base(key, decisions.rules, &mut of_key) {
+                return Ok(decisions.push(key, &Placement::Failed(fault))?);
+            }
+            self.claims.sidecars |= has_sidecar_directory(&of_key.path);
+            value.clear();
+            if of_key.replaced {
+                value.push(u8::from(of_key.last_replaced));
+                value.extend_from_slice(key);
+            }
+            to_sorting_form(&mut of_key.path);
+            Ok(self.paths.push(&of_key.path, &value)?)
+        })
+    }
+
+    /// Fills `claims`: a path that others lie below makes way for their directory (4.6).
+    fn claim(&mut self, decisions: &mut Decisions<'_>) -> Result<()> {
+        let mut paths = self.paths.sort()?;
+        let mut base = Base::default();
+        // The keys of all objects that ask for this path: one, but for forged fallbacks.
+        let mut values: Vec<Vec<u8>> = Vec::new();
+        loop {
+            let next = paths.next()?;
+            if let Some((path, value)) = next
+                && (values.is_empty() || path == base.path)
+            {
+                if values.is_empty() {
+                    base.path.clear();
+                    base.path.extend_from_slice(path);
+                }
+                values.push(value.to_vec());
+                continue;
+            }
+            let directory = next.is_some_and(|(path, _)| is_below(path, &base.path));
+            from_sorting_form(&mut base.path);
+            for value in values.drain(..) {
+                let (key, flag) = match value.split_first() {
+                    Some((flag, key)) => (key, Some(*flag == 1)),
+                    None => (&*base.path, None),
+                };
+                (base.replaced, base.last_replaced) = (flag.is_some(), flag == Some(true));
+                claim_one(&mut self.claims, decisions, &base, key, directory)?;
+            }
+            let Some((path, value)) = next else { return Ok(()) };
+            base.path.clear();
+            base.path.extend_from_slice(path);
+            values.push(value.to_vec());
+        }
+    }
+}
+
+fn claim_one(
+    claims: &mut Claims,
+    decisions: &mut Decisions<'_>,
+    base: &Base,
+    key: &[u8],
+    directory: bool,
+) -> Result<()> {
+    let suffix = if base.path.ends_with(sidecar::SUFFIX) {
+        if !decisions.rules.rename {
+            // Only a fallback that was cut there: keys with the suffix have failed before.
+            let fault = Fault::new(Class::MetaSuffixCollision, "the shortened key ends in the suffix of sidecars");
+            return Ok(decisions.push(key, &Placement::Failed(fault))?);
+        }
+        Suffix::UserData
+    } else if directory || base::is_layout_file(&base.path, decisions.rules) {
+        Suffix::LeafData
+    } else {
+        Suffix::None
+    };
+    let renamed = rename(base, suffix);
+    if renamed.path == base.path {
+        claims.push(&base.path, Role::Body { base: true, kind: renamed.kind }, key)?;
+    } else {
+        claims.push(&base.path, Role::Key, key)?;
+        let stays = renamed.path == renamed.target;
+        if suffix != Suffix::None && !stays {
+            claims.push(&renamed.target, Role::Target, key)?;
+        }
+        claims.push(&renamed.path, Role::Body { base: false, kind: renamed.kind }, key)?;
+    }
+    Ok(())
+}
+
+/// Whether some directory of the path has a name that a sidecar could have.
+fn has_sidecar_directory(path: &[u8]) -> bool {
+    memchr::memmem::find_iter(path, sidecar::SUFFIX)
+        .any(|at| path.get(at + sidecar::SUFFIX.len()) == Some(&b'/'))
+}
