@@ -119,7 +119,8 @@ mod tests {
 
     #[test]
     fn the_layout_decides_which_version_counts() {
-        let part = "\"part_no\":2,\"size_bytes\":5,\"chunk_sizes\":[3,2],\"part_version\":7,\"chunk_ref_version\":8";
+        let part =
+            "\"part_no\":2,\"size_bytes\":5,\"chunk_sizes\":[3,2],\"part_version\":7,\"chunk_ref_version\":8";
         let stored = read(&format!("{{{part}}}")).unwrap();
         assert_eq!((stored.number, stored.version(), stored.offloaded), (2, 7, false));
         let offloaded = read(&format!("{{{part},\"offloaded\":true}}")).unwrap();

@@ -75,8 +75,8 @@ impl Fault {
         let class = match error.kind {
             ErrorKind::Taken => Class::MetaSuffixCollision,
             ErrorKind::BadPath => Class::MalformedKey,
-            ErrorKind::NameTooLong => Class::Io,
-            ErrorKind::Io(_) => return Err(Error::Dump(error)),
+            ErrorKind::NameTooLong | ErrorKind::CaseTwin => Class::Io,
+            _ => return Err(Error::Dump(error)),
         };
         Ok(Self::new(class, error.kind.to_string()))
     }

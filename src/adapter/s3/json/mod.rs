@@ -273,7 +273,9 @@ mod tests {
 
     #[test]
     fn numbers_out_of_range_or_with_fraction_exponent_or_sign_are_invalid() {
-        for number in ["1.0", "1e2", "-1", "-0", "18446744073709551616", "01", "+1", "\"1\"", "true", "", "-", "[]"] {
+        for number in
+            ["1.0", "1e2", "-1", "-0", "18446744073709551616", "01", "+1", "\"1\"", "true", "", "-", "[]"]
+        {
             assert!(read(format!("{{\"n\":{number}}}").as_bytes()).is_err(), "{number}");
         }
         for number in ["1.0", "9223372036854775808", "-9223372036854775809", "00", "1.", ".1", "1e"] {
@@ -285,10 +287,14 @@ mod tests {
 
     #[test]
     fn unknown_members_are_skipped_and_must_be_well_formed() {
-        for value in ["1.5e-7", "[[],{},[{\"a\":[null,true,false]}]]", "{\"x\":{\"y\":\"\\u0041\"},\"z\":1}", "\"\""] {
+        for value in
+            ["1.5e-7", "[[],{},[{\"a\":[null,true,false]}]]", "{\"x\":{\"y\":\"\\u0041\"},\"z\":1}", "\"\""]
+        {
             assert_eq!(read(format!("{{\"x\":{value},\"n\":7}}").as_bytes()).map(|members| members.0), Ok(7));
         }
-        for value in ["[1,]", "{,}", "{\"a\"}", "{\"a\":}", "[}", "{]", "nul", "01", "[1 2]", "\"a", "'a'", "["] {
+        for value in
+            ["[1,]", "{,}", "{\"a\"}", "{\"a\":}", "[}", "{]", "nul", "01", "[1 2]", "\"a", "'a'", "["]
+        {
             assert!(read(format!("{{\"x\":{value},\"n\":7}}").as_bytes()).is_err(), "{value}");
         }
     }

@@ -118,7 +118,9 @@ mod tests {
 
     #[test]
     fn control_characters_unknown_escapes_and_open_strings_are_invalid() {
-        for json in [&b"\"a\nb\""[..], b"\"\\x\"", b"\"\\u12\"", b"\"\\u12g4\"", b"\"a", b"\"\\", b"a", b"", b"\"\\u"] {
+        for json in
+            [&b"\"a\nb\""[..], b"\"\\x\"", b"\"\\u12\"", b"\"\\u12g4\"", b"\"a", b"\"\\", b"a", b"", b"\"\\u"]
+        {
             assert!(text(json).is_err(), "{json:?}");
         }
     }

@@ -40,7 +40,8 @@ pub fn base(key: &[u8], rules: Rules, base: &mut Base) -> Result<(), Fault> {
         if malformed && !rules.rename {
             return Err(Fault::new(Class::MalformedKey, "no path can hold the key"));
         }
-        let behind = if at < last { 0 } else { sidecar::SUFFIX.len() + if user_data { USER_DATA.len() } else { 0 } };
+        let behind =
+            if at < last { 0 } else { sidecar::SUFFIX.len() + if user_data { USER_DATA.len() } else { 0 } };
         let reserved = at == 0 && last > 0 && is_reserved(segment, rules);
         if at > 0 {
             base.path.push(b'/');
@@ -90,7 +91,9 @@ mod tests {
 
     #[test]
     fn ordinary_keys_keep_their_bytes() {
-        for key in ["a", "a/b c/%41", ".../..a/...", "_orphansFoo/x", "x/_orphans/y", "_orphans", "a/KEYMAP.jsonl/b"] {
+        for key in
+            ["a", "a/b c/%41", ".../..a/...", "_orphansFoo/x", "x/_orphans/y", "_orphans", "a/KEYMAP.jsonl/b"]
+        {
             assert_eq!(path(key.as_bytes(), Rules::default()), Ok((key.into(), false)));
         }
         assert_eq!(path(b"KEYMAP.jsonl/x", Rules::default()), Ok(("KEYMAP.jsonl/x".into(), false)));
@@ -99,12 +102,27 @@ mod tests {
     #[test]
     fn keys_that_no_path_holds_fail_without_the_rename_option() {
         for key in [
-            "../../../etc/passwd-attack", "/etc/host-attack", "a//b", "a/", "/a//", "x/", "a/../b", "a/./b", "..", ".",
-            "a\\..\\b", "leading\\path", "trailing\\", "\\absolute-windows", "", "nul\0byte",
+            "../../../etc/passwd-attack",
+            "/etc/host-attack",
+            "a//b",
+            "a/",
+            "/a//",
+            "x/",
+            "a/../b",
+            "a/./b",
+            "..",
+            ".",
+            "a\\..\\b",
+            "leading\\path",
+            "trailing\\",
+            "\\absolute-windows",
+            "",
+            "nul\0byte",
         ] {
             assert_eq!(path(key.as_bytes(), Rules::default()), Err(Class::MalformedKey), "{key:?}");
         }
-        for key in ["_orphans/x", "_incomplete_uploads/x", "a.elastickv-meta.json", "d/.elastickv-meta.json"] {
+        for key in ["_orphans/x", "_incomplete_uploads/x", "a.elastickv-meta.json", "d/.elastickv-meta.json"]
+        {
             assert_eq!(path(key.as_bytes(), Rules::default()), Err(Class::MetaSuffixCollision), "{key:?}");
         }
     }

@@ -27,7 +27,7 @@ pub enum Role {
 }
 
 /// Every role, in the order of the tags that records hold.
-const ROLES: [Role; 9] = [
+const ROLES: [Role; 8] = [
     Role::Key,
     Role::Target,
     Role::Sidecar,
@@ -36,7 +36,6 @@ const ROLES: [Role; 9] = [
     Role::Body { base: false, kind: Some(Kind::ShaFallback) },
     Role::Body { base: false, kind: Some(Kind::S3LeafData) },
     Role::Body { base: false, kind: Some(Kind::MetaSuffixRename) },
-    Role::Body { base: false, kind: None },
 ];
 
 /// Collects the claims of one bucket.
@@ -131,23 +130,24 @@ fn settle_path(
     let mut body: Option<Vec<u8>> = None;
     let mut sidecar = None;
     for Claim { role, key } in group.drain(..) {
-        let (base, kind) = match role {
-            Role::Key => continue,
-            Role::Sidecar => {
+        let kind = match (role, &key_here) {
+            (Role::Target | Role::Body { base: false, .. }, Some(other)) => {
+                decisions.push(&key, &collision(other))?;
+                continue;
+            }
+            (Role::Body { kind, .. }, _) => kind,
+            (Role::Sidecar, _) => {
                 sidecar.get_or_insert(key);
                 continue;
             }
-            Role::Target => (false, None),
-            Role::Body { base, kind } => (base, kind),
+            (Role::Key | Role::Target, _) => continue,
         };
-        if let (false, Some(other)) = (base, &key_here) {
-            decisions.push(&key, &collision(other))?;
-        } else if below {
+        if below {
             let at = file.path.iter().filter(|&&byte| byte == 0).count();
             clash(path, at, &key, &file.key, decisions)?;
         } else if let Some(other) = &body {
             clash(path, path.iter().filter(|&&byte| byte == 0).count(), &key, other, decisions)?;
-        } else if role != Role::Target {
+        } else {
             if let Some(kind) = kind {
                 let mut path = path.to_vec();
                 from_sorting_form(&mut path);

@@ -132,7 +132,10 @@ mod tests {
         let user = ("evil.elastickv-meta.json.user-data".into(), "meta-suffix-rename");
         assert_eq!(renamed(b"evil.elastickv-meta.json", Suffix::UserData), user);
         assert_eq!(renamed(b"a/b", Suffix::None), ("a/b".into(), ""));
-        assert_eq!(renamed(b"x/", Suffix::None), ("x/e3b0c44298fc1c149afbf4c8996fb924__".into(), "sha-fallback"));
+        assert_eq!(
+            renamed(b"x/", Suffix::None),
+            ("x/e3b0c44298fc1c149afbf4c8996fb924__".into(), "sha-fallback")
+        );
     }
 
     #[test]
