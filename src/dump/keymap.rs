@@ -3,7 +3,7 @@
 //! In: names, originals and kinds. Out: lines, and records again.
 
 use std::collections::BTreeMap;
-use std::io::{BufRead, Read};
+use std::io::BufRead;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -11,6 +11,7 @@ use serde::Deserialize;
 
 use super::escape;
 use super::json::Html;
+use super::lines::{Line, Lines};
 use crate::limits;
 
 /// Why a name is not the plain encoding of its key.
@@ -116,8 +117,7 @@ pub enum ReadErrorKind {
 /// Reads records line by line; after the first error it keeps returning that error.
 #[derive(Debug)]
 pub struct Reader<R> {
-    input: R,
-    buffer: Vec<u8>,
+    lines: Lines<R>,
     line: u64,
     failed: Option<ReadErrorKind>,
 }
@@ -125,7 +125,7 @@ pub struct Reader<R> {
 impl<R: BufRead> Reader<R> {
     /// Returns a reader before the first line.
     pub fn new(input: R) -> Self {
-        Self { input, buffer: Vec::new(), line: 0, failed: None }
+        Self { lines: Lines::new(input, limits::KEYMAP_LINE), line: 0, failed: None }
     }
 
     /// Returns the next record, `None` at the end. The last line may lack its newline.
@@ -144,17 +144,11 @@ impl<R: BufRead> Reader<R> {
     }
 
     fn read_line(&mut self) -> Result<Option<Record>, ReadErrorKind> {
-        self.buffer.clear();
-        let bound = u64::try_from(limits::KEYMAP_LINE).unwrap_or(u64::MAX).saturating_add(1);
-        let read = (&mut self.input).take(bound).read_until(b'\n', &mut self.buffer);
-        if read.map_err(|error| ReadErrorKind::Io(error.to_string()))? == 0 {
-            return Ok(None);
+        match self.lines.next().map_err(|error| ReadErrorKind::Io(error.to_string()))? {
+            Some(Line::Text(line)) => parse(line).map(Some),
+            Some(Line::TooLong) => Err(ReadErrorKind::TooLong),
+            None => Ok(None),
         }
-        let line = self.buffer.strip_suffix(b"\n").unwrap_or(&self.buffer);
-        if line.len() > limits::KEYMAP_LINE {
-            return Err(ReadErrorKind::TooLong);
-        }
-        parse(line).map(Some)
     }
 }
 

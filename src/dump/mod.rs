@@ -4,12 +4,15 @@
 //! knows where the data came from.
 
 mod batch;
+mod checksums;
 mod directory;
 mod error;
 mod escape;
 mod file;
 pub mod json;
 pub mod keymap;
+mod lines;
+pub mod manifest;
 mod remove;
 mod run;
 pub mod segment;
