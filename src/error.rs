@@ -17,7 +17,7 @@ pub enum Error {
     Store(#[from] store::Error),
     /// A file of the tree could not be written or read.
     #[error(transparent)]
-    Dump(#[from] dump::Error),
+    Dump(dump::Error),
     /// `--strict` and at least one problem.
     #[error("{problems} objects could not be decoded or represented, and --strict was given")]
     Strict {
@@ -27,4 +27,14 @@ pub enum Error {
     /// A signal asked the run to stop.
     #[error("interrupted")]
     Interrupted(#[from] crate::interrupt::Interrupted),
+}
+
+impl From<dump::Error> for Error {
+    fn from(error: dump::Error) -> Self {
+        match error.kind {
+            // The stage polls the flag itself; a request to stop is no failure of a file.
+            dump::ErrorKind::Interrupted(interrupted) => Self::Interrupted(interrupted),
+            _ => Self::Dump(error),
+        }
+    }
 }

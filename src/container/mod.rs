@@ -3,8 +3,37 @@
 //! In: a [`Source`] of bytes. Out: [`Row`]s, lent one at a time, each with its offset; nothing here knows
 //! what a key means.
 
+mod checksums;
+mod compression;
 mod error;
+#[cfg(test)]
+pub(crate) mod fixture;
+mod footer;
+mod header;
+mod layout;
+mod memory;
+mod name;
+mod native;
+mod row;
+mod rows;
 mod source;
+mod window;
 
-pub use error::{Error, ErrorKind};
+pub use checksums::Checksums;
+pub use compression::Compression;
+pub use error::{Error, ErrorKind, Excerpt};
+pub use header::Header;
+pub use layout::{Layout, Payload};
+pub use memory::Start;
+pub use row::{Head, KEY_SUFFIX, Row, VALUE_HEADER};
+pub use rows::{End, Rows};
 pub use source::Source;
+
+/// Reads `last_commit_ts` of a payload's own header, an HLC timestamp; 0 where there is no payload.
+pub fn last_commit_ts(source: &Source, layout: &Layout) -> Result<u64, Error> {
+    match layout.payload {
+        Payload::Native => native::last_commit_ts(source, layout),
+        Payload::Memory => Ok(Start::read(source, layout)?.last_commit_ts),
+        Payload::Empty | Payload::Oracle { .. } => Ok(0),
+    }
+}

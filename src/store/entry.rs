@@ -1,5 +1,7 @@
 //! What a scan lends: a visible entry, or one version of a key.
 
+use crate::container::Row;
+
 /// Where a row stands: which input, and the offset of its first byte in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Place {
@@ -33,6 +35,8 @@ pub struct Version<'a> {
     pub commit_ts: u64,
     /// Whether it deletes the key.
     pub tombstone: bool,
+    /// Whether the body is an envelope that could not be opened.
+    pub encrypted: bool,
     /// Store-level expiry, an HLC timestamp; 0 is never.
     pub expire_at: u64,
     /// Value, without header and envelope; empty for a tombstone.
@@ -54,4 +58,16 @@ pub struct EntryBuf {
     pub body: Vec<u8>,
     /// Where the row stands.
     pub place: Option<Place>,
+}
+
+impl EntryBuf {
+    /// Copies a row of an input.
+    pub(super) fn set(&mut self, input: u16, row: &Row<'_>) {
+        self.key.clear();
+        self.key.extend_from_slice(row.key);
+        self.body.clear();
+        self.body.extend_from_slice(row.body);
+        (self.commit_ts, self.expire_at) = (row.head.commit_ts, row.head.expire_at);
+        self.place = Some(Place { input, offset: row.offset });
+    }
 }

@@ -1,5 +1,7 @@
 //! Why a sound snapshot cannot be read as asked.
 
+use super::Place;
+
 /// The snapshot cannot be read as asked.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -7,9 +9,9 @@ pub enum Error {
     /// Rows are encrypted and no keys were given (exit 3).
     #[error("{rows} rows are encrypted, under the data keys {key_ids:?}, and no keys were given")]
     Encrypted {
-        /// Visible encrypted rows.
+        /// Encrypted versions that count.
         rows: u64,
-        /// Ids of the data keys that they name, ascending.
+        /// Ids of the data keys that they name, ascending; at most 1024.
         key_ids: Vec<u32>,
     },
     /// The timestamp asked for lies below the compaction floor (exit 2).
@@ -20,4 +22,10 @@ pub enum Error {
         /// Lowest timestamp that can be read, an HLC timestamp.
         floor: u64,
     },
+    /// Snapshots that cannot be read together (exit 3).
+    #[error("an EKVMVCC2 payload cannot be read together with other snapshots")]
+    Mixed,
+    /// A place that no scan of this store gave.
+    #[error("no row stands at offset {:#x} of input {}", .0.offset, .0.input)]
+    NoRow(Place),
 }

@@ -4,124 +4,234 @@
 //! timestamp, by family, by prefix or one at a time. Adapters never see two versions of a key, a tombstone or
 //! an expired version, unless they ask for [`Store::versions`].
 
+mod classify;
+mod clock;
+mod entries;
 mod entry;
 mod error;
+mod facts;
+mod index;
+mod input;
+mod lock;
+mod merge;
+mod open;
+mod operational;
+mod scan;
 mod stats;
+mod stretch;
+mod survey;
+#[cfg(test)]
+mod tests;
+mod version;
 
 use crate::container::Source;
 use crate::error::Result;
 use crate::interrupt::Interrupt;
 use crate::keyspace::Family;
+use crate::report::Warning;
+use clock::Clock;
+use index::IndexShape;
+use input::Input;
+use merge::{Merge, Rank};
+use scan::{Scan, Wanted};
+use stats::Largest;
+use stretch::Stretches;
 
+pub use entries::{Entries, Versions};
 pub use entry::{Entry, EntryBuf, Place, Version};
 pub use error::Error;
-pub use stats::{FamilyStats, InputInfo};
+pub use lock::Lock;
+pub use stats::{FamilyStats, InputInfo, Large};
 
 /// How a store is opened.
 #[derive(Clone, Debug, Default)]
 pub struct StoreOptions {
     /// Read at this HLC timestamp instead of T; above T it is T (`decisions.md` 4).
     pub at: Option<u64>,
+    /// Open a store with encrypted rows all the same, to look at its counts; reading one of them is an error.
+    pub allow_encrypted: bool,
     /// Polled while rows are read.
     pub interrupt: Interrupt,
 }
 
 /// One or more snapshots, read at one timestamp. Reading needs only `&self`: each scan has its own buffer.
 #[derive(Debug)]
-pub struct Store {}
+pub struct Store {
+    inputs: Vec<Input>,
+    infos: Vec<InputInfo>,
+    stats: Vec<FamilyStats>,
+    largest: Largest,
+    warnings: Vec<Warning>,
+    encrypted: u64,
+    key_ids: Vec<u32>,
+    clock: Clock,
+    latest: u64,
+    interrupt: Interrupt,
+}
 
 impl Store {
     /// Makes the first pass over all sources: checksums, order, operational rows, counts and ranges by family,
     /// sparse index. Nothing can be read before the footer of each was checked.
     pub fn open(sources: Vec<Source>, options: &StoreOptions) -> Result<Self> {
-        let _ = (sources, options);
-        todo!()
+        open::open(sources, options, IndexShape::default())
     }
 
     /// Returns the read timestamp, an HLC (`keyspaces.md` 2): T, or the one asked for.
     #[must_use]
     pub fn read_ts(&self) -> u64 {
-        todo!()
+        self.clock.newest
+    }
+
+    /// Returns the read timestamp in Unix ms.
+    #[must_use]
+    pub fn read_ms(&self) -> u64 {
+        self.read_ts() >> 16
     }
 
     /// Returns the Unix time in ms for questions like "is this TTL past?": `max(T >> 16, ceiling_ms) - 10000`
-    /// (`decisions.md` 4), a lower bound of the wall clock when the snapshot was cut.
+    /// (`decisions.md` 4), a lower bound of the wall clock when the snapshot was cut. Read at an older timestamp,
+    /// it is that timestamp's.
     #[must_use]
     pub fn now_ms(&self) -> u64 {
-        todo!()
+        let ceiling = self.infos.iter().filter_map(|info| info.ceiling_ms).max().unwrap_or_default();
+        let ceiling = if self.read_ts() < self.latest { 0 } else { ceiling };
+        self.read_ms().max(ceiling).saturating_sub(10_000)
+    }
+
+    /// Returns facts about the inputs, in the order in which they were given.
+    #[must_use]
+    pub fn inputs(&self) -> &[InputInfo] {
+        &self.infos
+    }
+
+    /// Returns what the first pass found worth a warning.
+    #[must_use]
+    pub fn warnings(&self) -> &[Warning] {
+        &self.warnings
     }
 
     /// Returns what the first pass counted for a family.
     #[must_use]
     pub fn stats(&self, family: Family) -> &FamilyStats {
-        let _ = family;
-        todo!()
+        static NONE: FamilyStats =
+            FamilyStats { rows: 0, tombstones: 0, shadowed: 0, expired: 0, visible: 0, bytes: 0 };
+        self.stats.get(family.index()).unwrap_or(&NONE)
+    }
+
+    /// Returns the sum over all families; operational rows are not in it.
+    #[must_use]
+    pub fn totals(&self) -> FamilyStats {
+        let mut totals = FamilyStats::default();
+        for stats in &self.stats {
+            totals.add(stats);
+        }
+        totals
+    }
+
+    /// Returns the 10 visible entries that take the most room, the largest first.
+    #[must_use]
+    pub fn largest(&self) -> &[Large] {
+        self.largest.as_slice()
+    }
+
+    /// Returns how many versions that count are encrypted, and the ids of the data keys that they name.
+    #[must_use]
+    pub fn encrypted(&self) -> (u64, &[u32]) {
+        (self.encrypted, &self.key_ids)
     }
 
     /// Scans the visible entries of one family, in row order (`keyspaces.md` 4; in key order for `EKVMVCC2`).
     /// A key's extensions by bytes below `fe` come before it: `ab` before `a`. Sort where order matters.
+    /// Node-local chunks ([`Family::S3ChunkBlob`]) are read at the end of time; mind that an older version of
+    /// such a key may be the good one (`keyspaces.md` 7.4): use [`Store::versions`].
     #[must_use]
     pub fn scan(&self, family: Family) -> Entries<'_> {
-        let _ = family;
-        todo!()
+        Entries::new(self, self.family(family, Rank::Visible))
+    }
+
+    /// Splits [`Store::scan`] into at most `parts` scans of about equal length, for as many threads: one behind
+    /// the other they lend what it lends. Several inputs are not split.
+    #[must_use]
+    pub fn scan_parts(&self, family: Family, parts: usize) -> Vec<Entries<'_>> {
+        let [input] = self.inputs.as_slice() else { return vec![self.scan(family)] };
+        let Some(stretches) = input.survey.stretches.get(family.index()) else { return Vec::new() };
+        let lists = stretches.cut(input.survey.index.splits(), parts);
+        let merge = |list| Merge::new(std::iter::once((0, self.over(input, list, family))), Rank::Visible);
+        lists.into_iter().map(|list| Entries::new(self, merge(list))).collect()
     }
 
     /// Scans the visible entries whose user key begins with `prefix`, whatever their families. `hint` is the
     /// place of an entry at or before the first of them, when the caller has one: it saves the search.
     #[must_use]
     pub fn scan_prefix(&self, prefix: &[u8], hint: Option<Place>) -> Entries<'_> {
-        let _ = (prefix, hint);
-        todo!()
+        let scans = self.numbered().map(|(at, input)| {
+            let start = match hint {
+                Some(hint) if hint.input == at && input.is_native() => hint.offset,
+                _ => input.seek(prefix),
+            };
+            let wanted = Wanted::Prefix(prefix.to_vec());
+            (at, Scan::from(input, start, wanted, self.clock, &self.interrupt))
+        });
+        Entries::new(self, Merge::new(scans, Rank::Visible))
     }
 
     /// Scans **all** versions of one family, also those newer than the read timestamp: tombstones, expired and
     /// shadowed ones; newest first for each key.
     #[must_use]
     pub fn versions(&self, family: Family) -> Versions<'_> {
-        let _ = family;
-        todo!()
+        Versions::new(self.family(family, Rank::All))
+    }
+
+    fn family(&self, family: Family, rank: Rank) -> Merge<'_> {
+        let scans = self.numbered().map(|(at, input)| {
+            let stretches = input.survey.stretches.get(family.index()).map(Stretches::to_vec);
+            (at, self.over(input, stretches.unwrap_or_default(), family))
+        });
+        Merge::new(scans, rank)
+    }
+
+    fn over<'s>(&'s self, input: &'s Input, stretches: Vec<(u64, u64)>, family: Family) -> Scan<'s> {
+        Scan::over(input, stretches, Wanted::Family(family), self.clock, &self.interrupt)
     }
 
     /// Reads the visible entry of one user key into `entry`; `false` when there is none. Searches the sparse
     /// index and reads up to one interval of it: meant for the exceptional key, not for a loop over millions.
     pub fn get(&self, user_key: &[u8], entry: &mut EntryBuf) -> Result<bool> {
-        let _ = (user_key, entry);
-        todo!()
+        let mut newest = None;
+        let mut target = Vec::new();
+        for (at, input) in self.numbered() {
+            let Some((mut rows, head)) = input.find(user_key, self.clock, &self.interrupt, &mut target)?
+            else {
+                continue;
+            };
+            if newest.is_none_or(|newest| newest < head.commit_ts) {
+                newest = Some(head.commit_ts);
+                self.refuse_encrypted(head.encrypted)?;
+                entry.set(at, &rows.row(head)?);
+            }
+        }
+        Ok(newest.is_some())
     }
 
     /// Reads again the row at a place that a scan gave.
     pub fn read(&self, place: Place, entry: &mut EntryBuf) -> Result<()> {
-        let _ = (place, entry);
-        todo!()
+        let input = self.inputs.get(usize::from(place.input)).ok_or(Error::NoRow(place))?;
+        let (mut rows, head) = input.row_at(place.offset)?.ok_or(Error::NoRow(place))?;
+        self.refuse_encrypted(head.encrypted)?;
+        entry.set(place.input, &rows.row(head)?);
+        Ok(())
     }
-}
 
-/// A scan that lends visible entries; after the first error or the end it yields nothing more.
-#[derive(Debug)]
-pub struct Entries<'s> {
-    store: &'s Store,
-}
-
-impl Entries<'_> {
-    /// Lends the next entry, valid until the next call.
-    #[expect(clippy::should_implement_trait, reason = "a lending iterator is no Iterator")]
-    pub fn next(&mut self) -> Result<Option<Entry<'_>>> {
-        let _ = self.store;
-        todo!()
+    /// Nothing that is enveloped leaves the store as a plaintext.
+    fn refuse_encrypted(&self, encrypted: bool) -> Result<()> {
+        if encrypted { Err(self.encrypted_error().into()) } else { Ok(()) }
     }
-}
 
-/// A scan that lends all versions; after the first error or the end it yields nothing more.
-#[derive(Debug)]
-pub struct Versions<'s> {
-    store: &'s Store,
-}
+    fn encrypted_error(&self) -> Error {
+        Error::Encrypted { rows: self.encrypted, key_ids: self.key_ids.clone() }
+    }
 
-impl Versions<'_> {
-    /// Lends the next version, valid until the next call.
-    #[expect(clippy::should_implement_trait, reason = "a lending iterator is no Iterator")]
-    pub fn next(&mut self) -> Result<Option<Version<'_>>> {
-        let _ = self.store;
-        todo!()
+    fn numbered(&self) -> impl Iterator<Item = (u16, &Input)> {
+        (0..).zip(&self.inputs)
     }
 }

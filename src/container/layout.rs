@@ -1,0 +1,180 @@
+//! Which layers a file has: header, payload, footer (`container.md` 2).
+
+use super::header::Header;
+use super::{Error, ErrorKind, Excerpt, Source, footer};
+use crate::cursor;
+
+/// Which payload a file has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Payload {
+    /// `EKVPBBL1`, the native stream.
+    Native,
+    /// `EKVMVCC2`, the in-memory store's stream.
+    Memory,
+    /// None: the 4-byte snapshot of an empty state machine.
+    Empty,
+    /// None: a dedicated timestamp oracle's snapshot.
+    Oracle {
+        /// The oracle's ceiling, Unix ms.
+        ceiling_ms: u64,
+    },
+}
+
+impl Payload {
+    /// Returns the magic, or what stands for it in reports.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Payload::Native => "EKVPBBL1",
+            Payload::Memory => "EKVMVCC2",
+            Payload::Empty => "empty",
+            Payload::Oracle { .. } => "timestamp oracle snapshot, no data",
+        }
+    }
+}
+
+/// The layers of one file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Layout {
+    /// The FSM header, if there is one.
+    pub header: Option<Header>,
+    /// The payload.
+    pub payload: Payload,
+    /// Offset of the payload's magic.
+    pub payload_offset: u64,
+    /// Offset behind the payload, as far as it is known: of a file without FSM header only reading the payload
+    /// tells whether a footer follows.
+    pub payload_end: u64,
+    /// Whether the file ends in a footer for certain.
+    pub footer: bool,
+}
+
+impl Layout {
+    /// Detects the layers of a source by its first bytes and its length.
+    pub fn of(source: &Source) -> Result<Self, Error> {
+        let mut head = [0; Header::MAX + 8];
+        let found = source.read_at(&mut head, 0)?;
+        let head = head.get(..found).unwrap_or_default();
+        Self::detect(head, source.len()).map_err(|(offset, kind)| source.error(offset, kind))
+    }
+
+    /// `head`: the first [`Header::MAX`] + 8 bytes, or all there are.
+    fn detect(head: &[u8], len: u64) -> Result<Self, (u64, ErrorKind)> {
+        if head.is_empty() {
+            let kind = ErrorKind::Truncated { what: "snapshot", needed: 4, found: 0 };
+            return Err((0, kind));
+        }
+        if let Ok(footer) = <[u8; 4]>::try_from(head) {
+            return match footer {
+                [0, 0, 0, 0] => Ok(Self::without_payload(Payload::Empty, 0)),
+                _ => Err((0, not_a_snapshot(head))),
+            };
+        }
+        let Some(header) = Header::parse(head).map_err(|kind| (0, kind))? else {
+            return match payload(head) {
+                Ok(payload) => {
+                    Ok(Self { header: None, payload, payload_offset: 0, payload_end: len, footer: false })
+                }
+                Err(kind) => oracle(head).map(|it| Self::without_payload(it, 8)).ok_or((0, kind)),
+            };
+        };
+        let end = len.saturating_sub(footer::LEN);
+        let rest = usize::try_from(header.len).ok().and_then(|at| head.get(at..)).unwrap_or_default();
+        if end < header.len + 8 {
+            let found = end.saturating_sub(header.len);
+            return Err((header.len, ErrorKind::Truncated { what: "payload magic", needed: 8, found }));
+        }
+        let payload = payload(rest).map_err(|kind| (header.len, kind))?;
+        let (header, payload_offset) = (Some(header), header.len);
+        Ok(Self { header, payload, payload_offset, payload_end: end, footer: true })
+    }
+
+    fn without_payload(payload: Payload, end: u64) -> Self {
+        Self { header: None, payload, payload_offset: end, payload_end: end, footer: true }
+    }
+}
+
+/// Names the payload that `bytes` begin with.
+fn payload(bytes: &[u8]) -> Result<Payload, ErrorKind> {
+    match bytes.first_chunk::<8>() {
+        Some(b"EKVPBBL1") => Ok(Payload::Native),
+        Some(b"EKVMVCC2") => Ok(Payload::Memory),
+        Some(b"EKVSSTI1") => Err(ErrorKind::NotSupportedYet { what: "an SST-ingest bundle (EKVSSTI1)" }),
+        _ => Err(not_a_snapshot(bytes)),
+    }
+}
+
+/// Recognises the 12 bytes of a dedicated timestamp oracle: ceiling and footer.
+fn oracle(mut file: &[u8]) -> Option<Payload> {
+    let bytes: [u8; 12] = file.try_into().ok()?;
+    let ceiling_ms = cursor::take_u64_be(&mut file)?;
+    let footer = cursor::take_u32_be(&mut file)?;
+    (crc32c::crc32c(bytes.first_chunk::<8>()?) == footer).then_some(Payload::Oracle { ceiling_ms })
+}
+
+fn not_a_snapshot(bytes: &[u8]) -> ErrorKind {
+    ErrorKind::NotASnapshot { found: Excerpt::of(bytes.get(..8).unwrap_or(bytes)) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn detect(bytes: &[u8]) -> Result<Layout, ErrorKind> {
+        Layout::detect(&bytes[..bytes.len().min(Header::MAX + 8)], bytes.len() as u64)
+            .map_err(|(_, kind)| kind)
+    }
+
+    fn headed(payload: &[u8]) -> Vec<u8> {
+        let mut bytes = [b"EKVTHLC1", &9_u64.to_be_bytes()[..], payload].concat();
+        let footer = crc32c::crc32c(&bytes).to_be_bytes();
+        bytes.extend(footer);
+        bytes
+    }
+
+    #[test]
+    fn a_header_means_a_footer() {
+        let layout = detect(&headed(b"EKVPBBL1\0\0\0\0\0\0\0\0")).unwrap();
+        assert_eq!((layout.payload, layout.payload_offset, layout.payload_end), (Payload::Native, 16, 32));
+        assert!(layout.footer);
+        let layout = detect(b"EKVMVCC2xyz").unwrap();
+        assert_eq!((layout.payload, layout.payload_offset, layout.payload_end), (Payload::Memory, 0, 11));
+        assert!(!layout.footer);
+    }
+
+    #[test]
+    fn a_header_without_a_payload_is_truncated() {
+        for payload in [&b""[..], b"EKVPBBL"] {
+            assert!(matches!(detect(&headed(payload)), Err(ErrorKind::Truncated { .. })));
+        }
+        assert!(matches!(detect(&headed(b"")[..16]), Err(ErrorKind::Truncated { .. })));
+    }
+
+    #[test]
+    fn other_payloads_and_a_second_header_are_no_snapshot() {
+        for payload in [&b"EKVPBBL2........"[..], b"EKVTHLC1........"] {
+            assert!(matches!(detect(&headed(payload)), Err(ErrorKind::NotASnapshot { .. })));
+        }
+        for bytes in
+            [&b"EKVPBBL"[..], b"some text", b"x", b"EKVPBBL2", b"\0\0\0", b"\0\0\0\0\0", b"\0\0\0\x01"]
+        {
+            assert!(matches!(detect(bytes), Err(ErrorKind::NotASnapshot { .. })));
+        }
+        assert!(matches!(detect(&headed(b"EKVSSTI1")), Err(ErrorKind::NotSupportedYet { .. })));
+    }
+
+    #[test]
+    fn four_zero_bytes_are_an_empty_snapshot_and_none_are_truncated() {
+        assert_eq!(detect(&[0; 4]).unwrap().payload, Payload::Empty);
+        assert!(matches!(detect(b""), Err(ErrorKind::Truncated { .. })));
+    }
+
+    #[test]
+    fn twelve_bytes_with_a_valid_footer_are_an_oracle() {
+        let mut bytes = hex::decode("0000018f2a3403b8fdbefded").unwrap();
+        let oracle = Payload::Oracle { ceiling_ms: 1_714_400_003_000 };
+        assert_eq!(detect(&bytes).unwrap().payload, oracle);
+        bytes[11] ^= 1;
+        assert!(matches!(detect(&bytes), Err(ErrorKind::NotASnapshot { .. })));
+    }
+}

@@ -1,0 +1,106 @@
+//! One MVCC row: the key with its timestamp, the value with its header (`container.md` 5.2).
+
+use super::{ErrorKind, Excerpt};
+use crate::cursor;
+
+/// Length of the timestamp suffix of an encoded key, bytes.
+pub const KEY_SUFFIX: usize = 8;
+/// Length of the header of an encoded value, bytes.
+pub const VALUE_HEADER: usize = 9;
+
+/// What a row says besides its body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Head {
+    /// When it was committed, an HLC timestamp.
+    pub commit_ts: u64,
+    /// Whether it deletes the key.
+    pub tombstone: bool,
+    /// Whether the body is an encryption envelope.
+    pub encrypted: bool,
+    /// Store-level expiry, an HLC timestamp; 0 is never.
+    pub expire_at: u64,
+}
+
+impl Head {
+    /// Parses an encoded key and the beginning of its encoded value (all of it, or at least 9 bytes).
+    #[inline]
+    pub fn parse(encoded_key: &[u8], value: &[u8]) -> Result<Self, ErrorKind> {
+        let Some((_, inverted)) = cursor::split_last_u64_be(encoded_key) else {
+            return Err(corrupt(
+                format!("{} bytes, at least 8 needed, length", encoded_key.len()),
+                encoded_key,
+            ));
+        };
+        let mut rest = value;
+        let (Some(flags), Some(expire_at)) = (cursor::take_u8(&mut rest), cursor::take_u64_le(&mut rest))
+        else {
+            return Err(corrupt(format!("{} bytes, at least 9 needed, value", value.len()), encoded_key));
+        };
+        let encrypted = match flags >> 1 {
+            0b00 => false,
+            0b01 => true,
+            _ => return Err(unsupported(flags)),
+        };
+        Ok(Self { commit_ts: !inverted, tombstone: flags & 1 != 0, encrypted, expire_at })
+    }
+}
+
+#[cold]
+fn corrupt(what: String, encoded_key: &[u8]) -> ErrorKind {
+    ErrorKind::CorruptRow { what, key: Excerpt::of(encoded_key) }
+}
+
+#[cold]
+fn unsupported(flags: u8) -> ErrorKind {
+    ErrorKind::UnsupportedFormat { what: "value flags", expected: "0 to 3", found: flags.into() }
+}
+
+/// A row, lent by a scan until its next step.
+#[derive(Clone, Copy, Debug)]
+pub struct Row<'a> {
+    /// Offset of the row's first byte in the (decompressed) input.
+    pub offset: u64,
+    /// User key, without the timestamp suffix.
+    pub key: &'a [u8],
+    /// What the row says besides its body.
+    pub head: Head,
+    /// Value, without its header.
+    pub body: &'a [u8],
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KEY: &[u8] = &[b'k', 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xfe];
+
+    #[test]
+    fn flags_expiry_and_timestamp_are_split() {
+        let head = Head::parse(KEY, &[0, 5, 0, 0, 0, 0, 0, 0, 1, b'x']).unwrap();
+        let expire_at = (1 << 56) + 5;
+        assert_eq!(head, Head { commit_ts: 1, tombstone: false, encrypted: false, expire_at });
+        let head = Head::parse(KEY, &[3, 0, 0, 0, 0, 0, 0, 0, 0]).unwrap();
+        assert_eq!(head, Head { commit_ts: 1, tombstone: true, encrypted: true, expire_at: 0 });
+    }
+
+    #[test]
+    fn short_keys_and_values_are_corrupt() {
+        for length in 0..8 {
+            let error = Head::parse(&KEY[..length], &[0; 9]).unwrap_err();
+            assert!(matches!(error, ErrorKind::CorruptRow { .. }));
+        }
+        for length in 0..9 {
+            let error = Head::parse(KEY, &[0; 9][..length]).unwrap_err();
+            assert!(matches!(error, ErrorKind::CorruptRow { .. }));
+        }
+        assert!(Head::parse(&KEY[1..], &[0; 9]).is_ok());
+    }
+
+    #[test]
+    fn reserved_flags_are_never_cleartext() {
+        for flags in 4..=u8::MAX {
+            let error = Head::parse(KEY, &[flags, 0, 0, 0, 0, 0, 0, 0, 0]).unwrap_err();
+            assert!(matches!(error, ErrorKind::UnsupportedFormat { found, .. } if found == u64::from(flags)));
+        }
+    }
+}

@@ -1,0 +1,62 @@
+//! When a version counts and when it has expired (`keyspaces.md` 2).
+
+use crate::container::Head;
+use crate::keyspace::Family;
+
+/// The read timestamp, as far as it is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Clock {
+    /// Newer versions do not count, an HLC timestamp.
+    pub(super) newest: u64,
+    /// What is not later has expired, an HLC timestamp.
+    pub(super) now: u64,
+}
+
+impl Clock {
+    /// Returns the clock of a read timestamp that is known.
+    pub(super) fn at(read_ts: u64) -> Self {
+        Self { newest: read_ts, now: read_ts }
+    }
+
+    /// Returns the clock for a family: node-local chunks are read at the end of time (`keyspaces.md` 7.4).
+    #[inline]
+    pub(super) fn of(self, family: Family) -> Self {
+        if family == Family::S3ChunkBlob { Self::at(u64::MAX) } else { self }
+    }
+
+    /// Whether a version was committed after the read timestamp.
+    #[inline]
+    pub(super) fn is_too_new(self, head: &Head) -> bool {
+        head.commit_ts > self.newest
+    }
+
+    /// Whether a version that counts has expired.
+    #[inline]
+    pub(super) fn is_expired(self, head: &Head) -> bool {
+        head.expire_at != 0 && head.expire_at <= self.now
+    }
+
+    /// Whether a version that counts is part of the state.
+    #[inline]
+    pub(super) fn is_visible(self, head: &Head) -> bool {
+        !head.tombstone && !self.is_expired(head)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_has_expired_at_its_expiry() {
+        let head = |expire_at| Head { commit_ts: 15, tombstone: false, encrypted: false, expire_at };
+        let clock = Clock::at(40);
+        assert!(clock.is_visible(&head(0)));
+        assert!(clock.is_visible(&head(41)));
+        assert!(!clock.is_visible(&head(40)));
+        assert!(!clock.is_visible(&Head { tombstone: true, ..head(0) }));
+        assert!(!Clock::at(15).is_too_new(&head(0)));
+        assert!(Clock::at(14).is_too_new(&head(0)));
+        assert!(!Clock::at(14).of(Family::S3ChunkBlob).is_too_new(&head(0)));
+    }
+}

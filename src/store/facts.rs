@@ -1,0 +1,144 @@
+//! What the first pass found worth a warning, in bounded memory.
+
+use serde_json::Value;
+
+use crate::keyspace::{Family, Kind};
+use crate::limits;
+use crate::report::Warning;
+
+use super::stats::FamilyStats;
+
+/// Bytes of a key that a warning shows; the rest is left out.
+const KEY: usize = 1024;
+
+/// Warnings of one input, in row order: the first of each event, the rest counted.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Facts {
+    malformed: Capped,
+    over_limit: Capped,
+    locks: Capped,
+    malformed_keys: std::collections::BTreeMap<Family, u64>,
+    above_watermark: u64,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Capped {
+    kept: Vec<Warning>,
+    total: u64,
+}
+
+impl Capped {
+    fn push(&mut self, warning: impl FnOnce() -> Warning) {
+        self.total += 1;
+        if self.total <= limits::WARNINGS_PER_EVENT {
+            self.kept.push(warning());
+        }
+    }
+
+    /// Lists what was kept, and one more warning with the number of all when some were not.
+    fn list(&self, event: &'static str, into: &mut Vec<Warning>) {
+        into.extend(self.kept.iter().cloned());
+        if self.total > limits::WARNINGS_PER_EVENT {
+            into.push(Warning::new(event).with("count", self.total));
+        }
+    }
+}
+
+impl Facts {
+    #[cold]
+    pub(super) fn malformed_operational(&mut self, key: &[u8], length: usize) {
+        let key = key.escape_ascii().to_string();
+        self.malformed.push(|| Warning::new("meta_row_malformed").with("key", key).with("length", length));
+    }
+
+    #[cold]
+    pub(super) fn over_limit(&mut self, key: &[u8], key_len: usize, value_len: usize, offset: u64) {
+        self.over_limit.push(|| {
+            Warning::new("over_restore_limit")
+                .with("key", shown(key))
+                .with("key_len", key_len)
+                .with("value_len", value_len)
+                .with("offset", offset)
+        });
+    }
+
+    pub(super) fn unresolved(&mut self, key: &[u8], primary: &[u8], start_ts: u64) {
+        self.locks.push(|| {
+            Warning::new("txn_unresolved")
+                .with("key_hex", shown(key))
+                .with("primary_hex", shown(primary))
+                .with("start_ts", start_ts)
+        });
+    }
+
+    #[cold]
+    pub(super) fn malformed_key(&mut self, family: Family) {
+        *self.malformed_keys.entry(family).or_default() += 1;
+    }
+
+    #[inline]
+    pub(super) fn above_watermark(&mut self) {
+        self.above_watermark += 1;
+    }
+
+    /// Lists the warnings in the order of their events.
+    pub(super) fn warnings(&self) -> Vec<Warning> {
+        let mut all = Vec::new();
+        self.malformed.list("meta_row_malformed", &mut all);
+        if self.above_watermark > 0 {
+            all.push(Warning::new("version_above_watermark").with("count", self.above_watermark));
+        }
+        self.over_limit.list("over_restore_limit", &mut all);
+        for (family, count) in &self.malformed_keys {
+            all.push(
+                Warning::new("internal_key_malformed").with("prefix", family.name()).with("count", *count),
+            );
+        }
+        self.locks.list("txn_unresolved", &mut all);
+        all
+    }
+}
+
+/// Lists the warnings that follow from the counts: families set aside by published designs.
+pub(super) fn reserved(stats: &[FamilyStats]) -> impl Iterator<Item = Warning> {
+    Family::all()
+        .filter(|family| family.kind() == Kind::Reserved)
+        .filter(|family| stats.get(family.index()).is_some_and(|stats| stats.rows > 0))
+        .map(|family| Warning::new("reserved_family_present").with("prefix", family.name()))
+}
+
+/// Returns the first bytes of a key in hex.
+fn shown(key: &[u8]) -> Value {
+    hex::encode(key.get(..KEY).unwrap_or(key)).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn beyond_the_first_hundred_only_the_number_is_kept() {
+        let mut facts = Facts::default();
+        for start_ts in 0..100 {
+            facts.unresolved(b"k", b"p", start_ts);
+        }
+        assert_eq!(facts.warnings().len(), 100);
+        for start_ts in 100..250 {
+            facts.unresolved(&[0xab; 5000], b"p", start_ts);
+        }
+        let warnings = facts.warnings();
+        assert_eq!(warnings.len(), 101);
+        assert_eq!(warnings[100], Warning::new("txn_unresolved").with("count", 250));
+        let names: Vec<_> = warnings[0].fields.iter().map(|(name, _)| *name).collect();
+        assert_eq!(names, ["key_hex", "primary_hex", "start_ts"]);
+    }
+
+    #[test]
+    fn reserved_families_are_named_once() {
+        let mut stats = vec![FamilyStats::default(); Family::COUNT];
+        stats[Family::Migfence.index()].rows = 7;
+        stats[Family::DistRoute.index()].rows = 7;
+        let warnings: Vec<_> = reserved(&stats).collect();
+        assert_eq!(warnings, [Warning::new("reserved_family_present").with("prefix", "!migfence|")]);
+    }
+}

@@ -1,0 +1,90 @@
+//! One input after the first pass, and single rows of it.
+
+use super::clock::Clock;
+use super::operational::Operational;
+use super::survey::{Survey, user_key};
+use crate::container::{Head, KEY_SUFFIX, Payload, Rows, Source};
+use crate::error::Result;
+use crate::interrupt::Interrupt;
+use crate::keyspace::Family;
+
+/// A source and what the first pass learnt about it.
+#[derive(Debug)]
+pub(super) struct Input {
+    pub(super) source: Source,
+    pub(super) survey: Survey,
+}
+
+impl Input {
+    /// Whether rows stand in the order of encoded keys; else in that of user keys.
+    #[inline]
+    pub(super) fn is_native(&self) -> bool {
+        self.survey.payload != Payload::Memory
+    }
+
+    /// Returns where a walk must begin to meet every row from the key `target` on: an encoded key, or a
+    /// beginning of one; in `EKVMVCC2` a user key.
+    pub(super) fn seek(&self, target: &[u8]) -> u64 {
+        self.survey.index.at_or_before(target).unwrap_or(self.survey.start)
+    }
+
+    /// Makes the row at `offset` current; `None` when none begins there.
+    pub(super) fn row_at(&self, offset: u64) -> Result<Option<(Rows<'_>, Head)>> {
+        let Survey { payload, end, .. } = self.survey;
+        let start = if self.is_native() { Some(offset) } else { self.survey.index.mark_before(offset) };
+        let Some(start) = start.filter(|_| offset < end) else { return Ok(None) };
+        let mut rows = Rows::between(&self.source, payload, start, end);
+        while rows.advance()? && rows.span().0 <= offset {
+            if rows.offset() == offset {
+                let head = rows.head(&self.source)?;
+                return Ok(Some((rows, head)));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Finds the visible version of a user key.
+    pub(super) fn find(
+        &self,
+        key: &[u8],
+        clock: Clock,
+        interrupt: &Interrupt,
+        target: &mut Vec<u8>,
+    ) -> Result<Option<(Rows<'_>, Head)>> {
+        let clock = clock.of(Family::of(key));
+        target.clear();
+        target.extend_from_slice(key);
+        if self.is_native() {
+            target.extend_from_slice(&(!clock.newest).to_be_bytes());
+        }
+        let (start, end) = (self.seek(target), self.survey.end);
+        let mut rows = Rows::between(&self.source, self.survey.payload, start, end);
+        while rows.advance()? {
+            interrupt.check()?;
+            let encoded = rows.key();
+            let user = user_key(encoded);
+            let sorted_by = if self.is_native() { encoded } else { user };
+            if sorted_by < target.as_slice() {
+                continue;
+            }
+            if user == key && !(self.is_native() && Operational::of(encoded).is_some()) {
+                let head = rows.head(&self.source)?;
+                if clock.is_too_new(&head) {
+                    continue;
+                }
+                return Ok(clock.is_visible(&head).then_some((rows, head)));
+            }
+            // Behind the oldest version that the key can have.
+            let past = match encoded.strip_prefix(key) {
+                Some(rest) => {
+                    !self.is_native() || rest.get(..KEY_SUFFIX).is_some_and(|rest| rest == [0xff; KEY_SUFFIX])
+                }
+                None => true,
+            };
+            if past {
+                return Ok(None);
+            }
+        }
+        Ok(None)
+    }
+}

@@ -1,0 +1,97 @@
+//! Scans of several inputs as one, in the order of encoded keys.
+
+use super::entry::Place;
+use super::scan::Scan;
+use super::survey::user_key;
+use super::version::{Choice, VersionFilter};
+use crate::container::Row;
+use crate::error::Result;
+
+/// Which rows a merge lends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Rank {
+    /// Of each key the visible version; of several inputs' versions the newest.
+    Visible,
+    /// All.
+    All,
+}
+
+/// One scan an input.
+#[derive(Debug)]
+pub(super) struct Merge<'s> {
+    parts: Vec<Part<'s>>,
+    rank: Rank,
+    /// Whether a key may be visible in more than one input.
+    filter: Option<VersionFilter>,
+    done: bool,
+}
+
+#[derive(Debug)]
+struct Part<'s> {
+    input: u16,
+    scan: Scan<'s>,
+    state: State,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    /// The current row was lent.
+    Lent,
+    /// The current row is to be lent.
+    Ready,
+    /// There are no more rows.
+    Ended,
+}
+
+impl<'s> Merge<'s> {
+    /// Merges scans, each with the index of its input.
+    pub(super) fn new(scans: impl Iterator<Item = (u16, Scan<'s>)>, rank: Rank) -> Self {
+        let parts: Vec<_> = scans.map(|(input, scan)| Part { input, scan, state: State::Lent }).collect();
+        let filter = (parts.len() > 1 && rank == Rank::Visible).then(VersionFilter::default);
+        Self { parts, rank, filter, done: false }
+    }
+
+    /// Makes the next row current and returns the index of its part. After an error there is nothing more.
+    fn advance(&mut self) -> Result<Option<usize>> {
+        if self.done {
+            return Ok(None);
+        }
+        let result = self.step();
+        self.done = !matches!(result, Ok(Some(_)));
+        result
+    }
+
+    fn step(&mut self) -> Result<Option<usize>> {
+        loop {
+            for part in self.parts.iter_mut().filter(|part| part.state == State::Lent) {
+                let more = match self.rank {
+                    Rank::Visible => part.scan.advance_visible()?,
+                    Rank::All => part.scan.advance()?,
+                };
+                part.state = if more { State::Ready } else { State::Ended };
+            }
+            let ready = self.parts.iter_mut().enumerate().filter(|(_, part)| part.state == State::Ready);
+            let Some((at, part)) = ready.min_by(|(_, one), (_, other)| one.scan.key().cmp(other.scan.key()))
+            else {
+                return Ok(None);
+            };
+            part.state = State::Lent;
+            if let Some(filter) = &mut self.filter {
+                let key = part.scan.key();
+                let step = filter.step(key);
+                filter.follow(key, step);
+                if filter.decide(user_key(key).len(), false) != Choice::Counts {
+                    continue;
+                }
+            }
+            return Ok(Some(at));
+        }
+    }
+
+    /// Lends the next row; `encrypted` decides about an envelope where plaintext is wanted.
+    pub(super) fn next(&mut self) -> Result<Option<(Place, Row<'_>)>> {
+        let Some(part) = self.advance()?.and_then(|at| self.parts.get_mut(at)) else { return Ok(None) };
+        let row = part.scan.row()?;
+        Ok(Some((Place { input: part.input, offset: row.offset }, row)))
+    }
+}

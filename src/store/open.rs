@@ -1,0 +1,88 @@
+//! From sources to a store: the first pass over each, and what follows from all of them together.
+
+use super::clock::Clock;
+use super::facts;
+use super::index::IndexShape;
+use super::input::Input;
+use super::stats::{FamilyStats, InputInfo, Largest};
+use super::survey::{Survey, survey};
+use super::{Error, Store, StoreOptions};
+use crate::container::{self, Layout, Payload, Source};
+use crate::error::Result;
+use crate::keyspace::Family;
+use crate::report::Warning;
+
+/// Opens a store with indexes of this shape.
+pub(super) fn open(sources: Vec<Source>, options: &StoreOptions, shape: IndexShape) -> Result<Store> {
+    let mut at_least = 0;
+    for source in &sources {
+        let layout = Layout::of(source)?;
+        if layout.payload == Payload::Memory && sources.len() > 1 {
+            return Err(Error::Mixed.into());
+        }
+        at_least = at_least.max(container::last_commit_ts(source, &layout)?);
+    }
+    // What the payloads' headers say is T where a live node wrote them. Where a row lies above it, only an
+    // expiry in between can have been judged wrongly.
+    let newest = options.at.unwrap_or(u64::MAX);
+    let guess = Clock { newest, now: newest.min(at_least) };
+    let survey = |source: &Source, clock| survey(source, clock, shape, &options.interrupt);
+    let mut surveys = Vec::new();
+    for source in &sources {
+        surveys.push(survey(source, guess)?);
+    }
+    let latest = surveys.iter().map(|survey| survey.info.highest_commit_ts).fold(at_least, u64::max);
+    let clock = Clock::at(newest.min(latest));
+    refuse_below_floor(options, latest, &surveys)?;
+    let mut inputs = Vec::new();
+    for (source, mut first) in sources.into_iter().zip(surveys) {
+        if first.earliest_expiry.is_some_and(|expiry| expiry <= clock.now) {
+            first = survey(&source, clock)?;
+        }
+        inputs.push(Input { source, survey: first });
+    }
+    let store = assemble(inputs, clock, latest, options);
+    if store.encrypted > 0 && !options.allow_encrypted {
+        return Err(store.encrypted_error().into());
+    }
+    Ok(store)
+}
+
+fn refuse_below_floor(options: &StoreOptions, latest: u64, surveys: &[Survey]) -> Result<()> {
+    let floor = surveys.iter().map(|survey| survey.info.floor()).max().unwrap_or_default();
+    match options.at.filter(|at| *at < floor && *at < latest) {
+        Some(at) => Err(Error::BelowFloor { at, floor }.into()),
+        None => Ok(()),
+    }
+}
+
+/// Joins what was learnt about each input.
+fn assemble(mut inputs: Vec<Input>, clock: Clock, latest: u64, options: &StoreOptions) -> Store {
+    let mut stats = vec![FamilyStats::default(); Family::COUNT];
+    let mut largest = Largest::default();
+    let mut warnings = Vec::new();
+    let mut key_ids = std::collections::BTreeSet::new();
+    let mut infos: Vec<InputInfo> = Vec::new();
+    let mut encrypted = 0;
+    for Input { survey, .. } in &mut inputs {
+        for (sum, stats) in stats.iter_mut().zip(&survey.stats) {
+            sum.add(stats);
+        }
+        for large in survey.largest.as_slice() {
+            largest.take(large.clone());
+        }
+        warnings.extend(survey.facts.warnings());
+        encrypted += survey.encrypted;
+        key_ids.append(&mut survey.key_ids);
+        infos.push(std::mem::take(&mut survey.info));
+    }
+    if let [info] = infos.as_slice()
+        && info.oracle
+    {
+        warnings.push(Warning::new("oracle_snapshot"));
+    }
+    warnings.extend(facts::reserved(&stats));
+    let key_ids = key_ids.into_iter().collect();
+    let interrupt = options.interrupt.clone();
+    Store { inputs, infos, stats, largest, warnings, encrypted, key_ids, clock, latest, interrupt }
+}

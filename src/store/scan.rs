@@ -1,0 +1,158 @@
+//! A walk over the rows of one input that belong to one family or begin with one prefix.
+
+use std::vec::IntoIter;
+
+use super::classify::Classifier;
+use super::clock::Clock;
+use super::input::Input;
+use super::operational::Operational;
+use super::survey::user_key;
+use super::version::{Choice, VersionFilter};
+use crate::container::{Head, Row, Rows};
+use crate::error::Result;
+use crate::interrupt::Interrupt;
+use crate::keyspace::Family;
+
+/// What a scan is to find.
+#[derive(Clone, Debug)]
+pub(super) enum Wanted {
+    /// Keys of one family.
+    Family(Family),
+    /// Keys that begin with these bytes, of any family.
+    Prefix(Vec<u8>),
+}
+
+/// Whether a key is wanted.
+enum Match {
+    Yes,
+    No,
+    /// No key behind it is wanted.
+    End,
+}
+
+/// A walk with its own buffer. `advance_*` makes a row current, which is then lent.
+#[derive(Debug)]
+pub(super) struct Scan<'s> {
+    input: &'s Input,
+    interrupt: &'s Interrupt,
+    rows: Rows<'s>,
+    /// Stretches that are still to be read.
+    stretches: IntoIter<(u64, u64)>,
+    wanted: Wanted,
+    clock: Clock,
+    classifier: Classifier,
+    filter: VersionFilter,
+    head: Head,
+}
+
+impl<'s> Scan<'s> {
+    /// Walks some stretches of an input.
+    pub(super) fn over(
+        input: &'s Input,
+        stretches: Vec<(u64, u64)>,
+        wanted: Wanted,
+        clock: Clock,
+        interrupt: &'s Interrupt,
+    ) -> Self {
+        Self {
+            stretches: stretches.into_iter(),
+            ..Self::from(input, input.survey.end, wanted, clock, interrupt)
+        }
+    }
+
+    /// Walks an input from an offset on.
+    pub(super) fn from(
+        input: &'s Input,
+        start: u64,
+        wanted: Wanted,
+        clock: Clock,
+        interrupt: &'s Interrupt,
+    ) -> Self {
+        Self {
+            input,
+            interrupt,
+            rows: Rows::between(&input.source, input.survey.payload, start, input.survey.end),
+            stretches: Vec::new().into_iter(),
+            wanted,
+            clock,
+            classifier: Classifier::default(),
+            filter: VersionFilter::default(),
+            head: Head { commit_ts: 0, tombstone: true, encrypted: false, expire_at: 0 },
+        }
+    }
+
+    /// Makes the next wanted row current, whatever its version; `false` at the end.
+    pub(super) fn advance(&mut self) -> Result<bool> {
+        loop {
+            self.interrupt.check()?;
+            if !self.rows.advance()? {
+                let Some((start, end)) = self.stretches.next() else { return Ok(false) };
+                self.rows.seek(start, end);
+                continue;
+            }
+            match self.matches() {
+                Match::Yes => {
+                    self.head = self.rows.head(&self.input.source)?;
+                    return Ok(true);
+                }
+                Match::No => {}
+                Match::End => {
+                    self.rows.seek(self.input.survey.end, self.input.survey.end);
+                    return Ok(false);
+                }
+            }
+        }
+    }
+
+    #[inline]
+    fn matches(&mut self) -> Match {
+        let encoded = self.rows.key();
+        if self.input.is_native() && Operational::of(encoded).is_some() {
+            return Match::No;
+        }
+        let user = user_key(encoded);
+        match &self.wanted {
+            Wanted::Family(family) if self.classifier.of(user) == *family => Match::Yes,
+            Wanted::Family(_) => Match::No,
+            Wanted::Prefix(prefix) if user.starts_with(prefix) => Match::Yes,
+            Wanted::Prefix(prefix) => {
+                let sorted_by = if self.input.is_native() { encoded } else { user };
+                // A shorter key whose timestamp goes on like the prefix stands among the wanted ones.
+                if sorted_by < prefix.as_slice() || sorted_by.starts_with(prefix) {
+                    Match::No
+                } else {
+                    Match::End
+                }
+            }
+        }
+    }
+
+    /// Makes the next visible entry current; `false` at the end.
+    pub(super) fn advance_visible(&mut self) -> Result<bool> {
+        while self.advance()? {
+            let encoded = self.rows.key();
+            let step = self.filter.step(encoded);
+            self.filter.follow(encoded, step);
+            let user = user_key(encoded);
+            let clock = match self.wanted {
+                Wanted::Family(family) => self.clock.of(family),
+                Wanted::Prefix(_) => self.clock.of(self.classifier.of(user)),
+            };
+            let choice = self.filter.decide(user.len(), clock.is_too_new(&self.head));
+            if choice == Choice::Counts && clock.is_visible(&self.head) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Returns the encoded key of the current row.
+    pub(super) fn key(&self) -> &[u8] {
+        self.rows.key()
+    }
+
+    /// Lends the current row.
+    pub(super) fn row(&mut self) -> Result<Row<'_>> {
+        Ok(self.rows.row(self.head)?)
+    }
+}

@@ -1,0 +1,329 @@
+//! The first pass over one input: everything that is known about it before the first entry is lent.
+
+use std::cmp::Ordering;
+use std::collections::BTreeSet;
+
+use super::classify::Classifier;
+use super::clock::Clock;
+use super::facts::Facts;
+use super::index::{Index, IndexShape};
+use super::lock::Lock;
+use super::operational::Operational;
+use super::stats::{FamilyStats, InputInfo, Largest};
+use super::stretch::Stretches;
+use super::version::{Choice, VersionFilter};
+use crate::container::{
+    self, Checksums, ErrorKind, Excerpt, Head, KEY_SUFFIX, Layout, Payload, Rows, Source, Start,
+};
+use crate::error::{Error, Result};
+use crate::interrupt::Interrupt;
+use crate::keyspace::{Family, Kind};
+use crate::{cursor, limits};
+
+/// Ids of data keys that are remembered, at most.
+const KEY_IDS: usize = 1024;
+
+/// What the first pass learnt.
+#[derive(Debug)]
+pub(super) struct Survey {
+    pub(super) info: InputInfo,
+    pub(super) payload: Payload,
+    /// Offset of the first row.
+    pub(super) start: u64,
+    /// Offset behind the last row.
+    pub(super) end: u64,
+    /// By [`Family::index`].
+    pub(super) stats: Vec<FamilyStats>,
+    /// By [`Family::index`].
+    pub(super) stretches: Vec<Stretches>,
+    pub(super) index: Index,
+    pub(super) largest: Largest,
+    pub(super) facts: Facts,
+    /// Versions that count and are envelopes, and the keys that they name.
+    pub(super) encrypted: u64,
+    pub(super) key_ids: BTreeSet<u32>,
+    /// Earliest expiry of a version that was taken for visible: at a later read timestamp the counts are wrong.
+    pub(super) earliest_expiry: Option<u64>,
+}
+
+/// The first pass while it runs.
+struct Pass<'a> {
+    source: &'a Source,
+    clock: Clock,
+    interrupt: &'a Interrupt,
+    survey: Survey,
+    filter: VersionFilter,
+    classifier: Classifier,
+    /// The run of rows of one family that is being read: family, start, end.
+    run: Option<(Family, u64, u64)>,
+    native: bool,
+}
+
+/// Reads one input from the first byte to the last.
+pub(super) fn survey(
+    source: &Source,
+    clock: Clock,
+    shape: IndexShape,
+    interrupt: &Interrupt,
+) -> Result<Survey> {
+    let layout = Layout::of(source)?;
+    let mut info = describe(source, &layout)?;
+    let mut layout = layout;
+    if layout.payload == Payload::Memory {
+        let start = Start::read(source, &layout)?;
+        let mut checksums = Checksums::new(source, &layout);
+        while checksums.step()? {
+            interrupt.check()?;
+        }
+        (layout.payload_end, info.crc32c) = checksums.finish(&start)?;
+        info.min_retained_ts = Some(start.min_retained_ts).filter(|ts| *ts != 0);
+    }
+    let mut pass = Pass {
+        source,
+        clock,
+        interrupt,
+        survey: Survey {
+            info,
+            payload: layout.payload,
+            start: Rows::start(&layout),
+            end: layout.payload_end,
+            stats: vec![FamilyStats::default(); Family::COUNT],
+            stretches: vec![Stretches::default(); Family::COUNT],
+            index: Index::new(shape),
+            largest: Largest::default(),
+            facts: Facts::default(),
+            encrypted: 0,
+            key_ids: BTreeSet::new(),
+            earliest_expiry: None,
+        },
+        filter: VersionFilter::default(),
+        classifier: Classifier::default(),
+        run: None,
+        native: layout.payload == Payload::Native,
+    };
+    let mut rows = Rows::first(source, &layout);
+    let walked = pass.walk(&mut rows);
+    let damaged = matches!(&walked, Err(Error::Container(error)) if !error.kind.is_unreadable());
+    if walked.is_ok() || (damaged && layout.footer) {
+        // A footer that does not match is the error, whatever the walk found (`container.md` 2).
+        while rows.pass_on()? {
+            interrupt.check()?;
+        }
+        let end = rows.finish(source, &layout)?;
+        pass.survey.end = end.rows_end;
+        pass.survey.info.crc32c = pass.survey.info.crc32c.or(end.footer);
+    }
+    walked?;
+    pass.end_run();
+    Ok(pass.survey.completed(&layout))
+}
+
+/// Collects what the layout tells.
+fn describe(source: &Source, layout: &Layout) -> Result<InputInfo> {
+    let ceiling_ms = match layout.payload {
+        Payload::Oracle { ceiling_ms } => Some(ceiling_ms),
+        _ => layout.header.map(|header| header.ceiling_ms),
+    };
+    let mut info = InputInfo {
+        path: source.path().to_owned(),
+        size: source.len(),
+        compression: source.compression().map(container::Compression::name),
+        header_version: layout.header.map(|header| header.version),
+        ceiling_ms,
+        cutover_index: layout.header.and_then(|header| header.cutover_index),
+        payload: layout.payload.name(),
+        last_commit_ts: container::last_commit_ts(source, layout)?,
+        name_index: source.snapshot_index(),
+        ..InputInfo::default()
+    };
+    if let Payload::Empty | Payload::Oracle { .. } = layout.payload {
+        let mut footer = [0; 4];
+        source.read_at(&mut footer, layout.payload_end)?;
+        info.crc32c = Some(u32::from_be_bytes(footer));
+    }
+    Ok(info)
+}
+
+impl Pass<'_> {
+    fn walk(&mut self, rows: &mut Rows<'_>) -> Result<()> {
+        let mut first = true;
+        while rows.advance()? {
+            self.interrupt.check()?;
+            let step = self.filter.step(rows.key());
+            if step.ordering != Ordering::Greater && self.native && !first {
+                return Err(self.out_of_order(rows));
+            }
+            self.filter.follow(rows.key(), step);
+            first = false;
+            self.row(rows)?;
+        }
+        Ok(())
+    }
+
+    #[cold]
+    fn out_of_order(&self, rows: &Rows<'_>) -> Error {
+        let (previous, found) = (Excerpt::of(self.filter.previous()), Excerpt::of(rows.key()));
+        self.source.error(rows.offset(), ErrorKind::OutOfOrder { what: "key", previous, found }).into()
+    }
+
+    #[inline]
+    fn row(&mut self, rows: &mut Rows<'_>) -> Result<()> {
+        let key = rows.key();
+        let (start, end) = rows.span();
+        if self.native {
+            self.survey.index.offer(start, key, self.filter.nothing_open());
+        } else {
+            self.survey.index.offer(start, user_key(key), true);
+        }
+        let bytes = (key.len() + rows.value_len()) as u64;
+        if key.len() as u64 > limits::RESTORE_KEY || rows.value_len() as u64 > limits::RESTORE_VALUE {
+            self.survey.facts.over_limit(key, key.len(), rows.value_len(), rows.offset());
+        }
+        if let Some(operational) = Operational::of(key).filter(|_| self.native) {
+            return self.operational(operational, rows);
+        }
+        let head = rows.head(self.source)?;
+        let key = user_key(key);
+        let family = self.classifier.of(key);
+        self.extend_run(family, start, end);
+        if family != Family::S3ChunkBlob {
+            let info = &mut self.survey.info;
+            info.highest_commit_ts = info.highest_commit_ts.max(head.commit_ts);
+            if head.commit_ts > info.last_commit_ts {
+                self.survey.facts.above_watermark();
+            }
+        }
+        let clock = self.clock.of(family);
+        let choice = self.filter.decide(key.len(), clock.is_too_new(&head));
+        if let Some(stats) = self.survey.stats.get_mut(family.index()) {
+            stats.rows += 1;
+            stats.bytes += bytes;
+            stats.tombstones += u64::from(head.tombstone);
+            stats.shadowed += u64::from(choice == Choice::Shadowed);
+            if choice == Choice::Counts && clock.is_visible(&head) {
+                stats.visible += 1;
+                self.survey.largest.offer(bytes, key, family);
+            } else if choice == Choice::Counts && !head.tombstone {
+                stats.expired += 1;
+            }
+        }
+        if choice == Choice::Counts {
+            self.counting(rows, head, family, clock)?;
+        }
+        Ok(())
+    }
+
+    /// Looks at a version that counts.
+    #[inline]
+    fn counting(&mut self, rows: &mut Rows<'_>, head: Head, family: Family, clock: Clock) -> Result<()> {
+        if head.encrypted {
+            self.encrypted(rows.key_id());
+        }
+        if !clock.is_visible(&head) {
+            return Ok(());
+        }
+        if head.expire_at != 0 {
+            let earliest = self.survey.earliest_expiry.unwrap_or(u64::MAX);
+            self.survey.earliest_expiry = Some(earliest.min(head.expire_at));
+        }
+        if family.kind() == Kind::Internal {
+            self.internal(rows, head, family)?;
+        }
+        Ok(())
+    }
+
+    #[cold]
+    fn encrypted(&mut self, key_id: u32) {
+        self.survey.encrypted += 1;
+        if self.survey.key_ids.len() < KEY_IDS {
+            self.survey.key_ids.insert(key_id);
+        }
+    }
+
+    /// Looks at a visible row of an internal family: locks are remembered, malformed keys counted.
+    fn internal(&mut self, rows: &mut Rows<'_>, head: Head, family: Family) -> Result<()> {
+        let rest = user_key(rows.key()).get(family.prefix().len()..).unwrap_or_default().len();
+        let well_formed = match family {
+            Family::DistRoute | Family::DistDelta | Family::DistJob => rest == 8,
+            Family::DistJobHistory => rest == 16,
+            Family::TxnCommit | Family::TxnRollback => rest >= 8,
+            _ => true,
+        };
+        if !well_formed {
+            self.survey.facts.malformed_key(family);
+        }
+        if family == Family::TxnLock && !head.encrypted {
+            let row = rows.row(head)?;
+            let lock = Lock::parse(row.key, row.body).map_err(|kind| self.source.error(row.offset, kind))?;
+            let locked = row.key.get(family.prefix().len()..).unwrap_or_default();
+            self.survey.facts.unresolved(locked, lock.primary, lock.start_ts);
+        }
+        Ok(())
+    }
+
+    #[cold]
+    fn operational(&mut self, operational: Operational, rows: &mut Rows<'_>) -> Result<()> {
+        let (length, info) = (rows.value_len(), &mut self.survey.info);
+        info.operational_rows += 1;
+        if operational.is_malformed(length) {
+            self.survey.facts.malformed_operational(rows.key(), length);
+            return Ok(());
+        }
+        let (_, mut value) = rows.key_and_value()?;
+        let value = cursor::take_u64_le(&mut value);
+        match operational {
+            Operational::AppliedIndex => info.applied_index = value,
+            Operational::MinRetainedTs => info.min_retained_ts = value,
+            Operational::PendingMinRetainedTs => info.pending_min_retained_ts = value,
+            Operational::LastCommitTs | Operational::Writer => {}
+        }
+        Ok(())
+    }
+
+    #[inline]
+    fn extend_run(&mut self, family: Family, start: u64, end: u64) {
+        match &mut self.run {
+            Some(run) if run.0 == family => run.2 = end,
+            _ => {
+                self.end_run();
+                self.run = Some((family, start, end));
+            }
+        }
+    }
+
+    #[cold]
+    fn end_run(&mut self) {
+        if let Some((family, start, end)) = self.run.take()
+            && let Some(stretches) = self.survey.stretches.get_mut(family.index())
+        {
+            stretches.add(start, end);
+        }
+    }
+}
+
+impl Survey {
+    /// Fills in what only the whole input tells.
+    fn completed(mut self, layout: &Layout) -> Self {
+        let info = &mut self.info;
+        info.snapshot_index = info.name_index.or(info.applied_index);
+        let rows: u64 = self.stats.iter().map(|stats| stats.rows).sum();
+        info.oracle = match layout.payload {
+            Payload::Oracle { .. } => true,
+            Payload::Native => {
+                rows == 0
+                    && info.last_commit_ts == 0
+                    && info.operational_rows == 1
+                    && info.applied_index.is_some()
+                    && layout.header.is_some()
+            }
+            _ => false,
+        };
+        self
+    }
+}
+
+/// Returns an encoded key without its timestamp.
+#[inline]
+pub(super) fn user_key(encoded_key: &[u8]) -> &[u8] {
+    encoded_key.len().checked_sub(KEY_SUFFIX).and_then(|len| encoded_key.get(..len)).unwrap_or_default()
+}

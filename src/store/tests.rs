@@ -1,0 +1,1 @@
+//! Whole stores on small snapshots.
