@@ -3,6 +3,7 @@
 use std::cmp::Ordering;
 use std::collections::BTreeSet;
 
+use super::StoreOptions;
 use super::classify::Classifier;
 use super::clock::Clock;
 use super::facts::Facts;
@@ -10,7 +11,6 @@ use super::index::{Index, IndexShape};
 use super::lock::Lock;
 use super::operational::Operational;
 use super::stats::{FamilyStats, InputInfo, Largest};
-use super::StoreOptions;
 use super::stretch::Stretches;
 use super::version::{Choice, VersionFilter};
 use crate::container::{
@@ -18,8 +18,8 @@ use crate::container::{
 };
 use crate::error::{Error, Result};
 use crate::interrupt::Interrupt;
-use crate::progress::Progress;
 use crate::keyspace::{Family, Kind};
+use crate::progress::Progress;
 use crate::{cursor, limits};
 
 /// Ids of data keys that are remembered, at most.
