@@ -1,20 +1,11 @@
 //! Scans of several inputs as one, in the order of encoded keys.
 
 use super::entry::Place;
-use super::scan::Scan;
+use super::scan::{Rank, Scan};
 use super::survey::user_key;
 use super::version::{Choice, VersionFilter};
 use crate::container::Row;
 use crate::error::Result;
-
-/// Which rows a merge lends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Rank {
-    /// Of each key the visible version; of several inputs' versions the newest.
-    Visible,
-    /// All.
-    All,
-}
 
 /// One scan an input.
 #[derive(Debug)]
@@ -56,7 +47,10 @@ impl<'s> Merge<'s> {
         if self.done {
             return Ok(None);
         }
-        let result = self.step();
+        let result = match self.parts.as_mut_slice() {
+            [part] => part.scan.advance_to(self.rank).map(|more| more.then_some(0)),
+            _ => self.step(),
+        };
         self.done = !matches!(result, Ok(Some(_)));
         result
     }
@@ -64,10 +58,7 @@ impl<'s> Merge<'s> {
     fn step(&mut self) -> Result<Option<usize>> {
         loop {
             for part in self.parts.iter_mut().filter(|part| part.state == State::Lent) {
-                let more = match self.rank {
-                    Rank::Visible => part.scan.advance_visible()?,
-                    Rank::All => part.scan.advance()?,
-                };
+                let more = part.scan.advance_to(self.rank)?;
                 part.state = if more { State::Ready } else { State::Ended };
             }
             let ready = self.parts.iter_mut().enumerate().filter(|(_, part)| part.state == State::Ready);
@@ -88,7 +79,7 @@ impl<'s> Merge<'s> {
         }
     }
 
-    /// Lends the next row; `encrypted` decides about an envelope where plaintext is wanted.
+    /// Lends the next row.
     pub(super) fn next(&mut self) -> Result<Option<(Place, Row<'_>)>> {
         let Some(part) = self.advance()?.and_then(|at| self.parts.get_mut(at)) else { return Ok(None) };
         let row = part.scan.row()?;

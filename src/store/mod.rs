@@ -33,8 +33,8 @@ use crate::report::Warning;
 use clock::Clock;
 use index::IndexShape;
 use input::Input;
-use merge::{Merge, Rank};
-use scan::{Scan, Wanted};
+use merge::Merge;
+use scan::{Rank, Scan, Wanted};
 use stats::Largest;
 use stretch::Stretches;
 
