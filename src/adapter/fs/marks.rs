@@ -13,12 +13,12 @@ pub struct Marks {
     /// One offer of this many becomes a mark.
     spacing: u64,
     offers: u64,
-    marks: Vec<(u64, Place)>,
+    places: Vec<(u64, Place)>,
 }
 
 impl Default for Marks {
     fn default() -> Self {
-        Self { most: MOST, spacing: 1, offers: 0, marks: Vec::new() }
+        Self { most: MOST, spacing: 1, offers: 0, places: Vec::new() }
     }
 }
 
@@ -26,10 +26,10 @@ impl Marks {
     /// Offers the first row of the next greater number.
     pub fn offer(&mut self, number: u64, place: Place) {
         if self.offers.is_multiple_of(self.spacing) {
-            if self.marks.len() >= self.most {
+            if self.places.len() >= self.most {
                 self.thin_out();
             }
-            self.marks.push((number, place));
+            self.places.push((number, place));
         }
         self.offers += 1;
     }
@@ -37,14 +37,14 @@ impl Marks {
     /// Returns a place from which a scan meets all rows of `number`.
     #[must_use]
     pub fn at_or_before(&self, number: u64) -> Option<Place> {
-        let behind = self.marks.partition_point(|(marked, _)| *marked <= number);
-        self.marks.get(behind.checked_sub(1)?).map(|(_, place)| *place)
+        let behind = self.places.partition_point(|(marked, _)| *marked <= number);
+        self.places.get(behind.checked_sub(1)?).map(|(_, place)| *place)
     }
 
     /// Drops every other mark.
     fn thin_out(&mut self) {
         let mut kept = false;
-        self.marks.retain(|_| {
+        self.places.retain(|_| {
             kept = !kept;
             kept
         });
@@ -66,9 +66,9 @@ mod tests {
             let mut marks = Marks { most: 8, ..Marks::default() };
             for number in 1..=count {
                 marks.offer(number * 10, place(number));
-                assert!(marks.marks.len() <= 8);
+                assert!(marks.places.len() <= 8);
             }
-            assert!(count < 8 || marks.marks.len() >= 4);
+            assert!(count < 8 || marks.places.len() >= 4);
             for number in 1..=count {
                 for near in [number * 10, number * 10 + 9] {
                     assert!(marks.at_or_before(near).is_some_and(|found| found.offset <= number));
