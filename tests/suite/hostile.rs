@@ -126,33 +126,50 @@ fn snapshot_of(name: &[u8]) -> Snapshot {
     snapshot
 }
 
+/// Decodes and checks that nothing but the dump was made, and that it is sound.
+fn stays_inside(what: &str, snapshot: Snapshot, options: &[&str]) -> Work {
+    let work = Work::with(&snapshot.live());
+    let run = work.decode(options);
+    assert!(matches!(run.code, Some(0 | 1)), "{what}: {run:?}");
+    assert_eq!(work.names(), ["dump", "snapshot.fsm"], "{what}");
+    let tree = work.dump();
+    assert_eq!(checksum_faults(&tree), Vec::<String>::new(), "{what}");
+    assert!(tree.other.is_empty(), "{what}: {:?}", tree.other);
+    assert!(run.err.chars().all(|c| c == '\n' || !c.is_control()), "{what}: {:?}", run.err);
+    work
+}
+
 #[test]
 fn no_name_leaves_the_dump_or_ends_the_run() {
     for name in names() {
-        for options in [&[][..], &["--rename-collisions"], &["--legacy-redis-strings"]] {
-            let what =
-                format!("{:?} {options:?}", name.get(..40).unwrap_or(&name).escape_ascii().to_string());
-            let work = Work::with(&snapshot_of(&name).live());
-            let run = work.decode(options);
-            assert!(matches!(run.code, Some(0 | 1)), "{what}: {run:?}");
-            assert_eq!(work.names(), ["dump", "snapshot.fsm"], "{what}");
-            let tree = work.dump();
-            assert_eq!(checksum_faults(&tree), Vec::<String>::new(), "{what}");
-            assert!(tree.other.is_empty(), "{what}: {:?}", tree.other);
-            assert!(run.err.chars().all(|c| c == '\n' || !c.is_control()), "{what}: {:?}", run.err);
-        }
+        stays_inside(&name.escape_ascii().to_string(), snapshot_of(&name), &["--rename-collisions"]);
     }
 }
 
 #[test]
-fn every_hostile_name_is_in_the_tree_or_in_the_problems() {
-    for name in names() {
-        let work = Work::with(&Snapshot::new().string(&name, "value").live());
-        work.decode(&[]).exits(0);
-        let tree = work.dump();
-        let strings = tree.files.iter().filter(|(path, _)| path.starts_with(b"redis/db_0/strings/"));
-        assert_eq!(strings.map(|(_, content)| content.as_slice()).collect::<Vec<_>>(), [b"value"]);
+fn all_names_together_neither() {
+    let all = names().iter().fold(Snapshot::new(), |snapshot, name| snapshot.and(snapshot_of(name)));
+    for options in
+        [&[][..], &["--rename-collisions"], &["--legacy-redis-strings"], &["--dynamodb-layout", "jsonl"]]
+    {
+        stays_inside(&format!("{options:?}"), all.clone(), options);
     }
+}
+
+#[test]
+fn every_name_has_its_file() {
+    let strings = names().iter().fold(Snapshot::new(), |snapshot, name| snapshot.string(name, name));
+    let tree = stays_inside("strings", strings, &[]).dump();
+    let mut found: Vec<_> = tree
+        .files
+        .into_iter()
+        .filter(|(path, _)| path.starts_with(b"redis/db_0/strings/"))
+        .map(|(_, content)| content)
+        .collect();
+    let mut expected = names();
+    found.sort();
+    expected.sort();
+    assert!(found == expected, "{} strings, expected {}", found.len(), expected.len());
 }
 
 #[test]
