@@ -239,3 +239,21 @@ fn keys_without_a_prefix_are_strings_when_that_is_asked_for() {
     assert_eq!(all.files["strings/k.bin"], b"\xff\x01");
     assert_eq!(all.warnings, ["redis_legacy_strings"]);
 }
+
+#[test]
+fn a_list_keeps_its_items_when_another_name_looks_like_one_of_its_positions() {
+    let inner = b"k\x80\0\0\0\0\0\0\x01".to_vec();
+    let item = |key: &[u8], seq, value: &str| Row::Item { key: key.to_vec(), seq, value: value.into() };
+    let meta = |key: &[u8], length| Row::ListMeta { key: key.to_vec(), head: 0, length, expiry: None };
+    let rows = [
+        item(b"k", 0, "a"),
+        item(&inner, 0, "x"),
+        item(b"k", 1, "b"),
+        item(b"k", 2, "c"),
+        meta(b"k", 3),
+        meta(&inner, 1),
+    ];
+    let found = dump(&encode(&rows), &Options::default());
+    assert_eq!(found.warnings, [""; 0]);
+    assert_eq!(found.files, model::files(&rows).0);
+}
