@@ -3,6 +3,7 @@
 use std::fmt;
 use std::path::PathBuf;
 
+use super::manifest::ManifestError;
 use crate::interrupt::Interrupted;
 
 /// A file or directory operation failed.
@@ -46,6 +47,12 @@ pub enum ErrorKind {
     /// The target is a dump, and replacing it was not asked for.
     #[error("holds a dump already, which only --force replaces")]
     TargetHoldsDump,
+    /// The target is a mount point, which nothing can be renamed to.
+    #[error("is a mount point: name a directory inside it")]
+    TargetIsMountPoint,
+    /// The manifest is one that no reader takes.
+    #[error(transparent)]
+    Manifest(#[from] ManifestError),
     /// The run was asked to stop.
     #[error(transparent)]
     Interrupted(#[from] Interrupted),
