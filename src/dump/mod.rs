@@ -4,6 +4,7 @@
 //! knows where the data came from.
 
 mod checksums;
+mod directory;
 mod error;
 mod escape;
 pub mod json;

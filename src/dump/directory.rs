@@ -1,21 +1,17 @@
-//! Open directories of the tree: files are created relative to them, so no path is looked up twice and none
-//! can leave the tree through a link.
+//! Open directories of a tree: files are reached relative to them, so no path is looked up twice and none can
+//! leave the tree through a link.
 
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{BorrowedFd, OwnedFd};
 use std::sync::Arc;
 
 use rustix::fs::{Mode, OFlags};
-use rustix::io::Errno;
 
-use super::volume::Volume;
-use crate::dump::{ErrorKind, Result};
-
-/// Most directories that are kept open.
-const KEPT: usize = 64;
+use super::ErrorKind;
 
 /// Handles of the directories that were used last.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Directories {
+    most: usize,
     open: Vec<Directory>,
     /// Place of the directory that was used last.
     last: usize,
@@ -31,8 +27,18 @@ struct Directory {
 }
 
 impl Directories {
-    /// Returns the directory at `path`, made with its parents where it is missing; `None` for the root.
-    pub(super) fn open(&mut self, volume: &Volume, path: &[u8]) -> Result<Option<Arc<OwnedFd>>> {
+    /// Returns a cache of at most `most` handles.
+    pub(super) fn new(most: usize) -> Self {
+        Self { most, open: Vec::new(), last: 0, clock: 0 }
+    }
+
+    /// Returns the directory at `path`, `None` for the root. `step` opens one that is not open yet: its parent,
+    /// its name, and its whole path.
+    pub(super) fn open<E>(
+        &mut self,
+        path: &[u8],
+        mut step: impl FnMut(Option<&OwnedFd>, &[u8], &[u8]) -> Result<OwnedFd, E>,
+    ) -> Result<Option<Arc<OwnedFd>>, E> {
         if path.is_empty() {
             return Ok(None);
         }
@@ -48,19 +54,7 @@ impl Directories {
             let end = start + memchr::memchr(b'/', rest).unwrap_or(rest.len());
             let (name, whole) =
                 (path.get(start..end).unwrap_or_default(), path.get(..end).unwrap_or_default());
-            let parent = handle.as_deref().map_or(volume.root(), AsFd::as_fd);
-            check_name(name).map_err(|kind| volume.error(whole, kind))?;
-            if let Err(errno) = rustix::fs::mkdirat(parent, name, volume.directory_mode) {
-                if errno != Errno::EXIST {
-                    return Err(volume.failure(whole, errno));
-                }
-                if volume.is_twin(parent, name) {
-                    return Err(volume.error(whole, ErrorKind::CaseTwin));
-                }
-            }
-            let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-            let opened = rustix::fs::openat(parent, name, flags, Mode::empty());
-            let opened = Arc::new(opened.map_err(|errno| volume.failure(whole, errno))?);
+            let opened = Arc::new(step(handle.as_deref(), name, whole)?);
             self.keep(whole, &opened);
             if end == path.len() {
                 return Ok(Some(opened));
@@ -82,7 +76,7 @@ impl Directories {
 
     /// Keeps a directory open, in the place of the one that was not used for the longest time.
     fn keep(&mut self, path: &[u8], handle: &Arc<OwnedFd>) {
-        if self.open.len() >= KEPT {
+        if self.open.len() >= self.most {
             let oldest = self.open.iter().enumerate().min_by_key(|(_, directory)| directory.used);
             if let Some((place, _)) = oldest {
                 self.open.swap_remove(place);
@@ -91,6 +85,12 @@ impl Directories {
         self.last = self.open.len();
         self.open.push(Directory { path: path.to_vec(), handle: Arc::clone(handle), used: self.clock });
     }
+}
+
+/// Opens a directory for reading, and no link to one.
+pub(super) fn open_directory(parent: BorrowedFd<'_>, name: &[u8]) -> rustix::io::Result<OwnedFd> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    rustix::fs::openat(parent, name, flags, Mode::empty())
 }
 
 /// Splits a path into its directory (empty for the root) and the file's name.
@@ -104,7 +104,8 @@ pub(super) fn split(path: &[u8]) -> Result<(&[u8], &[u8]), ErrorKind> {
     check_name(name).map(|()| (directory, name))
 }
 
-fn check_name(name: &[u8]) -> Result<(), ErrorKind> {
+/// Refuses what is no name: empty, `.`, `..`, with a NUL.
+pub(super) fn check_name(name: &[u8]) -> Result<(), ErrorKind> {
     match name {
         b"" | b"." | b".." => Err(ErrorKind::BadPath),
         _ if memchr::memchr(0, name).is_some() => Err(ErrorKind::BadPath),
@@ -114,17 +115,9 @@ fn check_name(name: &[u8]) -> Result<(), ErrorKind> {
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
-    use std::path::PathBuf;
+    use std::fs::File;
 
     use super::*;
-    use crate::interrupt::Interrupt;
-
-    fn volume() -> (tempfile::TempDir, Volume) {
-        let directory = tempfile::tempdir().unwrap();
-        let root = OwnedFd::from(fs::File::open(directory.path()).unwrap());
-        (directory, Volume::new(root, PathBuf::from("out"), false, Interrupt::default()).unwrap())
-    }
 
     #[test]
     fn paths_split_at_the_last_slash() {
@@ -136,38 +129,24 @@ mod tests {
     }
 
     #[test]
-    fn components_that_are_no_names_are_refused() {
-        let (_directory, volume) = volume();
-        for bad in ["/", "/a", "a//b", "a/../b", "./a", "a/", "a\0b"] {
-            let error = Directories::default().open(&volume, bad.as_bytes()).unwrap_err();
-            assert!(matches!(error.kind, ErrorKind::BadPath), "{bad}: {error}");
-        }
-    }
-
-    #[test]
-    fn more_directories_than_are_kept_open_can_be_made() {
-        let (directory, volume) = volume();
-        let mut directories = Directories::default();
-        let deep = (0..3 * KEPT).map(|number| number.to_string()).collect::<Vec<_>>().join("/");
-        directories.open(&volume, deep.as_bytes()).unwrap();
-        for number in 0..3 * KEPT {
-            directories.open(&volume, format!("wide/{number}").as_bytes()).unwrap();
-        }
-        directories.open(&volume, b"0/1/2/new").unwrap();
-        assert_eq!(directories.open.len(), KEPT);
-        assert!(directory.path().join(deep).is_dir());
-        assert_eq!(fs::read_dir(directory.path().join("wide")).unwrap().count(), 3 * KEPT);
-        assert!(directory.path().join("0/1/2/new").is_dir());
-    }
-
-    #[test]
-    fn a_file_or_a_link_in_the_way_is_taken() {
-        let (directory, volume) = volume();
-        fs::write(directory.path().join("file"), "").unwrap();
-        std::os::unix::fs::symlink("/", directory.path().join("link")).unwrap();
-        for path in ["file", "file/a", "link", "link/tmp"] {
-            let error = Directories::default().open(&volume, path.as_bytes()).unwrap_err();
-            assert!(matches!(error.kind, ErrorKind::Taken), "{path}: {error}");
-        }
+    fn only_what_is_not_open_is_opened() {
+        let mut directories = Directories::new(2);
+        let mut opened = |path: &str| {
+            let mut steps = Vec::new();
+            let step = |_: Option<&OwnedFd>, _: &[u8], whole: &[u8]| {
+                steps.push(String::from_utf8(whole.to_vec()).unwrap());
+                File::open("/").map(OwnedFd::from)
+            };
+            directories.open(path.as_bytes(), step).unwrap();
+            steps.join(" ")
+        };
+        assert_eq!(opened(""), "");
+        assert_eq!(opened("a/b"), "a a/b");
+        assert_eq!(opened("a/b"), "");
+        assert_eq!(opened("a/c"), "a/c", "in the place of a/b");
+        assert_eq!(opened("a/b"), "a/b", "in the place of a/c");
+        assert_eq!(opened("d/e/f"), "d d/e d/e/f");
+        assert_eq!(opened("d/e"), "");
+        assert_eq!(opened("a"), "a");
     }
 }
