@@ -78,7 +78,8 @@ fn raw_special(byte: u8) -> bool {
     (byte < 0x20) | (byte == b'"') | (byte == b'\\') | (byte == SEPARATOR_LEAD)
 }
 
-fn prefix(bytes: &[u8], special: impl Fn(u8) -> bool) -> usize {
+/// Returns how many bytes at the front are not special.
+pub(super) fn prefix(bytes: &[u8], special: impl Fn(u8) -> bool) -> usize {
     let (blocks, _) = bytes.as_chunks::<BLOCK>();
     let plain = blocks
         .iter()
@@ -122,7 +123,7 @@ mod tests {
                 '&' => out.push_str("\\u0026"),
                 '\u{2028}' => out.push_str("\\u2028"),
                 '\u{2029}' => out.push_str("\\u2029"),
-                '\0'..'\u{20}' => out.push_str(&format!("\\u{:04x}", u32::from(character))),
+                '\0'..'\u{20}' => out.extend(["\\u00".to_owned(), hex::encode([character as u8])]),
                 _ => out.push(character),
             }
         }

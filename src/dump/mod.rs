@@ -14,6 +14,7 @@ pub mod manifest;
 pub mod segment;
 mod sort;
 mod tree;
+pub mod verify;
 
 pub use error::{Error, ErrorKind, Full, Size};
 pub use sort::{Scratch, Sorted, Sorter};
