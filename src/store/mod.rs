@@ -28,6 +28,7 @@ use crate::container::Source;
 use crate::error::Result;
 use crate::interrupt::Interrupt;
 use crate::keyspace::Family;
+use crate::progress::Progress;
 use crate::report::Warning;
 use clock::Clock;
 use index::IndexShape;
@@ -52,6 +53,8 @@ pub struct StoreOptions {
     pub allow_encrypted: bool,
     /// Polled while rows are read.
     pub interrupt: Interrupt,
+    /// Counts the bytes of the first pass.
+    pub progress: Progress,
 }
 
 /// One or more snapshots, read at one timestamp. Reading needs only `&self`: each scan has its own buffer.

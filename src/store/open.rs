@@ -10,6 +10,7 @@ use super::{Error, Store, StoreOptions};
 use crate::container::{self, Layout, Payload, Source};
 use crate::error::Result;
 use crate::keyspace::Family;
+use crate::progress::Phase;
 use crate::report::Warning;
 
 /// Opens a store with indexes of this shape.
@@ -26,7 +27,8 @@ pub(super) fn open(sources: Vec<Source>, options: &StoreOptions, shape: IndexSha
     // expiry in between can have been judged wrongly.
     let newest = options.at.unwrap_or(u64::MAX);
     let guess = Clock { newest, now: newest.min(at_least) };
-    let survey = |source: &Source, clock| survey(source, clock, shape, &options.interrupt);
+    let survey = |source: &Source, clock| survey(source, clock, shape, options);
+    options.progress.enter(Phase::Reading, sources.iter().map(Source::len).sum());
     let mut surveys = Vec::new();
     for source in &sources {
         surveys.push(survey(source, guess)?);

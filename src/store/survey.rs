@@ -3,6 +3,7 @@
 use std::cmp::Ordering;
 use std::collections::BTreeSet;
 
+use super::StoreOptions;
 use super::classify::Classifier;
 use super::clock::Clock;
 use super::facts::Facts;
@@ -18,6 +19,7 @@ use crate::container::{
 use crate::error::{Error, Result};
 use crate::interrupt::Interrupt;
 use crate::keyspace::{Family, Kind};
+use crate::progress::Progress;
 use crate::{cursor, limits};
 
 /// Ids of data keys that are remembered, at most.
@@ -46,11 +48,17 @@ pub(super) struct Survey {
     pub(super) earliest_expiry: Option<u64>,
 }
 
+/// Bytes between two steps of the progress.
+const TELL_EVERY: u64 = 1 << 20;
+
 /// The first pass while it runs.
 struct Pass<'a> {
     source: &'a Source,
     clock: Clock,
     interrupt: &'a Interrupt,
+    progress: &'a Progress,
+    /// Offset up to which the progress knows.
+    told: u64,
     survey: Survey,
     filter: VersionFilter,
     classifier: Classifier,
@@ -64,8 +72,9 @@ pub(super) fn survey(
     source: &Source,
     clock: Clock,
     shape: IndexShape,
-    interrupt: &Interrupt,
+    options: &StoreOptions,
 ) -> Result<Survey> {
+    let interrupt = &options.interrupt;
     let layout = Layout::of(source)?;
     let mut info = describe(source, &layout)?;
     let mut layout = layout;
@@ -82,6 +91,8 @@ pub(super) fn survey(
         source,
         clock,
         interrupt,
+        progress: &options.progress,
+        told: 0,
         survey: Survey {
             info,
             payload: layout.payload,
@@ -145,10 +156,21 @@ fn describe(source: &Source, layout: &Layout) -> Result<InputInfo> {
 }
 
 impl Pass<'_> {
+    /// Moves the progress, now and then.
+    #[inline]
+    fn tell(&mut self, offset: u64) {
+        let done = offset.saturating_sub(self.told);
+        if done >= TELL_EVERY {
+            self.progress.add(done);
+            self.told = offset;
+        }
+    }
+
     fn walk(&mut self, rows: &mut Rows<'_>) -> Result<()> {
         let mut first = true;
         while rows.advance()? {
             self.interrupt.check()?;
+            self.tell(rows.offset());
             let step = self.filter.step(rows.key());
             if step.ordering != Ordering::Greater && self.native && !first {
                 return Err(self.out_of_order(rows));

@@ -28,6 +28,12 @@ impl Scratch {
         Self(std::sync::Arc::new(directory))
     }
 
+    /// Returns the directory.
+    #[must_use]
+    pub fn directory(&self) -> &std::path::Path {
+        &self.0
+    }
+
     fn error(&self, error: io::Error) -> Error {
         Error { path: (*self.0).clone(), kind: error.into() }
     }

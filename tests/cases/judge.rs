@@ -1,0 +1,116 @@
+//! Decodes a case with the binary and compares everything that came out.
+
+use std::ffi::OsStr;
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output};
+
+use serde_json::Value;
+
+use super::case::Case;
+use super::problems;
+use crate::dump::{Tree, checksum_faults, show};
+
+/// Directories whose files a case lists completely.
+const TREES: [&str; 5] = ["redis/", "dynamodb/", "s3/", "sqs/", "extra/"];
+
+/// Returns what differs from the case, one text a difference.
+pub fn differences(case: &Case) -> Vec<String> {
+    let work = tempfile::tempdir().expect("a temporary directory can be made");
+    let input = work.path().join("snapshot.fsm");
+    let place = work.path().join("place");
+    fs::write(&input, &case.input).expect("a temporary file can be written");
+    fs::create_dir(&place).expect("a temporary directory can be made");
+    let out = place.join("dump");
+
+    let run = decode(&input, &out, &case.options);
+    let stderr = String::from_utf8_lossy(&run.stderr);
+    if run.status.code() != Some(case.exit) {
+        return vec![format!("{}, expected exit code {}: {}", run.status, case.exit, stderr.trim_end())];
+    }
+    if case.refused.is_some() {
+        let left = fs::read_dir(&place).expect("the directory is still there").count();
+        return if left == 0 { Vec::new() } else { vec!["a refused input left something behind".into()] };
+    }
+    let tree = Tree::read(&out).expect("the dump can be read");
+    let mut faults = files(&tree, case);
+    let lines = tree.files.get(b"PROBLEMS.jsonl".as_slice()).map_or(&[][..], Vec::as_slice);
+    let lines: Result<Vec<Value>, _> = serde_json::Deserializer::from_slice(lines).into_iter().collect();
+    match lines {
+        Ok(lines) => faults.extend(problems::differences(&lines, &case.problems)),
+        Err(error) => faults.push(format!("PROBLEMS.jsonl: {error}")),
+    }
+    faults.extend(manifest(&tree, case));
+    faults.extend(checksum_faults(&tree));
+    faults.extend(warnings(&run.stdout, case));
+    faults
+}
+
+fn decode(input: &Path, out: &Path, options: &[String]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_ekv-backup"))
+        .env_clear()
+        .args([
+            OsStr::new("decode"),
+            input.as_os_str(),
+            OsStr::new("-o"),
+            out.as_os_str(),
+            OsStr::new("--json"),
+        ])
+        .args(options)
+        .output()
+        .expect("the binary can be run")
+}
+
+fn files(tree: &Tree, case: &Case) -> Vec<String> {
+    let inside = |path: &[u8]| TREES.iter().any(|top| path.starts_with(top.as_bytes()));
+    let mut faults = Vec::new();
+    for (path, wanted) in &case.files {
+        match tree.files.get(path) {
+            None => faults.push(format!("missing: {}", show(path))),
+            Some(found) if found != wanted => faults.push(difference(path, found, wanted)),
+            Some(_) => {}
+        }
+    }
+    let known = |path: &Vec<u8>| case.files.contains_key(path) || case.directories.contains(path);
+    for path in tree.files.keys().chain(&tree.empty).filter(|path| inside(path) && !known(path)) {
+        faults.push(format!("extra: {}", show(path)));
+    }
+    for path in case.directories.difference(&tree.empty) {
+        faults.push(format!("missing empty directory: {}", show(path)));
+    }
+    faults.extend(tree.other.iter().map(|path| format!("no regular file: {}", show(path))));
+    faults
+}
+
+fn difference(path: &[u8], found: &[u8], wanted: &[u8]) -> String {
+    let same = found.iter().zip(wanted).take_while(|(a, b)| a == b).count();
+    let from = same.saturating_sub(20);
+    format!(
+        "wrong: {} at byte {same}\n  found    {}\n  expected {}",
+        show(path),
+        show(&found[from..]),
+        show(&wanted[from..])
+    )
+}
+
+fn manifest(tree: &Tree, case: &Case) -> Vec<String> {
+    let bytes = tree.files.get(b"MANIFEST.json".as_slice()).map_or(&[][..], Vec::as_slice);
+    let manifest: Value = match serde_json::from_slice(bytes) {
+        Ok(manifest) => manifest,
+        Err(error) => return vec![format!("MANIFEST.json: {error}")],
+    };
+    let member =
+        |path: &str| path.split('.').fold(&manifest, |value, name| value.get(name).unwrap_or(&Value::Null));
+    let wrong = case.manifest.iter().filter(|(path, wanted)| member(path) != wanted);
+    wrong.map(|(path, wanted)| format!("MANIFEST.json {path}: {}, expected {wanted}", member(path))).collect()
+}
+
+fn warnings(stdout: &[u8], case: &Case) -> Vec<String> {
+    let summary: Value = match serde_json::from_slice(stdout) {
+        Ok(summary) => summary,
+        Err(error) => return vec![format!("the summary of --json: {error}")],
+    };
+    let said = summary.get("warnings").map(Value::to_string).unwrap_or_default();
+    let silent = case.warnings.iter().filter(|event| !said.contains(&format!("\"{event}\"")));
+    silent.map(|event| format!("no warning {event} in the summary")).collect()
+}
