@@ -32,3 +32,7 @@ pub const UNKNOWN_ROWS_NAMED: u64 = 100;
 pub const FILESYSTEM_FILE: u64 = 1 << 40;
 /// Longest path in the filesystem, bytes: a KEYMAP line holds it in base64 (`dump.md` 3).
 pub const FILESYSTEM_PATH: usize = 1 << 20;
+/// Locked and primary keys of transactions in flight that are resolved, bytes: further locks stay undecided.
+pub const TXN_LOCK_BYTES: usize = 8 << 20;
+/// Undecided locks that are listed one by one.
+pub const TXN_UNDECIDED: u64 = 10_000;

@@ -46,8 +46,9 @@ pub struct Request {
 type Dump = fn(&mut Context<'_, '_>) -> Result<Scope>;
 
 /// The adapters in the order of the dump. The last two have no place in the manifest.
-const ADAPTERS: [(Owner, Dump); 5] = [
+const ADAPTERS: [(Owner, Dump); 6] = [
     (Owner::Dynamodb, adapter::dynamodb::dump),
+    (Owner::S3, adapter::s3::dump),
     (Owner::Redis, adapter::redis::dump),
     (Owner::Sqs, adapter::sqs::dump),
     (Owner::Fs, adapter::fs::dump),
@@ -86,8 +87,8 @@ pub fn decode(request: &Request, sink: impl FnMut(&Warning)) -> Result<Summary> 
         lines(&mut tree, b"extra/KEYMAP.jsonl", keymap.records(), b"")?;
     }
     let problems = report.problem_count();
-    if request.strict && problems > 0 {
-        return Err(Error::Strict { problems });
+    if request.strict && problems + store.undecided_count() > 0 {
+        return Err(Error::Strict { problems, undecided: store.undecided_count() });
     }
     lines(&mut tree, b"PROBLEMS.jsonl", report.problems(), b"\n")?;
     let manifest = manifest::of(request, &store, &scopes, problems);

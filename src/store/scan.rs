@@ -22,6 +22,15 @@ pub(super) enum Wanted {
     Prefix(Vec<u8>),
 }
 
+/// Which rows of each key are wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Rank {
+    /// The visible version; of several inputs' versions the newest.
+    Visible,
+    /// All.
+    All,
+}
+
 /// Whether a key is wanted.
 enum Match {
     Yes,
@@ -81,8 +90,17 @@ impl<'s> Scan<'s> {
         }
     }
 
-    /// Makes the next wanted row current, whatever its version; `false` at the end.
-    pub(super) fn advance(&mut self) -> Result<bool> {
+    /// Makes the next row current; `false` at the end.
+    #[inline]
+    pub(super) fn advance_to(&mut self, rank: Rank) -> Result<bool> {
+        match rank {
+            Rank::Visible => self.advance_visible(),
+            Rank::All => self.advance(),
+        }
+    }
+
+    /// Makes the next wanted row current, whatever its version.
+    fn advance(&mut self) -> Result<bool> {
         loop {
             self.interrupt.check()?;
             if !self.rows.advance()? {
@@ -127,8 +145,8 @@ impl<'s> Scan<'s> {
         }
     }
 
-    /// Makes the next visible entry current; `false` at the end.
-    pub(super) fn advance_visible(&mut self) -> Result<bool> {
+    /// Makes the next visible entry current.
+    fn advance_visible(&mut self) -> Result<bool> {
         while self.advance()? {
             let encoded = self.rows.key();
             let step = self.filter.step(encoded);

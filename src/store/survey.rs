@@ -8,7 +8,6 @@ use super::classify::Classifier;
 use super::clock::Clock;
 use super::facts::Facts;
 use super::index::{Index, IndexShape};
-use super::lock::Lock;
 use super::operational::Operational;
 use super::stats::{FamilyStats, InputInfo, Largest};
 use super::stretch::Stretches;
@@ -249,7 +248,7 @@ impl Pass<'_> {
             self.survey.earliest_expiry = Some(earliest.min(head.expire_at));
         }
         if family.kind() == Kind::Internal {
-            self.internal(rows, head, family)?;
+            self.internal(rows, family);
         }
         Ok(())
     }
@@ -262,8 +261,8 @@ impl Pass<'_> {
         }
     }
 
-    /// Looks at a visible row of an internal family: locks are remembered, malformed keys counted.
-    fn internal(&mut self, rows: &mut Rows<'_>, head: Head, family: Family) -> Result<()> {
+    /// Looks at a visible row of an internal family: malformed keys are counted.
+    fn internal(&mut self, rows: &Rows<'_>, family: Family) {
         let rest = user_key(rows.key()).get(family.prefix().len()..).unwrap_or_default().len();
         let well_formed = match family {
             Family::DistRoute | Family::DistDelta | Family::DistJob => rest == 8,
@@ -274,13 +273,6 @@ impl Pass<'_> {
         if !well_formed {
             self.survey.facts.malformed_key(family);
         }
-        if family == Family::TxnLock && !head.encrypted {
-            let row = rows.row(head)?;
-            let lock = Lock::parse(row.key, row.body).map_err(|kind| self.source.error(row.offset, kind))?;
-            let locked = row.key.get(family.prefix().len()..).unwrap_or_default();
-            self.survey.facts.unresolved(locked, lock.primary, lock.start_ts);
-        }
-        Ok(())
     }
 
     #[cold]

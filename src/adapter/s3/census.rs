@@ -30,6 +30,8 @@ pub struct Bucket {
     pub state: State,
     /// The generation whose objects are emitted.
     pub generation: Option<u64>,
+    /// Whether the bucket row names it; else it is the highest that has a visible manifest.
+    pinned: bool,
     /// Visible manifests: of the emitted generation, of all where none is.
     pub objects: u64,
     /// `s3/<BUCKET>`, and whether it is a SHA fallback; `None` for a name that no directory can have.
@@ -43,7 +45,7 @@ impl Bucket {
             let segment = segment::encode(name);
             ([b"s3/", segment.text.as_bytes()].concat(), segment.fallback)
         });
-        Self { state, generation: None, objects: 0, directory }
+        Self { state, generation: None, pinned: false, objects: 0, directory }
     }
 
     /// Enters the bucket into the scope when its first file is written, with the record of its directory.
@@ -140,7 +142,8 @@ fn rows(context: &mut Context<'_, '_>, scope: &mut Scope, buckets: &mut Buckets)
             }
         };
         bucket.state = State::Live;
-        bucket.generation = Some(meta.generation).filter(|&generation| generation > 0);
+        bucket.pinned = meta.generation > 0;
+        bucket.generation = bucket.pinned.then_some(meta.generation);
         let Some(path) = bucket.path(BUCKET_FILE) else { continue };
         text.clear();
         meta.write_file(&mut text, &name);
@@ -160,7 +163,7 @@ fn rows(context: &mut Context<'_, '_>, scope: &mut Scope, buckets: &mut Buckets)
     Ok(lines.map_or(Ok(()), |lines| lines.finish(context.tree))?)
 }
 
-/// Counts the visible manifests; the highest generation counts where no bucket row names one.
+/// Counts the visible manifests, and finds the generation where no bucket row names it.
 fn heads(context: &mut Context<'_, '_>, buckets: &mut Buckets) -> Result<()> {
     let mut entries = context.store.scan(Family::S3ObjectHead);
     while let Some(entry) = entries.next()? {
@@ -179,14 +182,46 @@ fn heads(context: &mut Context<'_, '_>, buckets: &mut Buckets) -> Result<()> {
     Ok(())
 }
 
+/// Finds the generation of buckets of which only uploads in progress are here.
+fn uploads(context: &mut Context<'_, '_>, buckets: &mut Buckets) -> Result<()> {
+    let mut entries = context.store.scan(Family::S3UploadMeta);
+    while let Some(entry) = entries.next()? {
+        // Malformed keys matter only where uploads are written (4.8).
+        let Some(key) = UploadKey::parse(entry.key) else { continue };
+        let name = key.object.bucket.raw();
+        let Some(bucket) = enter(context, buckets, &name, State::Elsewhere) else { continue };
+        if bucket.state != State::Deleted && !bucket.pinned && bucket.objects == 0 {
+            bucket.generation = bucket.generation.max(Some(key.object.generation));
+        }
+    }
+    Ok(())
+}
+
+fn conclude(context: &mut Context<'_, '_>, name: &[u8], bucket: &Bucket) -> Result<()> {
+    let objects = bucket.objects;
+    if bucket.directory.is_none() && (bucket.state == State::Live || bucket.generation.is_some()) {
+        let message = format!("a bucket of this name has no directory; it has {objects} objects");
+        return Fault::new(Class::MalformedKey, message).report(context, name, name, None);
+    }
+    let event = match (bucket.state, bucket.generation) {
+        (State::Deleted, _) if objects > 0 => Warning::new("s3_bucket_deleted").with("bucket", text(name)),
+        (State::Elsewhere, Some(generation)) => {
+            Warning::new("s3_bucket_meta_missing").with("bucket", text(name)).with("generation", generation)
+        }
+        _ => return Ok(()),
+    };
+    context.report.warn(event.with("objects", objects));
+    Ok(())
+}
+
 impl Bucket {
-    /// Counts a manifest. Generations come in ascending order.
+    /// Counts a manifest; generations of a bucket come in ascending order.
     fn count(&mut self, generation: u64) {
-        match (self.state, self.generation) {
-            (State::Deleted, _) => self.objects += 1,
-            (_, Some(emitted)) if emitted == generation => self.objects += 1,
-            (State::Live, Some(_)) if !self.open_ended => {}
-            _ => {}
+        if self.state == State::Deleted || self.generation == Some(generation) {
+            self.objects += 1;
+        } else if !self.pinned {
+            self.generation = Some(generation);
+            self.objects = 1;
         }
     }
 }

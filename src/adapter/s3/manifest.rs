@@ -77,8 +77,16 @@ impl<'a> Manifest<'a> {
     fn check(&self) -> Result<(), Fault> {
         let mut total = Some(0_u64);
         let mut known = true;
-        for part in self.parts.iter().filter(|part| part.chunks() > 0) {
+        let mut last = None;
+        for part in &self.parts {
             let number = part.number;
+            if last.replace(number).is_some_and(|last| last >= number) {
+                let message = format!("part {number} is out of order");
+                return Err(Fault::new(Class::InvalidManifest, message));
+            }
+            if part.chunks() == 0 {
+                continue;
+            }
             if part.offloaded && part.chunk_sizes.len() != part.chunk_count {
                 let (sizes, count) = (part.chunk_sizes.len(), part.chunk_count);
                 let message = format!("offloaded part {number} declares {count} chunks and {sizes} lengths");
@@ -155,6 +163,17 @@ mod tests {
         }
         assert_eq!(class(r#"{"size_bytes":5,"parts":[{"chunk_sizes":[5]}]}"#), None);
         assert_eq!(class(r#"{"size_bytes":5,"parts":[{"chunk_count":1}]}"#), None);
+    }
+
+    #[test]
+    fn parts_must_ascend() {
+        for (parts, fault) in [
+            (r#"{"part_no":1},{"part_no":2}"#, None),
+            (r#"{"part_no":2},{"part_no":1}"#, Some(Class::InvalidManifest)),
+            (r#"{"part_no":1},{"part_no":1}"#, Some(Class::InvalidManifest)),
+        ] {
+            assert_eq!(class(&format!(r#"{{"parts":[{parts}]}}"#)), fault);
+        }
     }
 
     #[test]

@@ -116,6 +116,7 @@ impl Collector<'_, '_> {
                 partition,
                 generation,
                 send_timestamp: message.send_timestamp,
+                sequence: message.sequence_number,
                 group: group_hash(message.group_id.as_bytes()),
                 mismatch: generation != message.queue_generation || replace_invalid(&id) != message.id,
             };

@@ -38,3 +38,6 @@ pub fn dump(context: &mut Context<'_, '_>) -> Result<Scope> {
     collect::collect(context, &mut records)?;
     write::write(context, &mut records)
 }
+
+#[cfg(test)]
+mod tests;

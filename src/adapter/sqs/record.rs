@@ -73,6 +73,8 @@ pub struct Sent {
     pub generation: u64,
     /// When it was sent, ms.
     pub send_timestamp: i64,
+    /// FIFO sequence number; 0 when it has none.
+    pub sequence: u64,
     /// Hash of its group; `None` for the empty one.
     pub group: Option<u32>,
     /// Whether the value names another id or generation than the key.
@@ -80,7 +82,7 @@ pub struct Sent {
 }
 
 impl Sent {
-    /// Appends the encoded form: 27 bytes.
+    /// Appends the encoded form: 35 bytes.
     pub fn push(&self, value: &mut Vec<u8>) {
         for number in [self.partition, self.group] {
             value.push(u8::from(number.is_some()));
@@ -88,6 +90,7 @@ impl Sent {
         }
         value.extend_from_slice(&self.generation.to_be_bytes());
         value.extend_from_slice(&self.send_timestamp.to_be_bytes());
+        value.extend_from_slice(&self.sequence.to_be_bytes());
         value.push(u8::from(self.mismatch));
     }
 
@@ -103,6 +106,7 @@ impl Sent {
             group,
             generation: cursor::take_u64_be(value)?,
             send_timestamp: cursor::take_array(value).map(i64::from_be_bytes)?,
+            sequence: cursor::take_u64_be(value)?,
             mismatch: cursor::take_u8(value)? == 1,
         })
     }
@@ -142,8 +146,14 @@ mod tests {
     #[test]
     fn places_and_message_facts_come_back() {
         let place = Place { input: 3, offset: 1 << 40 };
-        let sent =
-            Sent { partition: Some(0), generation: 7, send_timestamp: -5, group: None, mismatch: true };
+        let sent = Sent {
+            partition: Some(0),
+            generation: 7,
+            send_timestamp: -5,
+            sequence: 8,
+            group: None,
+            mismatch: true,
+        };
         let mut value = Vec::new();
         push_place(&mut value, place);
         sent.push(&mut value);

@@ -50,7 +50,7 @@ impl Writer<'_, '_, '_> {
         let number = || value.first_chunk().map(|bytes| u64::from_be_bytes(*bytes));
         match kind {
             Kind::Counter => self.group.counter = number(),
-            Kind::Sequence => self.group.sequence = number().unwrap_or_default(),
+            Kind::Sequence => self.group.sequence = number(),
             Kind::Tombstone => self.group.tombstone = true,
             Kind::Meta => self.meta(value)?,
             Kind::Message => self.message(value)?,
@@ -91,13 +91,11 @@ impl Writer<'_, '_, '_> {
         }
         queue_file::set(&mut self.text, &name, &queue);
         self.context.tree.write(&directory.file("_queue.json"), &self.text)?;
-        if !self.context.options.no_extra {
-            queue_file::set_extra(&mut self.text, &name, &group.encoded(), &queue, group.sequence);
-            self.extra.push(&group.name, &self.text)?;
-        }
         self.scope.insert(group.name.clone());
-        let filter = Filter::new(&queue, group.counter.unwrap_or_default(), self.context.store.now_ms());
-        group.queue = Some(OpenQueue { name, directory, filter, messages: None });
+        let extra = queue_file::open_extra(&name, &group.encoded(), &queue);
+        let counter = group.counter.unwrap_or_default();
+        let filter = Filter::new(&queue, counter, group.sequence, self.context.store.now_ms());
+        group.queue = Some(OpenQueue { name, directory, extra, filter, messages: None });
         Ok(())
     }
 
@@ -146,9 +144,13 @@ impl Writer<'_, '_, '_> {
         if let Some(file) = group.side_file.take() {
             file.finish(self.context.tree)?;
         }
-        let Some(queue) = group.queue else {
+        let Some(mut queue) = group.queue else {
             return self.finish_orphans(&group);
         };
+        if !self.context.options.no_extra {
+            queue_file::close_extra(&mut queue.extra, queue.filter.last_sequence());
+            self.extra.push(&group.name, &queue.extra)?;
+        }
         if let Some(messages) = queue.messages {
             messages.finish(self.context.tree)?;
         }

@@ -4,7 +4,7 @@
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 
-use rustix::fs::{Mode, OFlags};
+use rustix::fs::{AtFlags, Mode, OFlags};
 use rustix::io::Errno;
 
 use super::volume::Volume;
@@ -68,6 +68,24 @@ impl Directories {
             handle = Some(opened);
             start = end + 1;
         }
+    }
+
+    /// Removes the directory at `path` and its parents, from the innermost on, as far as they are empty. What
+    /// cannot be opened or is not there is left out.
+    pub(super) fn remove_empty(&mut self, volume: &Volume, mut path: &[u8]) -> Result<()> {
+        while let Ok((parent, name)) = split(path) {
+            if let Ok(handle) = self.open(volume, parent) {
+                let directory = handle.as_deref().map_or(volume.root(), AsFd::as_fd);
+                match rustix::fs::unlinkat(directory, name, AtFlags::REMOVEDIR) {
+                    Ok(()) => self.open.retain(|kept| kept.path != path),
+                    Err(Errno::NOTEMPTY | Errno::EXIST) => break,
+                    Err(Errno::NOENT | Errno::NOTDIR | Errno::NAMETOOLONG) => {}
+                    Err(errno) => return Err(volume.failure(path, errno)),
+                }
+            }
+            path = parent;
+        }
+        Ok(())
     }
 
     fn cached(&mut self, path: &[u8]) -> Option<Arc<OwnedFd>> {
@@ -158,6 +176,23 @@ mod tests {
         assert!(directory.path().join(deep).is_dir());
         assert_eq!(fs::read_dir(directory.path().join("wide")).unwrap().count(), 3 * KEPT);
         assert!(directory.path().join("0/1/2/new").is_dir());
+    }
+
+    #[test]
+    fn empty_directories_are_removed_up_to_the_first_that_is_not() {
+        let (directory, volume) = volume();
+        let mut directories = Directories::default();
+        directories.open(&volume, b"a/b/c/d").unwrap();
+        fs::write(directory.path().join("a/file"), "").unwrap();
+        directories.remove_empty(&volume, b"a/b/c/d").unwrap();
+        assert!(directory.path().join("a").is_dir() && !directory.path().join("a/b").exists());
+        directories.remove_empty(&volume, b"a/file/x/y").unwrap();
+        directories.open(&volume, b"a/b/c").unwrap();
+        assert!(directory.path().join("a/b/c").is_dir());
+        let long = [b"n/", &[b'n'; 256][..], b"/m"].concat();
+        directories.open(&volume, &long).unwrap_err();
+        directories.remove_empty(&volume, &long).unwrap();
+        assert!(!directory.path().join("n").exists());
     }
 
     #[test]

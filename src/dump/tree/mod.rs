@@ -119,6 +119,12 @@ impl Tree {
         TreeFile::create(&self.volume, directory, path, name)
     }
 
+    /// Removes the directories of the file `path`, which was dropped unfinished, as far as they are empty.
+    pub fn remove_empty_directories(&mut self, path: &[u8]) -> Result<()> {
+        let Ok((directory, _)) = split(path) else { return Ok(()) };
+        self.directories.remove_empty(&self.volume, directory)
+    }
+
     /// Creates a directory that stays even when nothing is put into it.
     pub fn directory(&mut self, path: &[u8]) -> Result<()> {
         self.volume.check_interrupt(path)?;

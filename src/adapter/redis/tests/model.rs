@@ -413,15 +413,14 @@ fn collection<'a>(rows: &[&'a Row]) -> Option<Object<'a>> {
     let body = move |expiry: Option<u64>| {
         let mut lines = String::new();
         for (ms, value) in &entries {
-            lines +=
-                &format!("{{\"id\":\"{ms}-0\",\"fields\":[{{\"name\":\"f\",\"value\":\"{value}\"}}]}}\n");
+            let fields = format!("[{{\"name\":\"f\",\"value\":\"{value}\"}}]");
+            lines.extend(["{\"id\":\"", &ms.to_string(), "-0\",\"fields\":", &fields, "}\n"]);
         }
         let last = entries.keys().last().map_or(last, |&highest| last.max(highest));
-        lines += &format!(
-            "{{\"_meta\":true,\"length\":{},\"last_ms\":{last},\"last_seq\":0,\"expire_at_ms\":{}}}\n",
-            entries.len(),
-            expiry.map_or("null".to_owned(), |ms| ms.to_string()),
-        );
+        let length = entries.len();
+        let expiry = expiry.map_or("null".to_owned(), |ms| ms.to_string());
+        let meta = format!("{{\"_meta\":true,\"length\":{length},\"last_ms\":{last},\"last_seq\":0");
+        lines.extend([&meta, ",\"expire_at_ms\":", &expiry, "}\n"]);
         Some(lines.into_bytes())
     };
     Some(Object { directory: "streams", suffix: "jsonl", inline, body: Box::new(body) })

@@ -13,7 +13,7 @@ mod plan;
 mod suffix;
 
 pub use placement::{Placement, Placements, PlacementsSorter};
-pub use plan::{Keys, Planner};
+pub use plan::Planner;
 
 /// The first segments that the layout itself uses, when more follow (D8).
 pub const ORPHANS: &[u8] = b"_orphans";
