@@ -60,10 +60,10 @@ fn text(text: &str) -> Value {
     Value::S(text.to_owned())
 }
 
-/// File paths to the value of attribute `v`; schemas are left out.
+/// Paths of the item files to the value of their attribute `v`.
 fn values(dumped: &Dumped) -> Vec<(&str, String)> {
     let items = dumped.files.iter().map(|(path, body)| (std::str::from_utf8(path).unwrap(), body));
-    let items = items.filter(|(path, _)| path.ends_with(".json") && !path.ends_with("_schema.json"));
+    let items = items.filter(|(path, _)| path.contains("/items/"));
     items
         .map(|(path, body)| {
             let item: serde_json::Value = serde_json::from_slice(body).unwrap();
@@ -219,4 +219,24 @@ fn tables_out_of_scope_are_not_mentioned() {
     assert_eq!(scope, Scope::from([b"in".to_vec()]));
     assert!(dumped.warnings.is_empty());
     assert_eq!(dumped.classes(), [("ddb_invalid_item".to_owned(), b"!ddb|item|aW4|1|b\0\x01".to_vec())]);
+}
+
+#[test]
+fn a_lock_that_nothing_decides_is_worth_a_warning() {
+    let start = 0x018f_2a33_f800_0001_u64.to_be_bytes();
+    let item_key = |id: &str| format!("!ddb|item|dA|1|{id}\0\x01").into_bytes();
+    let mut rows = Rows::default();
+    put_schema(&mut rows, "t", [1, 0, 2]);
+    for id in ["a", "b"] {
+        put_item(&mut rows, "t", 1, format!("{id}\0\x01").as_bytes(), &item(text(id), "stored"));
+        let primary = item_key(id);
+        let length = (primary.len() as u64).to_be_bytes();
+        let lock = [&[1], &start[..], &[0xff; 8], &[1], &length, &primary].concat();
+        rows.put(&[b"!txn|lock|", &primary[..]].concat(), &lock);
+    }
+    rows.put(&[b"!txn|rb|", &item_key("b")[..], &start].concat(), &[&[1], &start[..]].concat());
+    let dumped = dump(&rows);
+    assert_eq!(values(&dumped).len(), 2);
+    assert_eq!(dumped.events(), ["ddb_pending_txn"]);
+    assert_eq!(dumped.warnings[0].fields, [("table", "t".into()), ("count", 1.into())]);
 }
