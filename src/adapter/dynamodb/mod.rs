@@ -27,6 +27,8 @@ mod problem;
 mod schema;
 mod table;
 mod tally;
+#[cfg(test)]
+mod tests;
 mod wire;
 mod writer;
 

@@ -169,10 +169,17 @@ mod tests {
 
     use super::super::message::model::{self, AttributeValue, Value};
     use super::*;
+    use crate::dump::json::{self, Html};
 
+    /// What the file of an item reads as.
     fn to_json(message: &[u8]) -> Result<serde_json::Value, Malformed> {
         let members = Parser::default().item(message)?;
-        Ok(serde_json::to_value(members).unwrap())
+        let (mut indented, mut compact) = (Vec::new(), Vec::new());
+        json::indented(&mut indented, &members, Html::Escaped);
+        json::compact(&mut compact, &members, Html::Escaped);
+        let read = |text: &[u8]| serde_json::from_slice::<serde_json::Value>(text).unwrap();
+        assert_eq!(read(&indented), read(&compact));
+        Ok(read(&compact))
     }
 
     /// One entry, `a`, with this value.
@@ -276,7 +283,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn an_item_reads_as_its_model(item in item()) {
+        fn the_json_of_an_item_reads_as_its_model(item in item()) {
             prop_assert_eq!(to_json(&item.encode_to_vec()).unwrap(), model::to_json(&item));
         }
 
