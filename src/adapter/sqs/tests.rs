@@ -310,3 +310,18 @@ fn what_the_tree_has_no_place_for_stands_in_extra_unless_that_is_off() {
     let outcome = rows.dump_with(&Options { no_extra: true, ..Options::default() });
     assert!(outcome.paths().iter().all(|path| path.starts_with("sqs/")));
 }
+
+#[test]
+fn rows_under_a_lock_of_another_group_are_counted() {
+    let primary = b"!sqs|msg|byage|p|other";
+    let mut lock = vec![1];
+    lock.extend([1_u64.to_be_bytes(), u64::MAX.to_be_bytes()].concat());
+    lock.push(0);
+    lock.extend((primary.len() as u64).to_be_bytes());
+    lock.extend(primary);
+    let outcome = Rows::default()
+        .put(&[b"!txn|lock|!sqs|msg|data|cQ\0\0\0\0\0\0\0\x01bTE"], &lock)
+        .put(&[b"!txn|lock|!redis|str|k"], &lock)
+        .dump();
+    assert_eq!(outcome.warning("sqs_pending_txn_intents"), "count=1");
+}
