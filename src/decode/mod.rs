@@ -46,8 +46,9 @@ pub struct Request {
 type Dump = fn(&mut Context<'_, '_>) -> Result<Scope>;
 
 /// The adapters in the order of the dump. The last two have no place in the manifest.
-const ADAPTERS: [(Owner, Dump); 5] = [
+const ADAPTERS: [(Owner, Dump); 6] = [
     (Owner::Dynamodb, adapter::dynamodb::dump),
+    (Owner::S3, adapter::s3::dump),
     (Owner::Redis, adapter::redis::dump),
     (Owner::Sqs, adapter::sqs::dump),
     (Owner::Fs, adapter::fs::dump),
