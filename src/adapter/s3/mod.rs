@@ -22,6 +22,7 @@ mod path;
 mod peek;
 mod problem;
 mod reference;
+mod reserve;
 mod sidecar;
 mod tally;
 mod time;
@@ -34,7 +35,7 @@ use crate::keyspace::s3::ObjectKey;
 use census::Buckets;
 use join::Join;
 use manifest::Manifest;
-use path::{PlacementsSorter, Planner, Rules};
+use path::{PlacementsSorter, Planner};
 use reference::References;
 
 /// Memory for the objects that do not stand at their keys, bytes.
@@ -56,16 +57,10 @@ pub fn dump(context: &mut Context<'_, '_>) -> Result<Scope> {
 
 /// Plans the paths of all objects that have a sound manifest (REQ-7).
 fn plan(context: &Context<'_, '_>, buckets: &Buckets, placements: &mut PlacementsSorter) -> Result<()> {
-    let options = context.options;
-    let rules = Rules {
-        rename: options.rename_collisions,
-        orphans: options.include_orphans,
-        incomplete_uploads: options.include_incomplete_uploads,
-        tracker: false,
-    };
     let mut planner = Planner::new(context.tree.scratch());
     for (name, bucket) in buckets.iter().filter(|(_, bucket)| bucket.directory.is_some()) {
         let Some(generation) = bucket.generation.filter(|_| bucket.objects > 0) else { continue };
+        let rules = reserve::rules(context, name, generation)?;
         let prefix = ObjectKey::generation_prefix(Family::S3ObjectHead, name, generation);
         let mut keys = |each: &mut dyn FnMut(&[u8]) -> Result<()>| {
             let mut heads = context.store.scan_prefix(&prefix, None);

@@ -91,17 +91,6 @@ impl ChunkSizes {
         let run = self.runs.partition_point(|&(_, end)| end <= chunk);
         self.runs.get(run).map(|&(size, _)| size)
     }
-
-    /// Returns the length of all chunks together, bytes; `None` when it exceeds 64 bits.
-    pub fn total(&self) -> Option<u64> {
-        let mut total = 0_u64;
-        let mut start = 0;
-        for &(size, end) in &self.runs {
-            total = total.checked_add(size.checked_mul(end - start)?)?;
-            start = end;
-        }
-        Some(total)
-    }
 }
 
 #[cfg(test)]
@@ -139,16 +128,8 @@ mod tests {
     fn runs_of_equal_lengths_answer_for_each_chunk() {
         let sizes = read("{\"chunk_sizes\":[4,4,4,0,4,3]}").unwrap().chunk_sizes;
         assert_eq!(sizes.runs.len(), 4);
-        assert_eq!((sizes.len(), sizes.total()), (6, Some(19)));
+        assert_eq!(sizes.len(), 6);
         let each: Vec<_> = (0..7).map(|chunk| sizes.of(chunk)).collect();
         assert_eq!(each, [Some(4), Some(4), Some(4), Some(0), Some(4), Some(3), None]);
-    }
-
-    #[test]
-    fn a_total_over_64_bits_is_none() {
-        let sizes = read("{\"chunk_sizes\":[18446744073709551615,1]}").unwrap().chunk_sizes;
-        assert_eq!(sizes.total(), None);
-        let sizes = read("{\"chunk_sizes\":[9223372036854775808,9223372036854775808]}").unwrap().chunk_sizes;
-        assert_eq!(sizes.total(), None);
     }
 }
