@@ -161,16 +161,12 @@ impl Store {
     }
 
     /// Scans the visible entries whose user key begins with `prefix`, whatever their families. `hint` is the
-    /// place of an entry at or before the first of them, when the caller has one: it saves the search.
+    /// place of a visible entry at or before the first of them, when the caller has one: it saves the search.
     #[must_use]
     pub fn scan_prefix(&self, prefix: &[u8], hint: Option<Place>) -> Entries<'_> {
         let scans = self.numbered().map(|(at, input)| {
-            let start = match hint {
-                Some(hint) if hint.input == at && input.is_native() => hint.offset,
-                _ => input.seek(prefix),
-            };
-            let wanted = Wanted::Prefix(prefix.to_vec());
-            (at, Scan::from(input, start, wanted, self.clock, &self.interrupt))
+            let hint = hint.filter(|hint| hint.input == at && input.is_native()).map(|hint| hint.offset);
+            (at, Scan::prefix(input, prefix, hint, self.clock, &self.interrupt))
         });
         Entries::new(self, Merge::new(scans, Rank::Visible))
     }
@@ -198,10 +194,8 @@ impl Store {
     /// index and reads up to one interval of it: meant for the exceptional key, not for a loop over millions.
     pub fn get(&self, user_key: &[u8], entry: &mut EntryBuf) -> Result<bool> {
         let mut newest = None;
-        let mut target = Vec::new();
         for (at, input) in self.numbered() {
-            let Some((mut rows, head)) = input.find(user_key, self.clock, &self.interrupt, &mut target)?
-            else {
+            let Some((mut rows, head)) = input.find(user_key, self.clock, &self.interrupt)? else {
                 continue;
             };
             if newest.is_none_or(|newest| newest < head.commit_ts) {
