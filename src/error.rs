@@ -17,14 +17,29 @@ pub enum Error {
     Store(#[from] store::Error),
     /// A file of the tree could not be written or read.
     #[error(transparent)]
-    Dump(#[from] dump::Error),
-    /// `--strict` and at least one problem.
-    #[error("{problems} objects could not be decoded or represented, and --strict was given")]
+    Dump(dump::Error),
+    /// `--strict`, and at least one problem or undecided lock.
+    #[error(
+        "{problems} objects could not be decoded or represented, {undecided} locks are of transactions that \
+         nothing decides, and --strict was given"
+    )]
     Strict {
         /// Number of lines that `PROBLEMS.jsonl` would have had.
         problems: u64,
+        /// Number of locks that no input decides.
+        undecided: u64,
     },
     /// A signal asked the run to stop.
     #[error("interrupted")]
     Interrupted(#[from] crate::interrupt::Interrupted),
+}
+
+impl From<dump::Error> for Error {
+    fn from(error: dump::Error) -> Self {
+        match error.kind {
+            // The stage polls the flag itself; a request to stop is no failure of a file.
+            dump::ErrorKind::Interrupted(interrupted) => Self::Interrupted(interrupted),
+            _ => Self::Dump(error),
+        }
+    }
 }

@@ -18,6 +18,7 @@ pub mod error;
 pub mod interrupt;
 pub mod keyspace;
 pub mod limits;
+pub mod progress;
 pub mod report;
 pub mod store;
 

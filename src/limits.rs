@@ -28,3 +28,11 @@ pub const CHECKSUMS_LINE: usize = 8 << 10;
 pub const WARNINGS_PER_EVENT: u64 = 100;
 /// Unknown rows of one prefix that are named one by one in `PROBLEMS.jsonl` (`decisions.md` 4).
 pub const UNKNOWN_ROWS_NAMED: u64 = 100;
+/// Largest file of the filesystem that is written, bytes: its size is a claim (`keyspaces.md` 8).
+pub const FILESYSTEM_FILE: u64 = 1 << 40;
+/// Longest path in the filesystem, bytes: a KEYMAP line holds it in base64 (`dump.md` 3).
+pub const FILESYSTEM_PATH: usize = 1 << 20;
+/// Locked and primary keys of transactions in flight that are resolved, bytes: further locks stay undecided.
+pub const TXN_LOCK_BYTES: usize = 8 << 20;
+/// Undecided locks that are listed one by one.
+pub const TXN_UNDECIDED: u64 = 10_000;

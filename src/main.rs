@@ -1,2 +1,7 @@
-//! The `ekv-backup` command.
-fn main() {}
+//! The `ekv-backup` command: parses, runs, exits.
+
+mod cli;
+
+fn main() -> std::process::ExitCode {
+    cli::main()
+}

@@ -4,6 +4,8 @@
 //! manifest lists as in scope. Adapters never import each other.
 
 pub mod dynamodb;
+#[cfg(test)]
+mod fixture;
 pub mod fs;
 pub mod kv;
 pub mod redis;

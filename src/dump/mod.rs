@@ -3,16 +3,20 @@
 //! In: paths made of segments, bytes, JSON values. Out: a tree with MANIFEST.json and CHECKSUMS. Nothing here
 //! knows where the data came from.
 
+mod checksums;
 mod error;
+mod escape;
 pub mod json;
 pub mod keymap;
+mod lines;
+pub mod manifest;
 pub mod segment;
 mod sort;
 mod tree;
 
-pub use error::{Error, ErrorKind};
+pub use error::{Error, ErrorKind, Full, Size};
 pub use sort::{Scratch, Sorted, Sorter};
-pub use tree::{Tree, TreeFile, TreeOptions};
+pub use tree::{Finished, Tree, TreeFile, TreeOptions};
 
 /// Result of this stage.
 pub type Result<T, E = Error> = std::result::Result<T, E>;

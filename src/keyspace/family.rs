@@ -173,7 +173,7 @@ families! {
     Migstage "!migstage|" false Internal Reserved;
     Migfence "!migfence|" false Internal Reserved;
     Migwrite "!migwrite|" false Internal Reserved;
-    EncryptionRewrite "!encryption|rewrite|cursor|" false Internal Reserved;
+    EncryptionRewrite "!encryption|rewrite|cursor" false Internal Reserved;
 }
 
 impl Family {
@@ -268,6 +268,7 @@ mod tests {
         for key in [&b"!"[..], b"!redis|", b"!redis|route|x", b"!stream|foo", b"!encryption|writers|x"] {
             assert_eq!(Family::of(key), Family::Unknown);
         }
+        assert_eq!(Family::of(b"!encryption|rewrite|cursor"), Family::EncryptionRewrite);
         for key in [&b""[..], b"a", b"\0!redis|str|k", b"_meta_x"] {
             assert_eq!(Family::of(key), Family::Bare);
         }

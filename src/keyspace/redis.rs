@@ -1,1 +1,197 @@
-//! Typed keys of the redis families.
+//! Typed keys of the redis families (`redis.md` 1).
+//!
+//! In: a user key and its family. Out: the Redis key that it belongs to, and what follows it; `None` where the
+//! key cannot be parsed. Which of two readings a `!lst|meta|d|` key has depends on its value, and is decided by
+//! the adapter.
+
+use super::Family;
+use crate::cursor;
+
+/// Key of a delta row: what one transaction added to the length of a collection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Delta<'a> {
+    /// Redis key.
+    pub key: &'a [u8],
+    /// When the transaction committed, an HLC timestamp.
+    pub commit_ts: u64,
+    /// Position within the transaction.
+    pub seq: u32,
+}
+
+/// Key of a list item.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Item<'a> {
+    /// Redis key.
+    pub key: &'a [u8],
+    /// Position: ascends from head to tail, may be negative.
+    pub seq: i64,
+}
+
+/// ID of a stream entry; orders as streams do.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct StreamId {
+    /// Unix time, ms.
+    pub ms: u64,
+    /// Position within the millisecond.
+    pub seq: u64,
+}
+
+impl StreamId {
+    /// Returns the 16 bytes that stand in a key; they order as the IDs do.
+    #[must_use]
+    pub fn to_bytes(self) -> [u8; 16] {
+        ((u128::from(self.ms) << 64) | u128::from(self.seq)).to_be_bytes()
+    }
+
+    /// Takes an ID off the front of `bytes`.
+    pub fn take(bytes: &mut &[u8]) -> Option<Self> {
+        Some(Self { ms: cursor::take_u64_be(bytes)?, seq: cursor::take_u64_be(bytes)? })
+    }
+}
+
+/// Returns the 8 bytes that a position has in a key; they order as the positions do.
+#[must_use]
+pub fn sortable_seq(seq: i64) -> [u8; 8] {
+    (seq.cast_unsigned() ^ (1 << 63)).to_be_bytes()
+}
+
+/// Returns everything behind the prefix: the Redis key of the families without a length prefix.
+#[must_use]
+pub fn parse_plain(family: Family, user_key: &[u8]) -> Option<&[u8]> {
+    user_key.strip_prefix(family.prefix())
+}
+
+/// Returns the Redis key and the name behind it, which may be empty: hash fields, set and zset members.
+#[must_use]
+pub fn parse_element(family: Family, user_key: &[u8]) -> Option<(&[u8], &[u8])> {
+    let mut rest = parse_plain(family, user_key)?;
+    let length = usize::try_from(cursor::take_u32_be(&mut rest)?).ok()?;
+    rest.split_at_checked(length)
+}
+
+/// Returns the Redis key of a base meta with a length prefix; nothing may follow it.
+#[must_use]
+pub fn parse_meta(family: Family, user_key: &[u8]) -> Option<&[u8]> {
+    match parse_element(family, user_key)? {
+        (key, []) => Some(key),
+        _ => None,
+    }
+}
+
+/// Parses the key of a delta row.
+#[must_use]
+pub fn parse_delta(family: Family, user_key: &[u8]) -> Option<Delta<'_>> {
+    let (key, mut rest) = parse_element(family, user_key)?;
+    let commit_ts = cursor::take_u64_be(&mut rest)?;
+    let seq = cursor::take_u32_be(&mut rest)?;
+    rest.is_empty().then_some(Delta { key, commit_ts, seq })
+}
+
+/// Parses the key of a list item: the last 8 bytes are the position, whatever stands before them the Redis key.
+#[must_use]
+pub fn parse_item(user_key: &[u8]) -> Option<Item<'_>> {
+    let rest = parse_plain(Family::ListItem, user_key)?;
+    let (key, sortable) = cursor::split_last_u64_be(rest)?;
+    Some(Item { key, seq: (sortable ^ (1 << 63)).cast_signed() })
+}
+
+/// Returns the Redis key and the ID of a stream entry.
+#[must_use]
+pub fn parse_entry(user_key: &[u8]) -> Option<(&[u8], StreamId)> {
+    let (key, mut rest) = parse_element(Family::StreamEntry, user_key)?;
+    let id = StreamId::take(&mut rest)?;
+    rest.is_empty().then_some((key, id))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn with_prefix(family: Family, rest: &[u8]) -> Vec<u8> {
+        [family.prefix(), rest].concat()
+    }
+
+    #[test]
+    fn everything_behind_the_prefix_is_a_plain_key() {
+        assert_eq!(parse_plain(Family::RedisString, b"!redis|str|"), Some(&b""[..]));
+        assert_eq!(parse_plain(Family::RedisString, b"!redis|str|a\0b"), Some(&b"a\0b"[..]));
+        assert_eq!(parse_plain(Family::ListMeta, b"!lst|meta|d|x"), Some(&b"d|x"[..]));
+        assert_eq!(parse_plain(Family::RedisString, b"!redis|st"), None);
+    }
+
+    #[test]
+    fn a_field_is_what_the_length_prefix_leaves() {
+        let whole = with_prefix(Family::HashField, b"\0\0\0\x02abname");
+        assert_eq!(parse_element(Family::HashField, &whole), Some((&b"ab"[..], &b"name"[..])));
+        let empty = with_prefix(Family::HashField, b"\0\0\0\0");
+        assert_eq!(parse_element(Family::HashField, &empty), Some((&b""[..], &b""[..])));
+        for rest in [&b""[..], b"\0\0\0", b"\0\0\0\x01", b"\0\0\0\x03ab", b"\xff\xff\xff\xffab"] {
+            assert_eq!(parse_element(Family::HashField, &with_prefix(Family::HashField, rest)), None);
+        }
+    }
+
+    #[test]
+    fn nothing_may_follow_the_key_of_a_meta() {
+        assert_eq!(
+            parse_meta(Family::SetMeta, &with_prefix(Family::SetMeta, b"\0\0\0\x01k")),
+            Some(&b"k"[..])
+        );
+        assert_eq!(parse_meta(Family::SetMeta, &with_prefix(Family::SetMeta, b"\0\0\0\x01kx")), None);
+        assert_eq!(parse_meta(Family::SetMeta, &with_prefix(Family::SetMeta, b"\0\0\0\x02k")), None);
+    }
+
+    #[test]
+    fn a_delta_ends_in_exactly_twelve_bytes() {
+        let rest = b"\0\0\0\x01k\0\0\0\0\0\0\0\x05\0\0\0\x06";
+        let whole = with_prefix(Family::ZsetDelta, rest);
+        assert_eq!(parse_delta(Family::ZsetDelta, &whole), Some(Delta { key: b"k", commit_ts: 5, seq: 6 }));
+        for cut in 0..rest.len() {
+            assert_eq!(parse_delta(Family::ZsetDelta, &with_prefix(Family::ZsetDelta, &rest[..cut])), None);
+        }
+        assert_eq!(parse_delta(Family::ZsetDelta, &[&whole[..], b"x"].concat()), None);
+    }
+
+    #[test]
+    fn the_last_eight_bytes_of_an_item_are_its_position() {
+        for (bytes, seq) in
+            [(0x8000_0000_0000_0000_u64, 0), (0x7fff_ffff_ffff_ffff, -1), (0, i64::MIN), (u64::MAX, i64::MAX)]
+        {
+            assert_eq!(sortable_seq(seq), bytes.to_be_bytes());
+            let key = [&b"!lst|itm|q"[..], &bytes.to_be_bytes()].concat();
+            assert_eq!(parse_item(&key), Some(Item { key: b"q", seq }));
+        }
+        assert_eq!(parse_item(b"!lst|itm|seven77"), None);
+        assert_eq!(parse_item(b"!lst|itm|\0\0\0\0\0\0\0\0"), Some(Item { key: b"", seq: i64::MIN }));
+    }
+
+    #[test]
+    fn an_entry_ends_in_exactly_sixteen_bytes() {
+        let id = StreamId { ms: 7, seq: 9 };
+        let whole = [&b"!stream|entry|\0\0\0\x01s"[..], &id.to_bytes()].concat();
+        assert_eq!(parse_entry(&whole), Some((&b"s"[..], id)));
+        assert_eq!(parse_entry(&whole[..whole.len() - 1]), None);
+        assert_eq!(parse_entry(&[&whole[..], b"x"].concat()), None);
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_parse_or_fail_without_panic(
+            family in proptest::sample::select(Family::all().collect::<Vec<_>>()),
+            rest in proptest::collection::vec(any::<u8>(), 0..64),
+        ) {
+            let key = with_prefix(family, &rest);
+            if let Some((name, tail)) = parse_element(family, &key) {
+                prop_assert_eq!(name.len() + tail.len() + 4, rest.len());
+            }
+            let _ = (parse_delta(family, &key), parse_item(&key), parse_entry(&key), parse_meta(family, &key));
+        }
+
+        #[test]
+        fn ids_order_as_their_bytes_do(a: (u64, u64), b: (u64, u64)) {
+            let (a, b) = (StreamId { ms: a.0, seq: a.1 }, StreamId { ms: b.0, seq: b.1 });
+            prop_assert_eq!(a.cmp(&b), a.to_bytes().cmp(&b.to_bytes()));
+        }
+    }
+}

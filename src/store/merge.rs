@@ -43,7 +43,7 @@ impl<'s> Merge<'s> {
     }
 
     /// Makes the next row current and returns the index of its part. After an error there is nothing more.
-    fn advance(&mut self) -> Result<Option<usize>> {
+    pub(super) fn advance(&mut self) -> Result<Option<usize>> {
         if self.done {
             return Ok(None);
         }
@@ -79,10 +79,23 @@ impl<'s> Merge<'s> {
         }
     }
 
-    /// Lends the next row.
-    pub(super) fn next(&mut self) -> Result<Option<(Place, Row<'_>)>> {
-        let Some(part) = self.advance()?.and_then(|at| self.parts.get_mut(at)) else { return Ok(None) };
+    /// Returns the encoded key of the row that is current in a part.
+    pub(super) fn key(&self, part: usize) -> Option<&[u8]> {
+        self.parts.get(part).map(|part| part.scan.key())
+    }
+
+    /// Lends the row that is current in a part.
+    pub(super) fn row(&mut self, part: usize) -> Result<Option<(Place, Row<'_>)>> {
+        let Some(part) = self.parts.get_mut(part) else { return Ok(None) };
         let row = part.scan.row()?;
         Ok(Some((Place { input: part.input, offset: row.offset }, row)))
+    }
+
+    /// Lends the next row.
+    pub(super) fn next(&mut self) -> Result<Option<(Place, Row<'_>)>> {
+        match self.advance()? {
+            Some(part) => self.row(part),
+            None => Ok(None),
+        }
     }
 }

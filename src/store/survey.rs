@@ -3,11 +3,11 @@
 use std::cmp::Ordering;
 use std::collections::BTreeSet;
 
+use super::StoreOptions;
 use super::classify::Classifier;
 use super::clock::Clock;
 use super::facts::Facts;
 use super::index::{Index, IndexShape};
-use super::lock::Lock;
 use super::operational::Operational;
 use super::stats::{FamilyStats, InputInfo, Largest};
 use super::stretch::Stretches;
@@ -18,6 +18,7 @@ use crate::container::{
 use crate::error::{Error, Result};
 use crate::interrupt::Interrupt;
 use crate::keyspace::{Family, Kind};
+use crate::progress::Progress;
 use crate::{cursor, limits};
 
 /// Ids of data keys that are remembered, at most.
@@ -46,11 +47,17 @@ pub(super) struct Survey {
     pub(super) earliest_expiry: Option<u64>,
 }
 
+/// Bytes between two steps of the progress.
+const TELL_EVERY: u64 = 1 << 20;
+
 /// The first pass while it runs.
 struct Pass<'a> {
     source: &'a Source,
     clock: Clock,
     interrupt: &'a Interrupt,
+    progress: &'a Progress,
+    /// Offset up to which the progress knows.
+    told: u64,
     survey: Survey,
     filter: VersionFilter,
     classifier: Classifier,
@@ -64,8 +71,9 @@ pub(super) fn survey(
     source: &Source,
     clock: Clock,
     shape: IndexShape,
-    interrupt: &Interrupt,
+    options: &StoreOptions,
 ) -> Result<Survey> {
+    let interrupt = &options.interrupt;
     let layout = Layout::of(source)?;
     let mut info = describe(source, &layout)?;
     let mut layout = layout;
@@ -82,6 +90,8 @@ pub(super) fn survey(
         source,
         clock,
         interrupt,
+        progress: &options.progress,
+        told: 0,
         survey: Survey {
             info,
             payload: layout.payload,
@@ -145,10 +155,21 @@ fn describe(source: &Source, layout: &Layout) -> Result<InputInfo> {
 }
 
 impl Pass<'_> {
+    /// Moves the progress, now and then.
+    #[inline]
+    fn tell(&mut self, offset: u64) {
+        let done = offset.saturating_sub(self.told);
+        if done >= TELL_EVERY {
+            self.progress.add(done);
+            self.told = offset;
+        }
+    }
+
     fn walk(&mut self, rows: &mut Rows<'_>) -> Result<()> {
         let mut first = true;
         while rows.advance()? {
             self.interrupt.check()?;
+            self.tell(rows.offset());
             let step = self.filter.step(rows.key());
             if step.ordering != Ordering::Greater && self.native && !first {
                 return Err(self.out_of_order(rows));
@@ -227,7 +248,7 @@ impl Pass<'_> {
             self.survey.earliest_expiry = Some(earliest.min(head.expire_at));
         }
         if family.kind() == Kind::Internal {
-            self.internal(rows, head, family)?;
+            self.internal(rows, family);
         }
         Ok(())
     }
@@ -240,8 +261,8 @@ impl Pass<'_> {
         }
     }
 
-    /// Looks at a visible row of an internal family: locks are remembered, malformed keys counted.
-    fn internal(&mut self, rows: &mut Rows<'_>, head: Head, family: Family) -> Result<()> {
+    /// Looks at a visible row of an internal family: malformed keys are counted.
+    fn internal(&mut self, rows: &Rows<'_>, family: Family) {
         let rest = user_key(rows.key()).get(family.prefix().len()..).unwrap_or_default().len();
         let well_formed = match family {
             Family::DistRoute | Family::DistDelta | Family::DistJob => rest == 8,
@@ -252,13 +273,6 @@ impl Pass<'_> {
         if !well_formed {
             self.survey.facts.malformed_key(family);
         }
-        if family == Family::TxnLock && !head.encrypted {
-            let row = rows.row(head)?;
-            let lock = Lock::parse(row.key, row.body).map_err(|kind| self.source.error(row.offset, kind))?;
-            let locked = row.key.get(family.prefix().len()..).unwrap_or_default();
-            self.survey.facts.unresolved(locked, lock.primary, lock.start_ts);
-        }
-        Ok(())
     }
 
     #[cold]

@@ -1,1 +1,93 @@
-//! placeholder
+//! DynamoDB: items and schemas to `dynamodb/` (`dynamodb.md`).
+//!
+//! ```text
+//! schema rows ─table─▶ tables ─survey of item keys─▶ live generations
+//! item rows ─item─▶ attributes ─layout, bundle─▶ files
+//! ```
+//!
+//! Tables are written in the order of their names. What stays in memory is the tables, and one item. Rows of an
+//! ordered table are its items and stream straight through; only where legacy keys are in play `contest` has to
+//! find out which of several rows is the item.
+
+mod attribute;
+mod bundle;
+mod canonical;
+mod contest;
+mod fallback;
+mod generation;
+mod identity;
+mod item;
+mod layout;
+mod message;
+mod natural;
+mod number;
+mod parser;
+mod pending;
+mod problem;
+mod schema;
+mod table;
+mod tally;
+mod wire;
+mod writer;
+
+use super::{Context, Scope};
+use crate::error::Result;
+use crate::keyspace::dynamodb::{ItemKey, item_prefix};
+use table::Table;
+use writer::TableWriter;
+
+/// Writes all tables in scope; returns their names.
+pub fn dump(context: &mut Context<'_, '_>) -> Result<Scope> {
+    let mut tables = table::read(context)?;
+    table::survey(context, &mut tables)?;
+    pending::warn(context)?;
+    let mut scope = Scope::new();
+    for (name, table) in tables {
+        if let Some(table) = table {
+            write_table(context, &name, &table)?;
+            scope.insert(name);
+        }
+    }
+    Ok(scope)
+}
+
+fn write_table(context: &mut Context<'_, '_>, name: &[u8], table: &Table) -> Result<()> {
+    let mut writer = TableWriter::begin(context, name, table)?;
+    if table.schema.generations().is_contested() {
+        write_winners(context, name, table, &mut writer)?;
+    } else {
+        write_rows(context, name, table, &mut writer)?;
+    }
+    writer.finish(context)
+}
+
+/// Writes a table in which distinct rows are distinct items (`dynamodb.md` 3.3, state 1).
+fn write_rows(
+    context: &mut Context<'_, '_>,
+    name: &[u8],
+    table: &Table,
+    writer: &mut TableWriter<'_>,
+) -> Result<()> {
+    for live in table.live.iter().filter(|live| live.rows > 0) {
+        let mut rows = context.store.scan_prefix(&item_prefix(name, live.number), None);
+        while let Some(entry) = rows.next()? {
+            writer.item(context, live.layout, &entry)?;
+        }
+    }
+    Ok(())
+}
+
+/// Writes a table in which several rows may be one item (`dynamodb.md` 3.3, states 2 and 3).
+fn write_winners(
+    context: &mut Context<'_, '_>,
+    name: &[u8],
+    table: &Table,
+    writer: &mut TableWriter<'_>,
+) -> Result<()> {
+    let winners = contest::winners(context, name, table, &mut writer.tally)?;
+    winners.read(context.store, |entry| {
+        let generation = ItemKey::parse(entry.key).map(|key| key.generation).ok();
+        let live = table.live.iter().find(|live| Some(live.number) == generation);
+        live.map_or(Ok(()), |live| writer.item(context, live.layout, entry))
+    })
+}

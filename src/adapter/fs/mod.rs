@@ -1,1 +1,52 @@
-//! placeholder
+//! The filesystem: `extra/fs/tree/…` and `extra/fs/inodes.jsonl` (`keyspaces.md` 8).
+//!
+//! In: inode, name and chunk rows. Out: every file and directory that a name reaches from the root, content
+//! sparse; a list of their inodes; warnings about what does not fit together.
+//!
+//! The walk goes down level by level: a level's directories wait in a sorter, so memory depends neither on the
+//! number of files nor on the depth of the tree.
+
+mod census;
+mod content;
+mod listing;
+mod marks;
+mod path;
+mod record;
+mod shared;
+mod survey;
+#[cfg(test)]
+mod tests;
+mod trouble;
+mod walk;
+
+use super::{Context, Scope};
+use crate::error::Result;
+use crate::keyspace::{Family, Owner};
+use crate::report::Warning;
+
+use survey::Survey;
+
+/// Writes the filesystem. The scope is empty: the manifest does not list it.
+pub fn dump(context: &mut Context<'_, '_>) -> Result<Scope> {
+    if context.options.excluded.contains(&Owner::Fs) {
+        return Ok(Scope::new());
+    }
+    if context.options.no_extra {
+        present(context)?;
+        return Ok(Scope::new());
+    }
+    let mut survey = Survey::new(context)?;
+    let walked = walk::tree(context, &mut survey)?;
+    census::check(context, &survey, &walked)?;
+    Ok(Scope::new())
+}
+
+/// Says that a filesystem was left out: its inodes and stored bytes, counted as usage rows count them.
+fn present(context: &mut Context<'_, '_>) -> Result<()> {
+    let files = context.store.stats(Family::FsInode).visible;
+    if files != 0 {
+        let bytes = census::stored(context.store, |_| Ok(()))?.bytes;
+        context.report.warn(Warning::new("fs_present").with("files", files).with("bytes", bytes));
+    }
+    Ok(())
+}

@@ -1,1 +1,91 @@
-//! placeholder
+//! Keys that no adapter owns: `extra/kv/<segment>.bin` and `extra/kv/KEYMAP.jsonl` (`keyspaces.md` 9,
+//! `decisions.md` 4).
+//!
+//! In: rows without a prefix, and rows that begin with `!` and are of no known family. Out: one file a key, one
+//! warning a prefix; unknown rows under an adapter's namespace are problems too.
+
+mod hidden;
+mod object;
+mod place;
+mod prefix;
+#[cfg(test)]
+mod tests;
+mod unknown;
+
+use super::{Context, Scope};
+use crate::error::Result;
+use crate::keyspace::{Family, Owner};
+use crate::report::Warning;
+
+use object::Objects;
+use unknown::UnknownRows;
+
+/// Writes the keys. The scope is empty: the manifest does not list them.
+pub fn dump(context: &mut Context<'_, '_>) -> Result<Scope> {
+    let excluded = &context.options.excluded;
+    if excluded.contains(&Owner::Kv) {
+        return Ok(Scope::new());
+    }
+    // Without the Redis adapter nobody else would write the bare keys.
+    let as_strings = context.options.legacy_redis_strings && !excluded.contains(&Owner::Redis);
+    let mut objects = Objects::new(context.tree.scratch(), !context.options.no_extra);
+    let mut bare = Bare::default();
+    if as_strings {
+        hidden::write(context, &mut objects, &mut bare)?;
+    } else {
+        write_bare(context, &mut objects, &mut bare)?;
+    }
+    bare.warn(context);
+    write_unknown(context, &mut objects)?;
+    objects.finish(context.tree)?;
+    Ok(Scope::new())
+}
+
+/// What is said about the keys without a prefix.
+#[derive(Debug, Default)]
+struct Bare {
+    count: u64,
+    first_key: Vec<u8>,
+}
+
+impl Bare {
+    fn count(&mut self, key: &[u8]) {
+        if self.count == 0 {
+            self.first_key.extend_from_slice(key);
+        }
+        self.count += 1;
+    }
+
+    fn warn(&self, context: &mut Context<'_, '_>) {
+        if self.count != 0 {
+            let warning = Warning::new("unprefixed_keys")
+                .with("count", self.count)
+                .with("first_key_hex", hex::encode(&self.first_key));
+            context.report.warn(warning);
+        }
+    }
+}
+
+fn write_bare(context: &mut Context<'_, '_>, objects: &mut Objects, bare: &mut Bare) -> Result<()> {
+    let mut rows = context.store.scan(Family::Bare);
+    while let Some(row) = rows.next()? {
+        bare.count(row.key);
+        objects.write(context.tree, context.report, &row)?;
+    }
+    Ok(())
+}
+
+fn write_unknown(context: &mut Context<'_, '_>, objects: &mut Objects) -> Result<()> {
+    let mut unknown = UnknownRows::new(context.tree.scratch());
+    let mut rows = context.store.scan(Family::Unknown);
+    while let Some(row) = rows.next()? {
+        let owner = prefix::namespace(row.key).map(|(_, owner)| owner);
+        // Rows of an adapter that was not selected count as internal (`keyspaces.md` 11).
+        if owner.is_some_and(|owner| context.options.excluded.contains(&owner)) {
+            continue;
+        }
+        unknown.push(row.key, row.place)?;
+        objects.write(context.tree, context.report, &row)?;
+    }
+    unknown.report(context)
+}

@@ -1,1 +1,62 @@
-//! placeholder
+//! Redis: rows to `redis/db_0/` (`redis.md`).
+//!
+//! Rows that belong to one Redis key stand in many families, and which of them count is known only when all
+//! have been seen. So: strings are written as they come, for nothing hides them; all families leave a small
+//! fact a key ([`fact`]), facts meet in a sorter and are judged key by key ([`settle`]); then the families that
+//! hold elements are scanned once more, in step with the verdicts ([`content`]). Memory grows with nothing.
+
+mod blob;
+mod body;
+mod collection;
+mod content;
+mod database;
+mod distinct;
+mod document;
+mod draft;
+mod envelope;
+mod expiry;
+mod fact;
+mod file;
+mod gather;
+mod group;
+mod meta;
+mod proto;
+mod run;
+mod settle;
+mod sidecar;
+mod stream;
+mod string;
+#[cfg(test)]
+mod tests;
+mod verdict;
+
+use self::database::Database;
+use self::gather::Facts;
+use super::{Context, Scope};
+use crate::dump::Sorter;
+use crate::error::Result;
+use crate::keyspace::Owner;
+
+/// Memory for verdicts, bytes.
+const VERDICTS: usize = 4 << 20;
+
+/// Writes the database; the scope is `db_0` when anything was written.
+pub fn dump(context: &mut Context<'_, '_>) -> Result<Scope> {
+    if ![database::NAME, b"0"].iter().any(|name| context.options.in_scope(Owner::Redis, name)) {
+        return Ok(Scope::new());
+    }
+    let bare = context.options.legacy_redis_strings;
+    let scratch = context.tree.scratch().clone();
+    let mut database = Database::new(context);
+    if database.has_more_than_strings(bare) {
+        let mut facts = Facts::new(&scratch);
+        let mut verdicts = Sorter::new(&scratch, VERDICTS);
+        database.write_strings(Some(&mut facts))?;
+        database.gather(&mut facts, bare)?;
+        database.settle_all(&mut facts, &mut verdicts)?;
+        database.write_collections(&mut verdicts)?;
+    } else {
+        database.write_strings(None)?;
+    }
+    database.finish()
+}

@@ -1,0 +1,128 @@
+//! Tables whose rows contend for items: not yet migrated, or in the middle of it (`dynamodb.md` 3.4, 4.5, 4.7).
+//!
+//! In: all live rows. Out: those that are the items, in the order to write them. Identities are
+//! compared by digest in a sorter, so memory does not grow with the table.
+
+use sha2::{Digest, Sha256};
+
+use super::generation::KeyLayout;
+use super::identity::OrderedKey;
+use super::problem::{INVALID_ITEM, problem};
+use super::table::Table;
+use super::tally::Tally;
+use super::writer::decode;
+use crate::adapter::Context;
+use crate::dump::Sorter;
+use crate::error::Result;
+use crate::keyspace::dynamodb::{ItemKey, item_prefix};
+use crate::store::{Entry, EntryBuf, Place, Store};
+
+/// Memory of each of the two sorters, bytes.
+const MEMORY: usize = 8 << 20;
+/// Bytes of an identity's digest that are compared.
+const DIGEST: usize = 16;
+
+/// Finds the winners among the live rows of table `name`. Rows that cannot be decoded are reported.
+pub(super) fn winners(
+    context: &mut Context<'_, '_>,
+    name: &[u8],
+    table: &Table,
+    tally: &mut Tally,
+) -> Result<Winners> {
+    let scratch = context.tree.scratch().clone();
+    let mut rivals = Sorter::new(&scratch, MEMORY);
+    let mut ordered = OrderedKey::default();
+    let mut sort_key = Vec::new();
+    for (order, live) in (0_u8..).zip(&table.live).filter(|(_, live)| live.rows > 0) {
+        let mut rows = context.store.scan_prefix(&item_prefix(name, live.number), None);
+        while let Some(entry) = rows.next()? {
+            let Ok(key) = ItemKey::parse(entry.key) else { continue };
+            let (_, keys) = match decode(&entry, &table.schema) {
+                Ok(item) => item,
+                Err(reason) => {
+                    context.report.problem(&problem(&entry, name, INVALID_ITEM, &reason))?;
+                    continue;
+                }
+            };
+            let identity = ordered.identity(&keys);
+            // Where both layouts share a generation, the row with the ordered key stands for the active one.
+            let migrated = live.layout != KeyLayout::Either || identity == key.primary;
+            sort_key.clear();
+            sort_key.extend(Sha256::digest(identity).iter().take(DIGEST));
+            sort_key.extend([order, u8::from(!migrated)]);
+            sort_key.extend_from_slice(entry.key);
+            rivals.push(&sort_key, &encode_place(entry.place))?;
+        }
+    }
+    let mut winners = Sorter::new(&scratch, MEMORY);
+    let mut winner = [0_u8; DIGEST + 2];
+    let mut any = false;
+    let mut sorted = rivals.sort()?;
+    while let Some((key, place)) = sorted.next()? {
+        let Some((head, user_key)) = key.split_first_chunk() else { continue };
+        let digest = |head: &[u8; DIGEST + 2]| head.first_chunk::<DIGEST>().copied();
+        if any && digest(head) == digest(&winner) {
+            if *head == winner
+                && let Ok(key) = ItemKey::parse(user_key)
+            {
+                tally.shadowed(key.generation);
+            }
+            continue;
+        }
+        any = true;
+        winner = *head;
+        let [.., order, _] = *head;
+        sort_key.clear();
+        sort_key.push(order);
+        sort_key.extend_from_slice(user_key);
+        winners.push(&sort_key, place)?;
+    }
+    Ok(Winners(winners))
+}
+
+/// Keys and places of rows, the active generation's before the source's, each in user-key order.
+pub(super) struct Winners(Sorter);
+
+impl Winners {
+    /// Reads every row again and lends it to `each`.
+    pub fn read(mut self, store: &Store, mut each: impl FnMut(&Entry<'_>) -> Result<()>) -> Result<()> {
+        let mut row = EntryBuf::default();
+        let mut sorted = self.0.sort()?;
+        while let Some((key, place)) = sorted.next()? {
+            let Some(((_, user_key), place)) = key.split_first().zip(decode_place(place)) else { continue };
+            store.read(place, &mut row)?;
+            // What a transaction wrote may stand at the place of its intent.
+            if row.key == user_key || store.get(user_key, &mut row)? {
+                let EntryBuf { key, commit_ts, expire_at, body, .. } = &row;
+                each(&Entry { key, commit_ts: *commit_ts, expire_at: *expire_at, body, place })?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn encode_place(place: Place) -> [u8; 10] {
+    let mut bytes = [0; 10];
+    let (input, offset) = bytes.split_at_mut(2);
+    input.copy_from_slice(&place.input.to_be_bytes());
+    offset.copy_from_slice(&place.offset.to_be_bytes());
+    bytes
+}
+
+fn decode_place(bytes: &[u8]) -> Option<Place> {
+    let (input, offset) = bytes.split_first_chunk()?;
+    Some(Place { input: u16::from_be_bytes(*input), offset: u64::from_be_bytes(offset.try_into().ok()?) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_survive_their_encoding() {
+        let place = Place { input: 0x0102, offset: u64::MAX - 3 };
+        assert_eq!(decode_place(&encode_place(place)), Some(place));
+        assert_eq!(decode_place(&[0; 9]), None);
+        assert_eq!(decode_place(&[0; 11]), None);
+    }
+}

@@ -1,0 +1,126 @@
+//! Names in SHA form: their records in `extra/KEYMAP.jsonl` and their warnings (`dynamodb.md` 10: D6, L5-L8).
+//!
+//! A path has one record however many items stand below it. Items of one hash need not come one after the other,
+//! so the records of a table are sorted before they are passed on.
+
+use crate::adapter::ExtraKeymap;
+use crate::dump::{Scratch, Sorter};
+use crate::error::Result;
+use crate::report::{Report, Warning};
+
+/// Memory of the records of one table, bytes.
+const MEMORY: usize = 1 << 20;
+
+/// Why a name is in SHA form.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u8)]
+pub(super) enum Reason {
+    /// `dump.md` 2 asks for it: no warning.
+    Encoding,
+    /// A directory cannot be named `.` or `..`.
+    Dot,
+    /// The plain name is taken by another item.
+    Taken,
+    /// A table cannot be named `.` or `..` in the tree.
+    DotTable,
+}
+
+/// The names in SHA form of one table.
+#[derive(Debug)]
+pub(super) struct Fallbacks {
+    records: Sorter,
+    last: Vec<u8>,
+    record: Vec<u8>,
+}
+
+impl Fallbacks {
+    /// Returns an empty collection.
+    pub fn new(scratch: &Scratch) -> Self {
+        Self { records: Sorter::new(scratch, MEMORY), last: Vec::new(), record: Vec::new() }
+    }
+
+    /// Notes that the last component of `path`, counted from the dump root, stands for `original`.
+    pub fn push(&mut self, path: &[u8], original: &[u8], reason: Reason) -> Result<()> {
+        if self.last == path {
+            return Ok(());
+        }
+        self.last.clear();
+        self.last.extend_from_slice(path);
+        self.record.clear();
+        self.record.push(reason as u8);
+        self.record.extend_from_slice(original);
+        self.records.push(path, &self.record)?;
+        Ok(())
+    }
+
+    /// Passes the records on, sorted by path, each once; to no keymap with `--no-extra`.
+    pub fn finish(
+        mut self,
+        mut keymap: Option<&mut ExtraKeymap>,
+        report: &mut Report<'_>,
+        table: &str,
+    ) -> Result<()> {
+        let mut last = Vec::new();
+        let mut records = self.records.sort()?;
+        while let Some((path, record)) = records.next()? {
+            let Some((&reason, original)) = record.split_first().filter(|_| path != last) else { continue };
+            last.clear();
+            last.extend_from_slice(path);
+            if let Some(keymap) = &mut keymap {
+                keymap.push(path, original)?;
+            }
+            let reason = match reason {
+                1 => "a directory cannot be named `.` or `..`",
+                2 => "the plain name is taken by another item",
+                3 => {
+                    "a directory cannot be named `.` or `..`; the reference encoder refuses the whole tree for it"
+                }
+                _ => continue,
+            };
+            report.warn(
+                Warning::new("ddb_name_fallback")
+                    .with("table", table)
+                    .with("path", String::from_utf8_lossy(path))
+                    .with("reason", reason),
+            );
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_has_one_record_and_one_warning_however_often_it_comes_up() {
+        let directory = tempfile::tempdir().unwrap();
+        let scratch = Scratch::new(directory.path().to_owned());
+        let mut fallbacks = Fallbacks::new(&scratch);
+        for (path, original, reason) in [
+            (&b"d/b"[..], &b"b"[..], Reason::Dot),
+            (b"d/b", b"b", Reason::Dot),
+            (b"d/a", b"a", Reason::Encoding),
+            (b"d/b", b"b", Reason::Dot),
+            (b"d/c", b"", Reason::Taken),
+        ] {
+            fallbacks.push(path, original, reason).unwrap();
+        }
+        let mut keymap = ExtraKeymap::new(&scratch);
+        let mut report = Report::new(&scratch, |_| {});
+        fallbacks.finish(Some(&mut keymap), &mut report, "t").unwrap();
+        let mut lines = String::new();
+        let mut records = keymap.records().sort().unwrap();
+        while let Some((_, line)) = records.next().unwrap() {
+            lines.push_str(std::str::from_utf8(line).unwrap());
+        }
+        assert_eq!(
+            lines,
+            "{\"encoded\":\"d/a\",\"original\":\"YQ\",\"kind\":\"sha-fallback\"}\n\
+             {\"encoded\":\"d/b\",\"original\":\"Yg\",\"kind\":\"sha-fallback\"}\n\
+             {\"encoded\":\"d/c\",\"original\":\"\",\"kind\":\"sha-fallback\"}\n"
+        );
+        let paths: Vec<_> = report.warnings().iter().map(|warning| warning.fields[1].1.clone()).collect();
+        assert_eq!(paths, ["d/b", "d/c"]);
+    }
+}

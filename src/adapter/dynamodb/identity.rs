@@ -1,0 +1,194 @@
+//! Keys of items: attribute values to the key bytes that servers store them under (`dynamodb.md` 1.4, 1.5, 3.4).
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+use super::attribute::Attribute;
+use super::canonical::push_canonical;
+use super::item::{InvalidItem, Item};
+use super::number::Number;
+use super::schema::Schema;
+use crate::dump::segment::{self, Segment};
+
+/// The value of a key attribute.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum KeyValue<'a> {
+    /// Text.
+    S(&'a str),
+    /// A number as its text.
+    N(&'a str),
+    /// Bytes.
+    B(&'a [u8]),
+}
+
+impl<'a> KeyValue<'a> {
+    fn of(item: &Item<'a>, name: &str, role: &'static str) -> Result<Self, InvalidItem> {
+        match item.attributes.find(name).ok_or(InvalidItem::NoKey(role))? {
+            Attribute::S(text) => Ok(KeyValue::S(text)),
+            Attribute::N(text) => Ok(KeyValue::N(text)),
+            Attribute::B(bytes) => Ok(KeyValue::B(bytes)),
+            _ => Err(InvalidItem::KeyType(role)),
+        }
+    }
+
+    /// Whether it is an `N` whose text is no number (1.6).
+    pub fn is_bad_number(self) -> bool {
+        matches!(self, KeyValue::N(text) if Number::parse(text).is_none())
+    }
+
+    /// Returns the letter of the type.
+    pub fn letter(self) -> char {
+        match self {
+            KeyValue::S(_) => 'S',
+            KeyValue::N(_) => 'N',
+            KeyValue::B(_) => 'B',
+        }
+    }
+
+    /// Returns the bytes that the file's name encodes: of a number its canonical text.
+    pub fn name_bytes(self) -> Vec<u8> {
+        match self {
+            KeyValue::S(text) => text.as_bytes().to_vec(),
+            KeyValue::B(bytes) => bytes.to_vec(),
+            KeyValue::N(text) => {
+                let mut canonical = Vec::new();
+                push_canonical(&mut canonical, text);
+                canonical
+            }
+        }
+    }
+
+    /// Encodes `name`, which is [`Self::name_bytes`], as a segment (4.1).
+    pub fn segment(self, name: &[u8]) -> Segment {
+        match self {
+            KeyValue::B(_) => segment::encode_binary(name),
+            _ => segment::encode(name),
+        }
+    }
+
+    fn stored_bytes(self) -> &'a [u8] {
+        match self {
+            KeyValue::S(text) | KeyValue::N(text) => text.as_bytes(),
+            KeyValue::B(bytes) => bytes,
+        }
+    }
+}
+
+/// The values of an item's key attributes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct KeyValues<'a> {
+    /// Hash attribute.
+    pub hash: KeyValue<'a>,
+    /// Range attribute; `None` in a table without one.
+    pub range: Option<KeyValue<'a>>,
+}
+
+impl<'a> KeyValues<'a> {
+    /// Finds the attributes that the schema names.
+    pub fn of(item: &Item<'a>, schema: &Schema) -> Result<Self, InvalidItem> {
+        let hash = KeyValue::of(item, schema.hash_key(), "hash")?;
+        let range = schema.range_key().map(|name| KeyValue::of(item, name, "range")).transpose()?;
+        Ok(Self { hash, range })
+    }
+
+    /// Lists hash and range.
+    pub fn iter(&self) -> impl Iterator<Item = KeyValue<'a>> {
+        std::iter::once(self.hash).chain(self.range)
+    }
+
+    /// Whether `primary` is the legacy primary key of these values (1.4).
+    pub fn is_legacy(&self, primary: &[u8]) -> bool {
+        let encoded = |value: KeyValue<'_>| URL_SAFE_NO_PAD.encode(value.stored_bytes());
+        let Some(rest) = primary.strip_prefix(encoded(self.hash).as_bytes()) else { return false };
+        match (rest.strip_prefix(b"|"), self.range) {
+            (Some(tail), Some(range)) => tail == encoded(range).as_bytes(),
+            (Some(tail), None) => tail.is_empty(),
+            (None, range) => range.is_none() && rest.is_empty(),
+        }
+    }
+}
+
+/// Buffers for the ordered key of one item after the other.
+#[derive(Debug, Default)]
+pub(super) struct OrderedKey {
+    bytes: Vec<u8>,
+    number: Vec<u8>,
+}
+
+impl OrderedKey {
+    /// Returns the identity of an item (3.4): its ordered primary key (1.5). A number that is none stands apart
+    /// from every real key, behind bytes that no segment begins with.
+    pub fn identity(&mut self, keys: &KeyValues<'_>) -> &[u8] {
+        self.bytes.clear();
+        for value in keys.iter() {
+            let raw = match value {
+                KeyValue::S(text) => text.as_bytes(),
+                KeyValue::B(bytes) => bytes,
+                KeyValue::N(text) => {
+                    if let Some(number) = Number::parse(text) {
+                        self.number.clear();
+                        number.push_key(&mut self.number);
+                        &self.number
+                    } else {
+                        self.bytes.extend_from_slice(b"\0\x02N");
+                        text.as_bytes()
+                    }
+                }
+            };
+            push_segment(&mut self.bytes, raw);
+        }
+        &self.bytes
+    }
+}
+
+/// Appends `seg(raw)` (1.5).
+fn push_segment(out: &mut Vec<u8>, raw: &[u8]) {
+    let mut pieces = raw.split(|&byte| byte == 0);
+    out.extend_from_slice(pieces.next().unwrap_or_default());
+    for piece in pieces {
+        out.extend_from_slice(&[0, 0xff]);
+        out.extend_from_slice(piece);
+    }
+    out.extend_from_slice(&[0, 1]);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn identity(hash: KeyValue<'_>, range: Option<KeyValue<'_>>) -> Vec<u8> {
+        OrderedKey::default().identity(&KeyValues { hash, range }).to_vec()
+    }
+
+    #[test]
+    fn segments_escape_zeros_and_end() {
+        assert_eq!(identity(KeyValue::S("a\0b"), None), b"a\0\xffb\0\x01");
+        assert_eq!(identity(KeyValue::S(""), None), b"\0\x01");
+        assert_eq!(identity(KeyValue::S("a"), Some(KeyValue::B(b"\0\x09"))), b"a\0\x01\0\xff\x09\0\x01");
+        assert_eq!(identity(KeyValue::N("100"), None), b"\x02\x02\x01\x03\0\xff1\0\x01");
+    }
+
+    #[test]
+    fn types_do_not_part_identities_but_values_do() {
+        assert_eq!(identity(KeyValue::S("a"), None), identity(KeyValue::B(b"a"), None));
+        assert_eq!(identity(KeyValue::N("1.0"), None), identity(KeyValue::N("1"), None));
+        assert_ne!(identity(KeyValue::N("1"), None), identity(KeyValue::S("1"), None));
+        assert_ne!(identity(KeyValue::N("abc"), None), identity(KeyValue::N("abd"), None));
+        assert_ne!(identity(KeyValue::N("abc"), None), identity(KeyValue::S("Nabc"), None));
+    }
+
+    #[test]
+    fn legacy_keys_are_compared_as_texts() {
+        let keys = |hash, range| KeyValues { hash, range };
+        let composite = keys(KeyValue::N("10.0"), Some(KeyValue::B(b"\x01")));
+        assert!(composite.is_legacy(b"MTAuMA|AQ"));
+        assert!(!composite.is_legacy(b"MTAuMA|"));
+        assert!(!composite.is_legacy(b"MTAuMA"));
+        let hash_only = keys(KeyValue::S("10"), None);
+        assert!(hash_only.is_legacy(b"MTA|"));
+        assert!(hash_only.is_legacy(b"MTA"));
+        assert!(!hash_only.is_legacy(b"MTA|x"));
+        assert!(!hash_only.is_legacy(b"MTAu"));
+        assert!(keys(KeyValue::S(""), Some(KeyValue::S("r"))).is_legacy(b"|cg"));
+    }
+}

@@ -1,0 +1,210 @@
+//! The protobuf messages of DynamoDB, by hand (`dynamodb.md` 2.1).
+//!
+//! Schemas are decoded with these structs. Items are decoded by `item`, for which the other structs are the
+//! model in the tests.
+
+use std::collections::BTreeMap;
+
+use prost::Message;
+
+use super::wire::Fields;
+
+/// Attribute names of a primary or index key.
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct KeySchema {
+    /// Hash attribute.
+    #[prost(string, tag = "1")]
+    pub hash_key: String,
+    /// Range attribute; empty for hash-only.
+    #[prost(string, tag = "2")]
+    pub range_key: String,
+}
+
+/// What an index holds of an item.
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct Projection {
+    /// `ALL`, `KEYS_ONLY`, `INCLUDE`; blank is served as `ALL`.
+    #[prost(string, tag = "1")]
+    pub projection_type: String,
+    /// Further attributes of `INCLUDE`.
+    #[prost(string, repeated, tag = "2")]
+    pub non_key_attributes: Vec<String>,
+}
+
+/// A global secondary index.
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct SecondaryIndex {
+    /// Key.
+    #[prost(message, optional, tag = "1")]
+    pub key_schema: Option<KeySchema>,
+    /// Projection.
+    #[prost(message, optional, tag = "2")]
+    pub projection: Option<Projection>,
+}
+
+/// Body of a `!ddb|meta|table|` row, behind its magic.
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct TableSchema {
+    /// Name of the table.
+    #[prost(string, tag = "1")]
+    pub table_name: String,
+    /// Attribute name to `S`, `N` or `B`.
+    #[prost(btree_map = "string, string", tag = "2")]
+    pub attribute_definitions: BTreeMap<String, String>,
+    /// Primary key.
+    #[prost(message, optional, tag = "3")]
+    pub primary_key: Option<KeySchema>,
+    /// Indexes by name.
+    #[prost(btree_map = "string, message", tag = "4")]
+    pub global_secondary_indexes: BTreeMap<String, SecondaryIndex>,
+    /// 0 and 1 legacy, from 2 ordered.
+    #[prost(uint64, tag = "5")]
+    pub key_encoding_version: u64,
+    /// 0 is no migration.
+    #[prost(uint64, tag = "6")]
+    pub migrating_from_generation: u64,
+    /// Live generation.
+    #[prost(uint64, tag = "7")]
+    pub generation: u64,
+}
+
+/// Known fields of a message, with the shape of those that are messages themselves.
+struct Shape(&'static [(u32, Option<&'static Shape>)]);
+
+const TEXTS: Shape = Shape(&[(1, None), (2, None)]);
+const INDEX: Shape = Shape(&[(1, Some(&TEXTS)), (2, Some(&TEXTS))]);
+const INDEX_ENTRY: Shape = Shape(&[(1, None), (2, Some(&INDEX))]);
+const SCHEMA: Shape = Shape(&[
+    (1, None),
+    (2, Some(&TEXTS)),
+    (3, Some(&TEXTS)),
+    (4, Some(&INDEX_ENTRY)),
+    (5, None),
+    (6, None),
+    (7, None),
+]);
+
+impl TableSchema {
+    /// Counts the fields of a valid message that `prost` skips without a word.
+    pub fn unknown_fields(message: &[u8]) -> u64 {
+        SCHEMA.unknown_fields(message)
+    }
+}
+
+impl Shape {
+    fn unknown_fields(&self, message: &[u8]) -> u64 {
+        let count = |number: u32, bytes: &[u8]| match self.0.iter().find(|(known, _)| *known == number) {
+            None => 1,
+            Some((_, None)) => 0,
+            Some((_, Some(shape))) => shape.unknown_fields(bytes),
+        };
+        Fields::new(message)
+            .flatten()
+            .map(|field| count(field.number, field.bytes().unwrap_or_default()))
+            .sum()
+    }
+}
+
+#[cfg(test)]
+pub(super) mod model {
+    //! The messages of an item.
+
+    use std::collections::BTreeMap;
+
+    use base64::Engine;
+    use base64::engine::general_purpose::STANDARD;
+    use prost::{Message, Oneof};
+    use serde_json::{Value as Json, json};
+
+    #[derive(Clone, PartialEq, Message)]
+    pub struct StringSet {
+        #[prost(string, repeated, tag = "1")]
+        pub values: Vec<String>,
+    }
+
+    #[derive(Clone, PartialEq, Message)]
+    pub struct NumberSet {
+        #[prost(string, repeated, tag = "1")]
+        pub values: Vec<String>,
+    }
+
+    #[derive(Clone, PartialEq, Message)]
+    pub struct BinarySet {
+        #[prost(bytes = "vec", repeated, tag = "1")]
+        pub values: Vec<Vec<u8>>,
+    }
+
+    #[derive(Clone, PartialEq, Message)]
+    pub struct ValueList {
+        #[prost(message, repeated, tag = "1")]
+        pub values: Vec<AttributeValue>,
+    }
+
+    #[derive(Clone, PartialEq, Message)]
+    pub struct ValueMap {
+        #[prost(btree_map = "string, message", tag = "1")]
+        pub values: BTreeMap<String, AttributeValue>,
+    }
+
+    #[derive(Clone, PartialEq, Message)]
+    pub struct AttributeValue {
+        #[prost(oneof = "Value", tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10")]
+        pub value: Option<Value>,
+    }
+
+    #[derive(Clone, PartialEq, Oneof)]
+    pub enum Value {
+        #[prost(string, tag = "1")]
+        S(String),
+        #[prost(string, tag = "2")]
+        N(String),
+        #[prost(bytes, tag = "3")]
+        B(Vec<u8>),
+        #[prost(bool, tag = "4")]
+        Bool(bool),
+        #[prost(bool, tag = "5")]
+        Null(bool),
+        #[prost(message, tag = "6")]
+        Ss(StringSet),
+        #[prost(message, tag = "7")]
+        Ns(NumberSet),
+        #[prost(message, tag = "8")]
+        Bs(BinarySet),
+        #[prost(message, tag = "9")]
+        L(ValueList),
+        #[prost(message, tag = "10")]
+        M(ValueMap),
+    }
+
+    #[derive(Clone, PartialEq, Message)]
+    pub struct Item {
+        #[prost(btree_map = "string, message", tag = "1")]
+        pub attributes: BTreeMap<String, AttributeValue>,
+    }
+
+    /// The item as the JSON of `dynamodb.md` 4.3.
+    pub fn to_json(item: &Item) -> Json {
+        object(&item.attributes)
+    }
+
+    fn object(values: &BTreeMap<String, AttributeValue>) -> Json {
+        values.iter().map(|(name, value)| (name.clone(), value_to_json(value))).collect()
+    }
+
+    fn value_to_json(value: &AttributeValue) -> Json {
+        let base64 = |bytes: &Vec<u8>| STANDARD.encode(bytes);
+        match &value.value {
+            None => json!({"NULL": true}),
+            Some(Value::S(text)) => json!({"S": text}),
+            Some(Value::N(text)) => json!({"N": text}),
+            Some(Value::B(bytes)) => json!({"B": base64(bytes)}),
+            Some(Value::Bool(value)) => json!({"BOOL": value}),
+            Some(Value::Null(value)) => json!({"NULL": value}),
+            Some(Value::Ss(set)) => json!({"SS": set.values}),
+            Some(Value::Ns(set)) => json!({"NS": set.values}),
+            Some(Value::Bs(set)) => json!({"BS": set.values.iter().map(base64).collect::<Vec<_>>()}),
+            Some(Value::L(list)) => json!({"L": list.values.iter().map(value_to_json).collect::<Vec<_>>()}),
+            Some(Value::M(map)) => json!({"M": object(&map.values)}),
+        }
+    }
+}

@@ -1,0 +1,152 @@
+//! Tables of the snapshot: their schemas, and which rows each of them has.
+//!
+//! In: all schema rows, then the keys of all item rows. Out: tables by name; orphans and malformed keys are
+//! reported on the way.
+
+use std::collections::BTreeMap;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+use super::generation::KeyLayout;
+use super::problem::{INVALID_SCHEMA, MALFORMED_KEY, problem};
+use super::schema::Schema;
+use crate::adapter::Context;
+use crate::error::Result;
+use crate::keyspace::dynamodb::{ItemKey, MalformedKey, schema_table, table_name};
+use crate::keyspace::{Family, Owner};
+use crate::report::Warning;
+use crate::store::Entry;
+
+/// A table with a valid schema.
+#[derive(Debug)]
+pub(super) struct Table {
+    /// Schema.
+    pub schema: Schema,
+    /// Live generations, the active one first.
+    pub live: Vec<LiveGeneration>,
+    /// Rows of all other generations.
+    pub stale: u64,
+}
+
+/// A live generation of a table.
+#[derive(Debug)]
+pub(super) struct LiveGeneration {
+    /// Number.
+    pub number: u64,
+    /// Layout of its keys.
+    pub layout: KeyLayout,
+    /// Rows, whether they can be decoded or not.
+    pub rows: u64,
+}
+
+/// The tables of a snapshot that are in scope, by name; `None` where the schema is invalid.
+pub(super) type Tables = BTreeMap<Vec<u8>, Option<Table>>;
+
+/// Reads the schemas of all tables in scope.
+pub(super) fn read(context: &mut Context<'_, '_>) -> Result<Tables> {
+    let mut tables = Tables::new();
+    let mut rows = context.store.scan(Family::DynamodbTable);
+    while let Some(entry) = rows.next()? {
+        let name = match schema_table(entry.key) {
+            Ok(name) => name,
+            Err(reason) => {
+                if context.options.in_scope(Owner::Dynamodb, b"") {
+                    context.report.problem(&problem(&entry, b"", MALFORMED_KEY, &reason))?;
+                }
+                continue;
+            }
+        };
+        if !context.options.in_scope(Owner::Dynamodb, &name) {
+            continue;
+        }
+        let table = match Schema::parse(&name, entry.body) {
+            Ok(schema) => Some(Table::new(schema)),
+            Err(reason) => {
+                context.report.problem(&problem(&entry, &name, INVALID_SCHEMA, &reason))?;
+                None
+            }
+        };
+        tables.insert(name, table);
+    }
+    Ok(tables)
+}
+
+impl Table {
+    fn new(schema: Schema) -> Self {
+        let live = schema.generations().live();
+        let live = live.map(|(number, layout)| LiveGeneration { number, layout, rows: 0 }).collect();
+        Self { schema, live, stale: 0 }
+    }
+
+    fn add(&mut self, generation: u64) {
+        match self.live.iter_mut().find(|live| live.number == generation) {
+            Some(live) => live.rows += 1,
+            None => self.stale += 1,
+        }
+    }
+}
+
+/// Whose rows the scan is at: rows of one table are contiguous.
+enum Run<'t> {
+    Table(&'t mut Table),
+    Orphan(&'t mut u64),
+    /// Out of scope, or of a table whose schema is invalid.
+    Ignored,
+    /// The table segment, and with it every key that has it, is malformed.
+    Malformed(MalformedKey),
+}
+
+/// Goes over the keys of all items: tells live from stale rows, reports rows without a table and malformed keys.
+pub(super) fn survey(context: &mut Context<'_, '_>, tables: &mut Tables) -> Result<()> {
+    let mut orphans = BTreeMap::new();
+    let mut segment = Vec::new();
+    let mut run = Run::Ignored;
+    let mut rows = context.store.scan(Family::DynamodbItem);
+    while let Some(entry) = rows.next()? {
+        let key = match ItemKey::parse(entry.key) {
+            Ok(key) => key,
+            Err(reason) => {
+                malformed(context, &entry, reason)?;
+                continue;
+            }
+        };
+        if key.table_segment != segment {
+            segment.clear();
+            segment.extend_from_slice(key.table_segment);
+            run = match table_name(&segment) {
+                Err(reason) => Run::Malformed(reason),
+                Ok(name) if !context.options.in_scope(Owner::Dynamodb, &name) => Run::Ignored,
+                Ok(name) => match tables.get_mut(&name) {
+                    Some(Some(table)) => Run::Table(table),
+                    Some(None) => Run::Ignored,
+                    None => Run::Orphan(orphans.entry(name).or_default()),
+                },
+            };
+        }
+        match &mut run {
+            Run::Table(table) => table.add(key.generation),
+            Run::Orphan(count) => **count += 1,
+            Run::Ignored => {}
+            Run::Malformed(reason) => malformed(context, &entry, *reason)?,
+        }
+    }
+    for (name, count) in orphans {
+        context.report.warn(
+            Warning::new("ddb_orphan_items")
+                .with("encoded_table", URL_SAFE_NO_PAD.encode(&name))
+                .with("buffered_items", count)
+                .with("table", String::from_utf8_lossy(&name)),
+        );
+    }
+    Ok(())
+}
+
+fn malformed(context: &mut Context<'_, '_>, entry: &Entry<'_>, reason: MalformedKey) -> Result<()> {
+    let segment = ItemKey::split_table(entry.key).map(|(segment, _)| segment);
+    let name = segment.and_then(table_name).unwrap_or_default();
+    if context.options.in_scope(Owner::Dynamodb, &name) {
+        context.report.problem(&problem(entry, &name, MALFORMED_KEY, &reason))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,67 @@
+//! What is worth a warning about the items of one table, counted while they are written (`dynamodb.md` 6.1).
+
+use std::collections::BTreeMap;
+
+use super::attribute::Unservable;
+use crate::report::{Report, Warning};
+
+/// Items of a table above which one file an item is worth a warning.
+const LARGE: u64 = 1_000_000;
+
+/// Counts of one table.
+#[derive(Debug, Default)]
+pub(super) struct Tally {
+    /// Items that were written.
+    pub items: u64,
+    /// Protobuf fields that were skipped.
+    pub unknown_fields: u64,
+    unservable: BTreeMap<Unservable, (u64, String)>,
+    mismatches: u64,
+    first_mismatch: String,
+    shadowed: BTreeMap<u64, u64>,
+}
+
+impl Tally {
+    /// Counts an item that a server would fail on.
+    pub fn unservable(&mut self, reason: Unservable, path: &[u8]) {
+        let path = || (0, String::from_utf8_lossy(path).into_owned());
+        self.unservable.entry(reason).or_insert_with(path).0 += 1;
+    }
+
+    /// Counts an item whose row key is not that of its attributes.
+    pub fn mismatch(&mut self, key: &[u8]) {
+        if self.mismatches == 0 {
+            self.first_mismatch = hex::encode(key);
+        }
+        self.mismatches += 1;
+    }
+
+    /// Counts a row that lost to another row of its own generation.
+    pub fn shadowed(&mut self, generation: u64) {
+        *self.shadowed.entry(generation).or_default() += 1;
+    }
+
+    /// Says what was counted.
+    pub fn warn(self, report: &mut Report<'_>, table: &str, per_item: bool) {
+        for (generation, count) in self.shadowed {
+            let warning = Warning::new("ddb_shadowed_items").with("table", table);
+            report.warn(warning.with("generation", generation).with("count", count));
+        }
+        for (reason, (count, path)) in self.unservable {
+            let warning = Warning::new("ddb_unservable_items").with("table", table).with("count", count);
+            report.warn(warning.with("first_path", path).with("reason", reason.to_string()));
+        }
+        if self.unknown_fields > 0 {
+            let warning = Warning::new("ddb_unknown_fields").with("table", table);
+            report.warn(warning.with("count", self.unknown_fields));
+        }
+        if self.mismatches > 0 {
+            let warning =
+                Warning::new("ddb_key_mismatch").with("table", table).with("count", self.mismatches);
+            report.warn(warning.with("first_key", self.first_mismatch));
+        }
+        if per_item && self.items > LARGE {
+            report.warn(Warning::new("ddb_large_table").with("table", table).with("items", self.items));
+        }
+    }
+}

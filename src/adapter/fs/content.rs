@@ -1,0 +1,109 @@
+//! A file's content from its chunks (`keyspaces.md` 8, rule 4).
+//!
+//! In: the inode record, chunk rows under its home slot. Out: a sparse file: what no chunk covers is a hole.
+
+use super::record::InodeRecord;
+use crate::dump::{Tree, TreeFile};
+use crate::error::Result;
+use crate::keyspace::fs;
+use crate::store::Store;
+
+const DEFAULT_CHUNK_SIZE: u64 = 4 << 20;
+
+/// Chunk rows and the bytes in them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Stored {
+    /// Well-formed chunk rows.
+    pub rows: u64,
+    /// Length of their values, bytes.
+    pub bytes: u64,
+}
+
+impl Stored {
+    /// Counts one chunk row.
+    pub fn count(&mut self, body: &[u8]) {
+        self.rows += 1;
+        self.bytes = self.bytes.saturating_add(length(body));
+    }
+}
+
+/// Writes the content of a file to `path`, exactly `size` bytes; `seen` counts the chunk rows that were read.
+pub fn write(
+    store: &Store,
+    tree: &mut Tree,
+    path: &[u8],
+    inode: u64,
+    record: &InodeRecord,
+    seen: &mut Stored,
+) -> Result<()> {
+    if record.size == 0 {
+        return Ok(tree.write(path, b"")?);
+    }
+    let mut chunks = store.scan_prefix(&fs::chunks_prefix(record.home_slot, inode), None);
+    let mut file: Option<TreeFile> = None;
+    while let Some(row) = chunks.next()? {
+        let Some(key) = fs::chunk(row.key) else { continue };
+        seen.count(row.body);
+        let Some((start, piece)) = piece(record, key.index, row.body) else { continue };
+        if start == 0 && file.is_none() && length(piece) == record.size {
+            return Ok(tree.write(path, piece)?);
+        }
+        let open = match &mut file {
+            Some(open) => open,
+            None => file.insert(tree.file(path)?),
+        };
+        // Chunk keys have one length, so their rows ascend by index.
+        if let Some(hole) = start.checked_sub(open.len()) {
+            open.zeros(hole)?;
+            open.write(piece)?;
+        }
+    }
+    let mut file = match file {
+        Some(file) => file,
+        None => tree.file(path)?,
+    };
+    file.zeros(record.size.saturating_sub(file.len()))?;
+    Ok(file.finish(tree)?)
+}
+
+/// Returns where chunk `index` begins in the file, and what of it counts; `None` at or beyond the end.
+fn piece<'b>(record: &InodeRecord, index: u64, body: &'b [u8]) -> Option<(u64, &'b [u8])> {
+    let chunk_size = if record.chunk_size == 0 { DEFAULT_CHUNK_SIZE } else { record.chunk_size };
+    let start = index.checked_mul(chunk_size)?;
+    let room = record.size.checked_sub(start).filter(|room| *room > 0)?.min(chunk_size);
+    let counts = usize::try_from(room).ok().and_then(|room| body.get(..room)).unwrap_or(body);
+    Some((start, counts))
+}
+
+fn length(body: &[u8]) -> u64 {
+    u64::try_from(body.len()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record(size: u64, chunk_size: u64) -> InodeRecord {
+        InodeRecord { size, chunk_size, ..InodeRecord::default() }
+    }
+
+    #[test]
+    fn a_piece_ends_at_the_chunk_size_and_at_the_end_of_the_file() {
+        assert_eq!(piece(&record(10, 4), 0, b"abcdef"), Some((0, &b"abcd"[..])));
+        assert_eq!(piece(&record(10, 4), 1, b"ab"), Some((4, &b"ab"[..])));
+        assert_eq!(piece(&record(10, 4), 2, b"abcd"), Some((8, &b"ab"[..])));
+        assert_eq!(piece(&record(8, 4), 1, b"abcd"), Some((4, &b"abcd"[..])));
+    }
+
+    #[test]
+    fn chunks_at_or_beyond_the_end_do_not_count() {
+        assert_eq!(piece(&record(8, 4), 2, b"a"), None);
+        assert_eq!(piece(&record(8, 4), u64::MAX, b"a"), None);
+        assert_eq!(piece(&record(u64::MAX, u64::MAX), 1, b"a"), None);
+    }
+
+    #[test]
+    fn a_chunk_size_of_zero_is_four_mebibytes() {
+        assert_eq!(piece(&record(u64::MAX, 0), 1, b"a"), Some((4 << 20, &b"a"[..])));
+    }
+}

@@ -1,0 +1,161 @@
+//! Values of the fs families: JSON, integers at full width (`keyspaces.md` 8).
+//!
+//! In: the body of a row. Out: its record. Members that are missing count as zero, as the server reads them;
+//! unknown members are ignored.
+
+use serde::{Deserialize, Serialize};
+
+/// What an inode is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum NodeType {
+    /// Has content.
+    File,
+    /// Has names.
+    Directory,
+    /// None of the two: only in damaged records.
+    #[default]
+    #[serde(other)]
+    Other,
+}
+
+/// An inode record.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub struct InodeRecord {
+    /// The inode; the key counts where they differ.
+    pub inode: u64,
+    /// File or directory.
+    #[serde(rename = "type")]
+    pub node_type: NodeType,
+    /// Permission bits.
+    pub mode: u32,
+    /// Owner.
+    pub uid: u32,
+    /// Group.
+    pub gid: u32,
+    /// Length of the content, bytes: a claim.
+    pub size: u64,
+    /// Last access, Unix ns.
+    pub atime_nsec: i64,
+    /// Last change of the content, Unix ns.
+    pub mtime_nsec: i64,
+    /// Last change of the inode, Unix ns.
+    pub ctime_nsec: i64,
+    /// Bytes a chunk; 0 is 4 MiB.
+    pub chunk_size: u64,
+    /// Where the content lives.
+    pub home_slot: u64,
+    /// Number of names; 0 while the inode is being reclaimed.
+    pub nlink: u32,
+    /// How often the number was used.
+    pub generation: u64,
+    /// Unlinked while open.
+    pub orphaned: bool,
+}
+
+impl InodeRecord {
+    /// Parses the body of an inode row; `None` when it is no record of a file or directory.
+    #[must_use]
+    pub fn parse(body: &[u8]) -> Option<Self> {
+        let record: Self = serde_json::from_slice(body).ok()?;
+        (record.node_type != NodeType::Other).then_some(record)
+    }
+
+    /// Whether the inode can have a name (rule 6).
+    #[must_use]
+    pub fn is_live(&self) -> bool {
+        !self.orphaned && self.nlink != 0
+    }
+}
+
+/// The value of a name row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+pub struct NameRecord {
+    /// The inode that has this name.
+    pub inode: u64,
+    /// A copy of the inode's type; the inode record counts where they differ.
+    #[serde(rename = "type", default)]
+    pub node_type: NodeType,
+}
+
+impl NameRecord {
+    /// Parses the body of a name row.
+    #[must_use]
+    pub fn parse(body: &[u8]) -> Option<Self> {
+        serde_json::from_slice(body).ok()
+    }
+}
+
+/// A usage row: the old total, or the counters of one routing key.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub struct UsageRecord {
+    files: u64,
+    bytes: u64,
+    files_add: u64,
+    files_sub: u64,
+    bytes_add: u64,
+    bytes_sub: u64,
+}
+
+impl UsageRecord {
+    /// Parses the body of a usage row.
+    #[must_use]
+    pub fn parse(body: &[u8]) -> Option<Self> {
+        serde_json::from_slice(body).ok()
+    }
+
+    /// Returns what the row adds to the number of inodes and to the number of stored bytes.
+    #[must_use]
+    pub fn share(&self) -> (i128, i128) {
+        let sum = |total: u64, add: u64, sub: u64| i128::from(total) + i128::from(add) - i128::from(sub);
+        (sum(self.files, self.files_add, self.files_sub), sum(self.bytes, self.bytes_add, self.bytes_sub))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn integers_keep_all_their_bits() {
+        let body = br#"{"inode":18446744073709551615,"parent":1,"type":"file","mode":420,"size":4611686018427387905,"mtime_nsec":-9223372036854775808,"home_slot":18446744073709551614,"nlink":1}"#;
+        let record = InodeRecord::parse(body).unwrap();
+        assert_eq!(record.inode, u64::MAX);
+        assert_eq!(record.size, (1 << 62) + 1);
+        assert_eq!(record.mtime_nsec, i64::MIN);
+        assert_eq!(record.home_slot, u64::MAX - 1);
+        assert!(record.is_live());
+    }
+
+    #[test]
+    fn what_is_no_file_and_no_directory_is_no_record() {
+        for body in [&b""[..], b"{", b"{}", b"[]", br#"{"type":"symlink"}"#, br#"{"type":"file","size":-1}"#]
+        {
+            assert_eq!(InodeRecord::parse(body), None, "{body:?}");
+        }
+        assert!(InodeRecord::parse(br#"{"type":"directory"}"#).is_some());
+    }
+
+    #[test]
+    fn an_inode_without_a_link_or_orphaned_is_not_live() {
+        assert!(!InodeRecord::parse(br#"{"type":"file","nlink":0}"#).unwrap().is_live());
+        assert!(!InodeRecord::parse(br#"{"type":"file","nlink":1,"orphaned":true}"#).unwrap().is_live());
+    }
+
+    #[test]
+    fn a_name_needs_its_inode_only() {
+        let name = NameRecord::parse(br#"{"inode":5,"type":"socket"}"#).unwrap();
+        assert_eq!((name.inode, name.node_type), (5, NodeType::Other));
+        assert_eq!(NameRecord::parse(br#"{"inode":5}"#).unwrap().node_type, NodeType::Other);
+        assert_eq!(NameRecord::parse(br#"{"type":"file"}"#), None);
+    }
+
+    #[test]
+    fn usage_rows_add_and_subtract() {
+        assert_eq!(UsageRecord::parse(br#"{"files":3,"bytes":9}"#).unwrap().share(), (3, 9));
+        let counters = br#"{"files_add":1,"files_sub":2,"bytes_add":18446744073709551615,"bytes_sub":1}"#;
+        assert_eq!(UsageRecord::parse(counters).unwrap().share(), (-1, i128::from(u64::MAX) - 1));
+    }
+}

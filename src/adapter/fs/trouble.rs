@@ -1,0 +1,72 @@
+//! Problems and warnings of the filesystem, with the fields that all of them share.
+
+use serde_json::Value;
+
+use crate::dump;
+use crate::error::{Error, Result};
+use crate::report::{Problem, Report, Warning};
+use crate::store::Place;
+
+/// Reports that the object `key` (its path, or a row's user key) is missing or altered.
+pub fn problem(
+    report: &mut Report<'_>,
+    key: &[u8],
+    class: &'static str,
+    message: impl Into<String>,
+    place: impl Into<Option<Place>>,
+) -> Result<()> {
+    let (message, place) = (message.into(), place.into());
+    report.problem(&Problem { adapter: "fs", scope: b"", key, class, message, place })
+}
+
+/// Builds a warning about one inode: fields `inode`, `path`.
+pub fn warning(event: &'static str, inode: u64, path: &[u8]) -> Warning {
+    Warning::new(event).with("inode", inode).with("path", Value::from(String::from_utf8_lossy(path)))
+}
+
+/// Builds a warning about a row that is not user data: field `key_hex`.
+pub fn row_warning(event: &'static str, key: &[u8]) -> Warning {
+    Warning::new(event).with("key_hex", hex::encode(key))
+}
+
+/// Separates the failures that concern one name of the tree from those that end the run.
+pub fn refused_name(result: Result<()>) -> Result<Option<(&'static str, String)>> {
+    match result {
+        Ok(()) => Ok(None),
+        Err(Error::Dump(error)) => match error.kind {
+            dump::ErrorKind::Taken | dump::ErrorKind::CaseTwin => {
+                Ok(Some(("fs_name_taken", error.kind.to_string())))
+            }
+            dump::ErrorKind::NameTooLong => Ok(Some(("fs_name_too_long", error.kind.to_string()))),
+            _ => Err(Error::Dump(error)),
+        },
+        Err(error) => Err(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn failed(kind: dump::ErrorKind) -> Result<()> {
+        Err(Error::Dump(dump::Error { path: "p".into(), kind }))
+    }
+
+    #[test]
+    fn only_refusals_of_the_name_are_taken_out() {
+        assert_eq!(refused_name(Ok(())).unwrap(), None);
+        assert_eq!(refused_name(failed(dump::ErrorKind::Taken)).unwrap().unwrap().0, "fs_name_taken");
+        assert_eq!(
+            refused_name(failed(dump::ErrorKind::NameTooLong)).unwrap().unwrap().0,
+            "fs_name_too_long"
+        );
+        assert!(refused_name(failed(dump::ErrorKind::BadPath)).is_err());
+    }
+
+    #[test]
+    fn a_path_that_is_no_text_stands_lossy_in_a_warning() {
+        let warning = warning("fs_dangling_entry", u64::MAX, b"a\xff");
+        assert_eq!(warning.fields[0], ("inode", Value::from(u64::MAX)));
+        assert_eq!(warning.fields[1], ("path", Value::from("a\u{fffd}")));
+    }
+}

@@ -1,0 +1,204 @@
+//! Down the tree from the root, level by level (`keyspaces.md` 8, rules 1-6).
+//!
+//! In: name and inode rows. Out: directories, files, lines of the listing; names that lead nowhere or to the
+//! wrong thing, as warnings; nodes that cannot be written, as problems.
+
+use super::content::{self, Stored};
+use super::listing::Listing;
+use super::path::NodePath;
+use super::record::{InodeRecord, NameRecord, NodeType};
+use super::shared::Meeting;
+use super::survey::Survey;
+use super::trouble;
+use crate::adapter::Context;
+use crate::cursor;
+use crate::dump::Sorter;
+use crate::error::Result;
+use crate::keyspace::fs;
+use crate::limits;
+use crate::store::{Entry, EntryBuf, Place};
+
+const MEMORY: usize = 8 << 20;
+
+/// What the walk met.
+#[derive(Debug, Default)]
+pub struct Walked {
+    /// Inodes that a name led to, each once, and the root.
+    pub reached: u64,
+    /// Chunk rows that were read.
+    pub chunks: Stored,
+}
+
+/// Writes everything that the root leads to; nothing when there is no root.
+pub fn tree(context: &mut Context<'_, '_>, survey: &mut Survey) -> Result<Walked> {
+    let mut root = EntryBuf::default();
+    if !context.store.get(&fs::inode_key(fs::ROOT), &mut root)? {
+        return Ok(Walked::default());
+    }
+    // A root whose record does not parse was reported by the survey.
+    let Some(record) = InodeRecord::parse(&root.body) else { return Ok(Walked::default()) };
+    if record.node_type != NodeType::Directory {
+        let message = "the root is no directory";
+        trouble::problem(context.report, &root.key, "fs_invalid_inode", message, root.place)?;
+        return Ok(Walked::default());
+    }
+    let mut walk = Walk::new(context, survey);
+    walk.root(&record)?;
+    let mut level = Sorter::new(walk.context.tree.scratch(), MEMORY);
+    while !walk.next_level.is_empty() {
+        std::mem::swap(&mut level, &mut walk.next_level);
+        let mut directories = level.sort()?;
+        while let Some((original, mut value)) = directories.next()? {
+            if let Some(inode) = cursor::take_u64_be(&mut value) {
+                walk.directory.assign(original, value);
+                walk.names(inode)?;
+            }
+        }
+    }
+    let Walk { context, listing, walked, .. } = walk;
+    listing.write(context.tree)?;
+    Ok(walked)
+}
+
+struct Walk<'w, 'a, 'r> {
+    context: &'w mut Context<'a, 'r>,
+    survey: &'w mut Survey,
+    listing: Listing,
+    walked: Walked,
+    /// Directories of the level below: path in the filesystem -> inode, path in the dump.
+    next_level: Sorter,
+    directory: NodePath,
+    node: NodePath,
+    pending: Vec<u8>,
+}
+
+impl<'w, 'a, 'r> Walk<'w, 'a, 'r> {
+    fn new(context: &'w mut Context<'a, 'r>, survey: &'w mut Survey) -> Self {
+        let scratch = context.tree.scratch();
+        Self {
+            listing: Listing::new(scratch),
+            next_level: Sorter::new(scratch, MEMORY),
+            walked: Walked::default(),
+            directory: NodePath::default(),
+            node: NodePath::default(),
+            pending: Vec::new(),
+            context,
+            survey,
+        }
+    }
+
+    fn root(&mut self, record: &InodeRecord) -> Result<()> {
+        self.node.assign_root();
+        self.check_number(fs::ROOT, record);
+        self.survey.shared.meet(fs::ROOT);
+        self.walked.reached += 1;
+        self.listing.push(b"", fs::ROOT, record)?;
+        self.enter(fs::ROOT)
+    }
+
+    /// Writes what stands in `self.directory`.
+    fn names(&mut self, directory: u64) -> Result<()> {
+        let hint = self.survey.names.at_or_before(directory);
+        let mut names = self.context.store.scan_prefix(&fs::names_prefix(directory), hint);
+        while let Some(row) = names.next()? {
+            // Rows that do not parse were reported when all names were scanned.
+            let (Some((_, name)), Some(record)) = (fs::name(row.key), NameRecord::parse(row.body)) else {
+                continue;
+            };
+            self.name(directory, name, record, &row)?;
+        }
+        Ok(())
+    }
+
+    fn name(&mut self, directory: u64, name: &[u8], named: NameRecord, row: &Entry<'_>) -> Result<()> {
+        let fallback = self.node.assign_child(&self.directory, name);
+        let Some(record) = self.inode(named.inode)? else {
+            let dangling = trouble::warning("fs_dangling_entry", named.inode, &self.node.original);
+            self.context.report.warn(dangling);
+            return Ok(());
+        };
+        self.check_number(named.inode, &record);
+        if named.node_type != record.node_type {
+            let mismatch = trouble::warning("fs_type_mismatch", named.inode, &self.node.original);
+            self.context.report.warn(mismatch);
+        }
+        if !self.node.fits() {
+            return self.lost("fs_path_too_long", "the path is too long for CHECKSUMS or KEYMAP", row.place);
+        }
+        let meeting = self.survey.shared.meet(named.inode);
+        if meeting == Meeting::First {
+            self.walked.reached += 1;
+        }
+        if record.node_type == NodeType::Directory && meeting != Meeting::First {
+            return self.lost(
+                "fs_directory_reached_twice",
+                "another name leads to this directory",
+                row.place,
+            );
+        }
+        self.listing.push(&self.node.original, named.inode, &record)?;
+        if let Some(name) = &fallback
+            && self.is_named(directory, name.as_bytes())?
+        {
+            let message = format!("the name is too long, and another one is called {name}");
+            return self.lost("fs_name_taken", message, row.place);
+        }
+        if record.node_type == NodeType::File && record.size > limits::FILESYSTEM_FILE {
+            let message = format!("size {} is over the limit of {}", record.size, limits::FILESYSTEM_FILE);
+            return self.lost("fs_size_over_limit", message, row.place);
+        }
+        if let Some((class, message)) = trouble::refused_name(self.write(named.inode, &record))? {
+            return self.lost(class, message, row.place);
+        }
+        if fallback.is_some() {
+            self.context.keymap.push(&self.node.disk, &self.node.original)?;
+        }
+        Ok(())
+    }
+
+    fn write(&mut self, inode: u64, record: &InodeRecord) -> Result<()> {
+        if record.node_type == NodeType::Directory {
+            return self.enter(inode);
+        }
+        let Context { store, tree, .. } = &mut *self.context;
+        content::write(store, tree, &self.node.disk, inode, record, &mut self.walked.chunks)
+    }
+
+    /// Creates the directory of `self.node`, and puts it down for the next level.
+    fn enter(&mut self, inode: u64) -> Result<()> {
+        self.context.tree.directory(&self.node.disk)?;
+        self.pending.clear();
+        self.pending.extend_from_slice(&inode.to_be_bytes());
+        self.pending.extend_from_slice(&self.node.disk);
+        self.next_level.push(&self.node.original, &self.pending)?;
+        Ok(())
+    }
+
+    /// Finds the record of an inode that can have a name.
+    fn inode(&self, inode: u64) -> Result<Option<InodeRecord>> {
+        let key = fs::inode_key(inode);
+        let mut rows = self.context.store.scan_prefix(&key, self.survey.inodes.at_or_before(inode));
+        while let Some(row) = rows.next()? {
+            // A malformed key may begin like this one.
+            if row.key == key {
+                return Ok(InodeRecord::parse(row.body).filter(InodeRecord::is_live));
+            }
+        }
+        Ok(None)
+    }
+
+    fn is_named(&self, directory: u64, name: &[u8]) -> Result<bool> {
+        self.context.store.get(&fs::name_key(directory, name), &mut EntryBuf::default())
+    }
+
+    fn check_number(&mut self, inode: u64, record: &InodeRecord) {
+        if record.inode != inode {
+            let mismatch = trouble::warning("fs_inode_mismatch", inode, &self.node.original);
+            self.context.report.warn(mismatch);
+        }
+    }
+
+    fn lost(&mut self, class: &'static str, message: impl Into<String>, place: Place) -> Result<()> {
+        trouble::problem(self.context.report, &self.node.original, class, message, place)
+    }
+}

@@ -1,0 +1,55 @@
+//! `--legacy-redis-strings`: bare keys are Redis strings, but for those that a `!redis|str|` row of the same
+//! name hides. Only the hidden ones stay here (`decisions.md` 4).
+//!
+//! In: bare and string rows. Their row orders differ where one key extends another, so both go through one
+//! sorter.
+
+use super::object::Objects;
+use super::{Bare, place};
+use crate::adapter::Context;
+use crate::dump::Sorter;
+use crate::error::Result;
+use crate::keyspace::Family;
+use crate::store::EntryBuf;
+
+const MEMORY: usize = 64 << 20;
+
+/// Writes the bare keys that a string row hides, in the order of keys.
+pub fn write(context: &mut Context<'_, '_>, objects: &mut Objects, bare: &mut Bare) -> Result<()> {
+    let visible = |family| context.store.stats(family).visible;
+    if visible(Family::Bare) == 0 || visible(Family::RedisString) == 0 {
+        return Ok(());
+    }
+    let mut keys = Sorter::new(context.tree.scratch(), MEMORY);
+    // Strings go in first, so a string precedes the bare key of its name.
+    let mut strings = context.store.scan(Family::RedisString);
+    while let Some(row) = strings.next()? {
+        if let Some(name) = row.key.strip_prefix(Family::RedisString.prefix()) {
+            keys.push(name, b"")?;
+        }
+    }
+    let mut rows = context.store.scan(Family::Bare);
+    while let Some(row) = rows.next()? {
+        keys.push(row.key, &place::to_bytes(row.place))?;
+    }
+
+    let mut keys = keys.sort()?;
+    let mut string: Option<Vec<u8>> = None;
+    let mut entry = EntryBuf::default();
+    while let Some((key, value)) = keys.next()? {
+        match place::from_bytes(value) {
+            None => {
+                let name = string.get_or_insert_default();
+                name.clear();
+                name.extend_from_slice(key);
+            }
+            Some(place) if string.as_deref() == Some(key) => {
+                context.store.read(place, &mut entry)?;
+                bare.count(key);
+                objects.write_parts(context.tree, context.report, key, &entry.body, place)?;
+            }
+            Some(_) => {}
+        }
+    }
+    Ok(())
+}

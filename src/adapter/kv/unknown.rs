@@ -1,0 +1,133 @@
+//! What is said about rows of no known family: one warning a prefix, and problems under an adapter's namespace
+//! (`decisions.md` 4).
+
+use std::collections::BTreeMap;
+
+use super::{place, prefix};
+use crate::adapter::Context;
+use crate::dump::{Scratch, Sorter};
+use crate::error::Result;
+use crate::keyspace::Owner;
+use crate::limits;
+use crate::report::{Problem, Report, Warning};
+use crate::store::{EntryBuf, Place, Store};
+
+const MEMORY: usize = 4 << 20;
+/// Prefixes whose rows become problems one by one. Only made-up keys have more.
+const PREFIXES_NAMED: u64 = 1000;
+const CLASS: &str = "unknown_family";
+
+/// The rows by prefix, in row order for each.
+#[derive(Debug)]
+pub struct UnknownRows {
+    places: Sorter,
+}
+
+impl UnknownRows {
+    /// Returns an empty collection.
+    #[must_use]
+    pub fn new(scratch: &Scratch) -> Self {
+        Self { places: Sorter::new(scratch, MEMORY) }
+    }
+
+    /// Adds a row.
+    pub fn push(&mut self, key: &[u8], place: Place) -> Result<()> {
+        self.places.push(prefix::of(key), &place::to_bytes(place))?;
+        Ok(())
+    }
+
+    /// Says what there is to say.
+    pub fn report(mut self, context: &mut Context<'_, '_>) -> Result<()> {
+        if self.places.is_empty() {
+            return Ok(());
+        }
+        let mut rows = self.places.sort()?;
+        let mut groups = Groups::new(context.store, context.report);
+        while let Some((prefix, value)) = rows.next()? {
+            if groups.prefix != prefix {
+                groups.close()?;
+                groups.open(prefix);
+            }
+            groups.row(place::from_bytes(value))?;
+        }
+        groups.close()?;
+        groups.close_overflow()
+    }
+}
+
+/// Counts the rows of one prefix after the other.
+struct Groups<'s, 'r, 'a> {
+    store: &'s Store,
+    report: &'r mut Report<'a>,
+    entry: EntryBuf,
+    prefix: Vec<u8>,
+    count: u64,
+    namespace: Option<(&'static [u8], Owner)>,
+    named: u64,
+    /// Rows under namespaces whose prefixes are too many to name.
+    overflow: BTreeMap<&'static [u8], (Owner, u64)>,
+}
+
+impl<'s, 'r, 'a> Groups<'s, 'r, 'a> {
+    fn new(store: &'s Store, report: &'r mut Report<'a>) -> Self {
+        Self {
+            store,
+            report,
+            entry: EntryBuf::default(),
+            prefix: Vec::new(),
+            count: 0,
+            namespace: None,
+            named: 0,
+            overflow: BTreeMap::new(),
+        }
+    }
+
+    fn open(&mut self, prefix: &[u8]) {
+        self.prefix.clear();
+        self.prefix.extend_from_slice(prefix);
+        self.count = 0;
+        self.namespace = prefix::namespace(prefix);
+        self.named += u64::from(self.namespace.is_some());
+    }
+
+    fn row(&mut self, place: Option<Place>) -> Result<()> {
+        self.count += 1;
+        let (Some((namespace, owner)), Some(place)) = (self.namespace, place) else { return Ok(()) };
+        if self.named > PREFIXES_NAMED {
+            self.overflow.entry(namespace).or_insert((owner, 0)).1 += 1;
+        } else if self.count <= limits::UNKNOWN_ROWS_NAMED {
+            self.store.read(place, &mut self.entry)?;
+            let message = "row of no known family".to_owned();
+            self.report.problem(&problem(owner, &self.entry.key, message, Some(place)))?;
+        }
+        Ok(())
+    }
+
+    fn close(&mut self) -> Result<()> {
+        if self.count == 0 {
+            return Ok(());
+        }
+        let text = String::from_utf8_lossy(&self.prefix);
+        self.report.warn(Warning::new("unknown_family").with("prefix", text).with("count", self.count));
+        match self.namespace {
+            Some((_, owner)) if self.named <= PREFIXES_NAMED && self.count > limits::UNKNOWN_ROWS_NAMED => {
+                let message = format!("{} rows of no known family begin with this prefix", self.count);
+                self.report.problem(&problem(owner, &self.prefix, message, None))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn close_overflow(self) -> Result<()> {
+        for (namespace, (owner, count)) in self.overflow {
+            let message = format!("{count} more rows of no known family, under prefixes of their own");
+            self.report.problem(&problem(owner, namespace, message, None))?;
+        }
+        Ok(())
+    }
+}
+
+fn problem(owner: Owner, key: &[u8], message: String, place: Option<Place>) -> Problem<'_> {
+    let scope: &[u8] = if owner == Owner::Redis { b"db_0" } else { b"" };
+    Problem { adapter: owner.name(), scope, key, class: CLASS, message, place }
+}

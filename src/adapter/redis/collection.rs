@@ -1,0 +1,188 @@
+//! The collection types of Redis: where their rows stand, and where their files go (`redis.md` 1.1, 4.1).
+
+use crate::keyspace::Family;
+use crate::keyspace::redis::{Item, StreamId, parse_element, parse_entry, parse_item};
+
+/// A type of collection, in the order in which types win a Redis key (`redis.md` 3.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Collection {
+    List,
+    Hash,
+    Set,
+    Zset,
+    Stream,
+}
+
+/// Where an element stands in its collection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Slot<'a> {
+    /// A hash field, a set or zset member.
+    Name(&'a [u8]),
+    /// A list item.
+    Seq(i64),
+    /// A stream entry.
+    Id(StreamId),
+}
+
+impl Collection {
+    pub(super) const ALL: [Collection; 5] =
+        [Collection::List, Collection::Hash, Collection::Set, Collection::Zset, Collection::Stream];
+
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Collection::List => "list",
+            Collection::Hash => "hash",
+            Collection::Set => "set",
+            Collection::Zset => "zset",
+            Collection::Stream => "stream",
+        }
+    }
+
+    pub(super) fn elements(self) -> Family {
+        match self {
+            Collection::List => Family::ListItem,
+            Collection::Hash => Family::HashField,
+            Collection::Set => Family::SetMember,
+            Collection::Zset => Family::ZsetMember,
+            Collection::Stream => Family::StreamEntry,
+        }
+    }
+
+    pub(super) fn meta(self) -> Family {
+        match self {
+            Collection::List => Family::ListMeta,
+            Collection::Hash => Family::HashMeta,
+            Collection::Set => Family::SetMeta,
+            Collection::Zset => Family::ZsetMeta,
+            Collection::Stream => Family::StreamMeta,
+        }
+    }
+
+    pub(super) fn deltas(self) -> Option<Family> {
+        match self {
+            Collection::List => Some(Family::ListDelta),
+            Collection::Hash => Some(Family::HashDelta),
+            Collection::Set => Some(Family::SetDelta),
+            Collection::Zset => Some(Family::ZsetDelta),
+            Collection::Stream => None,
+        }
+    }
+
+    pub(super) fn blob(self) -> Option<Family> {
+        match self {
+            Collection::List => None,
+            Collection::Hash => Some(Family::RedisHashBlob),
+            Collection::Set => Some(Family::RedisSetBlob),
+            Collection::Zset => Some(Family::RedisZsetBlob),
+            Collection::Stream => Some(Family::RedisStreamBlob),
+        }
+    }
+
+    /// Parses the key of an element row: Redis key and place in the collection.
+    pub(super) fn parse_element(self, user_key: &[u8]) -> Option<(&[u8], Slot<'_>)> {
+        match self {
+            Collection::List => parse_item(user_key).map(|Item { key, seq }| (key, Slot::Seq(seq))),
+            Collection::Stream => parse_entry(user_key).map(|(key, id)| (key, Slot::Id(id))),
+            Collection::Hash | Collection::Set | Collection::Zset => {
+                parse_element(self.elements(), user_key).map(|(key, name)| (key, Slot::Name(name)))
+            }
+        }
+    }
+
+    /// Name of the type's blob in warnings.
+    pub(super) fn blob_name(self) -> &'static str {
+        match self {
+            Collection::List => "list_blob",
+            Collection::Hash => "hash_blob",
+            Collection::Set => "set_blob",
+            Collection::Zset => "zset_blob",
+            Collection::Stream => "stream_blob",
+        }
+    }
+
+    /// Directory below `db_0`.
+    pub(super) fn directory(self) -> &'static str {
+        match self {
+            Collection::List => "lists",
+            Collection::Hash => "hashes",
+            Collection::Set => "sets",
+            Collection::Zset => "zsets",
+            Collection::Stream => "streams",
+        }
+    }
+
+    /// Place of the type among the records of `KEYMAP.jsonl` (`redis.md` 4.5), after strings and HLLs.
+    pub(super) fn keymap_rank(self) -> u8 {
+        match self {
+            Collection::Hash => 2,
+            Collection::List => 3,
+            Collection::Set => 4,
+            Collection::Zset => 5,
+            Collection::Stream => 6,
+        }
+    }
+
+    /// Class of the problem that a row key is which does not parse.
+    pub(super) fn malformed_key(self) -> &'static str {
+        match self {
+            Collection::List => "malformed_list_key",
+            Collection::Hash => "malformed_hash_key",
+            Collection::Set => "malformed_set_key",
+            Collection::Zset => "malformed_zset_key",
+            Collection::Stream => "malformed_stream_key",
+        }
+    }
+
+    /// Class of the problem that a base meta is which cannot be read.
+    pub(super) fn invalid_meta(self) -> &'static str {
+        match self {
+            Collection::List => "invalid_list_meta",
+            Collection::Hash => "invalid_hash_meta",
+            Collection::Set => "invalid_set_meta",
+            Collection::Zset => "invalid_zset_meta",
+            Collection::Stream => "invalid_stream_meta",
+        }
+    }
+
+    /// Class of the problem that a legacy blob is which cannot be read.
+    pub(super) fn invalid_blob(self) -> &'static str {
+        match self {
+            Collection::List => "invalid_list_blob",
+            Collection::Hash => "invalid_hash_blob",
+            Collection::Set => "invalid_set_blob",
+            Collection::Zset => "invalid_zset_blob",
+            Collection::Stream => "invalid_stream_blob",
+        }
+    }
+
+    /// Class of the problem that an element is which cannot be read.
+    pub(super) fn invalid_element(self) -> &'static str {
+        match self {
+            Collection::List => "invalid_list_item",
+            Collection::Hash => "invalid_hash_field",
+            Collection::Set => "invalid_set_member",
+            Collection::Zset => "invalid_zset_member",
+            Collection::Stream => "invalid_stream_entry",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn types_win_in_the_order_of_their_declaration() {
+        assert!(Collection::ALL.is_sorted());
+    }
+
+    #[test]
+    fn every_family_belongs_to_one_type() {
+        let families: std::collections::BTreeSet<_> = Collection::ALL
+            .iter()
+            .flat_map(|c| [Some(c.elements()), Some(c.meta()), c.deltas(), c.blob()])
+            .flatten()
+            .collect();
+        assert_eq!(families.len(), 5 + 5 + 4 + 4);
+    }
+}

@@ -1,0 +1,166 @@
+//! The one database of a dump, `redis/db_0/`: where files, warnings and problems of this adapter go.
+
+use super::body::Body;
+use super::collection::Collection;
+use super::expiry::{Clock, Fate};
+use super::sidecar::{Object, Sidecars};
+use crate::adapter::{Context, Scope};
+use crate::dump::segment::{self, Segment};
+use crate::dump::{Sorter, Tree};
+use crate::error::Result;
+use crate::report::{Problem, Warning};
+use crate::store::{EntryBuf, Place, Store};
+
+/// Name of the database in the tree, in scopes and in problems.
+pub(super) const NAME: &[u8] = b"db_0";
+/// Memory for the elements of one collection, bytes.
+const ELEMENTS: usize = 8 << 20;
+
+/// What is counted over the whole run, to be told at its end.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Counts {
+    pub(super) files: u64,
+    pub(super) orphan_ttls: u64,
+    pub(super) delta_only: u64,
+    pub(super) dropped: u64,
+    pub(super) bare_strings: u64,
+}
+
+/// The database that is being written.
+pub(super) struct Database<'c, 'a, 'r> {
+    context: &'c mut Context<'a, 'r>,
+    sidecars: Sidecars,
+    path: Vec<u8>,
+    pub(super) clock: Clock,
+    /// Elements of the collection at hand, by what they are sorted by.
+    pub(super) elements: Sorter,
+    /// The file at hand.
+    pub(super) body: Body,
+    /// A row that was read again.
+    pub(super) row: EntryBuf,
+    pub(super) counts: Counts,
+}
+
+impl<'c, 'a, 'r> Database<'c, 'a, 'r> {
+    pub(super) fn new(context: &'c mut Context<'a, 'r>) -> Self {
+        let scratch = context.tree.scratch();
+        Self {
+            sidecars: Sidecars::new(scratch, context.store.read_ts()),
+            path: Vec::new(),
+            clock: Clock { now: context.store.now_ms(), drop_expired: context.options.drop_expired },
+            elements: Sorter::new(scratch, ELEMENTS),
+            body: Body::default(),
+            row: EntryBuf::default(),
+            counts: Counts::default(),
+            context,
+        }
+    }
+
+    pub(super) fn store(&self) -> &'a Store {
+        self.context.store
+    }
+
+    /// Lends everything that is needed to write the file at hand.
+    pub(super) fn desk(&mut self) -> Desk<'_> {
+        Desk { elements: &mut self.elements, body: &mut self.body, tree: self.context.tree, path: &self.path }
+    }
+
+    /// Makes the path of an object's file the one at hand.
+    pub(super) fn turn_to(&mut self, object: Object, key: &[u8]) -> Segment {
+        let (directory, suffix) = match object {
+            Object::String => ("strings", ".bin"),
+            Object::Hll => ("hll", ".bin"),
+            Object::Collection(Collection::Stream) => (Collection::Stream.directory(), ".jsonl"),
+            Object::Collection(collection) => (collection.directory(), ".json"),
+        };
+        let segment = segment::encode(key);
+        self.path.clear();
+        for part in ["redis/db_0/", directory, "/", &segment.text, suffix] {
+            self.path.extend_from_slice(part.as_bytes());
+        }
+        segment
+    }
+
+    /// Enters the file at hand, which was written, into the sidecars.
+    pub(super) fn enter(
+        &mut self,
+        object: Object,
+        key: &[u8],
+        segment: &Segment,
+        expiry: Option<u64>,
+    ) -> Result<()> {
+        self.counts.files += 1;
+        self.sidecars.enter(object, key, segment, expiry)
+    }
+
+    /// Writes a string or an HLL; the expiry is Unix ms.
+    pub(super) fn write(
+        &mut self,
+        object: Object,
+        key: &[u8],
+        body: &[u8],
+        expiry: Option<u64>,
+    ) -> Result<()> {
+        let segment = self.turn_to(object, key);
+        self.context.tree.write(&self.path, body)?;
+        self.enter(object, key, &segment, expiry)
+    }
+
+    /// Counts or reports a key that its fate keeps out of the tree.
+    pub(super) fn leave_out(&mut self, key: &[u8], fate: Fate, place: Place) -> Result<()> {
+        let (class, message) = match fate {
+            Fate::Written(_) => return Ok(()),
+            Fate::Dropped => {
+                self.counts.dropped += 1;
+                return Ok(());
+            }
+            Fate::Unrepresentable => {
+                ("expired_unrepresentable", "the key expired in 1970, which the tree cannot express")
+            }
+            Fate::BadIndex => {
+                ("invalid_ttl_value", "the key depends on an index row whose value has not 8 bytes")
+            }
+        };
+        self.problem(key, class, message.to_owned(), Some(place))
+    }
+
+    pub(super) fn warn(&mut self, warning: Warning) {
+        self.context.report.warn(warning);
+    }
+
+    /// Records a problem of a Redis key, or of a row of which no Redis key can be told.
+    pub(super) fn problem(
+        &mut self,
+        key: &[u8],
+        class: &'static str,
+        message: String,
+        place: Option<Place>,
+    ) -> Result<()> {
+        self.context.report.problem(&Problem { adapter: "redis", scope: NAME, key, class, message, place })
+    }
+
+    /// Writes the sidecars and tells the counts.
+    pub(super) fn finish(mut self) -> Result<Scope> {
+        self.sidecars.write(self.context.tree)?;
+        let counts = self.counts;
+        for (event, count, hint) in [
+            ("redis_orphan_ttl", counts.orphan_ttls, "index rows whose key has no data were left out"),
+            ("redis_delta_only", counts.delta_only, "emptied collections without a base meta have no file"),
+            ("redis_expired_dropped", counts.dropped, "keys expired at the snapshot were left out as asked"),
+            ("redis_legacy_strings", counts.bare_strings, "keys without a prefix were written as strings"),
+        ] {
+            if count > 0 {
+                self.warn(Warning::new(event).with("count", count).with("hint", hint));
+            }
+        }
+        Ok(if counts.files > 0 { Scope::from([NAME.to_vec()]) } else { Scope::new() })
+    }
+}
+
+/// What is needed to write one file.
+pub(super) struct Desk<'d> {
+    pub(super) elements: &'d mut Sorter,
+    pub(super) body: &'d mut Body,
+    pub(super) tree: &'d mut Tree,
+    pub(super) path: &'d [u8],
+}

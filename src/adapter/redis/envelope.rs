@@ -1,0 +1,72 @@
+//! The envelope of string and HLL values: expiry and body (`redis.md` 2.1, 2.2).
+
+use super::expiry;
+use crate::cursor;
+
+/// First byte of a value in current form; the second tells strings from HLLs.
+const MARK: u8 = 0xff;
+/// Flag: an expiry follows.
+const HAS_EXPIRY: u8 = 1;
+
+/// Whose envelope: the second byte of the current form.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Version {
+    String = 1,
+    Hll = 2,
+}
+
+/// A value without its envelope.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Form<'a> {
+    /// The expiry (Unix ms; 0 is expired) counts whatever the index says, also when there is none.
+    Current { expiry: Option<u64>, body: &'a [u8] },
+    /// The whole value is the body; the expiry stands in the index.
+    Legacy(&'a [u8]),
+}
+
+/// Parses a value; `None` when the current form ends too early.
+pub(super) fn parse(version: Version, value: &[u8]) -> Option<Form<'_>> {
+    let Some(mut rest) = value.strip_prefix(&[MARK, version as u8]) else {
+        return Some(Form::Legacy(value));
+    };
+    let flags = cursor::take_u8(&mut rest)?;
+    let expiry =
+        if flags & HAS_EXPIRY == 0 { None } else { Some(expiry::clamp(cursor::take_u64_be(&mut rest)?)) };
+    Some(Form::Current { expiry, body: rest })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn current_values_carry_their_expiry() {
+        assert_eq!(
+            parse(Version::String, b"\xff\x01\x01\0\0\x01\xa0\x88\x9d\x38\0v"),
+            Some(Form::Current { expiry: Some(1_788_998_400_000), body: b"v" })
+        );
+        assert_eq!(parse(Version::Hll, b"\xff\x02\0v"), Some(Form::Current { expiry: None, body: b"v" }));
+        assert_eq!(parse(Version::String, b"\xff\x01\xfe"), Some(Form::Current { expiry: None, body: b"" }));
+        assert_eq!(
+            parse(Version::String, b"\xff\x01\x01\xff\xff\xff\xff\xff\xff\xff\xff"),
+            Some(Form::Current { expiry: Some((1 << 63) - 1), body: b"" })
+        );
+    }
+
+    #[test]
+    fn anything_else_is_its_own_body() {
+        for value in [&b""[..], b"\xff", b"\xff\x02\0", b"\0\xff\x01raw"] {
+            assert_eq!(parse(Version::String, value), Some(Form::Legacy(value)));
+        }
+        assert_eq!(parse(Version::Hll, b"\xff\x01"), Some(Form::Legacy(b"\xff\x01")));
+    }
+
+    #[test]
+    fn a_truncated_envelope_is_refused() {
+        let whole = b"\xff\x01\x01\0\0\0\0\0\0\0\x05";
+        for cut in 2..whole.len() {
+            assert_eq!(parse(Version::String, &whole[..cut]), None, "{cut}");
+        }
+        assert!(parse(Version::String, whole).is_some());
+    }
+}

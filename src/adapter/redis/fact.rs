@@ -1,0 +1,229 @@
+//! Facts about one Redis key, gathered family by family and brought together by a sorter.
+//!
+//! Elements arrive before the base meta, and the index after most of what it belongs to (`redis.md` 1.3): so
+//! every family leaves a small record a key, and the records of one key are judged together.
+
+use super::collection::Collection;
+use super::meta;
+use crate::cursor::{take_array, take_u8, take_u64_be};
+use crate::store::Place;
+
+/// One fact; the key stands beside it in the sorter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Fact<'a> {
+    /// A string that needs no more attention, with its expiry, Unix ms.
+    String { expiry: Option<u64> },
+    /// A string in legacy form that is yet to be written.
+    LegacyString { place: Place },
+    /// A key without a prefix that may be a string.
+    Bare { place: Place },
+    /// A HyperLogLog.
+    Hll { place: Place },
+    /// An index row.
+    Index { place: Place, commit_ts: u64, value: &'a [u8] },
+    /// A base meta.
+    Meta { collection: Collection, place: Place, value: &'a [u8] },
+    /// A run of delta rows.
+    Deltas(Deltas),
+    /// A run of element rows.
+    Elements(Elements),
+    /// A legacy blob.
+    Blob { collection: Collection, place: Place },
+}
+
+/// Delta rows of one collection, added up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Deltas {
+    pub(super) collection: Collection,
+    pub(super) rows: u64,
+    /// Sums; no number of rows can make them overflow.
+    pub(super) length: i128,
+    pub(super) head: i128,
+    /// Lowest commit timestamp in their keys.
+    pub(super) oldest: u64,
+    /// The first one that does not parse.
+    pub(super) malformed: Option<Place>,
+}
+
+impl Deltas {
+    /// Adds the deltas of a later run.
+    pub(super) fn and(self, later: Self) -> Self {
+        Self {
+            collection: self.collection,
+            rows: self.rows + later.rows,
+            length: self.length.saturating_add(later.length),
+            head: self.head.saturating_add(later.head),
+            oldest: self.oldest.min(later.oldest),
+            malformed: self.malformed.or(later.malformed),
+        }
+    }
+}
+
+/// Element rows of one collection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Elements {
+    pub(super) collection: Collection,
+    pub(super) rows: u64,
+    /// Number of the run among those of its family.
+    pub(super) run: u64,
+}
+
+/// Longest value that a fact keeps of a meta or an index row: one byte more than any that can be read.
+const KEPT: usize = meta::LONGEST + 1;
+
+impl<'a> Fact<'a> {
+    /// Appends the record of the fact.
+    pub(super) fn write(&self, out: &mut Vec<u8>) {
+        match *self {
+            Fact::String { expiry } => {
+                out.push(0);
+                out.extend(expiry.into_iter().flat_map(u64::to_be_bytes));
+            }
+            Fact::LegacyString { place } => {
+                out.push(1);
+                write_place(out, place);
+            }
+            Fact::Bare { place } => {
+                out.push(2);
+                write_place(out, place);
+            }
+            Fact::Hll { place } => {
+                out.push(3);
+                write_place(out, place);
+            }
+            Fact::Index { place, commit_ts, value } => {
+                out.push(4);
+                write_place(out, place);
+                out.extend(commit_ts.to_be_bytes());
+                out.extend(value.iter().take(KEPT));
+            }
+            Fact::Meta { collection, place, value } => {
+                out.extend([5, collection as u8]);
+                write_place(out, place);
+                out.extend(value.iter().take(KEPT));
+            }
+            Fact::Deltas(deltas) => {
+                out.extend([6, deltas.collection as u8]);
+                out.extend(deltas.rows.to_be_bytes());
+                out.extend(deltas.length.to_be_bytes());
+                out.extend(deltas.head.to_be_bytes());
+                out.extend(deltas.oldest.to_be_bytes());
+                if let Some(place) = deltas.malformed {
+                    write_place(out, place);
+                }
+            }
+            Fact::Elements(elements) => {
+                out.extend([7, elements.collection as u8]);
+                out.extend(elements.rows.to_be_bytes());
+                out.extend(elements.run.to_be_bytes());
+            }
+            Fact::Blob { collection, place } => {
+                out.extend([8, collection as u8]);
+                write_place(out, place);
+            }
+        }
+    }
+
+    /// Reads a record back; `None` for what [`Fact::write`] does not write.
+    pub(super) fn parse(mut record: &'a [u8]) -> Option<Self> {
+        let rest = &mut record;
+        let fact = match take_u8(rest)? {
+            0 => Fact::String { expiry: if rest.is_empty() { None } else { Some(take_u64_be(rest)?) } },
+            1 => Fact::LegacyString { place: take_place(rest)? },
+            2 => Fact::Bare { place: take_place(rest)? },
+            3 => Fact::Hll { place: take_place(rest)? },
+            4 => Fact::Index {
+                place: take_place(rest)?,
+                commit_ts: take_u64_be(rest)?,
+                value: std::mem::take(rest),
+            },
+            5 => Fact::Meta {
+                collection: take_collection(rest)?,
+                place: take_place(rest)?,
+                value: std::mem::take(rest),
+            },
+            6 => Fact::Deltas(Deltas {
+                collection: take_collection(rest)?,
+                rows: take_u64_be(rest)?,
+                length: i128::from_be_bytes(take_array(rest)?),
+                head: i128::from_be_bytes(take_array(rest)?),
+                oldest: take_u64_be(rest)?,
+                malformed: if rest.is_empty() { None } else { Some(take_place(rest)?) },
+            }),
+            7 => Fact::Elements(Elements {
+                collection: take_collection(rest)?,
+                rows: take_u64_be(rest)?,
+                run: take_u64_be(rest)?,
+            }),
+            8 => Fact::Blob { collection: take_collection(rest)?, place: take_place(rest)? },
+            _ => return None,
+        };
+        record.is_empty().then_some(fact)
+    }
+}
+
+fn write_place(out: &mut Vec<u8>, place: Place) {
+    out.extend(place.input.to_be_bytes());
+    out.extend(place.offset.to_be_bytes());
+}
+
+fn take_place(rest: &mut &[u8]) -> Option<Place> {
+    Some(Place { input: u16::from_be_bytes(take_array(rest)?), offset: take_u64_be(rest)? })
+}
+
+fn take_collection(rest: &mut &[u8]) -> Option<Collection> {
+    let tag = take_u8(rest)?;
+    Collection::ALL.into_iter().find(|&collection| collection as u8 == tag)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn all() -> Vec<Fact<'static>> {
+        let place = Place { input: 7, offset: 1 << 40 };
+        let collection = Collection::Zset;
+        let deltas =
+            Deltas { collection, rows: 3, length: -5, head: i128::MAX, oldest: 9, malformed: Some(place) };
+        vec![
+            Fact::String { expiry: None },
+            Fact::String { expiry: Some(0) },
+            Fact::LegacyString { place },
+            Fact::Bare { place },
+            Fact::Hll { place },
+            Fact::Index { place, commit_ts: 5, value: b"12345678" },
+            Fact::Meta { collection, place, value: b"" },
+            Fact::Deltas(deltas),
+            Fact::Deltas(Deltas { malformed: None, ..deltas }),
+            Fact::Elements(Elements { collection, rows: 1, run: u64::MAX }),
+            Fact::Blob { collection: Collection::Stream, place },
+        ]
+    }
+
+    #[test]
+    fn a_fact_is_read_back_as_it_was_written() {
+        for fact in all() {
+            let mut record = Vec::new();
+            fact.write(&mut record);
+            assert_eq!(Fact::parse(&record), Some(fact));
+        }
+    }
+
+    #[test]
+    fn a_value_that_is_too_long_stays_too_long() {
+        let value = [0; 1000];
+        let mut record = Vec::new();
+        let place = Place { input: 0, offset: 0 };
+        Fact::Meta { collection: Collection::Stream, place, value: &value }.write(&mut record);
+        let Some(Fact::Meta { value, .. }) = Fact::parse(&record) else { panic!("no meta") };
+        assert_eq!(value.len(), KEPT);
+    }
+
+    #[test]
+    fn a_record_of_no_fact_is_nothing() {
+        assert_eq!(Fact::parse(b""), None);
+        assert_eq!(Fact::parse(b"\x09"), None);
+        assert_eq!(Fact::parse(b"\x08\x05\0\0\0\0\0\0\0\0\0\0"), None);
+        assert_eq!(Fact::parse(b"\x01\0\0\0\0\0\0\0\0\0"), None);
+    }
+}

@@ -1,0 +1,239 @@
+//! First pass: one scan of every family but the strings, for the facts about each Redis key.
+
+use serde_json::Value;
+
+use super::collection::Collection;
+use super::database::Database;
+use super::fact::{Deltas, Elements, Fact};
+use super::meta::Step;
+use super::run::Runs;
+use crate::dump::{Scratch, Sorted, Sorter};
+use crate::error::Result;
+use crate::keyspace::Family;
+use crate::keyspace::redis::{Delta, parse_delta, parse_meta, parse_plain};
+use crate::report::Warning;
+use crate::store::Entry;
+
+/// Memory for facts, bytes.
+const MEMORY: usize = 8 << 20;
+
+/// Facts by Redis key.
+#[derive(Debug)]
+pub(super) struct Facts {
+    sorter: Sorter,
+    record: Vec<u8>,
+}
+
+impl Facts {
+    pub(super) fn new(scratch: &Scratch) -> Self {
+        Self { sorter: Sorter::new(scratch, MEMORY), record: Vec::new() }
+    }
+
+    pub(super) fn push(&mut self, key: &[u8], fact: &Fact<'_>) -> Result<()> {
+        self.record.clear();
+        fact.write(&mut self.record);
+        self.sorter.push(key, &self.record)?;
+        Ok(())
+    }
+
+    /// Sorts the facts by key.
+    pub(super) fn sort(&mut self) -> Result<Sorted<'_>> {
+        Ok(self.sorter.sort()?)
+    }
+}
+
+/// Lists the families that are gathered, with `bare` also the keys without a prefix.
+fn families(bare: bool) -> impl Iterator<Item = Family> {
+    let of_collections = Collection::ALL.into_iter().flat_map(|collection| {
+        [Some(collection.elements()), Some(collection.meta()), collection.deltas(), collection.blob()]
+    });
+    [Some(Family::RedisHll), Some(Family::RedisTtl), bare.then_some(Family::Bare)]
+        .into_iter()
+        .chain(of_collections)
+        .flatten()
+}
+
+impl Database<'_, '_, '_> {
+    /// Whether there is anything that a string could have to do with.
+    pub(super) fn has_more_than_strings(&self, bare: bool) -> bool {
+        families(bare).any(|family| self.holds(family))
+    }
+
+    pub(super) fn holds(&self, family: Family) -> bool {
+        self.store().stats(family).visible > 0
+    }
+
+    /// Gathers the facts of every family but the strings.
+    pub(super) fn gather(&mut self, facts: &mut Facts, bare: bool) -> Result<()> {
+        self.gather_plain(facts, Family::RedisHll, |entry| Fact::Hll { place: entry.place })?;
+        self.gather_plain(facts, Family::RedisTtl, |entry| Fact::Index {
+            place: entry.place,
+            commit_ts: entry.commit_ts,
+            value: entry.body,
+        })?;
+        if bare {
+            self.gather_plain(facts, Family::Bare, |entry| Fact::Bare { place: entry.place })?;
+        }
+        for collection in Collection::ALL {
+            if let Some(family) = collection.blob() {
+                self.gather_plain(facts, family, |entry| Fact::Blob { collection, place: entry.place })?;
+            }
+            self.gather_elements(facts, collection)?;
+            if collection == Collection::List {
+                self.gather_list_metas(facts)?;
+            } else {
+                self.gather_metas(facts, collection)?;
+                self.gather_deltas(facts, collection)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn gather_plain(
+        &mut self,
+        facts: &mut Facts,
+        family: Family,
+        fact: impl for<'e> Fn(&Entry<'e>) -> Fact<'e>,
+    ) -> Result<()> {
+        let mut entries = self.store().scan(family);
+        while let Some(entry) = entries.next()? {
+            if let Some(key) = parse_plain(family, entry.key) {
+                facts.push(key, &fact(&entry))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn gather_elements(&mut self, facts: &mut Facts, collection: Collection) -> Result<()> {
+        let mut runs = Runs::default();
+        let mut rows = 0;
+        let fact = |rows, run| Fact::Elements(Elements { collection, rows, run });
+        let mut entries = self.store().scan(collection.elements());
+        while let Some(entry) = entries.next()? {
+            let Some((key, _)) = collection.parse_element(entry.key) else {
+                self.malformed(collection, &entry)?;
+                continue;
+            };
+            if !runs.continues(key) {
+                if rows > 0 {
+                    facts.push(runs.key(), &fact(rows, runs.number()))?;
+                }
+                runs.begin(key);
+                rows = 0;
+            }
+            rows += 1;
+        }
+        if rows > 0 {
+            facts.push(runs.key(), &fact(rows, runs.number()))?;
+        }
+        Ok(())
+    }
+
+    fn gather_metas(&mut self, facts: &mut Facts, collection: Collection) -> Result<()> {
+        let mut entries = self.store().scan(collection.meta());
+        while let Some(entry) = entries.next()? {
+            match parse_meta(collection.meta(), entry.key) {
+                Some(key) => {
+                    facts.push(key, &Fact::Meta { collection, place: entry.place, value: entry.body })?;
+                }
+                None => self.malformed(collection, &entry)?,
+            }
+        }
+        Ok(())
+    }
+
+    /// List metas have no length prefix: `!lst|meta|d|x` is the base meta of `d|x` or a delta, as the length of
+    /// its value says (`redis.md` 1.2).
+    fn gather_list_metas(&mut self, facts: &mut Facts) -> Result<()> {
+        let collection = Collection::List;
+        for family in [Family::ListMeta, Family::ListDelta] {
+            let mut sum = Sum::default();
+            let mut entries = self.store().scan(family);
+            while let Some(entry) = entries.next()? {
+                let Some(name) = parse_plain(Family::ListMeta, entry.key) else { continue };
+                let delta = if family == Family::ListDelta { parse_delta(family, entry.key) } else { None };
+                match (entry.body.len(), delta) {
+                    (16, None) if family == Family::ListDelta => self.malformed(collection, &entry)?,
+                    (24 | 32, _) | (_, None) => {
+                        facts
+                            .push(name, &Fact::Meta { collection, place: entry.place, value: entry.body })?;
+                    }
+                    (_, Some(delta)) => {
+                        sum.add(facts, collection, delta, &entry)?;
+                    }
+                }
+            }
+            sum.push(facts)?;
+        }
+        Ok(())
+    }
+
+    fn gather_deltas(&mut self, facts: &mut Facts, collection: Collection) -> Result<()> {
+        let Some(family) = collection.deltas() else { return Ok(()) };
+        let mut sum = Sum::default();
+        let mut entries = self.store().scan(family);
+        while let Some(entry) = entries.next()? {
+            let sound = match parse_delta(family, entry.key) {
+                Some(delta) => sum.add(facts, collection, delta, &entry)?,
+                None => false,
+            };
+            if !sound {
+                // No content depends on these, unlike those of lists.
+                self.warn(
+                    Warning::new("redis_malformed_delta")
+                        .with("type", collection.name())
+                        .with("key", hex::encode(entry.key))
+                        .with("value_len", Value::from(entry.body.len())),
+                );
+            }
+        }
+        sum.push(facts)
+    }
+
+    fn malformed(&mut self, collection: Collection, entry: &Entry<'_>) -> Result<()> {
+        let message = "the row key does not parse".to_owned();
+        self.problem(entry.key, collection.malformed_key(), message, Some(entry.place))
+    }
+}
+
+/// Adds up the deltas of one collection while they come by.
+#[derive(Debug, Default)]
+struct Sum {
+    runs: Runs,
+    deltas: Option<Deltas>,
+}
+
+impl Sum {
+    /// Adds a delta; returns whether its value parsed.
+    fn add(
+        &mut self,
+        facts: &mut Facts,
+        collection: Collection,
+        delta: Delta<'_>,
+        entry: &Entry<'_>,
+    ) -> Result<bool> {
+        if !self.runs.continues(delta.key) {
+            self.push(facts)?;
+            self.runs.begin(delta.key);
+        }
+        let step = Step::parse(collection, entry.body);
+        let one = Deltas {
+            collection,
+            rows: 1,
+            length: step.map_or(0, |step| step.length.into()),
+            head: step.map_or(0, |step| step.head.into()),
+            oldest: delta.commit_ts,
+            malformed: if step.is_none() { Some(entry.place) } else { None },
+        };
+        self.deltas = Some(self.deltas.map_or(one, |before| before.and(one)));
+        Ok(step.is_some())
+    }
+
+    /// Pushes what was added up.
+    fn push(&mut self, facts: &mut Facts) -> Result<()> {
+        match self.deltas.take() {
+            Some(deltas) => facts.push(self.runs.key(), &Fact::Deltas(deltas)),
+            None => Ok(()),
+        }
+    }
+}

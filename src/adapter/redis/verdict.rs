@@ -1,0 +1,106 @@
+//! What was decided about a collection, kept until its elements come by once more.
+
+use super::collection::Collection;
+use crate::cursor::{take_array, take_u8, take_u64_be};
+use crate::keyspace::redis::StreamId;
+
+/// How a collection is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Verdict {
+    pub(super) collection: Collection,
+    /// Unix ms.
+    pub(super) expiry: Option<u64>,
+    /// Whether it exists without elements, too: it has a base meta or a blob.
+    pub(super) stands_empty: bool,
+    /// Number of elements by base meta and deltas, where there is either.
+    pub(super) declared: Option<u64>,
+    pub(super) bounds: Bounds,
+}
+
+/// Which elements of a collection are reachable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Bounds {
+    /// All of them.
+    All,
+    /// List items from the first position up to, not including, the second.
+    Window(i128, i128),
+    /// Stream entries above the trim cursor, 0-0 being none.
+    Above { cursor: StreamId, last: StreamId },
+}
+
+impl Verdict {
+    /// Appends the record of the verdict.
+    pub(super) fn write(&self, out: &mut Vec<u8>) {
+        let flags = [(self.stands_empty, 1), (self.expiry.is_some(), 2), (self.declared.is_some(), 4)];
+        let flags = flags.into_iter().filter(|(set, _)| *set).map(|(_, flag)| flag).sum::<u8>();
+        out.extend([self.collection as u8, flags]);
+        for number in [self.expiry, self.declared] {
+            out.extend(number.unwrap_or(0).to_be_bytes());
+        }
+        match self.bounds {
+            Bounds::All => {}
+            Bounds::Window(from, to) => {
+                out.extend(from.to_be_bytes());
+                out.extend(to.to_be_bytes());
+            }
+            Bounds::Above { cursor, last } => {
+                out.extend(cursor.to_bytes());
+                out.extend(last.to_bytes());
+            }
+        }
+    }
+
+    /// Takes a record off the front of `rest`.
+    pub(super) fn take(rest: &mut &[u8]) -> Option<Self> {
+        let tag = take_u8(rest)?;
+        let collection = Collection::ALL.into_iter().find(|&collection| collection as u8 == tag)?;
+        let flags = take_u8(rest)?;
+        let [expiry, declared] = [take_u64_be(rest)?, take_u64_be(rest)?];
+        let bounds = match collection {
+            Collection::List => {
+                Bounds::Window(i128::from_be_bytes(take_array(rest)?), i128::from_be_bytes(take_array(rest)?))
+            }
+            Collection::Stream => {
+                Bounds::Above { cursor: StreamId::take(rest)?, last: StreamId::take(rest)? }
+            }
+            Collection::Hash | Collection::Set | Collection::Zset => Bounds::All,
+        };
+        Some(Self {
+            collection,
+            expiry: (flags & 2 != 0).then_some(expiry),
+            stands_empty: flags & 1 != 0,
+            declared: (flags & 4 != 0).then_some(declared),
+            bounds,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_verdict_is_read_back_as_it_was_written() {
+        let id = |ms| StreamId { ms, seq: 3 };
+        for (collection, bounds) in [
+            (Collection::List, Bounds::Window(i128::MIN, -1)),
+            (Collection::Hash, Bounds::All),
+            (Collection::Set, Bounds::All),
+            (Collection::Zset, Bounds::All),
+            (Collection::Stream, Bounds::Above { cursor: id(1), last: id(u64::MAX) }),
+        ] {
+            for (expiry, declared, stands_empty) in [(None, Some(0), true), (Some(5), None, false)] {
+                let verdict = Verdict { collection, expiry, stands_empty, declared, bounds };
+                let mut record = Vec::new();
+                verdict.write(&mut record);
+                record.extend(b"key");
+                let mut rest = &record[..];
+                assert_eq!(Verdict::take(&mut rest), Some(verdict));
+                assert_eq!(rest, b"key");
+                for cut in 0..record.len() - 3 {
+                    assert_eq!(Verdict::take(&mut &record[..cut]), None);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,150 @@
+//! Manifests, chunks and chunk references, merged object by object (`s3.md` 1.5).
+//!
+//! All three families sort their objects alike. The chunks drive: they are large, are read once, and each goes
+//! straight from the scan into its file.
+
+mod object;
+
+use super::body::Row;
+use super::census::{Bucket, Buckets, State};
+use super::path::Placements;
+use super::peek::Peek;
+use super::problem::{Class, warn_bad_record};
+use super::reference::Walk;
+use super::tally::Tally;
+use crate::adapter::{Context, Scope};
+use crate::dump::TreeFile;
+use crate::error::Result;
+use crate::keyspace::s3::{ChunkKey, ObjectKey};
+use crate::keyspace::{Family, Owner};
+
+pub use object::Object;
+
+/// The merge and where it stands.
+pub struct Join<'c, 'a, 'r, 's> {
+    context: &'c mut Context<'a, 'r>,
+    scope: &'c mut Scope,
+    buckets: &'c Buckets,
+    placements: Placements<'s>,
+    heads: Peek<'a>,
+    references: Walk<'s>,
+    /// Uploads in progress, beside the chunks and beside the references.
+    uploads: [Peek<'a>; 2],
+    bucket: Option<OpenBucket>,
+    object: Option<Object>,
+}
+
+struct OpenBucket {
+    name: Vec<u8>,
+    bucket: Bucket,
+    in_scope: bool,
+    tally: Tally,
+    tracker: Option<TreeFile>,
+}
+
+impl<'c, 'a, 'r, 's> Join<'c, 'a, 'r, 's> {
+    /// Returns a merge at its start.
+    pub fn new(
+        context: &'c mut Context<'a, 'r>,
+        scope: &'c mut Scope,
+        buckets: &'c Buckets,
+        placements: Placements<'s>,
+        references: Walk<'s>,
+    ) -> Result<Self> {
+        let store = context.store;
+        let uploads = [Peek::new(store, Family::S3UploadMeta)?, Peek::new(store, Family::S3UploadMeta)?];
+        let heads = Peek::new(store, Family::S3ObjectHead)?;
+        let (bucket, object) = (None, None);
+        Ok(Self { context, scope, buckets, placements, heads, references, uploads, bucket, object })
+    }
+
+    /// Writes all objects.
+    pub fn run(mut self) -> Result<()> {
+        let mut chunks = self.context.store.scan(Family::S3Blob);
+        while let Some(entry) = chunks.next()? {
+            let Some(key) = ChunkKey::parse(Family::S3Blob, entry.key) else {
+                warn_bad_record(self.context, Family::S3Blob, Class::MalformedKey);
+                continue;
+            };
+            self.reach(key.upload.object)?;
+            self.chunk(&key, Row { body: entry.body, place: entry.place })?;
+        }
+        self.reach_end()
+    }
+
+    /// Makes `key` the current object, after all objects before it that have no chunks.
+    fn reach(&mut self, key: ObjectKey<'_>) -> Result<()> {
+        if self.object.as_ref().is_some_and(|object| object.encoded == key.encoded) {
+            return Ok(());
+        }
+        self.close()?;
+        while let Some(before) = self.without_chunks(Some(key.encoded)) {
+            self.open_encoded(&before)?;
+            self.close()?;
+        }
+        self.open(key)
+    }
+
+    fn reach_end(&mut self) -> Result<()> {
+        self.close()?;
+        while let Some(last) = self.without_chunks(None) {
+            self.open_encoded(&last)?;
+            self.close()?;
+        }
+        self.close_bucket()
+    }
+
+    /// Returns the first object before `end` that has a manifest or a reference.
+    fn without_chunks(&mut self, end: Option<&[u8]>) -> Option<Vec<u8>> {
+        let head = self.heads.key();
+        let reference = self.references.current().and_then(|(mut key, _)| ObjectKey::take(&mut key));
+        let first = [head, reference.map(|key| key.encoded)].into_iter().flatten().min()?;
+        end.is_none_or(|end| first < end).then(|| first.to_vec())
+    }
+
+    fn open_encoded(&mut self, encoded: &[u8]) -> Result<()> {
+        let mut rest = encoded;
+        match ObjectKey::take(&mut rest).filter(|_| rest.is_empty()) {
+            Some(key) => self.open(key),
+            // A malformed key of a manifest, reported by the census.
+            None => self.heads.advance(),
+        }
+    }
+
+    fn open(&mut self, key: ObjectKey<'_>) -> Result<()> {
+        self.open_bucket(&key)?;
+        let mut object = Object::new(&key);
+        self.open_live(&mut object)?;
+        if self.heads.key() == Some(key.encoded) {
+            self.heads.advance()?;
+        }
+        self.object = Some(object);
+        self.pull()
+    }
+
+    fn open_bucket(&mut self, key: &ObjectKey<'_>) -> Result<()> {
+        let name = key.bucket.raw();
+        if self.bucket.as_ref().is_some_and(|open| open.name == *name) {
+            return Ok(());
+        }
+        self.close_bucket()?;
+        let known = self.buckets.get(&*name).cloned();
+        self.bucket = Some(OpenBucket {
+            bucket: known.unwrap_or_else(|| Bucket::named(&name, State::Elsewhere)),
+            in_scope: self.context.options.in_scope(Owner::S3, &name),
+            name: name.into_owned(),
+            tally: Tally::default(),
+            tracker: None,
+        });
+        Ok(())
+    }
+
+    fn close_bucket(&mut self) -> Result<()> {
+        let Some(mut open) = self.bucket.take() else { return Ok(()) };
+        open.tally.report(self.context, &open.name, open.bucket.generation);
+        if let Some(tracker) = open.tracker {
+            tracker.finish(self.context.tree)?;
+        }
+        Ok(())
+    }
+}

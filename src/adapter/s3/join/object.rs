@@ -1,0 +1,189 @@
+//! One object of the merge: what its rows are worth, and what becomes of it.
+
+use std::cmp::Ordering;
+
+use super::super::body::Row;
+use super::super::live::Live;
+use super::super::orphan;
+use super::super::path::TRACKER;
+use super::super::problem::{Class, warn_bad_record};
+use super::{Join, OpenBucket};
+use crate::dump::keymap;
+use crate::error::Result;
+use crate::keyspace::Family;
+use crate::keyspace::s3::{ChunkKey, ObjectKey};
+use crate::store::{EntryBuf, Place};
+
+/// The object that rows are merged for. It need not be live, nor have a manifest.
+#[derive(Debug, Default)]
+pub struct Object {
+    pub encoded: Vec<u8>,
+    pub generation: u64,
+    pub name: Vec<u8>,
+    pub has_head: bool,
+    pub live: Option<Live>,
+    pub first_chunk: Option<Place>,
+    /// Rows that are not part of a live body.
+    pub unused: bool,
+    /// Whether some of them belong to no upload in progress, and how many of these are chunks.
+    pub stray: bool,
+    pub stray_chunks: u64,
+}
+
+impl Object {
+    pub fn new(key: &ObjectKey<'_>) -> Self {
+        Self {
+            encoded: key.encoded.to_vec(),
+            generation: key.generation,
+            name: key.object.raw().into_owned(),
+            ..Self::default()
+        }
+    }
+}
+
+impl Join<'_, '_, '_, '_> {
+    /// Starts the body if the current manifest is the object's, and live.
+    pub fn open_live(&mut self, object: &mut Object) -> Result<()> {
+        let Some(open) = self.bucket.as_ref().filter(|open| open.in_scope) else { return Ok(()) };
+        let Some(head) = self.heads.entry().filter(|head| !head.body.is_empty()) else { return Ok(()) };
+        if self.heads.key() != Some(&object.encoded) {
+            return Ok(());
+        }
+        object.has_head = true;
+        if !open.is_live(object) || open.bucket.directory.is_none() {
+            return Ok(());
+        }
+        let placement = self.placements.of(&object.encoded)?;
+        match Live::open(self.context, (&open.bucket, &open.name), &object.name, placement, head)? {
+            Ok(live) => object.live = Some(live),
+            Err(fault) => fault.report_object(self.context, &open.name, &object.name, head.place)?,
+        }
+        Ok(())
+    }
+
+    /// Takes a stored chunk of the current object.
+    pub fn chunk(&mut self, key: &ChunkKey<'_>, row: Row<'_>) -> Result<()> {
+        let Some(object) = &mut self.object else { return Ok(()) };
+        object.first_chunk.get_or_insert(row.place);
+        if let Some(live) = object.live.as_mut().filter(|live| *live.upload == *key.upload.upload.raw())
+            && live.body.offer(self.context.store, self.context.tree, key, row)?
+        {
+            return self.pull();
+        }
+        object.unused = true;
+        let [uploads, _] = &mut self.uploads;
+        if !uploads.seek(key.upload.encoded)? {
+            object.stray = true;
+            object.stray_chunks += 1;
+        }
+        Ok(())
+    }
+
+    /// Appends offloaded chunks as long as the body wants some.
+    pub fn pull(&mut self) -> Result<()> {
+        let mut entry = EntryBuf::default();
+        while let Some(object) = &mut self.object
+            && let Some(live) = &mut object.live
+            && let Some(wanted) = live.body.wanted().filter(|wanted| wanted.offloaded)
+        {
+            let current = self.references.current();
+            let current = current.and_then(|(key, reference)| Some((ChunkKey::parse_rest(key)?, reference)));
+            let order = current.map_or(Ordering::Greater, |(key, _)| {
+                let of_object = key.upload.object.encoded.cmp(&object.encoded);
+                let of_upload = of_object.then_with(|| key.upload.upload.raw().as_ref().cmp(&live.upload));
+                of_upload.then_with(|| wanted.cmp(&key))
+            });
+            match (order, current) {
+                (Ordering::Equal, Some((key, reference))) if key.version() == wanted.version => {
+                    match reference.chunk(wanted.size) {
+                        Ok(place) => {
+                            self.context.store.read(place, &mut entry)?;
+                            live.body.append(self.context.tree, &entry.body)?;
+                        }
+                        Err(fault) => live.body.fail(fault),
+                    }
+                    self.references.advance()?;
+                }
+                (Ordering::Less | Ordering::Equal, Some(_)) => self.pass_reference()?,
+                _ => live.body.fail(wanted.missing()),
+            }
+        }
+        Ok(())
+    }
+
+    /// Passes a chunk reference that the current object does not use.
+    fn pass_reference(&mut self) -> Result<()> {
+        let (Some(object), Some((key, reference))) = (&mut self.object, self.references.current()) else {
+            return Ok(());
+        };
+        object.unused = true;
+        if reference.value.is_none() {
+            warn_bad_record(self.context, Family::S3ChunkRef, Class::InvalidChunkRef);
+        }
+        let [_, uploads] = &mut self.uploads;
+        if let Some(key) = ChunkKey::parse_rest(key) {
+            object.stray |= !uploads.seek(key.upload.encoded)?;
+        }
+        self.references.advance()
+    }
+
+    /// Ends the current object: no more rows of it come.
+    pub fn close(&mut self) -> Result<()> {
+        // The last chunk may be one that is held back.
+        while let Some(live) = self.object.as_mut().and_then(|object| object.live.as_mut())
+            && live.body.wanted().is_some()
+        {
+            live.body.settle(self.context.store, self.context.tree)?;
+            self.pull()?;
+        }
+        while let Some(object) = &self.object
+            && self.references.current().is_some_and(|(key, _)| key.starts_with(&object.encoded))
+        {
+            self.pass_reference()?;
+        }
+        let Some(mut object) = self.object.take() else { return Ok(()) };
+        if let Some(live) = object.live.take() {
+            object.live = self.finish(&object, live)?;
+        }
+        let Some(open) = self.bucket.as_mut().filter(|open| open.in_scope) else { return Ok(()) };
+        let orphans = self.context.options.include_orphans;
+        if orphans && (object.unused || (object.first_chunk.is_some() && object.live.is_none())) {
+            orphan::export(self.context, self.scope, (&open.bucket, &open.name), &object)?;
+        }
+        let stale = open.bucket.generation.is_some() && !open.is_live(&object);
+        if stale {
+            open.tally.stale();
+        }
+        if object.stray && (!object.has_head || stale) && (!stale || orphans) {
+            open.tally.orphan(&object.name, object.stray_chunks);
+        }
+        Ok(())
+    }
+
+    /// Writes the files of a live object; returns it if they are there.
+    fn finish(&mut self, object: &Object, mut live: Live) -> Result<Option<Live>> {
+        let Some(open) = &mut self.bucket else { return Ok(None) };
+        if let Err(fault) = live.finish(self.context)? {
+            fault.report_object(self.context, &open.name, &object.name, live.place)?;
+            return Ok(None);
+        }
+        open.bucket.enter(self.context, self.scope, &open.name)?;
+        if let Some((path, kind)) = &live.renamed {
+            let mut line = Vec::new();
+            keymap::line(&mut line, path, &object.name, *kind);
+            if open.tracker.is_none() {
+                open.tracker = Some(self.context.tree.file(&open.bucket.path(TRACKER).unwrap_or_default())?);
+            }
+            if let Some(tracker) = &mut open.tracker {
+                tracker.write(&line)?;
+            }
+        }
+        Ok(Some(live))
+    }
+}
+
+impl OpenBucket {
+    fn is_live(&self, object: &Object) -> bool {
+        self.bucket.generation == Some(object.generation)
+    }
+}

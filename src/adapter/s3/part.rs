@@ -1,0 +1,154 @@
+//! One part of a manifest: which rows hold its bytes (`s3.md` 2.3).
+
+use super::json::{Invalid, Reader, fold};
+
+/// A part of an object.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Part {
+    /// Part number.
+    pub number: u64,
+    /// Length, bytes; 0 when it is not known.
+    pub size: i64,
+    /// Number of chunks as counted by the writer.
+    pub chunk_count: u64,
+    /// Length of each chunk, bytes; empty when they were not stored.
+    pub chunk_sizes: ChunkSizes,
+    /// Version in the keys of stored chunks.
+    pub part_version: u64,
+    /// Version in the keys of chunk references.
+    pub chunk_ref_version: u64,
+    /// Whether the bytes are reached through chunk references.
+    pub offloaded: bool,
+}
+
+impl Part {
+    /// Reads a part object.
+    pub fn read(reader: &mut Reader<'_>) -> Result<Self, Invalid> {
+        let mut part = Self::default();
+        reader.object(|name, value| {
+            match &*fold(name) {
+                "part_no" => part.number = value.unsigned()?,
+                "etag" => drop(value.string()?),
+                "size_bytes" => part.size = value.signed()?,
+                "chunk_count" => part.chunk_count = value.unsigned()?,
+                "chunk_sizes" => {
+                    part.chunk_sizes = ChunkSizes::default();
+                    value.array(|size| {
+                        part.chunk_sizes.push(size.unsigned()?);
+                        Ok(())
+                    })?;
+                }
+                "part_version" => part.part_version = value.unsigned()?,
+                "chunk_ref_version" => part.chunk_ref_version = value.unsigned()?,
+                "offloaded" => part.offloaded = value.boolean()?,
+                _ => value.skip()?,
+            }
+            Ok(())
+        })?;
+        Ok(part)
+    }
+
+    /// Returns the number of chunks (REQ-5).
+    pub fn chunks(&self) -> u64 {
+        if self.chunk_sizes.is_empty() { self.chunk_count } else { self.chunk_sizes.len() }
+    }
+
+    /// Returns the version in the keys of the rows that the part declares.
+    pub fn version(&self) -> u64 {
+        if self.offloaded { self.chunk_ref_version } else { self.part_version }
+    }
+}
+
+/// Lengths of a part's chunks as runs of equal ones: writers cut at a fixed length, so that a part takes two
+/// runs whatever its size.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ChunkSizes {
+    /// Length and index behind the run's last chunk.
+    runs: Vec<(u64, u64)>,
+}
+
+impl ChunkSizes {
+    fn push(&mut self, size: u64) {
+        let end = self.len() + 1;
+        match self.runs.last_mut() {
+            Some((last, behind)) if *last == size => *behind = end,
+            _ => self.runs.push((size, end)),
+        }
+    }
+
+    /// Returns the number of chunks.
+    pub fn len(&self) -> u64 {
+        self.runs.last().map_or(0, |&(_, end)| end)
+    }
+
+    /// Whether no length was stored.
+    pub fn is_empty(&self) -> bool {
+        self.runs.is_empty()
+    }
+
+    /// Returns the length of one chunk, bytes.
+    pub fn of(&self, chunk: u64) -> Option<u64> {
+        let run = self.runs.partition_point(|&(_, end)| end <= chunk);
+        self.runs.get(run).map(|&(size, _)| size)
+    }
+
+    /// Returns the length of all chunks together, bytes; `None` when it exceeds 64 bits.
+    pub fn total(&self) -> Option<u64> {
+        let mut total = 0_u64;
+        let mut start = 0;
+        for &(size, end) in &self.runs {
+            total = total.checked_add(size.checked_mul(end - start)?)?;
+            start = end;
+        }
+        Some(total)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(json: &str) -> Result<Part, Invalid> {
+        let mut part = Part::default();
+        Reader::whole(format!("{{\"part\":{json}}}").as_bytes(), |_, value| {
+            part = Part::read(value)?;
+            Ok(())
+        })?;
+        Ok(part)
+    }
+
+    #[test]
+    fn the_layout_decides_which_version_counts() {
+        let part =
+            "\"part_no\":2,\"size_bytes\":5,\"chunk_sizes\":[3,2],\"part_version\":7,\"chunk_ref_version\":8";
+        let stored = read(&format!("{{{part}}}")).unwrap();
+        assert_eq!((stored.number, stored.version(), stored.offloaded), (2, 7, false));
+        let offloaded = read(&format!("{{{part},\"offloaded\":true}}")).unwrap();
+        assert_eq!((offloaded.version(), offloaded.offloaded), (8, true));
+        assert!(read("{\"part_no\":-1}").is_err());
+    }
+
+    #[test]
+    fn chunk_sizes_count_before_chunk_count() {
+        assert_eq!(read("{\"chunk_count\":9,\"chunk_sizes\":[1,1]}").unwrap().chunks(), 2);
+        assert_eq!(read("{\"chunk_count\":9,\"chunk_sizes\":[]}").unwrap().chunks(), 9);
+        assert_eq!(read("null").unwrap().chunks(), 0);
+    }
+
+    #[test]
+    fn runs_of_equal_lengths_answer_for_each_chunk() {
+        let sizes = read("{\"chunk_sizes\":[4,4,4,0,4,3]}").unwrap().chunk_sizes;
+        assert_eq!(sizes.runs.len(), 4);
+        assert_eq!((sizes.len(), sizes.total()), (6, Some(19)));
+        let each: Vec<_> = (0..7).map(|chunk| sizes.of(chunk)).collect();
+        assert_eq!(each, [Some(4), Some(4), Some(4), Some(0), Some(4), Some(3), None]);
+    }
+
+    #[test]
+    fn a_total_over_64_bits_is_none() {
+        let sizes = read("{\"chunk_sizes\":[18446744073709551615,1]}").unwrap().chunk_sizes;
+        assert_eq!(sizes.total(), None);
+        let sizes = read("{\"chunk_sizes\":[9223372036854775808,9223372036854775808]}").unwrap().chunk_sizes;
+        assert_eq!(sizes.total(), None);
+    }
+}

@@ -1,0 +1,184 @@
+//! Who claims which path: where two objects meet, one makes way or fails (4.6, D9).
+
+use super::placement::Decisions;
+use super::suffix::replace_segment;
+use super::{Placement, from_sorting_form, is_below, to_sorting_form};
+use crate::adapter::s3::problem::{Class, Fault};
+use crate::adapter::s3::sidecar;
+use crate::dump::keymap::Kind;
+use crate::dump::{self, Scratch, Sorter};
+
+/// What an object claims a path for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// Its key asks for the path, but it stands elsewhere.
+    Key,
+    /// Its suffixed name, which no key may have, but it stands elsewhere (D11).
+    Target,
+    /// Its body stands here: where its key asks for it (`base`), or renamed.
+    Body {
+        /// Whether this is the path that its key asks for.
+        base: bool,
+        /// Kind of its KEYMAP record, if it needs one.
+        kind: Option<Kind>,
+    },
+    /// Its sidecar stands here.
+    Sidecar,
+}
+
+/// Every role, in the order of the tags that records hold.
+const ROLES: [Role; 8] = [
+    Role::Key,
+    Role::Target,
+    Role::Sidecar,
+    Role::Body { base: true, kind: None },
+    Role::Body { base: true, kind: Some(Kind::ShaFallback) },
+    Role::Body { base: false, kind: Some(Kind::ShaFallback) },
+    Role::Body { base: false, kind: Some(Kind::S3LeafData) },
+    Role::Body { base: false, kind: Some(Kind::MetaSuffixRename) },
+];
+
+/// Collects the claims of one bucket.
+#[derive(Debug)]
+pub struct Claims {
+    records: Sorter,
+    path: Vec<u8>,
+    value: Vec<u8>,
+    /// Whether sidecars claim their paths: needed only where a directory has such a name.
+    pub sidecars: bool,
+}
+
+struct Claim {
+    role: Role,
+    key: Vec<u8>,
+}
+
+/// A file that the claims below it would make a directory.
+#[derive(Default)]
+struct File {
+    path: Vec<u8>,
+    key: Vec<u8>,
+    exists: bool,
+}
+
+impl Claims {
+    /// Returns an empty collection that holds at most about `memory` bytes.
+    pub fn new(scratch: &Scratch, memory: usize) -> Self {
+        Self { records: Sorter::new(scratch, memory), path: Vec::new(), value: Vec::new(), sidecars: false }
+    }
+
+    /// Adds the claim of the object `key`, and of its sidecar where a body stands.
+    pub fn push(&mut self, path: &[u8], role: Role, key: &[u8]) -> dump::Result<()> {
+        self.path.clear();
+        self.path.extend_from_slice(path);
+        to_sorting_form(&mut self.path);
+        self.record(role, if path == key { None } else { Some(key) })?;
+        if self.sidecars && matches!(role, Role::Body { .. }) {
+            self.path.extend_from_slice(sidecar::SUFFIX);
+            self.record(Role::Sidecar, Some(key))?;
+        }
+        Ok(())
+    }
+
+    fn record(&mut self, role: Role, key: Option<&[u8]>) -> dump::Result<()> {
+        self.value.clear();
+        self.value.push(ROLES.iter().zip(0..).find(|(known, _)| **known == role).map_or(0, |(_, tag)| tag));
+        if let Some(key) = key {
+            self.value.push(1);
+            self.value.extend_from_slice(key);
+        }
+        self.records.push(&self.path, &self.value)
+    }
+
+    /// Decides about all claims; the collection is empty afterwards.
+    pub fn settle(&mut self, decisions: &mut Decisions<'_>) -> dump::Result<()> {
+        let mut records = self.records.sort()?;
+        let mut path = Vec::new();
+        let mut group: Vec<Claim> = Vec::new();
+        let mut file = File::default();
+        loop {
+            let next = records.next()?;
+            if next.is_none_or(|(next, _)| next != path) && !group.is_empty() {
+                settle_path(&path, &mut group, &mut file, decisions)?;
+            }
+            let Some((next, value)) = next else { return Ok(()) };
+            path.clear();
+            path.extend_from_slice(next);
+            let mut key = value.get(2..).unwrap_or_default().to_vec();
+            if value.len() < 2 {
+                key.extend_from_slice(next);
+                from_sorting_form(&mut key);
+            }
+            let role = value.first().and_then(|&tag| ROLES.get(usize::from(tag)));
+            group.push(Claim { role: *role.unwrap_or(&Role::Key), key });
+        }
+    }
+}
+
+/// Decides about all claims for one path, in sorting form.
+fn settle_path(
+    path: &[u8],
+    group: &mut Vec<Claim>,
+    file: &mut File,
+    decisions: &mut Decisions<'_>,
+) -> dump::Result<()> {
+    let below = file.exists && is_below(path, &file.path);
+    // The shortest key stays; so the order in which claims came does not matter.
+    group.sort_by(|a, b| (a.key.len(), &a.key).cmp(&(b.key.len(), &b.key)));
+    let key_here = group.iter().find(|claim| matches!(claim.role, Role::Key | Role::Body { base: true, .. }));
+    let key_here = key_here.map(|claim| claim.key.clone());
+    let mut body: Option<Vec<u8>> = None;
+    let mut sidecar = None;
+    for Claim { role, key } in group.drain(..) {
+        let kind = match (role, &key_here) {
+            (Role::Target | Role::Body { base: false, .. }, Some(other)) => {
+                decisions.push(&key, &collision(other))?;
+                continue;
+            }
+            (Role::Body { kind, .. }, _) => kind,
+            (Role::Sidecar, _) => {
+                sidecar.get_or_insert(key);
+                continue;
+            }
+            (Role::Key | Role::Target, _) => continue,
+        };
+        if below {
+            let at = file.path.iter().filter(|&&byte| byte == 0).count();
+            clash(path, at, &key, &file.key, decisions)?;
+        } else if let Some(other) = &body {
+            clash(path, path.iter().filter(|&&byte| byte == 0).count(), &key, other, decisions)?;
+        } else {
+            if let Some(kind) = kind {
+                let mut path = path.to_vec();
+                from_sorting_form(&mut path);
+                decisions.push(&key, &Placement::At(path, kind))?;
+            }
+            body = Some(key);
+        }
+    }
+    if !below && let Some(key) = body.or(sidecar) {
+        *file = File { path: path.to_vec(), key, exists: true };
+    }
+    Ok(())
+}
+
+/// Moves the object out of the way, or lets it fail, where its path clashes with that of `other` (D9).
+fn clash(
+    path: &[u8],
+    at: usize,
+    key: &[u8],
+    other: &[u8],
+    decisions: &mut Decisions<'_>,
+) -> dump::Result<()> {
+    if !decisions.rules.rename {
+        return decisions.push(key, &collision(other));
+    }
+    let mut path = path.to_vec();
+    from_sorting_form(&mut path);
+    decisions.push(key, &Placement::At(replace_segment(&path, at), Kind::ShaFallback))
+}
+
+fn collision(other: &[u8]) -> Placement {
+    let message = format!("its name is also that of the object \"{}\"", other.escape_ascii());
+    Placement::Failed(Fault::new(Class::MetaSuffixCollision, message))
+}

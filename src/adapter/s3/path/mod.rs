@@ -1,0 +1,62 @@
+//! Where each object of a bucket stands in the tree (`s3.md` 4.6, D8-D11).
+//!
+//! In: the object keys of one generation, as often as needed. Out: a [`Placement`] for each object whose path
+//! is not its key, sorted like the rows. Memory is bounded: keys that depend on each other (a file and a
+//! directory of one name, a renamed object and the key that has its new name) meet by external sorting.
+//!
+//! Paths are sorted with `/` as the lowest byte, so that what lies below a path follows it at once.
+
+mod base;
+mod claim;
+mod placement;
+mod plan;
+mod suffix;
+
+pub use placement::{Placement, Placements, PlacementsSorter};
+pub use plan::Planner;
+
+/// The first segments that the layout itself uses, when more follow (D8).
+pub const ORPHANS: &[u8] = b"_orphans";
+/// See [`ORPHANS`].
+pub const INCOMPLETE_UPLOADS: &[u8] = b"_incomplete_uploads";
+/// The bucket's own file.
+pub const BUCKET_FILE: &[u8] = b"_bucket.json";
+/// The bucket's record of renamed objects.
+pub const TRACKER: &[u8] = b"KEYMAP.jsonl";
+
+/// What decides about a path besides the keys.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Rules {
+    /// `--rename-collisions`.
+    pub rename: bool,
+    /// `--include-orphans`: `_orphans` is a directory.
+    pub orphans: bool,
+    /// `--include-incomplete-uploads`: `_incomplete_uploads` is a directory.
+    pub incomplete_uploads: bool,
+    /// Whether the bucket needs a KEYMAP record, and with it the tracker (D8).
+    pub tracker: bool,
+}
+
+/// Maps a path without NUL to sorting form and back.
+fn swap_separator(path: &mut [u8], from: u8, to: u8) {
+    for byte in path {
+        if *byte == from {
+            *byte = to;
+        }
+    }
+}
+
+/// Turns a path into its sorting form: `/` is the lowest byte.
+fn to_sorting_form(path: &mut [u8]) {
+    swap_separator(path, b'/', 0);
+}
+
+/// Turns a sorting form back into the path.
+fn from_sorting_form(path: &mut [u8]) {
+    swap_separator(path, 0, b'/');
+}
+
+/// Whether `path` lies below `directory`, both in sorting form.
+fn is_below(path: &[u8], directory: &[u8]) -> bool {
+    path.strip_prefix(directory).is_some_and(|rest| rest.first() == Some(&0))
+}

@@ -1,0 +1,147 @@
+//! Objects whose path is not their key, sorted like the rows of the snapshot.
+
+use super::Rules;
+use crate::adapter::s3::problem::{Class, Fault};
+use crate::dump::keymap::Kind;
+use crate::dump::{self, Scratch, Sorted, Sorter};
+use crate::keyspace::s3::Segment;
+
+/// Where an object goes that does not stand at its key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Placement {
+    /// At another path of its bucket, with a KEYMAP record of this kind.
+    At(Vec<u8>, Kind),
+    /// Nowhere.
+    Failed(Fault),
+}
+
+const KINDS: [Kind; 3] = [Kind::ShaFallback, Kind::S3LeafData, Kind::MetaSuffixRename];
+
+/// Collects placements in any order.
+#[derive(Debug)]
+pub struct PlacementsSorter {
+    records: Sorter,
+    key: Vec<u8>,
+    value: Vec<u8>,
+}
+
+impl PlacementsSorter {
+    /// Returns an empty collection that holds at most about `memory` bytes.
+    pub fn new(scratch: &Scratch, memory: usize) -> Self {
+        Self { records: Sorter::new(scratch, memory), key: Vec::new(), value: Vec::new() }
+    }
+
+    /// Adds the placement of an object. A failure counts before a path, whichever comes first.
+    pub fn push(
+        &mut self,
+        bucket: &[u8],
+        generation: u64,
+        object: &[u8],
+        placement: &Placement,
+    ) -> dump::Result<()> {
+        self.key.clear();
+        Segment::write(&mut self.key, bucket);
+        self.key.extend_from_slice(&generation.to_be_bytes());
+        Segment::write(&mut self.key, object);
+        self.value.clear();
+        match placement {
+            Placement::Failed(fault) => {
+                self.value.push(0);
+                self.value.extend_from_slice(fault.class.name().as_bytes());
+                self.value.push(0);
+                self.value.extend_from_slice(fault.message.as_bytes());
+            }
+            Placement::At(path, kind) => {
+                let kind = KINDS.iter().zip(1..).find(|(known, _)| *known == kind).map_or(1, |(_, tag)| tag);
+                self.value.push(kind);
+                self.value.extend_from_slice(path);
+            }
+        }
+        self.records.push(&self.key, &self.value)
+    }
+
+    /// Sorts and lends the placements.
+    pub fn sort(&mut self) -> dump::Result<Placements<'_>> {
+        let mut placements = Placements { records: self.records.sort()?, key: Vec::new(), next: None };
+        placements.advance()?;
+        Ok(placements)
+    }
+}
+
+/// Lends placements to a caller that walks all objects in row order.
+#[derive(Debug)]
+pub struct Placements<'s> {
+    records: Sorted<'s>,
+    key: Vec<u8>,
+    next: Option<Placement>,
+}
+
+impl Placements<'_> {
+    /// Returns the placement of the object with this encoded key, `None` when it stands at its key. Objects
+    /// must be asked for in ascending order; some may be left out.
+    pub fn of(&mut self, encoded: &[u8]) -> dump::Result<Option<Placement>> {
+        while self.next.is_some() && *self.key < *encoded {
+            self.advance()?;
+        }
+        let mut found = None;
+        while self.next.is_some() && *self.key == *encoded {
+            if !matches!(found, Some(Placement::Failed(_))) {
+                found = self.next.take();
+            }
+            self.advance()?;
+        }
+        Ok(found)
+    }
+
+    fn advance(&mut self) -> dump::Result<()> {
+        self.next = None;
+        if let Some((key, value)) = self.records.next()? {
+            self.key.clear();
+            self.key.extend_from_slice(key);
+            self.next = parse(value);
+        }
+        Ok(())
+    }
+}
+
+fn parse(value: &[u8]) -> Option<Placement> {
+    let (&tag, rest) = value.split_first()?;
+    let Some(kind) = tag.checked_sub(1) else {
+        let mut parts = rest.splitn(2, |&byte| byte == 0);
+        let class = Class::named(parts.next()?)?;
+        return Some(Placement::Failed(Fault::new(class, String::from_utf8_lossy(parts.next()?))));
+    };
+    Some(Placement::At(rest.to_vec(), *KINDS.get(usize::from(kind))?))
+}
+
+/// What planning a bucket has found out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Findings {
+    /// Some object is renamed: the bucket has KEYMAP records.
+    pub renamed: bool,
+    /// Some object fails.
+    pub failed: bool,
+}
+
+/// Where the planner's decisions go: first only what they amount to, then each of them.
+pub struct Decisions<'a> {
+    pub(super) rules: Rules,
+    pub(super) bucket: &'a [u8],
+    pub(super) generation: u64,
+    pub(super) found: Findings,
+    pub(super) sink: Option<&'a mut PlacementsSorter>,
+}
+
+impl Decisions<'_> {
+    /// Records the placement of one object.
+    pub fn push(&mut self, object: &[u8], placement: &Placement) -> dump::Result<()> {
+        match placement {
+            Placement::At(..) => self.found.renamed = true,
+            Placement::Failed(_) => self.found.failed = true,
+        }
+        match &mut self.sink {
+            Some(sink) => sink.push(self.bucket, self.generation, object, placement),
+            None => Ok(()),
+        }
+    }
+}

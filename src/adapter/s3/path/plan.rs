@@ -1,0 +1,342 @@
+//! Plans the paths of one generation of a bucket.
+
+use super::base::{self, Base};
+use super::claim::{Claims, Role};
+use super::placement::{Decisions, Findings};
+use super::suffix::{Suffix, rename};
+use super::{Placement, PlacementsSorter, Rules, from_sorting_form, is_below, to_sorting_form};
+use crate::adapter::s3::problem::{Class, Fault};
+use crate::adapter::s3::sidecar;
+use crate::dump::{Scratch, Sorter};
+use crate::error::Result;
+
+/// Lists the object keys that a plan is for; asked once or twice, with the same answer.
+pub type Keys<'k> = dyn FnMut(&mut dyn FnMut(&[u8]) -> Result<()>) -> Result<()> + 'k;
+
+/// Memory for the paths of one bucket, bytes; the claims take as much again.
+const MEMORY: usize = 8 << 20;
+
+/// Plans one bucket after the other; the sorters' buffers are kept.
+#[derive(Debug)]
+pub struct Planner {
+    paths: Sorter,
+    claims: Claims,
+}
+
+impl Planner {
+    /// Returns a planner whose sorters spill to `scratch`.
+    pub fn new(scratch: &Scratch) -> Self {
+        Self { paths: Sorter::new(scratch, MEMORY), claims: Claims::new(scratch, MEMORY) }
+    }
+
+    /// Pushes the placement of each object of a bucket's generation that does not stand at its key.
+    pub fn plan(
+        &mut self,
+        (bucket, generation): (&[u8], u64),
+        rules: Rules,
+        keys: &mut Keys<'_>,
+        placements: &mut PlacementsSorter,
+    ) -> Result<()> {
+        let mut decisions = Decisions { rules, bucket, generation, found: Findings::default(), sink: None };
+        self.decide(keys, &mut decisions)?;
+        if decisions.found == Findings::default() {
+            return Ok(());
+        }
+        // A record needs the tracker, whose name other objects may have to leave (D8).
+        decisions.rules.tracker = decisions.found.renamed;
+        decisions.sink = Some(placements);
+        self.decide(keys, &mut decisions)
+    }
+
+    fn decide(&mut self, keys: &mut Keys<'_>, decisions: &mut Decisions<'_>) -> Result<()> {
+        self.collect(keys, decisions)?;
+        self.claim(decisions)?;
+        self.claims.settle(decisions)?;
+        Ok(())
+    }
+
+    /// Fills `paths` with what each key asks for by itself.
+    fn collect(&mut self, keys: &mut Keys<'_>, decisions: &mut Decisions<'_>) -> Result<()> {
+        let mut of_key = Base::default();
+        let mut value = Vec::new();
+        self.claims.sidecars = false;
+        keys(&mut |key| {
+            if let Err(fault) = base::base(key, decisions.rules, &mut of_key) {
+                return Ok(decisions.push(key, &Placement::Failed(fault))?);
+            }
+            self.claims.sidecars |= has_sidecar_directory(&of_key.path);
+            value.clear();
+            if of_key.replaced {
+                value.push(u8::from(of_key.last_replaced));
+                value.extend_from_slice(key);
+            }
+            to_sorting_form(&mut of_key.path);
+            Ok(self.paths.push(&of_key.path, &value)?)
+        })
+    }
+
+    /// Fills `claims`: a path that others lie below makes way for their directory (4.6).
+    fn claim(&mut self, decisions: &mut Decisions<'_>) -> Result<()> {
+        let mut paths = self.paths.sort()?;
+        let mut base = Base::default();
+        // The keys of all objects that ask for this path: one, but for forged fallbacks.
+        let mut values: Vec<Vec<u8>> = Vec::new();
+        loop {
+            let next = paths.next()?;
+            if let Some((path, value)) = next
+                && (values.is_empty() || path == base.path)
+            {
+                if values.is_empty() {
+                    base.path.clear();
+                    base.path.extend_from_slice(path);
+                }
+                values.push(value.to_vec());
+                continue;
+            }
+            let directory = next.is_some_and(|(path, _)| is_below(path, &base.path));
+            from_sorting_form(&mut base.path);
+            for value in values.drain(..) {
+                let (key, flag) = match value.split_first() {
+                    Some((flag, key)) => (key, Some(*flag == 1)),
+                    None => (&*base.path, None),
+                };
+                (base.replaced, base.last_replaced) = (flag.is_some(), flag == Some(true));
+                claim_one(&mut self.claims, decisions, &base, key, directory)?;
+            }
+            let Some((path, value)) = next else { return Ok(()) };
+            base.path.clear();
+            base.path.extend_from_slice(path);
+            values.push(value.to_vec());
+        }
+    }
+}
+
+fn claim_one(
+    claims: &mut Claims,
+    decisions: &mut Decisions<'_>,
+    base: &Base,
+    key: &[u8],
+    directory: bool,
+) -> Result<()> {
+    let suffix = if base.path.ends_with(sidecar::SUFFIX) {
+        if !decisions.rules.rename {
+            // Only a fallback that was cut there: keys with the suffix have failed before.
+            let fault =
+                Fault::new(Class::MetaSuffixCollision, "the shortened key ends in the suffix of sidecars");
+            return Ok(decisions.push(key, &Placement::Failed(fault))?);
+        }
+        Suffix::UserData
+    } else if directory || base::is_layout_file(&base.path, decisions.rules) {
+        Suffix::LeafData
+    } else {
+        Suffix::None
+    };
+    let renamed = rename(base, suffix);
+    if renamed.path == base.path {
+        claims.push(&base.path, Role::Body { base: true, kind: renamed.kind }, key)?;
+    } else {
+        claims.push(&base.path, Role::Key, key)?;
+        let stays = renamed.path == renamed.target;
+        if suffix != Suffix::None && !stays {
+            claims.push(&renamed.target, Role::Target, key)?;
+        }
+        claims.push(&renamed.path, Role::Body { base: false, kind: renamed.kind }, key)?;
+    }
+    Ok(())
+}
+
+/// Whether some directory of the path has a name that a sidecar could have.
+fn has_sidecar_directory(path: &[u8]) -> bool {
+    memchr::memmem::find_iter(path, sidecar::SUFFIX)
+        .any(|at| path.get(at + sidecar::SUFFIX.len()) == Some(&b'/'))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::keyspace::s3::Segment;
+
+    type Outcome = Result<(Vec<u8>, &'static str), Class>;
+
+    const RENAME: Rules = Rules { rename: true, orphans: false, incomplete_uploads: false, tracker: false };
+
+    fn plan(keys: &[&[u8]], rules: Rules) -> BTreeMap<Vec<u8>, Outcome> {
+        let scratch = tempfile::tempdir().unwrap();
+        let scratch = Scratch::new(scratch.path().to_owned());
+        let mut keys: Vec<_> = keys.to_vec();
+        keys.sort_unstable();
+        keys.dedup();
+        let mut sorter = PlacementsSorter::new(&scratch, 1 << 16);
+        let mut list = |each: &mut dyn FnMut(&[u8]) -> Result<()>| keys.iter().try_for_each(|key| each(key));
+        Planner::new(&scratch).plan((b"b", 7), rules, &mut list, &mut sorter).unwrap();
+        let mut placements = sorter.sort().unwrap();
+        let mut outcomes = BTreeMap::new();
+        for key in keys {
+            let mut encoded = b"b\0\x01\0\0\0\0\0\0\0\x07".to_vec();
+            Segment::write(&mut encoded, key);
+            let outcome = match placements.of(&encoded).unwrap() {
+                None => Ok((key.to_vec(), "")),
+                Some(Placement::At(path, kind)) => Ok((path, kind.name())),
+                Some(Placement::Failed(fault)) => Err(fault.class),
+            };
+            outcomes.insert(key.to_vec(), outcome);
+        }
+        outcomes
+    }
+
+    fn at(path: &str, kind: &'static str) -> Outcome {
+        Ok((path.into(), kind))
+    }
+
+    fn expect(keys: &[(&str, Outcome)], rules: Rules) {
+        let plan = plan(&keys.iter().map(|(key, _)| key.as_bytes()).collect::<Vec<_>>(), rules);
+        for (key, outcome) in keys {
+            assert_eq!(plan.get(key.as_bytes()), Some(outcome), "{key}");
+        }
+    }
+
+    #[test]
+    fn a_file_that_is_also_a_directory_becomes_leaf_data() {
+        let keys = [
+            ("path/to", at("path/to.elastickv-leaf-data", "s3-leaf-data")),
+            ("path/to!", at("path/to!", "")),
+            ("path/to/sub/x", at("path/to/sub/x", "")),
+            ("path/too", at("path/too", "")),
+        ];
+        expect(&keys, Rules::default());
+    }
+
+    #[test]
+    fn a_renamed_object_whose_new_name_is_a_key_fails() {
+        let failed = || Err(Class::MetaSuffixCollision);
+        let leaf = [
+            ("p", failed()),
+            ("p.elastickv-leaf-data", at("p.elastickv-leaf-data", "")),
+            ("p/x", at("p/x", "")),
+        ];
+        expect(&leaf, Rules::default());
+        expect(&leaf, RENAME);
+        let user = [
+            ("x.elastickv-meta.json", failed()),
+            ("x.elastickv-meta.json.user-data", at("x.elastickv-meta.json.user-data", "")),
+        ];
+        expect(&user, RENAME);
+    }
+
+    #[test]
+    fn the_sidecar_suffix_is_tested_before_the_directory() {
+        let keys = [
+            ("a.elastickv-meta.json", at("a.elastickv-meta.json.user-data", "meta-suffix-rename")),
+            ("a.elastickv-meta.json/b", at("a.elastickv-meta.json/b", "")),
+        ];
+        expect(&keys, RENAME);
+    }
+
+    #[test]
+    fn keys_that_fail_are_no_directories() {
+        expect(&[("a", at("a", "")), ("a//b", Err(Class::MalformedKey))], Rules::default());
+        let leaf = ("a", at("a.elastickv-leaf-data", "s3-leaf-data"));
+        expect(&[leaf, ("a/", at("a/e3b0c44298fc1c149afbf4c8996fb924__", "sha-fallback"))], RENAME);
+    }
+
+    #[test]
+    fn names_of_the_layout_are_left_to_it() {
+        let natural = [("KEYMAP.jsonl", at("KEYMAP.jsonl", "")), ("_orphans", at("_orphans", ""))];
+        expect(&natural, Rules::default());
+        let bucket_file = [
+            ("KEYMAP.jsonl", at("KEYMAP.jsonl.elastickv-leaf-data", "s3-leaf-data")),
+            ("_bucket.json", at("_bucket.json.elastickv-leaf-data", "s3-leaf-data")),
+            ("_orphans", at("_orphans.elastickv-leaf-data", "s3-leaf-data")),
+            ("_incomplete_uploads", at("_incomplete_uploads", "")),
+        ];
+        expect(&bucket_file, Rules { orphans: true, ..Rules::default() });
+    }
+
+    #[test]
+    fn a_directory_with_the_name_of_a_sidecar_clashes() {
+        let clash = "a.elastickv-meta.json/x";
+        expect(&[("a", at("a", "")), (clash, Err(Class::MetaSuffixCollision))], Rules::default());
+        let plan = plan(&[b"a", clash.as_bytes()], RENAME);
+        let (path, kind) = plan[clash.as_bytes()].clone().unwrap();
+        assert!(path.ends_with(b"__a.elastickv-meta.json/x") && kind == "sha-fallback");
+        assert_eq!(plan[&b"a"[..]], at("a", ""));
+    }
+
+    #[test]
+    fn a_leaf_data_name_that_is_a_directory_clashes() {
+        let keys = [
+            ("p", at("p.elastickv-leaf-data", "s3-leaf-data")),
+            ("p.elastickv-leaf-data/x", Err(Class::MetaSuffixCollision)),
+            ("p/y", at("p/y", "")),
+        ];
+        expect(&keys, Rules::default());
+    }
+
+    #[test]
+    fn a_forged_fallback_name_makes_way() {
+        let forged = "dir/e3b0c44298fc1c149afbf4c8996fb924__";
+        let plan = plan(&[b"dir/", forged.as_bytes()], RENAME);
+        assert_eq!(plan[&b"dir/"[..]], at(forged, "sha-fallback"));
+        assert_eq!(plan[forged.as_bytes()].as_ref().unwrap().1, "sha-fallback");
+    }
+
+    fn hostile_key() -> impl Strategy<Value = Vec<u8>> {
+        let segment = prop_oneof![
+            Just(b"".to_vec()),
+            Just(b".".to_vec()),
+            Just(b"..".to_vec()),
+            Just(b"_bucket.json".to_vec()),
+            Just(b"KEYMAP.jsonl".to_vec()),
+            Just(b"_orphans".to_vec()),
+            Just(b"a".to_vec()),
+            Just(b"a.elastickv-meta.json".to_vec()),
+            Just(b"a.elastickv-leaf-data".to_vec()),
+            Just(b"a.elastickv-meta.json.user-data".to_vec()),
+            Just(b"e3b0c44298fc1c149afbf4c8996fb924__".to_vec()),
+            Just(vec![b'n'; 240]),
+            Just(vec![b'n'; 216]),
+            Just(b"a\\..\\b".to_vec()),
+            prop::collection::vec(any::<u8>(), 0..4),
+        ];
+        prop::collection::vec(segment, 1..4).prop_map(|segments| segments.join(&b'/'))
+    }
+
+    proptest! {
+        #[test]
+        fn hostile_keys_stay_in_their_bucket_and_never_share_a_path(
+            keys in prop::collection::vec(hostile_key(), 1..12),
+            rename in any::<bool>(),
+            orphans in any::<bool>(),
+        ) {
+            let keys: Vec<_> = keys.iter().map(|key| &key[..]).collect();
+            let plan = plan(&keys, Rules { rename, orphans, ..Rules::default() });
+            let renamed = plan.values().flatten().any(|(_, kind)| !kind.is_empty());
+            let mut files = BTreeMap::new();
+            for (key, (path, kind)) in plan.iter().filter_map(|(key, at)| Some((key, at.as_ref().ok()?))) {
+                for segment in path.split(|&byte| byte == b'/') {
+                    prop_assert!(!matches!(segment, b"" | b"." | b".."), "{:?}", path);
+                    prop_assert!(!segment.contains(&0) && !segment.contains(&b'\\') && segment.len() <= 255);
+                }
+                prop_assert!(!path.ends_with(sidecar::SUFFIX));
+                prop_assert!(path != b"_bucket.json" && !path.starts_with(b"_bucket.json/"));
+                prop_assert!(!renamed || path != b"KEYMAP.jsonl");
+                prop_assert!(!path.starts_with(b"_orphans/"));
+                prop_assert_eq!(path == key, kind.is_empty());
+                prop_assert!(kind.is_empty() || std::str::from_utf8(path).is_ok());
+                prop_assert_eq!(files.insert(path.clone(), key), None);
+                let sidecar = [path, sidecar::SUFFIX].concat();
+                prop_assert!(sidecar.rsplit(|&byte| byte == b'/').next().unwrap().len() <= 255);
+                prop_assert_eq!(files.insert(sidecar, key), None);
+            }
+            for path in files.keys() {
+                for (at, _) in path.iter().enumerate().filter(|(_, byte)| **byte == b'/') {
+                    prop_assert!(!files.contains_key(&path[..at]), "{:?} below a file", path);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,154 @@
+//! Why an object is missing from the tree: the classes of `s3.md` 6.3.
+
+use serde_json::Value;
+
+use crate::adapter::Context;
+use crate::dump::{self, ErrorKind};
+use crate::error::{Error, Result};
+use crate::report::{Problem, Warning};
+use crate::store::Place;
+
+/// A class of `s3.md` 6.3.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Class {
+    /// A key that does not parse, or that no path can hold.
+    MalformedKey,
+    /// A bucket row that is no JSON of `s3.md` 2.1.
+    InvalidBucketMeta,
+    /// A manifest that is no JSON of `s3.md` 2.3.
+    InvalidManifest,
+    /// A chunk reference that does not parse, or has the wrong length.
+    InvalidChunkRef,
+    /// A content-addressed chunk of which only damaged versions are left.
+    ChunkblobHashMismatch,
+    /// A chunk of the body is missing.
+    IncompleteChunks,
+    /// Two objects need the same name.
+    MetaSuffixCollision,
+    /// Lengths do not add up.
+    CorruptObject,
+    /// The file system does not take the name.
+    Io,
+}
+
+impl Class {
+    const ALL: [(Self, &'static str); 9] = [
+        (Self::MalformedKey, "S3_MALFORMED_KEY"),
+        (Self::InvalidBucketMeta, "S3_INVALID_BUCKET_META"),
+        (Self::InvalidManifest, "S3_INVALID_MANIFEST"),
+        (Self::InvalidChunkRef, "S3_INVALID_CHUNK_REF"),
+        (Self::ChunkblobHashMismatch, "S3_CHUNKBLOB_HASH_MISMATCH"),
+        (Self::IncompleteChunks, "S3_INCOMPLETE_CHUNKS"),
+        (Self::MetaSuffixCollision, "S3_META_SUFFIX_COLLISION"),
+        (Self::CorruptObject, "S3_CORRUPT_OBJECT"),
+        (Self::Io, "IO"),
+    ];
+
+    /// Returns the class as it stands in reports.
+    pub fn name(self) -> &'static str {
+        Self::ALL.iter().find(|(class, _)| *class == self).map_or("", |(_, name)| name)
+    }
+
+    /// Returns the class of a name.
+    pub fn named(name: &[u8]) -> Option<Self> {
+        Self::ALL.iter().find(|(_, known)| known.as_bytes() == name).map(|(class, _)| *class)
+    }
+}
+
+/// What is wrong with one object.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// Its class.
+    pub class: Class,
+    /// In words: lower case, no full stop.
+    pub message: String,
+}
+
+impl Fault {
+    /// Returns a fault.
+    pub fn new(class: Class, message: impl Into<String>) -> Self {
+        Self { class, message: message.into() }
+    }
+
+    /// Turns what the file system refuses for one name into a fault of that object; all else ends the run.
+    pub fn of_file(error: dump::Error) -> Result<Self> {
+        let class = match error.kind {
+            ErrorKind::Taken => Class::MetaSuffixCollision,
+            ErrorKind::BadPath => Class::MalformedKey,
+            ErrorKind::NameTooLong | ErrorKind::CaseTwin => Class::Io,
+            _ => return Err(Error::Dump(error)),
+        };
+        Ok(Self::new(class, error.kind.to_string()))
+    }
+
+    /// Reports the fault of something in `bucket`; `key` is the object's key, or the row's where there is none.
+    pub fn report(
+        &self,
+        context: &mut Context<'_, '_>,
+        bucket: &[u8],
+        key: &[u8],
+        place: Option<Place>,
+    ) -> Result<()> {
+        context.report.problem(&Problem {
+            adapter: "s3",
+            scope: bucket,
+            key,
+            class: self.class.name(),
+            message: self.message.clone(),
+            place,
+        })
+    }
+
+    /// Reports an object that is not in the tree, with a warning beside the problem.
+    pub fn report_object(
+        &self,
+        context: &mut Context<'_, '_>,
+        bucket: &[u8],
+        object: &[u8],
+        place: Option<Place>,
+    ) -> Result<()> {
+        context.report.warn(
+            Warning::new("s3_object_failed")
+                .with("bucket", text(bucket))
+                .with("object", text(object))
+                .with("class", self.class.name()),
+        );
+        self.report(context, bucket, object, place)
+    }
+}
+
+/// Returns a name as it stands in a warning.
+pub fn text(name: &[u8]) -> Value {
+    Value::String(String::from_utf8_lossy(name).into_owned())
+}
+
+/// Warns of a malformed row that no emitted object needs.
+pub fn warn_bad_record(context: &mut Context<'_, '_>, family: crate::keyspace::Family, class: Class) {
+    context.report.warn(
+        Warning::new("s3_skipped_bad_record").with("family", family.name()).with("class", class.name()),
+    );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_class_has_a_name_of_its_own() {
+        for (class, name) in Class::ALL {
+            assert_eq!(class.name(), name);
+            assert_eq!(Class::named(name.as_bytes()), Some(class));
+        }
+        assert_eq!(Class::named(b"S3_OTHER"), None);
+    }
+
+    #[test]
+    fn only_names_are_faults_of_an_object() {
+        let error = |kind| dump::Error { path: "s3/b/o".into(), kind };
+        assert_eq!(Fault::of_file(error(ErrorKind::Taken)).unwrap().class, Class::MetaSuffixCollision);
+        assert_eq!(Fault::of_file(error(ErrorKind::NameTooLong)).unwrap().class, Class::Io);
+        assert_eq!(Fault::of_file(error(ErrorKind::BadPath)).unwrap().class, Class::MalformedKey);
+        let full = ErrorKind::Io(std::io::Error::from(std::io::ErrorKind::StorageFull));
+        assert!(Fault::of_file(error(full)).is_err());
+    }
+}

@@ -1,0 +1,232 @@
+//! Reads every SQS row once and turns it into a record of its queue.
+//!
+//! In: the families of `sqs.md` 1.1. Out: records in a sorter, and a problem for each row that cannot be read.
+//! Messages arrive before their queues' metadata (`sqs.md` 1.5), so nothing is judged here.
+
+use super::json::replace_invalid;
+use super::message::{Buffers, Message};
+use super::partition::group_hash;
+use super::record::{self, Kind, Sent};
+use super::{INVALID_MESSAGE, MALFORMED_KEY, line, side_record};
+use crate::adapter::{Context, Options};
+use crate::dump::Sorter;
+use crate::error::Result;
+use crate::keyspace::sqs::{self, DataKey, Malformed, Segment};
+use crate::keyspace::{Family, Owner};
+use crate::report::{Problem, Report, Warning};
+use crate::store::{Entry, Store};
+
+/// Side families that nothing but side records needs, in the order of the document.
+const SIDE_ONLY: [Family; 4] = [Family::SqsByAge, Family::SqsDedup, Family::SqsGroup, Family::SqsVisibility];
+
+/// Adds a record for each row to `records`.
+pub fn collect(context: &mut Context<'_, '_>, records: &mut Sorter) -> Result<()> {
+    let mut collector = Collector {
+        store: context.store,
+        options: context.options,
+        report: context.report,
+        records,
+        queue: NamedQueue::default(),
+        key: Vec::new(),
+        value: Vec::new(),
+        text: String::new(),
+    };
+    collector.counters()?;
+    collector.metas()?;
+    collector.messages()?;
+    if context.options.include_sqs_side_records {
+        for family in SIDE_ONLY {
+            collector.side_rows(family)?;
+        }
+    }
+    collector.side_rows(Family::SqsQueueSequence)?;
+    collector.side_rows(Family::SqsQueueTombstone)
+}
+
+struct Collector<'c, 'r> {
+    store: &'c Store,
+    options: &'c Options,
+    report: &'c mut Report<'r>,
+    records: &'c mut Sorter,
+    queue: NamedQueue,
+    key: Vec<u8>,
+    value: Vec<u8>,
+    text: String,
+}
+
+/// The queue of the last row: most rows belong to the same queue as the one before.
+#[derive(Default)]
+struct NamedQueue {
+    segment: Vec<u8>,
+    name: Vec<u8>,
+    in_scope: bool,
+}
+
+impl Collector<'_, '_> {
+    fn counters(&mut self) -> Result<()> {
+        let family = Family::SqsQueueGeneration;
+        let mut entries = self.store.scan(family);
+        while let Some(entry) = entries.next()? {
+            let Some(segment) = self.select(&entry, sqs::queue(family, entry.key))? else { continue };
+            let counter = decimal(entry.body);
+            if counter.is_none() {
+                self.problem(
+                    &entry,
+                    MALFORMED_KEY,
+                    "the generation counter is no decimal number".to_owned(),
+                )?;
+            }
+            // A row that cannot be read still tells that there was a queue.
+            self.push(segment, Kind::Counter, &counter.unwrap_or_default().to_be_bytes())?;
+        }
+        Ok(())
+    }
+
+    fn metas(&mut self) -> Result<()> {
+        let family = Family::SqsQueueMeta;
+        let mut entries = self.store.scan(family);
+        while let Some(entry) = entries.next()? {
+            let Some(segment) = self.select(&entry, sqs::queue(family, entry.key))? else { continue };
+            self.value.clear();
+            record::push_place(&mut self.value, entry.place);
+            self.value.extend_from_slice(entry.body);
+            record::set_key(&mut self.key, segment.text(), Kind::Meta);
+            self.records.push(&self.key, &self.value)?;
+        }
+        Ok(())
+    }
+
+    fn messages(&mut self) -> Result<()> {
+        let mut buffers = Buffers::default();
+        let mut id = Vec::new();
+        let mut entries = self.store.scan(Family::SqsData);
+        while let Some(entry) = entries.next()? {
+            let key = DataKey::parse(entry.key);
+            let Some(queue) = self.select(&entry, key.map(|key| key.queue))? else { continue };
+            let Ok(DataKey { partition, generation, message_id, .. }) = key else { continue };
+            let message = match Message::parse(entry.body, &mut buffers) {
+                Ok(message) => message,
+                Err(invalid) => {
+                    self.problem(&entry, INVALID_MESSAGE, invalid.to_string())?;
+                    continue;
+                }
+            };
+            message_id.decode(&mut id);
+            let sent = Sent {
+                partition,
+                generation,
+                send_timestamp: message.send_timestamp,
+                sequence: message.sequence_number,
+                group: group_hash(message.group_id.as_bytes()),
+                mismatch: generation != message.queue_generation || replace_invalid(&id) != message.id,
+            };
+            self.value.clear();
+            sent.push(&mut self.value);
+            line::push(&mut self.value, &message, partition, self.options.preserve_sqs_visibility);
+            record::set_message_key(
+                &mut self.key,
+                queue.text(),
+                message.send_timestamp,
+                message.sequence_number,
+                message.id.as_bytes(),
+            );
+            self.records.push(&self.key, &self.value)?;
+        }
+        Ok(())
+    }
+
+    /// Reads a side family. Its keys are checked only when side records are wanted (`sqs.md` 6.3).
+    fn side_rows(&mut self, family: Family) -> Result<()> {
+        let wanted = self.options.include_sqs_side_records;
+        let mut entries = self.store.scan(family);
+        while let Some(entry) = entries.next()? {
+            let key = sqs::side(family, entry.key);
+            if key.is_err() && !wanted {
+                continue;
+            }
+            let Some(segment) = self.select(&entry, key)? else { continue };
+            match family {
+                Family::SqsQueueSequence => self.sequence(segment, &entry)?,
+                Family::SqsQueueTombstone => self.push(segment, Kind::Tombstone, &[])?,
+                _ => {}
+            }
+            if wanted {
+                side_record::set(&mut self.text, family, entry.key, entry.body);
+                record::set_key(&mut self.key, segment.text(), Kind::Side);
+                self.records.push(&self.key, self.text.as_bytes())?;
+            }
+        }
+        Ok(())
+    }
+
+    fn sequence(&mut self, segment: Segment<'_>, entry: &Entry<'_>) -> Result<()> {
+        if let Some(sequence) = decimal(entry.body) {
+            return self.push(segment, Kind::Sequence, &sequence.to_be_bytes());
+        }
+        let queue = replace_invalid(&self.queue.name).into_owned();
+        self.report.warn(Warning::new("sqs_invalid_sequence_counter").with("queue", queue));
+        Ok(())
+    }
+
+    /// Returns the queue of a row that is to be read; a malformed key is a problem.
+    fn select<'a>(
+        &mut self,
+        entry: &Entry<'_>,
+        segment: std::result::Result<Segment<'a>, Malformed>,
+    ) -> Result<Option<Segment<'a>>> {
+        let segment = match segment {
+            Ok(segment) => segment,
+            Err(malformed) => {
+                self.queue = NamedQueue::default();
+                self.problem(entry, MALFORMED_KEY, malformed.to_string())?;
+                return Ok(None);
+            }
+        };
+        if self.queue.segment != segment.text() {
+            self.queue.segment.clear();
+            self.queue.segment.extend_from_slice(segment.text());
+            segment.decode(&mut self.queue.name);
+            self.queue.in_scope = self.options.in_scope(Owner::Sqs, &self.queue.name);
+        }
+        Ok(self.queue.in_scope.then_some(segment))
+    }
+
+    /// Reports a row of the selected queue.
+    fn problem(&mut self, entry: &Entry<'_>, class: &'static str, message: String) -> Result<()> {
+        self.report.problem(&Problem {
+            adapter: Owner::Sqs.name(),
+            scope: &self.queue.name,
+            key: entry.key,
+            class,
+            message,
+            place: Some(entry.place),
+        })
+    }
+
+    fn push(&mut self, segment: Segment<'_>, kind: Kind, value: &[u8]) -> Result<()> {
+        record::set_key(&mut self.key, segment.text(), kind);
+        self.records.push(&self.key, value)?;
+        Ok(())
+    }
+}
+
+/// Reads a decimal number as leniently as the reference: white space around it does not matter (`sqs.md` S20).
+fn decimal(value: &[u8]) -> Option<u64> {
+    let text = std::str::from_utf8(value).ok()?.trim();
+    if text.bytes().all(|byte| byte.is_ascii_digit()) { text.parse().ok() } else { None }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_counter_is_a_decimal_number_with_white_space_around_it() {
+        assert_eq!(decimal(b"0"), Some(0));
+        assert_eq!(decimal(b" \t18446744073709551615\n"), Some(u64::MAX));
+        for value in [&b""[..], b" ", b"-1", b"+1", b"1 2", b"0x1", b"1.0", b"18446744073709551616", b"\xff"]
+        {
+            assert_eq!(decimal(value), None, "{}", value.escape_ascii());
+        }
+    }
+}

@@ -1,0 +1,149 @@
+//! The rows of one queue segment, as far as they have been read.
+//!
+//! In: records in the order of [`super::record`]. Out: what [`super::write`] has to remember of the segment
+//! until the next one begins, and what there is to say when the segment has no queue (`sqs.md` 6.1, S8, S9).
+
+use super::directory::Directory;
+use super::filter::Filter;
+use super::json::replace_invalid;
+use crate::dump::TreeFile;
+use crate::keyspace::Family;
+use crate::keyspace::sqs::Segment;
+use crate::report::Warning;
+
+/// What is known of a segment.
+#[derive(Default)]
+pub struct Group {
+    /// The segment as it stands in the keys.
+    pub segment: Vec<u8>,
+    /// The queue name that it encodes.
+    pub name: Vec<u8>,
+    /// Value of the gen row; 0 when it cannot be read.
+    pub counter: Option<u64>,
+    /// Value of the seq row, when it can be read.
+    pub sequence: Option<u64>,
+    /// Whether there is a tombstone row.
+    pub tombstone: bool,
+    /// Whether there is a meta row, readable or not.
+    pub meta: bool,
+    /// The queue, when its meta row can be read.
+    pub queue: Option<OpenQueue>,
+    /// Messages without a queue.
+    pub orphans: u64,
+    /// Those of them in partitioned keys.
+    pub partitioned_orphans: u64,
+    /// Side records.
+    pub side_records: u64,
+    /// Where they go.
+    pub side_file: Option<TreeFile>,
+}
+
+/// A queue whose files are being written.
+pub struct OpenQueue {
+    /// Name, as text.
+    pub name: String,
+    /// Where its files go.
+    pub directory: Directory,
+    /// The queue's line of [`super::queue_file::EXTRA`], still open.
+    pub extra: Vec<u8>,
+    /// Which messages are written.
+    pub filter: Filter,
+    /// Where they go, from the first one on.
+    pub messages: Option<TreeFile>,
+}
+
+impl Group {
+    /// Returns a group without rows.
+    #[must_use]
+    pub fn new(segment: &[u8]) -> Self {
+        let mut group = Self { segment: segment.to_vec(), ..Self::default() };
+        if let Some(segment) = Segment::new(segment) {
+            segment.decode(&mut group.name);
+        }
+        group
+    }
+
+    /// Returns the segment as text.
+    #[must_use]
+    pub fn encoded(&self) -> String {
+        replace_invalid(&self.segment).into_owned()
+    }
+
+    /// Returns the key of the meta row, whether there is one or not.
+    #[must_use]
+    pub fn meta_key(&self) -> Vec<u8> {
+        [Family::SqsQueueMeta.prefix(), &self.segment].concat()
+    }
+
+    /// Whether there are messages and no row that tells of their queue: it is in the snapshot of another Raft
+    /// group. A deleted queue would have left its counter or a tombstone.
+    #[must_use]
+    pub fn is_elsewhere(&self) -> bool {
+        self.orphans > 0 && self.counter.is_none() && !self.tombstone && !self.meta
+    }
+
+    /// Returns the warnings about rows that were dropped or diverted for want of a queue.
+    #[must_use]
+    pub fn orphan_warnings(&self) -> Vec<Warning> {
+        let mut warnings = Vec::new();
+        if self.orphans + self.side_records > 0 {
+            warnings.push(
+                Warning::new("sqs_orphan_messages")
+                    .with("encoded_queue", self.encoded())
+                    .with("buffered_messages", self.orphans)
+                    .with("buffered_side_records", self.side_records)
+                    .with("hint", "no readable meta row: usually the queue was deleted"),
+            );
+        }
+        if self.is_elsewhere() && self.partitioned_orphans > 0 {
+            warnings.push(
+                Warning::new("sqs_orphan_partitioned_messages")
+                    .with("encoded_queue", self.encoded())
+                    .with("buffered_messages", self.partitioned_orphans),
+            );
+        }
+        warnings
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn events(group: &Group) -> Vec<&'static str> {
+        group.orphan_warnings().iter().map(|warning| warning.event).collect()
+    }
+
+    #[test]
+    fn a_deleted_queue_without_rows_is_not_worth_a_warning() {
+        let group = Group { counter: Some(3), tombstone: true, ..Group::new(b"cQ") };
+        assert_eq!(events(&group), [""; 0]);
+        assert_eq!((group.name.as_slice(), group.encoded()), (&b"q"[..], "cQ".to_owned()));
+        assert_eq!(group.meta_key(), b"!sqs|queue|meta|cQ");
+    }
+
+    #[test]
+    fn dropped_messages_and_diverted_side_records_are() {
+        for (orphans, side_records) in [(1, 0), (0, 1)] {
+            let group = Group { counter: Some(0), orphans, side_records, ..Group::new(b"cQ") };
+            assert_eq!(events(&group), ["sqs_orphan_messages"]);
+            assert!(!group.is_elsewhere());
+        }
+    }
+
+    #[test]
+    fn messages_of_a_queue_that_nothing_tells_of_belong_to_another_group() {
+        let group = Group { orphans: 2, partitioned_orphans: 2, ..Group::new(b"cQ") };
+        assert_eq!(events(&group), ["sqs_orphan_messages", "sqs_orphan_partitioned_messages"]);
+        assert!(group.is_elsewhere());
+        assert!(Group { orphans: 2, ..Group::new(b"cQ") }.is_elsewhere());
+        for known in [
+            Group { counter: Some(0), ..Group::new(b"cQ") },
+            Group { tombstone: true, ..Group::new(b"cQ") },
+            Group { meta: true, ..Group::new(b"cQ") },
+        ] {
+            let group = Group { orphans: 2, partitioned_orphans: 2, ..known };
+            assert_eq!(events(&group), ["sqs_orphan_messages"]);
+        }
+    }
+}

@@ -1,0 +1,48 @@
+//! Reading stored JSON text by the rules of `sqs.md` 2.4: strict in its grammar, lenient in its strings.
+//!
+//! In: the bytes of one document. Out: fields that borrow from it wherever their spelling allows. A strict
+//! parser would refuse records that a live server reads, and a lossy one that merges runs of invalid bytes
+//! would count them wrongly.
+
+mod reader;
+mod string;
+
+pub use reader::Reader;
+pub use string::replace_invalid;
+
+/// Why a document cannot be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{kind} at byte {at} of the JSON text")]
+pub struct Error {
+    /// Offset in the document, bytes.
+    pub at: usize,
+    /// What is wrong there.
+    pub kind: ErrorKind,
+}
+
+/// What is wrong with a document.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// Another token, or none, where this one must stand.
+    #[error("expected {0}")]
+    Expected(&'static str),
+    /// A number with a fraction or an exponent, or out of its field's range.
+    #[error("not an integer in the range of its field")]
+    Integer,
+    /// A number that no 64-bit float holds.
+    #[error("number out of range")]
+    Float,
+    /// A backslash that begins no escape, or a bare control character.
+    #[error("a character that cannot stand in a string")]
+    Character,
+    /// More open brackets than the server's own reader takes.
+    #[error("nested too deeply")]
+    Depth,
+    /// Something behind the document's one value.
+    #[error("trailing data")]
+    Trailing,
+}
+
+/// Result of this module.
+pub type Result<T, E = Error> = std::result::Result<T, E>;

@@ -1,0 +1,165 @@
+//! One line of `messages.jsonl` (`sqs.md` 4.3).
+//!
+//! In: a message and where its key puts it. Out: the line, newline included. Only the body's characters are
+//! escaped for HTML.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde::Serialize;
+
+use super::attributes::Attributes;
+use super::message::Message;
+use crate::dump::json::{self, Binary, Html};
+
+/// Appends the line of a message. `partition` is the key's; without `preserve` the members that tell what
+/// receivers did are zeroed.
+pub fn push(out: &mut Vec<u8>, message: &Message<'_>, partition: Option<u32>, preserve: bool) {
+    out.extend_from_slice(b"{\"message_id\":");
+    json::string(out, &message.id, Html::Raw);
+    out.extend_from_slice(b",\"body\":");
+    body(out, message.body);
+    text(out, "md5_of_body", &message.md5_of_body);
+    text(out, "md5_of_message_attributes", &message.md5_of_message_attributes);
+    let attributes = Attributes::read(message.attributes);
+    if !attributes.is_empty() {
+        name(out, "message_attributes");
+        attributes.push(out);
+    }
+    text(out, "sender_id", &message.sender_id);
+    number(out, "send_timestamp_millis", message.send_timestamp);
+    number(out, "available_at_millis", message.available_at);
+    number(out, "visible_at_millis", if preserve { message.visible_at } else { 0 });
+    number(out, "receive_count", if preserve { message.receive_count } else { 0 });
+    if preserve && message.first_receive != 0 {
+        number(out, "first_receive_millis", message.first_receive);
+    }
+    if preserve {
+        text(out, "current_receipt_token", &STANDARD.encode(message.receipt_token));
+    }
+    number(out, "queue_generation", message.queue_generation);
+    text(out, "message_group_id", &message.group_id);
+    text(out, "message_deduplication_id", &message.deduplication_id);
+    if message.sequence_number != 0 {
+        number(out, "sequence_number", message.sequence_number);
+    }
+    text(out, "dead_letter_source_arn", &message.dead_letter_source_arn);
+    if let Some(partition) = partition {
+        number(out, "partition", partition);
+    }
+    out.extend_from_slice(b"}\n");
+}
+
+fn body(out: &mut Vec<u8>, body: &[u8]) {
+    match std::str::from_utf8(body) {
+        Ok(text) => json::string(out, text, Html::Escaped),
+        Err(_) => json::compact(out, &Binary(body), Html::Escaped),
+    }
+}
+
+fn name(out: &mut Vec<u8>, name: &str) {
+    out.extend_from_slice(b",\"");
+    out.extend_from_slice(name.as_bytes());
+    out.extend_from_slice(b"\":");
+}
+
+/// Appends a member, unless it is empty.
+fn text(out: &mut Vec<u8>, member: &str, value: &str) {
+    if !value.is_empty() {
+        name(out, member);
+        json::string(out, value, Html::Raw);
+    }
+}
+
+fn number(out: &mut Vec<u8>, member: &str, value: impl Serialize) {
+    name(out, member);
+    json::compact(out, &value, Html::Raw);
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::adapter::sqs::message::Buffers;
+
+    fn line(text: &str, partition: Option<u32>, preserve: bool) -> String {
+        let value = [b"\0SM\x01", text.as_bytes()].concat();
+        let mut buffers = Buffers::default();
+        let message = Message::parse(&value, &mut buffers).unwrap();
+        let mut out = Vec::new();
+        push(&mut out, &message, partition, preserve);
+        String::from_utf8(out).unwrap()
+    }
+
+    const RECEIVED: &str = r#"{"message_id":"00112233445566778899aabbccddeeff","body":"YTxiICYgImMiCg==","md5_of_body":"881a34c910901982e281096a99dffa69","send_timestamp_millis":1700000000123,"available_at_millis":1700000000123,"visible_at_millis":1700000030456,"receive_count":2,"first_receive_millis":1700000000400,"current_receipt_token":"AAECAwQFBgcICQoLDA0ODw==","queue_generation":3}"#;
+
+    #[test]
+    fn what_receivers_did_is_zeroed() {
+        let expected = r#"{"message_id":"00112233445566778899aabbccddeeff","body":"a\u003cb \u0026 \"c\"\n","md5_of_body":"881a34c910901982e281096a99dffa69","send_timestamp_millis":1700000000123,"available_at_millis":1700000000123,"visible_at_millis":0,"receive_count":0,"queue_generation":3}"#;
+        assert_eq!(line(RECEIVED, None, false), format!("{expected}\n"));
+    }
+
+    #[test]
+    fn what_receivers_did_is_preserved_on_request() {
+        let expected = r#"{"message_id":"00112233445566778899aabbccddeeff","body":"a\u003cb \u0026 \"c\"\n","md5_of_body":"881a34c910901982e281096a99dffa69","send_timestamp_millis":1700000000123,"available_at_millis":1700000000123,"visible_at_millis":1700000030456,"receive_count":2,"first_receive_millis":1700000000400,"current_receipt_token":"AAECAwQFBgcICQoLDA0ODw==","queue_generation":3}"#;
+        assert_eq!(line(RECEIVED, None, true), format!("{expected}\n"));
+    }
+
+    #[test]
+    fn a_body_that_is_not_utf8_stands_in_an_envelope_and_attributes_are_sorted() {
+        let stored = r#"{"message_id":"m1","body":"/wD+","message_attributes":{"z<":{"DataType":"String","StringValue":"\u003cx\u003e"},"a":{"DataType":"Binary","BinaryValue":"AAE="}},"send_timestamp_millis":5,"available_at_millis":5,"visible_at_millis":5,"receive_count":0,"current_receipt_token":null,"queue_generation":1}"#;
+        let expected = r#"{"message_id":"m1","body":{"base64":"_wD-"},"message_attributes":{"a":{"DataType":"Binary","BinaryValue":"AAE="},"z<":{"DataType":"String","StringValue":"\u003cx\u003e"}},"send_timestamp_millis":5,"available_at_millis":5,"visible_at_millis":0,"receive_count":0,"queue_generation":1}"#;
+        assert_eq!(line(stored, None, false), format!("{expected}\n"));
+    }
+
+    #[test]
+    fn every_partitioned_row_has_its_partition() {
+        let head = r#"{"message_id":"","body":"","send_timestamp_millis":0,"available_at_millis":0,"visible_at_millis":0,"receive_count":0,"queue_generation":0"#;
+        assert_eq!(line("{}", None, true), format!("{head}}}\n"));
+        assert_eq!(line("{}", Some(0), true), format!("{head},\"partition\":0}}\n"));
+    }
+
+    proptest! {
+        #[test]
+        fn a_line_read_back_gives_the_message(
+            texts in proptest::array::uniform8("[ -~\\PC\u{0}-\u{1f}\u{2028}<>&\"\\\\]{0,8}"),
+            body: Vec<u8>,
+            token in proptest::collection::vec(any::<u8>(), 1..20),
+            signed: [i64; 5],
+            unsigned: [u64; 2],
+            partition: Option<u32>,
+        ) {
+            let [id, md5, md5_attributes, sender, group, dedup, arn, attribute] = &texts;
+            let stored = json!({
+                "message_id": id, "body": STANDARD.encode(&body), "md5_of_body": md5,
+                "md5_of_message_attributes": md5_attributes,
+                "message_attributes": { attribute.as_str(): { "DataType": "String", "StringValue": attribute } },
+                "sender_id": sender, "send_timestamp_millis": signed[0], "available_at_millis": signed[1],
+                "visible_at_millis": signed[2], "receive_count": signed[3], "first_receive_millis": signed[4],
+                "current_receipt_token": STANDARD.encode(&token), "queue_generation": unsigned[0],
+                "message_group_id": group, "message_deduplication_id": dedup, "sequence_number": unsigned[1],
+                "dead_letter_source_arn": arn,
+            });
+            let read: Value = serde_json::from_str(&line(&stored.to_string(), partition, true)).unwrap();
+            let mut expected = stored;
+            if let Ok(text) = std::str::from_utf8(&body) {
+                expected["body"] = json!(text);
+            } else {
+                use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+                expected["body"] = json!({ "base64": URL_SAFE_NO_PAD.encode(&body) });
+            }
+            if let Some(partition) = partition {
+                expected["partition"] = json!(partition);
+            }
+            let members = expected.as_object_mut().unwrap();
+            let always = ["message_id", "body"];
+            let optional = ["first_receive_millis", "sequence_number"];
+            members.retain(|name, value| {
+                always.contains(&name.as_str())
+                    || *value != json!("") && !(optional.contains(&name.as_str()) && *value == json!(0))
+            });
+            prop_assert_eq!(read, expected);
+        }
+    }
+}

@@ -1,0 +1,238 @@
+//! A queue's metadata as it is stored (`sqs.md` 2.1).
+//!
+//! In: the value of a meta row. Out: a [`Queue`] that borrows from it.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use super::json::{ErrorKind, Reader};
+use super::partition::Partitions;
+use super::value::{self, Invalid};
+
+const MAGIC: [u8; 4] = *b"\0SQ\x01";
+
+/// A queue. Absent strings are empty, absent numbers 0.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Queue<'a> {
+    /// Name, as the value tells it; the key's counts (`sqs.md` S12).
+    pub name: Cow<'a, str>,
+    /// Current generation, the only one that a live server reads.
+    pub generation: u64,
+    /// Generation at creation.
+    pub incarnation: u64,
+    /// An identity, not a time.
+    pub created_at_hlc: u64,
+    /// FIFO queue.
+    pub fifo: bool,
+    /// Deduplication by body hash.
+    pub content_based_deduplication: bool,
+    /// Seconds.
+    pub visibility_timeout: i64,
+    /// Seconds.
+    pub message_retention: i64,
+    /// Seconds.
+    pub delay: i64,
+    /// Seconds.
+    pub receive_message_wait: i64,
+    /// Bytes.
+    pub maximum_message_size: i64,
+    /// The client's JSON text.
+    pub redrive_policy: Cow<'a, str>,
+    /// The client's JSON text.
+    pub redrive_allow_policy: Cow<'a, str>,
+    /// Tags.
+    pub tags: BTreeMap<Cow<'a, str>, Cow<'a, str>>,
+    /// Unix ms.
+    pub last_purged_at: i64,
+    /// Unix ms.
+    pub created_at: i64,
+    /// Unix ms.
+    pub last_modified_at: i64,
+    /// Throttle settings.
+    pub throttle: Throttle<'a>,
+    /// 0 and 1 are classic.
+    pub partition_count: u32,
+    /// Empty, `perMessageGroupId` or `perQueue`.
+    pub fifo_throughput_limit: Cow<'a, str>,
+    /// Empty, `messageGroup` or `queue`.
+    pub deduplication_scope: Cow<'a, str>,
+}
+
+/// Throttle settings, as they are spelt; `None` where absent or 0.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Throttle<'a> {
+    /// Messages.
+    pub send_capacity: Option<&'a str>,
+    /// Messages a second.
+    pub send_refill_per_second: Option<&'a str>,
+    /// Messages.
+    pub recv_capacity: Option<&'a str>,
+    /// Messages a second.
+    pub recv_refill_per_second: Option<&'a str>,
+    /// Calls.
+    pub default_capacity: Option<&'a str>,
+    /// Calls a second.
+    pub default_refill_per_second: Option<&'a str>,
+}
+
+impl<'a> Queue<'a> {
+    /// Reads the value of a meta row.
+    pub fn parse(value: &'a [u8]) -> Result<Self, Invalid> {
+        let mut queue = Self::default();
+        value::fields(value, MAGIC, |name, reader| {
+            match name {
+                "name" => queue.name = reader.string()?,
+                "generation" => queue.generation = reader.integer()?,
+                "incarnation" => queue.incarnation = reader.integer()?,
+                "created_at_hlc" => queue.created_at_hlc = reader.integer()?,
+                "is_fifo" => queue.fifo = reader.boolean()?,
+                "content_based_dedup" => queue.content_based_deduplication = reader.boolean()?,
+                "visibility_timeout_seconds" => queue.visibility_timeout = reader.integer()?,
+                "message_retention_seconds" => queue.message_retention = reader.integer()?,
+                "delay_seconds" => queue.delay = reader.integer()?,
+                "receive_message_wait_seconds" => queue.receive_message_wait = reader.integer()?,
+                "maximum_message_size" => queue.maximum_message_size = reader.integer()?,
+                "redrive_policy" => queue.redrive_policy = reader.string()?,
+                "redrive_allow_policy" => queue.redrive_allow_policy = reader.string()?,
+                "tags" => queue.tags = tags(reader)?,
+                "last_purged_at_millis" => queue.last_purged_at = reader.integer()?,
+                "created_at_millis" => queue.created_at = reader.integer()?,
+                "last_modified_at_millis" => queue.last_modified_at = reader.integer()?,
+                "throttle" => queue.throttle = Throttle::read(reader)?,
+                "partition_count" => queue.partition_count = reader.integer()?,
+                "fifo_throughput_limit" => queue.fifo_throughput_limit = reader.string()?,
+                "deduplication_scope" => queue.deduplication_scope = reader.string()?,
+                _ => _ = reader.value()?,
+            }
+            Ok(())
+        })?;
+        Ok(queue)
+    }
+
+    /// Returns how the queue's messages are spread.
+    #[must_use]
+    pub fn partitions(&self) -> Partitions {
+        Partitions { count: self.partition_count, per_queue: self.fifo_throughput_limit == "perQueue" }
+    }
+}
+
+impl<'a> Throttle<'a> {
+    fn read(reader: &mut Reader<'a>) -> Result<Self, Invalid> {
+        let mut throttle = Self::default();
+        reader.object(|name, reader| {
+            if reader.null()? {
+                return Ok(());
+            }
+            match &*name {
+                "send_capacity" => throttle.send_capacity = setting(reader)?,
+                "send_refill_per_second" => throttle.send_refill_per_second = setting(reader)?,
+                "recv_capacity" => throttle.recv_capacity = setting(reader)?,
+                "recv_refill_per_second" => throttle.recv_refill_per_second = setting(reader)?,
+                "default_capacity" => throttle.default_capacity = setting(reader)?,
+                "default_refill_per_second" => throttle.default_refill_per_second = setting(reader)?,
+                _ => _ = reader.value()?,
+            }
+            Ok::<_, Invalid>(())
+        })?;
+        Ok(throttle)
+    }
+}
+
+fn setting<'a>(reader: &mut Reader<'a>) -> Result<Option<&'a str>, Invalid> {
+    let start = reader.clone();
+    let text = reader.number()?;
+    match text.parse::<f64>() {
+        Ok(number) if number.is_finite() => Ok((number != 0.0).then_some(text)),
+        _ => Err(start.error(ErrorKind::Float).into()),
+    }
+}
+
+fn tags<'a>(reader: &mut Reader<'a>) -> Result<BTreeMap<Cow<'a, str>, Cow<'a, str>>, Invalid> {
+    let mut tags = BTreeMap::new();
+    reader.object(|name, reader| {
+        let value = if reader.null()? { Cow::Borrowed("") } else { reader.string()? };
+        tags.insert(name, value);
+        Ok::<_, Invalid>(())
+    })?;
+    Ok(tags)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn stored(text: &str) -> Vec<u8> {
+        [&MAGIC[..], text.as_bytes()].concat()
+    }
+
+    #[test]
+    fn absent_fields_are_empty() {
+        for text in ["null", "{}", r#"{"name":null,"tags":null,"throttle":null}"#] {
+            assert_eq!(Queue::parse(&stored(text)), Ok(Queue::default()));
+        }
+    }
+
+    #[test]
+    fn every_field_is_read() {
+        let value = stored(
+            r#"{"name":"q","generation":1,"incarnation":2,"created_at_hlc":3,"is_fifo":true,
+            "content_based_dedup":true,"visibility_timeout_seconds":4,"message_retention_seconds":5,
+            "delay_seconds":6,"receive_message_wait_seconds":7,"maximum_message_size":8,"redrive_policy":"{}",
+            "redrive_allow_policy":"[]","tags":{"b":"2","a":null},"last_purged_at_millis":9,
+            "created_at_millis":10,"last_modified_at_millis":11,
+            "throttle":{"send_capacity":10,"send_refill_per_second":2.50,"recv_capacity":0,
+            "default_capacity":1e1,"other":[]},"partition_count":4,
+            "fifo_throughput_limit":"perQueue","deduplication_scope":"queue","other":{}}"#,
+        );
+        let expected = Queue {
+            name: "q".into(),
+            generation: 1,
+            incarnation: 2,
+            created_at_hlc: 3,
+            fifo: true,
+            content_based_deduplication: true,
+            visibility_timeout: 4,
+            message_retention: 5,
+            delay: 6,
+            receive_message_wait: 7,
+            maximum_message_size: 8,
+            redrive_policy: "{}".into(),
+            redrive_allow_policy: "[]".into(),
+            tags: BTreeMap::from([("a".into(), "".into()), ("b".into(), "2".into())]),
+            last_purged_at: 9,
+            created_at: 10,
+            last_modified_at: 11,
+            throttle: Throttle {
+                send_capacity: Some("10"),
+                send_refill_per_second: Some("2.50"),
+                default_capacity: Some("1e1"),
+                ..Throttle::default()
+            },
+            partition_count: 4,
+            fifo_throughput_limit: "perQueue".into(),
+            deduplication_scope: "queue".into(),
+        };
+        let queue = Queue::parse(&value).unwrap();
+        assert_eq!(queue, expected);
+        assert_eq!(queue.partitions(), Partitions { count: 4, per_queue: true });
+    }
+
+    #[test]
+    fn a_field_of_another_type_is_invalid() {
+        for text in [
+            r#"{"generation":1.0}"#,
+            r#"{"generation":-1}"#,
+            r#"{"incarnation":"1"}"#,
+            r#"{"is_fifo":1}"#,
+            r#"{"name":1}"#,
+            r#"{"partition_count":4294967296}"#,
+            r#"{"tags":[]}"#,
+            r#"{"tags":{"a":1}}"#,
+            r#"{"throttle":{"send_capacity":"1"}}"#,
+            r#"{"throttle":{"send_capacity":1e999}}"#,
+        ] {
+            assert!(matches!(Queue::parse(&stored(text)), Err(Invalid::Json(_))), "{text}");
+        }
+        assert_eq!(Queue::parse(b"\0SM\x01{}"), Err(Invalid::Magic));
+    }
+}

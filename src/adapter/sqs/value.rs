@@ -1,0 +1,111 @@
+//! Stored values: four bytes of magic, then one JSON object (`sqs.md` 2.1, 2.2, 2.4).
+//!
+//! In: the body of a row. Out: a call for each field, or why the value is invalid.
+
+use base64::Engine;
+use base64::alphabet::STANDARD;
+use base64::engine::general_purpose::{GeneralPurpose, PAD};
+
+use super::json::{self, Reader};
+
+/// Why a value is invalid (`sqs.md` 6.3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Invalid {
+    /// The value does not begin with its record's magic, or that of another version.
+    #[error("the value does not begin with its magic")]
+    Magic,
+    /// The JSON text cannot be read, or a field has another type.
+    #[error(transparent)]
+    Json(#[from] json::Error),
+    /// A field of bytes is no standard base64 with padding.
+    #[error("{0} is not base64")]
+    Base64(&'static str),
+}
+
+// The server reads bytes as leniently as this: unused trailing bits and line breaks do not matter.
+const BASE64: GeneralPurpose = GeneralPurpose::new(&STANDARD, PAD.with_decode_allow_trailing_bits(true));
+
+/// Reads the JSON object behind `magic` and calls `field` with each member that is not `null`; it must take
+/// the value. A top-level `null` has no members.
+pub fn fields<'a>(
+    value: &'a [u8],
+    magic: [u8; 4],
+    mut field: impl FnMut(&str, &mut Reader<'a>) -> Result<(), Invalid>,
+) -> Result<(), Invalid> {
+    let text = value.strip_prefix(&magic).ok_or(Invalid::Magic)?;
+    let mut reader = Reader::new(text);
+    if !reader.null()? {
+        reader.object(|name, reader| if reader.null()? { Ok(()) } else { field(&name, reader) })?;
+    }
+    Ok(reader.end()?)
+}
+
+/// Takes a string of standard base64 and replaces the content of `out` by its bytes.
+pub fn bytes(reader: &mut Reader<'_>, field: &'static str, out: &mut Vec<u8>) -> Result<(), Invalid> {
+    let text = reader.string()?;
+    out.clear();
+    if BASE64.decode_vec(text.as_bytes(), out).is_ok() {
+        return Ok(());
+    }
+    let unbroken = text.replace(['\r', '\n'], "");
+    out.clear();
+    BASE64.decode_vec(unbroken, out).map_err(|_| Invalid::Base64(field))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(value: &[u8]) -> Result<Vec<String>, Invalid> {
+        let mut names = Vec::new();
+        fields(value, *b"\0SM\x01", |name, reader| {
+            names.push(name.to_owned());
+            reader.value()?;
+            Ok(())
+        })?;
+        Ok(names)
+    }
+
+    fn decoded(text: &str) -> Result<Vec<u8>, Invalid> {
+        let mut out = b"stale".to_vec();
+        bytes(&mut Reader::new(text.as_bytes()), "body", &mut out).map(|()| out)
+    }
+
+    #[test]
+    fn null_fields_are_absent_at_every_level() {
+        assert_eq!(names(b"\0SM\x01{\"a\":1,\"b\":null,\"c\":{}}").unwrap(), ["a", "c"]);
+        assert_eq!(names(b"\0SM\x01 null ").unwrap(), [""; 0]);
+    }
+
+    #[test]
+    fn the_magic_is_checked_to_its_last_byte() {
+        for value in [&b""[..], b"\0SM", b"{}", b"\0SM\x02{}", b"\0SQ\x01{}"] {
+            assert_eq!(names(value), Err(Invalid::Magic));
+        }
+    }
+
+    #[test]
+    fn exactly_one_object_stands_behind_the_magic() {
+        for text in ["", "[]", "1", "\"a\"", "{} {}", "null null", "{\"a\":}"] {
+            let value = [b"\0SM\x01", text.as_bytes()].concat();
+            assert!(matches!(names(&value), Err(Invalid::Json(_))), "{text}");
+        }
+    }
+
+    #[test]
+    fn bytes_are_standard_base64_with_padding() {
+        assert_eq!(decoded("\"/wD+\"").unwrap(), [0xff, 0, 0xfe]);
+        assert_eq!(decoded("\"\"").unwrap(), b"");
+        assert_eq!(decoded("\"aGk=\"").unwrap(), b"hi");
+        for text in ["\"aGk\"", "\"_wD-\"", "\"aGk=aGk=\"", "\"a\"", "\" aGk=\""] {
+            assert_eq!(decoded(text), Err(Invalid::Base64("body")), "{text}");
+        }
+        assert!(matches!(decoded("[1]"), Err(Invalid::Json(_))));
+    }
+
+    #[test]
+    fn bytes_are_read_as_leniently_as_the_server_reads_them() {
+        assert_eq!(decoded("\"aG\\r\\nk=\\n\"").unwrap(), b"hi");
+        assert_eq!(decoded("\"aGl=\"").unwrap(), b"hi");
+    }
+}

@@ -1,0 +1,196 @@
+//! Writes the queues, one after the other.
+//!
+//! In: the sorted records. Out: the files of `sqs.md` 4.1, the warnings of section 6 in ascending order of the
+//! segments, and the names of the queues.
+
+use super::directory::Directory;
+use super::filter::Filter;
+use super::group::{Group, OpenQueue};
+use super::json::replace_invalid;
+use super::queue::Queue;
+use super::record::{self, Kind, Sent};
+use super::{INVALID_QUEUE_META, ORPHAN_MESSAGES, queue_file};
+use crate::adapter::{Context, Scope};
+use crate::dump::Sorter;
+use crate::error::Result;
+use crate::keyspace::Owner;
+use crate::report::{Problem, Warning};
+
+const SIDE_RECORDS: &str = "_internals/side_records.jsonl";
+
+/// Writes what `records` hold and returns the names of the queues.
+pub fn write(context: &mut Context<'_, '_>, records: &mut Sorter) -> Result<Scope> {
+    let extra = Sorter::new(context.tree.scratch(), 1 << 20);
+    let mut writer =
+        Writer { context, extra, scope: Scope::new(), group: Group::default(), text: Vec::new() };
+    let mut sorted = records.sort()?;
+    while let Some((key, value)) = sorted.next()? {
+        let Some((segment, kind)) = record::split_key(key) else { continue };
+        if writer.group.segment != segment {
+            writer.finish_group()?;
+            writer.group = Group::new(segment);
+        }
+        writer.record(kind, value)?;
+    }
+    writer.finish_group()?;
+    writer.finish()
+}
+
+struct Writer<'c, 'a, 'r> {
+    context: &'c mut Context<'a, 'r>,
+    /// Lines of [`queue_file::EXTRA`] by queue name.
+    extra: Sorter,
+    scope: Scope,
+    group: Group,
+    text: Vec<u8>,
+}
+
+impl Writer<'_, '_, '_> {
+    fn record(&mut self, kind: Kind, value: &[u8]) -> Result<()> {
+        let number = || value.first_chunk().map(|bytes| u64::from_be_bytes(*bytes));
+        match kind {
+            Kind::Counter => self.group.counter = number(),
+            Kind::Sequence => self.group.sequence = number(),
+            Kind::Tombstone => self.group.tombstone = true,
+            Kind::Meta => self.meta(value)?,
+            Kind::Message => self.message(value)?,
+            Kind::Side => self.side_record(value)?,
+        }
+        Ok(())
+    }
+
+    fn meta(&mut self, mut value: &[u8]) -> Result<()> {
+        let group = &mut self.group;
+        group.meta = true;
+        let place = record::take_place(&mut value);
+        let queue = match Queue::parse(value) {
+            Ok(queue) => queue,
+            Err(invalid) => {
+                return self.context.report.problem(&Problem {
+                    adapter: Owner::Sqs.name(),
+                    scope: &group.name,
+                    key: &group.meta_key(),
+                    class: INVALID_QUEUE_META,
+                    message: invalid.to_string(),
+                    place,
+                });
+            }
+        };
+        let name = replace_invalid(&group.name).into_owned();
+        if !queue.name.is_empty() && queue.name != name {
+            self.context.report.warn(
+                Warning::new("sqs_queue_name_mismatch")
+                    .with("encoded_queue", group.encoded())
+                    .with("key_name", name.as_str())
+                    .with("meta_name", &*queue.name),
+            );
+        }
+        let directory = Directory::of(&group.name);
+        if directory.fallback {
+            self.context.keymap.push(directory.path.as_bytes(), &group.name)?;
+        }
+        queue_file::set(&mut self.text, &name, &queue);
+        self.context.tree.write(&directory.file("_queue.json"), &self.text)?;
+        self.scope.insert(group.name.clone());
+        let extra = queue_file::open_extra(&name, &group.encoded(), &queue);
+        let counter = group.counter.unwrap_or_default();
+        let filter = Filter::new(&queue, counter, group.sequence, self.context.store.now_ms());
+        group.queue = Some(OpenQueue { name, directory, extra, filter, messages: None });
+        Ok(())
+    }
+
+    fn message(&mut self, mut value: &[u8]) -> Result<()> {
+        let Some(sent) = Sent::take(&mut value) else { return Ok(()) };
+        let Some(queue) = &mut self.group.queue else {
+            self.group.orphans += 1;
+            self.group.partitioned_orphans += u64::from(sent.partition.is_some());
+            return Ok(());
+        };
+        if queue.filter.keeps(&sent) {
+            if queue.messages.is_none() {
+                let path = queue.directory.file("messages.jsonl");
+                queue.messages = Some(self.context.tree.file(&path)?);
+            }
+            if let Some(messages) = &mut queue.messages {
+                messages.write(value)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn side_record(&mut self, line: &[u8]) -> Result<()> {
+        let group = &mut self.group;
+        group.side_records += 1;
+        if group.side_file.is_none() {
+            let path = if let Some(queue) = &group.queue {
+                queue.directory.file(SIDE_RECORDS)
+            } else {
+                let directory = Directory::of_orphan(&group.segment);
+                if directory.fallback {
+                    self.context.keymap.push(directory.path.as_bytes(), &group.segment)?;
+                }
+                directory.file(SIDE_RECORDS)
+            };
+            group.side_file = Some(self.context.tree.file(&path)?);
+        }
+        if let Some(file) = &mut group.side_file {
+            file.write(line)?;
+        }
+        Ok(())
+    }
+
+    fn finish_group(&mut self) -> Result<()> {
+        let mut group = std::mem::take(&mut self.group);
+        if let Some(file) = group.side_file.take() {
+            file.finish(self.context.tree)?;
+        }
+        let Some(mut queue) = group.queue else {
+            return self.finish_orphans(&group);
+        };
+        if !self.context.options.no_extra {
+            queue_file::close_extra(&mut queue.extra, queue.filter.last_sequence());
+            self.extra.push(&group.name, &queue.extra)?;
+        }
+        if let Some(messages) = queue.messages {
+            messages.finish(self.context.tree)?;
+        }
+        for warning in queue.filter.warnings(&queue.name) {
+            self.context.report.warn(warning);
+        }
+        Ok(())
+    }
+
+    /// Says what became of rows without a queue.
+    fn finish_orphans(&mut self, group: &Group) -> Result<()> {
+        for warning in group.orphan_warnings() {
+            self.context.report.warn(warning);
+        }
+        if !group.is_elsewhere() {
+            return Ok(());
+        }
+        let message = format!(
+            "{} messages and no meta, gen or tombstone row: the queue is in the snapshot of another group",
+            group.orphans
+        );
+        self.context.report.problem(&Problem {
+            adapter: Owner::Sqs.name(),
+            scope: &group.name,
+            key: &group.meta_key(),
+            class: ORPHAN_MESSAGES,
+            message,
+            place: None,
+        })
+    }
+
+    fn finish(mut self) -> Result<Scope> {
+        if !self.extra.is_empty() {
+            let mut file = self.context.tree.file(queue_file::EXTRA)?;
+            let mut lines = self.extra.sort()?;
+            while let Some((_, line)) = lines.next()? {
+                file.write(line)?;
+            }
+            file.finish(self.context.tree)?;
+        }
+        Ok(self.scope)
+    }
+}

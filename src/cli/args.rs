@@ -1,0 +1,255 @@
+//! Arguments as they are typed.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use ekv_backup::keyspace::Owner;
+
+/// Decode elastickv snapshots offline into a tree of ordinary files
+#[derive(Debug, Parser)]
+#[command(version, max_term_width = 100, after_help = EXIT_CODES)]
+pub struct Arguments {
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0    everything was decoded; the tree is sound
+  1    objects are missing or altered (PROBLEMS.jsonl names them); verify found differences
+  2    bad usage
+  3    the input is corrupt or not supported
+  4    input unreadable, output not writable, disk or inodes full
+  130  interrupted (SIGINT); 143 for SIGTERM";
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Decode a snapshot into a dump tree
+    Decode(Decode),
+    /// Check a dump tree against its MANIFEST and CHECKSUMS
+    Verify(Verify),
+    /// Show what is in a snapshot; write nothing
+    Inspect(Inspect),
+}
+
+/// Where progress goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Progress {
+    /// A bar on a terminal, else a plain line every 30 s
+    Auto,
+    /// A bar
+    Bar,
+    /// A plain line every 30 s
+    Plain,
+    /// Nothing
+    None,
+}
+
+#[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
+pub struct Decode {
+    /// Snapshot: an .fsm file (also .zst or .gz), or - for standard input
+    pub input: PathBuf,
+    /// Directory to create; must not exist or be empty
+    #[arg(short, long, value_name = "DIR")]
+    pub output: PathBuf,
+    /// Adapters to decode, separated by commas [default: all of dynamodb,s3,redis,sqs]
+    #[arg(long, value_name = "NAMES", value_delimiter = ',', value_parser = adapter)]
+    pub adapter: Vec<Owner>,
+    /// Only these names of one adapter, for example dynamodb=orders,users; repeatable
+    #[arg(long, value_name = "ADAPTER=NAMES")]
+    pub scope: Vec<OsString>,
+    /// Read at an older timestamp: a decimal HLC or an RFC 3339 time
+    #[arg(long, value_name = "TS", value_parser = timestamp)]
+    pub at: Option<u64>,
+    /// Replace a directory that holds a MANIFEST.json
+    #[arg(long)]
+    pub force: bool,
+    /// Make any problem fatal: leave no tree
+    #[arg(long)]
+    pub strict: bool,
+    /// Write nothing under extra/
+    #[arg(long)]
+    pub no_extra: bool,
+    /// Name of the cluster, for MANIFEST.json
+    #[arg(long, value_name = "ID", default_value = "", hide_default_value = true)]
+    pub cluster_id: String,
+    /// Use modes 0666 and 0777 and the umask instead of 0600 and 0700
+    #[arg(long)]
+    pub mode_from_umask: bool,
+    /// Leave out Redis keys that were expired when the snapshot was cut
+    #[arg(long, help_heading = "Redis")]
+    pub drop_expired: bool,
+    /// Write keys without a prefix as Redis strings instead of extra/kv/
+    #[arg(long, help_heading = "Redis")]
+    pub legacy_redis_strings: bool,
+    /// One file an item, or JSONL files of many
+    #[arg(
+        long,
+        visible_alias = "dynamodb-bundle-mode",
+        value_name = "LAYOUT",
+        default_value = "per-item",
+        help_heading = "DynamoDB",
+        value_parser = layout
+    )]
+    pub dynamodb_layout: Layout,
+    /// Size at which JSONL files are cut: bytes, or with KiB, MiB, GiB
+    #[arg(
+        long,
+        value_name = "SIZE",
+        default_value = "64MiB",
+        help_heading = "DynamoDB",
+        value_parser = size
+    )]
+    pub dynamodb_bundle_size: u64,
+    /// Write uploads in progress under _incomplete_uploads/
+    #[arg(long, help_heading = "S3")]
+    pub include_incomplete_uploads: bool,
+    /// Write chunks that belong to no object under _orphans/
+    #[arg(long, help_heading = "S3")]
+    pub include_orphans: bool,
+    /// Rename objects whose keys no path can hold or that clash with reserved names
+    #[arg(long, help_heading = "S3")]
+    pub rename_collisions: bool,
+    /// Keep visibility, receive counts and receipt tokens of messages
+    #[arg(long, help_heading = "SQS")]
+    pub preserve_sqs_visibility: bool,
+    /// Write side records (visibility, dedup, group, age) under _internals/
+    #[arg(long, help_heading = "SQS")]
+    pub include_sqs_side_records: bool,
+    /// Print one JSON object to standard output when the run ends
+    #[arg(long)]
+    pub json: bool,
+    /// Show progress on standard error
+    #[arg(long, value_enum, default_value_t = Progress::Auto, value_name = "HOW")]
+    pub progress: Progress,
+}
+
+#[derive(Debug, Args)]
+pub struct Verify {
+    /// Root of the dump tree
+    pub directory: PathBuf,
+    /// Print one JSON object to standard output when the run ends
+    #[arg(long)]
+    pub json: bool,
+    /// Show progress on standard error
+    #[arg(long, value_enum, default_value_t = Progress::Auto, value_name = "HOW")]
+    pub progress: Progress,
+}
+
+#[derive(Debug, Args)]
+pub struct Inspect {
+    /// Snapshot: an .fsm file (also .zst or .gz), or - for standard input
+    pub input: PathBuf,
+    /// Count as seen at an older timestamp: a decimal HLC or an RFC 3339 time
+    #[arg(long, value_name = "TS", value_parser = timestamp)]
+    pub at: Option<u64>,
+    /// Print one JSON object to standard output
+    #[arg(long)]
+    pub json: bool,
+    /// Show progress on standard error
+    #[arg(long, value_enum, default_value_t = Progress::Auto, value_name = "HOW")]
+    pub progress: Progress,
+}
+
+/// How DynamoDB items are laid out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Layout {
+    PerItem,
+    Jsonl,
+}
+
+impl std::fmt::Display for Layout {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Layout::PerItem => "per-item",
+            Layout::Jsonl => "jsonl",
+        })
+    }
+}
+
+/// The empty string is `per-item` too (`dynamodb.md` 5).
+fn layout(text: &str) -> Result<Layout, String> {
+    match text {
+        "" | "per-item" => Ok(Layout::PerItem),
+        "jsonl" => Ok(Layout::Jsonl),
+        _ => Err("expected per-item or jsonl".to_owned()),
+    }
+}
+
+/// The adapters that `--adapter` and `--scope` know, in the order of the dump.
+pub const ADAPTERS: [Owner; 4] = [Owner::Dynamodb, Owner::S3, Owner::Redis, Owner::Sqs];
+
+/// Reads the name of an adapter.
+pub fn adapter(text: &str) -> Result<Owner, String> {
+    ADAPTERS
+        .into_iter()
+        .find(|owner| owner.name() == text)
+        .ok_or_else(|| "expected dynamodb, s3, redis or sqs".to_owned())
+}
+
+/// Reads a size: bytes, or with `KiB`, `MiB`, `GiB` (`decisions.md` 4). Never 0.
+fn size(text: &str) -> Result<u64, String> {
+    let (digits, shift) = match text {
+        _ if text.ends_with("KiB") => (text.trim_end_matches("KiB"), 10),
+        _ if text.ends_with("MiB") => (text.trim_end_matches("MiB"), 20),
+        _ if text.ends_with("GiB") => (text.trim_end_matches("GiB"), 30),
+        _ => (text, 0),
+    };
+    let number: u64 = digits
+        .trim_end()
+        .parse()
+        .map_err(|_| "expected bytes, or a number with KiB, MiB or GiB".to_owned())?;
+    match number.checked_mul(1 << shift) {
+        Some(0) => Err("must not be 0".to_owned()),
+        Some(bytes) => Ok(bytes),
+        None => Err("too large".to_owned()),
+    }
+}
+
+/// Reads a decimal HLC, or an RFC 3339 time as the last HLC of its millisecond (`decisions.md` 4).
+fn timestamp(text: &str) -> Result<u64, String> {
+    if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
+        return text.parse().map_err(|_| "larger than 64 bits".to_owned());
+    }
+    let time = time::OffsetDateTime::parse(text, &time::format_description::well_known::Rfc3339)
+        .map_err(|_| "expected a decimal HLC or an RFC 3339 time".to_owned())?;
+    let ms = time.unix_timestamp_nanos().div_euclid(1_000_000);
+    match u64::try_from(ms) {
+        Ok(ms) if ms < 1 << 48 => Ok(ms << 16 | 0xffff),
+        _ => Err("outside the range of an HLC".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        use clap::CommandFactory;
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn sizes_take_binary_units() {
+        assert_eq!(size("1"), Ok(1));
+        assert_eq!(size("64MiB"), Ok(64 << 20));
+        assert_eq!(size("2GiB"), Ok(2 << 30));
+        assert_eq!(size("3KiB"), Ok(3 << 10));
+        for bad in ["", "0", "0KiB", "MiB", "1MB", "-1", "99999999999999GiB"] {
+            assert!(size(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_time_is_the_last_hlc_of_its_millisecond() {
+        assert_eq!(timestamp("112354918400000001"), Ok(112_354_918_400_000_001));
+        assert_eq!(timestamp("2024-04-29T14:13:20Z"), Ok(1_714_400_000_000 << 16 | 0xffff));
+        assert_eq!(timestamp("2024-04-29T16:13:20.0019+02:00"), Ok(1_714_400_000_001 << 16 | 0xffff));
+        for bad in ["", "now", "1969-12-31T23:59:59Z", "18446744073709551616"] {
+            assert!(timestamp(bad).is_err(), "{bad}");
+        }
+    }
+}

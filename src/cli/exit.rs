@@ -1,0 +1,29 @@
+//! Exit codes (`decisions.md` 3).
+
+use ekv_backup::dump::{self, ErrorKind};
+use ekv_backup::{Error, store};
+
+/// Everything was decoded; the tree is sound.
+pub const COMPLETE: u8 = 0;
+/// Objects are missing or altered; `verify` found differences.
+pub const PROBLEMS: u8 = 1;
+/// Bad usage.
+pub const USAGE: u8 = 2;
+/// The input is corrupt or not supported.
+pub const INPUT: u8 = 3;
+/// Input unreadable, output not writable, disk or inodes full.
+pub const IO: u8 = 4;
+
+/// Returns the exit code that an error asks for.
+pub fn code(error: &Error) -> u8 {
+    match error {
+        Error::Container(error) if error.kind.is_unreadable() => IO,
+        Error::Store(store::Error::BelowFloor { .. }) => USAGE,
+        Error::Dump(dump::Error { kind: ErrorKind::TargetExists | ErrorKind::TargetHoldsDump, .. }) => USAGE,
+        Error::Dump(_) => IO,
+        Error::Strict { .. } => PROBLEMS,
+        // Signals have small numbers; anything else would be a mistake of ours.
+        Error::Interrupted(by) => u8::try_from(128 + by.0).unwrap_or(IO),
+        _ => INPUT,
+    }
+}

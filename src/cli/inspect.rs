@@ -1,0 +1,284 @@
+//! `ekv-backup inspect`.
+
+use ekv_backup::Result;
+use ekv_backup::container::Source;
+use ekv_backup::interrupt::Interrupt;
+use ekv_backup::keyspace::Family;
+use ekv_backup::progress::Progress;
+use ekv_backup::report::Warning;
+use ekv_backup::store::{FamilyStats, InputInfo, Store, StoreOptions};
+use serde::Serialize;
+
+use super::escape::{escaped, printable};
+use super::progress::Display;
+use super::time::{hlc_time, ms_time};
+use super::{args, exit, print};
+
+/// What `--json` prints (`docs/output.md`).
+#[derive(Serialize)]
+struct Output {
+    command: &'static str,
+    exit_code: u8,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<String>,
+    #[serde(flatten)]
+    contents: Option<Contents>,
+}
+
+/// What is in the input.
+#[derive(Serialize)]
+struct Contents {
+    input: InputFacts,
+    read_ts: u64,
+    read_time_iso: String,
+    encrypted_rows: u64,
+    key_ids: Vec<u32>,
+    totals: Counts,
+    families: Vec<FamilyCounts>,
+    largest: Vec<LargeEntry>,
+    warnings: Vec<Warning>,
+}
+
+#[derive(Serialize)]
+struct InputFacts {
+    path: String,
+    size: u64,
+    compression: Option<&'static str>,
+    header_version: Option<u8>,
+    ceiling_ms: Option<u64>,
+    ceiling_iso: Option<String>,
+    cutover_index: Option<u64>,
+    payload: &'static str,
+    fsm_crc32c: Option<String>,
+    snapshot_index: Option<u64>,
+    name_index: Option<u64>,
+    applied_index: Option<u64>,
+    last_commit_ts: u64,
+    last_commit_iso: String,
+    min_retained_ts: Option<u64>,
+    pending_min_retained_ts: Option<u64>,
+    operational_rows: u64,
+}
+
+#[derive(Serialize)]
+struct Counts {
+    rows: u64,
+    versions: u64,
+    tombstones: u64,
+    shadowed: u64,
+    expired: u64,
+    visible: u64,
+    bytes: u64,
+}
+
+#[derive(Serialize)]
+struct FamilyCounts {
+    family: &'static str,
+    owner: &'static str,
+    #[serde(flatten)]
+    counts: Counts,
+}
+
+#[derive(Serialize)]
+struct LargeEntry {
+    family: &'static str,
+    key_hex: String,
+    bytes: u64,
+}
+
+impl From<&FamilyStats> for Counts {
+    fn from(stats: &FamilyStats) -> Self {
+        Self {
+            rows: stats.rows,
+            versions: stats.rows.saturating_sub(stats.tombstones),
+            tombstones: stats.tombstones,
+            shadowed: stats.shadowed,
+            expired: stats.expired,
+            visible: stats.visible,
+            bytes: stats.bytes,
+        }
+    }
+}
+
+/// Runs the command and returns its exit code.
+pub fn run(arguments: &args::Inspect, interrupt: &Interrupt) -> u8 {
+    let progress = Progress::default();
+    let display = Display::start(arguments.progress, &progress);
+    let result = open(arguments, interrupt, &progress);
+    drop(display);
+    let (exit_code, error) = match &result {
+        Ok(_) => (exit::COMPLETE, None),
+        Err(error) => (exit::code(error), Some(print::chain(error))),
+    };
+    if let Err(error) = &result {
+        print::error(error);
+    }
+    if let Ok(store) = &result {
+        store.warnings().iter().for_each(print::warning);
+    }
+    if arguments.json {
+        let contents = result.as_ref().ok().and_then(contents);
+        print::json(&Output { command: "inspect", exit_code, error, contents });
+    } else if let Ok(store) = &result {
+        print::out(&text(store));
+    }
+    exit_code
+}
+
+fn open(arguments: &args::Inspect, interrupt: &Interrupt, progress: &Progress) -> Result<Store> {
+    // Nothing is written, so what has to be spooled goes where temporary files go.
+    let source = Source::open(&arguments.input, &std::env::temp_dir())?;
+    let options = StoreOptions {
+        at: arguments.at,
+        allow_encrypted: true,
+        interrupt: interrupt.clone(),
+        progress: progress.clone(),
+    };
+    Store::open(vec![source], &options)
+}
+
+/// Lists the families that have rows.
+fn families(store: &Store) -> impl Iterator<Item = (Family, &FamilyStats)> {
+    Family::all().map(|family| (family, store.stats(family))).filter(|(_, stats)| stats.rows > 0)
+}
+
+fn contents(store: &Store) -> Option<Contents> {
+    let (encrypted_rows, key_ids) = store.encrypted();
+    Some(Contents {
+        input: facts(store.inputs().first()?),
+        read_ts: store.read_ts(),
+        read_time_iso: hlc_time(store.read_ts()),
+        encrypted_rows,
+        key_ids: key_ids.to_vec(),
+        totals: Counts::from(&store.totals()),
+        families: families(store)
+            .map(|(family, stats)| FamilyCounts {
+                family: family.name(),
+                owner: family.owner().name(),
+                counts: stats.into(),
+            })
+            .collect(),
+        largest: store
+            .largest()
+            .iter()
+            .map(|large| LargeEntry {
+                family: large.family.name(),
+                key_hex: hex::encode(&large.key),
+                bytes: large.bytes,
+            })
+            .collect(),
+        warnings: store.warnings().to_vec(),
+    })
+}
+
+fn facts(info: &InputInfo) -> InputFacts {
+    InputFacts {
+        path: info.path.to_string_lossy().into_owned(),
+        size: info.size,
+        compression: info.compression,
+        header_version: info.header_version,
+        ceiling_ms: info.ceiling_ms,
+        ceiling_iso: info.ceiling_ms.map(ms_time),
+        cutover_index: info.cutover_index,
+        payload: info.payload,
+        fsm_crc32c: info.crc32c.map(|crc| format!("{crc:08x}")),
+        snapshot_index: info.snapshot_index,
+        name_index: info.name_index,
+        applied_index: info.applied_index,
+        last_commit_ts: info.last_commit_ts,
+        last_commit_iso: hlc_time(info.last_commit_ts),
+        min_retained_ts: info.min_retained_ts,
+        pending_min_retained_ts: info.pending_min_retained_ts,
+        operational_rows: info.operational_rows,
+    }
+}
+
+fn text(store: &Store) -> String {
+    let mut text = String::new();
+    for info in store.inputs() {
+        header(&mut text, info);
+    }
+    row(&mut text, "read at", &hlc(store.read_ts()));
+    let (encrypted, key_ids) = store.encrypted();
+    if encrypted > 0 {
+        row(&mut text, "encrypted", &format!("{encrypted} visible rows, data keys {key_ids:?}"));
+    }
+    table(&mut text, store);
+    if !store.largest().is_empty() {
+        text.push_str("\nlargest visible entries\n");
+        for large in store.largest() {
+            text.push_str(&format!("{:>12}  {}\n", large.bytes, escaped(&large.key)));
+        }
+    }
+    text
+}
+
+fn header(text: &mut String, info: &InputInfo) {
+    text.push_str(&printable(&info.path.to_string_lossy()));
+    text.push('\n');
+    let compressed = info.compression.map_or(String::new(), |name| format!(" ({name}, decompressed)"));
+    row(text, "size", &format!("{} bytes{compressed}", info.size));
+    match info.header_version {
+        Some(version) => row(text, "FSM header", &format!("version {version}")),
+        None => row(text, "FSM header", "none"),
+    }
+    if let Some(ms) = info.ceiling_ms {
+        row(text, "ceiling", &format!("{ms} ms = {}", ms_time(ms)));
+    }
+    if let Some(index) = info.cutover_index {
+        row(text, "cutover index", &index.to_string());
+    }
+    row(text, "payload", info.payload);
+    let footer = info.crc32c.map_or("none".to_owned(), |crc| format!("{crc:08x}, verified"));
+    row(text, "footer", &footer);
+    let indexes = [
+        ("snapshot index", info.name_index, "from the name"),
+        ("applied index", info.applied_index, "from the rows"),
+    ];
+    for (name, index, origin) in indexes {
+        if let Some(index) = index {
+            row(text, name, &format!("{index} ({origin})"));
+        }
+    }
+    row(text, "last commit", &hlc(info.last_commit_ts));
+    for (name, ts) in
+        [("retained from", info.min_retained_ts), ("compacting to", info.pending_min_retained_ts)]
+    {
+        if let Some(ts) = ts {
+            row(text, name, &hlc(ts));
+        }
+    }
+    row(text, "operational", &format!("{} rows", info.operational_rows));
+}
+
+fn table(text: &mut String, store: &Store) {
+    text.push_str(&format!(
+        "\n{:<28}{:>12}{:>12}{:>12}{:>12}{:>16}\n",
+        "family", "rows", "versions", "tombstones", "visible", "bytes"
+    ));
+    let totals = store.totals();
+    let lines = families(store).map(|(family, stats)| (name(family), stats)).chain([("total", &totals)]);
+    for (name, stats) in lines {
+        let counts = Counts::from(stats);
+        text.push_str(&format!(
+            "{name:<28}{:>12}{:>12}{:>12}{:>12}{:>16}\n",
+            counts.rows, counts.versions, counts.tombstones, counts.visible, counts.bytes
+        ));
+    }
+}
+
+fn name(family: Family) -> &'static str {
+    match family {
+        Family::Bare => "(keys without a prefix)",
+        Family::Unknown => "(unknown families)",
+        _ => family.name(),
+    }
+}
+
+fn row(text: &mut String, name: &str, value: &str) {
+    text.push_str(&format!("  {name:<16}{value}\n"));
+}
+
+fn hlc(ts: u64) -> String {
+    format!("{ts} = {} + {}", hlc_time(ts), ts & 0xffff)
+}

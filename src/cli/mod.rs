@@ -1,0 +1,38 @@
+//! The command line: the only code that prints (`decisions.md` 5).
+//!
+//! Each command parses its arguments, calls the library, gets a value back and prints it: data to standard
+//! output, words to standard error. A closed pipe is quiet.
+
+mod args;
+mod decode;
+mod escape;
+mod exit;
+mod inspect;
+mod print;
+mod progress;
+mod time;
+mod verify;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use ekv_backup::interrupt::Interrupt;
+
+use args::{Arguments, Command};
+
+/// Runs the command line and returns the exit code of `decisions.md` 3.
+pub fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let interrupt = Interrupt::default();
+    for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
+        let number = usize::try_from(signal).unwrap_or_default();
+        // Without a handler the signal still ends the process; only the staging directory stays.
+        let _ = signal_hook::flag::register_usize(signal, interrupt.flag().clone(), number);
+    }
+    let exit = match &arguments.command {
+        Command::Decode(arguments) => decode::run(arguments, &interrupt),
+        Command::Verify(arguments) => verify::run(arguments, &interrupt),
+        Command::Inspect(arguments) => inspect::run(arguments, &interrupt),
+    };
+    ExitCode::from(exit)
+}

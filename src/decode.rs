@@ -1,1 +1,0 @@
-//! One run of `decode`: sources to a finished tree.

@@ -1,0 +1,78 @@
+//! The facts of a run as MANIFEST.json has them (`dump.md` 4).
+
+use std::collections::BTreeMap;
+
+use super::Request;
+use crate::adapter::Scope;
+use crate::dump::manifest::{
+    Adapters, DynamodbLayout, Exclusions, Input, Manifest, Name, Names, Origin, Source,
+};
+use crate::keyspace::Owner;
+use crate::store::{InputInfo, Store};
+
+/// Returns the manifest of a run.
+pub(super) fn of(
+    request: &Request,
+    store: &Store,
+    scopes: &BTreeMap<Owner, Scope>,
+    problems: u64,
+) -> Manifest {
+    let options = &request.adapters;
+    let single = match store.inputs() {
+        [info] => Some(info),
+        _ => None,
+    };
+    Manifest {
+        origin: Origin::Snapshot(store.inputs().first().map(source)),
+        cluster_id: request.cluster_id.clone(),
+        snapshot_index: single.and_then(|info| info.snapshot_index).unwrap_or_default(),
+        last_commit_ts: single.map_or_else(|| store.read_ts(), |info| info.last_commit_ts),
+        adapters: Adapters {
+            dynamodb: scopes.get(&Owner::Dynamodb).map(names),
+            s3: scopes.get(&Owner::S3).map(names),
+            // All databases share one keyspace (`redis.md`): there is 0, or nothing.
+            redis: scopes.get(&Owner::Redis).map(|scope| scope.iter().map(|_| 0).collect()),
+            sqs: scopes.get(&Owner::Sqs).map(names),
+        },
+        exclusions: Exclusions {
+            include_incomplete_uploads: options.include_incomplete_uploads,
+            include_orphans: options.include_orphans,
+            preserve_sqs_visibility: options.preserve_sqs_visibility,
+            include_sqs_side_records: options.include_sqs_side_records,
+            rename_s3_collisions: options.rename_collisions,
+        },
+        dynamodb_layout: match options.dynamodb_bundle {
+            Some(_) => DynamodbLayout::Jsonl,
+            None => DynamodbLayout::PerItem,
+        },
+        inputs: if single.is_some() { Vec::new() } else { store.inputs().iter().map(input).collect() },
+        problems,
+        ..Manifest::new(request.wall_time)
+    }
+}
+
+fn names(scope: &Scope) -> Names {
+    scope.iter().cloned().map(Name).collect()
+}
+
+fn path(info: &InputInfo) -> Name {
+    Name(info.path.as_os_str().as_encoded_bytes().to_vec())
+}
+
+fn crc(info: &InputInfo) -> Option<String> {
+    info.crc32c.map(|crc| format!("{crc:08x}"))
+}
+
+fn source(info: &InputInfo) -> Source {
+    Source { fsm_path: path(info), fsm_crc32c: crc(info) }
+}
+
+fn input(info: &InputInfo) -> Input {
+    Input {
+        path: path(info),
+        group: None,
+        snapshot_index: info.snapshot_index,
+        last_commit_ts: Some(info.last_commit_ts),
+        fsm_crc32c: crc(info),
+    }
+}

@@ -1,0 +1,158 @@
+//! One run of `decode`: sources to a finished tree (`decisions.md` 1-3).
+//!
+//! In: a [`Request`]. Out: a [`Summary`] and a complete tree, or an error and no tree.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use crate::adapter::{self, Context, ExtraKeymap, Scope};
+use crate::container::Source;
+use crate::dump::{Size, Sorter, Tree, TreeOptions};
+use crate::error::{Error, Result};
+use crate::keyspace::{Family, Owner};
+use crate::progress::{Phase, Progress};
+use crate::report::{Report, Warning};
+use crate::store::{Store, StoreOptions};
+
+mod manifest;
+mod summary;
+
+pub use summary::{Counters, InputSummary, Summary};
+
+/// What is asked of a run.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// The snapshots. More than one is not supported yet.
+    pub inputs: Vec<PathBuf>,
+    /// The directory to create.
+    pub target: PathBuf,
+    /// How the tree is made; its interrupt ends the run.
+    pub tree: TreeOptions,
+    /// What is asked of the adapters.
+    pub adapters: adapter::Options,
+    /// Read at this HLC timestamp instead of T.
+    pub at: Option<u64>,
+    /// Any problem is fatal.
+    pub strict: bool,
+    /// `cluster_id` of the manifest; omitted when empty.
+    pub cluster_id: String,
+    /// `wall_time_iso` of the manifest.
+    pub wall_time: time::OffsetDateTime,
+    /// How far the run is.
+    pub progress: Progress,
+}
+
+/// An adapter's entry point.
+type Dump = fn(&mut Context<'_, '_>) -> Result<Scope>;
+
+/// The adapters in the order of the dump. The last two have no place in the manifest.
+const ADAPTERS: [(Owner, Dump); 6] = [
+    (Owner::Dynamodb, adapter::dynamodb::dump),
+    (Owner::S3, adapter::s3::dump),
+    (Owner::Redis, adapter::redis::dump),
+    (Owner::Sqs, adapter::sqs::dump),
+    (Owner::Fs, adapter::fs::dump),
+    (Owner::Kv, adapter::kv::dump),
+];
+
+/// Decodes snapshots into a tree. `sink` is called with each warning that is kept, as it comes up.
+///
+/// An error leaves no tree: the target does not exist, or is as it was.
+pub fn decode(request: &Request, sink: impl FnMut(&Warning)) -> Result<Summary> {
+    let mut tree = Tree::create(&request.target, &request.tree)?;
+    let store = open(request, &tree)?;
+    let mut report = Report::new(tree.scratch(), sink);
+    for warning in store.warnings() {
+        report.warn(warning.clone());
+    }
+    let mut keymap = ExtraKeymap::new(tree.scratch());
+    let mut scopes = BTreeMap::new();
+    expect(&store, &mut tree, &request.adapters);
+    request.progress.enter(Phase::Writing, 0);
+    for (owner, dump) in ADAPTERS {
+        if request.adapters.excluded.contains(&owner) {
+            continue;
+        }
+        let scope = dump(&mut Context {
+            store: &store,
+            tree: &mut tree,
+            report: &mut report,
+            keymap: &mut keymap,
+            options: &request.adapters,
+        })?;
+        missing(owner, &scope, &request.adapters, &mut report);
+        scopes.insert(owner, scope);
+    }
+    if !request.adapters.no_extra {
+        lines(&mut tree, b"extra/KEYMAP.jsonl", keymap.records(), b"")?;
+    }
+    let problems = report.problem_count();
+    if request.strict && problems + store.undecided_count() > 0 {
+        return Err(Error::Strict { problems, undecided: store.undecided_count() });
+    }
+    lines(&mut tree, b"PROBLEMS.jsonl", report.problems(), b"\n")?;
+    let manifest = manifest::of(request, &store, &scopes, problems);
+    request.progress.enter(Phase::Flushing, 0);
+    let finished = tree.finish(&manifest)?;
+    Ok(Summary::new(request, &store, &scopes, &report, &finished))
+}
+
+/// Opens the inputs; what can be read only once is spooled beside the target, where there is room for a dump.
+fn open(request: &Request, tree: &Tree) -> Result<Store> {
+    let mut sources = Vec::new();
+    for path in &request.inputs {
+        sources.push(Source::open(path, tree.scratch().directory())?);
+    }
+    let options = StoreOptions {
+        at: request.at,
+        allow_encrypted: false,
+        interrupt: request.tree.interrupt.clone(),
+        progress: request.progress.clone(),
+    };
+    Store::open(sources, &options)
+}
+
+/// Tells the tree about how much is to come, so that a full disk can be told how much was needed.
+fn expect(store: &Store, tree: &mut Tree, options: &adapter::Options) {
+    let mut size = Size::default();
+    for family in Family::all().filter(|family| family.owner() != Owner::Internal) {
+        if !options.excluded.contains(&family.owner()) {
+            size.bytes += store.stats(family).bytes;
+            size.files += store.stats(family).visible;
+        }
+    }
+    tree.expect(size);
+}
+
+/// Warns of names that `--scope` asked for and that are not there.
+fn missing(owner: Owner, found: &Scope, options: &adapter::Options, report: &mut Report<'_>) {
+    for name in options.scopes.get(&owner).into_iter().flatten() {
+        if !found.contains(name) {
+            report.warn(
+                Warning::new("scope_not_found")
+                    .with("adapter", owner.name())
+                    .with("name", String::from_utf8_lossy(name).into_owned()),
+            );
+        }
+    }
+}
+
+/// Writes the values of sorted records as a file, `end` behind each; no file when there are none.
+fn lines(tree: &mut Tree, path: &[u8], records: &mut Sorter, end: &[u8]) -> Result<()> {
+    if records.is_empty() {
+        return Ok(());
+    }
+    let mut file = tree.file(path)?;
+    let mut sorted = records.sort()?;
+    while let Some((_, line)) = sorted.next()? {
+        file.write(line)?;
+        file.write(end)?;
+    }
+    file.finish(tree)?;
+    Ok(())
+}
+
+/// Returns the names of a scope as text: the user's own, sorted bytewise.
+fn names(scope: &Scope) -> Vec<String> {
+    scope.iter().map(|name| String::from_utf8_lossy(name).into_owned()).collect()
+}

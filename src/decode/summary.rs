@@ -1,0 +1,170 @@
+//! What a run has to say when it ends: counters, scopes, warnings (`keyspaces.md` 11, `decisions.md` 3).
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::Request;
+use crate::adapter::Scope;
+use crate::dump::Finished;
+use crate::keyspace::{Family, Kind, Owner};
+use crate::report::{Report, Warning};
+use crate::store::{InputInfo, Store};
+
+/// Rows and keys of the inputs. `total` is the sum of all other members.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Counters {
+    /// Rows of all inputs.
+    pub total: u64,
+    /// Tombstone rows, hidden ones too.
+    pub tombstone: u64,
+    /// Versions that a newer one hides.
+    pub shadowed: u64,
+    /// Keys whose counting version has expired at the store's level.
+    pub expired: u64,
+    /// Raw operational rows.
+    pub operational: u64,
+    /// Visible keys of the adapter.
+    pub dynamodb: u64,
+    /// Visible keys of the adapter.
+    pub s3: u64,
+    /// Visible keys of the adapter.
+    pub redis: u64,
+    /// Visible keys of the adapter.
+    pub sqs: u64,
+    /// Visible keys of the filesystem.
+    pub fs: u64,
+    /// Visible keys without a prefix.
+    pub unprefixed: u64,
+    /// Visible keys of internal families, and of adapters that were not selected.
+    pub internal: u64,
+    /// Visible keys that begin with `!` and match no family.
+    pub unknown: u64,
+}
+
+/// Facts about one input.
+#[derive(Clone, Debug, Serialize)]
+pub struct InputSummary {
+    /// The path as it was given.
+    pub path: String,
+    /// Raft index, when the name or a row tells it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub snapshot_index: Option<u64>,
+    /// `last_commit_ts` of the payload, an HLC timestamp.
+    pub last_commit_ts: u64,
+    /// Verified footer, 8 hex digits.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fsm_crc32c: Option<String>,
+}
+
+impl From<&InputInfo> for InputSummary {
+    fn from(info: &InputInfo) -> Self {
+        Self {
+            path: info.path.to_string_lossy().into_owned(),
+            snapshot_index: info.snapshot_index,
+            last_commit_ts: info.last_commit_ts,
+            fsm_crc32c: info.crc32c.map(|crc| format!("{crc:08x}")),
+        }
+    }
+}
+
+/// The outcome of a run that left a tree. The order of the members is part of `docs/output.md`.
+#[derive(Clone, Debug, Serialize)]
+pub struct Summary {
+    /// The directory that was created.
+    pub output: String,
+    /// Number of objects that are missing or altered: lines of `PROBLEMS.jsonl`.
+    pub problems: u64,
+    /// Files of the tree, CHECKSUMS included.
+    pub files: u64,
+    /// Bytes of these files.
+    pub bytes: u64,
+    /// The read timestamp, an HLC.
+    pub read_ts: u64,
+    /// The inputs.
+    pub inputs: Vec<InputSummary>,
+    /// Rows and keys.
+    pub counters: Counters,
+    /// What each adapter wrote: names of tables, buckets, queues, databases.
+    pub scopes: BTreeMap<&'static str, Vec<String>>,
+    /// The warnings that were kept, in the order in which they came up.
+    pub warnings: Vec<Warning>,
+    /// How often each warning came up, kept or not.
+    pub warning_counts: BTreeMap<&'static str, u64>,
+}
+
+impl Summary {
+    pub(super) fn new(
+        request: &Request,
+        store: &Store,
+        scopes: &BTreeMap<Owner, Scope>,
+        report: &Report<'_>,
+        finished: &Finished,
+    ) -> Self {
+        Self {
+            output: request.target.to_string_lossy().into_owned(),
+            problems: report.problem_count(),
+            files: finished.size.files,
+            bytes: finished.size.bytes,
+            read_ts: store.read_ts(),
+            inputs: store.inputs().iter().map(InputSummary::from).collect(),
+            counters: counters(store, request),
+            scopes: scopes
+                .iter()
+                .filter(|(owner, _)| !matches!(owner, Owner::Fs | Owner::Kv))
+                .map(|(owner, scope)| (owner.name(), super::names(scope)))
+                .collect(),
+            warnings: report.warnings().to_vec(),
+            warning_counts: report.counts().clone(),
+        }
+    }
+
+    /// Lists the events of which more came up than were kept, with the number of the others.
+    pub fn suppressed(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        self.warning_counts.iter().filter_map(|(&event, &count)| {
+            let kept = self.warnings.iter().filter(|warning| warning.event == event).count();
+            let more = count.saturating_sub(u64::try_from(kept).unwrap_or(u64::MAX));
+            (more > 0).then_some((event, more))
+        })
+    }
+}
+
+fn counters(store: &Store, request: &Request) -> Counters {
+    let mut counters = Counters {
+        operational: store.inputs().iter().map(|info| info.operational_rows).sum(),
+        ..Counters::default()
+    };
+    for family in Family::all() {
+        let stats = store.stats(family);
+        counters.tombstone += stats.tombstones;
+        counters.expired += stats.expired;
+        counters.shadowed += stats
+            .rows
+            .saturating_sub(stats.tombstones)
+            .saturating_sub(stats.expired)
+            .saturating_sub(stats.visible);
+        *place(&mut counters, family, request) += stats.visible;
+        counters.total += stats.rows;
+    }
+    counters.total += counters.operational;
+    counters
+}
+
+/// Returns the counter that a family's visible keys belong to.
+fn place<'c>(counters: &'c mut Counters, family: Family, request: &Request) -> &'c mut u64 {
+    let owner = family.owner();
+    if request.adapters.excluded.contains(&owner) {
+        return &mut counters.internal;
+    }
+    match owner {
+        Owner::Dynamodb => &mut counters.dynamodb,
+        Owner::S3 => &mut counters.s3,
+        Owner::Redis if family.kind() == Kind::Internal => &mut counters.internal,
+        Owner::Redis => &mut counters.redis,
+        Owner::Sqs => &mut counters.sqs,
+        Owner::Fs => &mut counters.fs,
+        Owner::Kv if family == Family::Bare => &mut counters.unprefixed,
+        Owner::Kv => &mut counters.unknown,
+        Owner::Internal => &mut counters.internal,
+    }
+}

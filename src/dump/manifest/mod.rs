@@ -1,0 +1,233 @@
+//! MANIFEST.json: what a dump was made of and what is in it (`dump.md` 4). Writer and reader.
+//!
+//! In: facts about a run. Out: the file's bytes, and the facts again.
+
+mod document;
+mod error;
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
+
+use document::Document;
+pub use error::ManifestError;
+
+use super::json::{self, Html, Lossy};
+
+/// Name of the file.
+pub(super) const NAME: &str = "MANIFEST.json";
+/// The only `format_version`.
+const VERSION: u32 = 1;
+
+/// The facts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Manifest {
+    /// Which kind of producer made the dump.
+    pub origin: Origin,
+    /// Version of the elastickv that wrote the data; empty when it is not known.
+    pub elastickv_version: String,
+    /// `--cluster-id`; may be empty.
+    pub cluster_id: String,
+    /// Raft index of the snapshot; 0 when it is not known or there are several inputs.
+    pub snapshot_index: u64,
+    /// HLC timestamp of the payload header; 0 when there is none.
+    pub last_commit_ts: u64,
+    /// When the dump was made.
+    pub wall_time: OffsetDateTime,
+    /// The adapters in scope.
+    pub adapters: Adapters,
+    /// What was asked for beside the defaults.
+    pub exclusions: Exclusions,
+    /// How names and digests are formed.
+    pub policies: Policies,
+    /// Layout of DynamoDB items.
+    pub dynamodb_layout: DynamodbLayout,
+    /// Every input by group, where there are several (`decisions.md` 4).
+    pub inputs: Vec<Input>,
+    /// Lines of `PROBLEMS.jsonl` (`decisions.md` 3).
+    pub problems: u64,
+}
+
+/// The member `phase` and what goes with it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// `phase0-snapshot-decode`.
+    Snapshot(Option<Source>),
+    /// `phase1-live-pinned`, of other producers.
+    Live(Live),
+}
+
+/// The file that a dump was decoded from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Source {
+    /// Path as it was given.
+    #[serde(default)]
+    pub fsm_path: Name,
+    /// Verified footer, 8 hex digits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fsm_crc32c: Option<String>,
+}
+
+/// The pinned read of a running cluster.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Live {
+    /// HLC timestamp that was read at, never 0.
+    pub read_ts: u64,
+    /// SHA-256 of the pin token, in hex.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pin_token_sha256: Option<String>,
+}
+
+/// One snapshot of several (`decisions.md` 4).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Input {
+    /// Path as it was given.
+    pub path: Name,
+    /// Raft group.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group: Option<u64>,
+    /// Raft index of the snapshot.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub snapshot_index: Option<u64>,
+    /// HLC timestamp of the payload header.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_commit_ts: Option<u64>,
+    /// Verified footer, 8 hex digits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fsm_crc32c: Option<String>,
+}
+
+/// The user's own names, sorted bytewise.
+pub type Names = BTreeSet<Name>;
+
+/// The member `adapters`: `None` for one that was excluded.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Adapters {
+    /// Tables.
+    pub dynamodb: Option<Names>,
+    /// Buckets.
+    pub s3: Option<Names>,
+    /// Database numbers.
+    pub redis: Option<BTreeSet<u32>>,
+    /// Queues.
+    pub sqs: Option<Names>,
+}
+
+/// The member `exclusions`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "the flags of the format, one for one")]
+pub struct Exclusions {
+    /// `--include-incomplete-uploads`.
+    pub include_incomplete_uploads: bool,
+    /// `--include-orphans`.
+    pub include_orphans: bool,
+    /// `--preserve-sqs-visibility`.
+    pub preserve_sqs_visibility: bool,
+    /// `--include-sqs-side-records`.
+    pub include_sqs_side_records: bool,
+    /// `--rename-collisions`.
+    pub rename_s3_collisions: bool,
+}
+
+/// The members that name algorithms and charsets; the default is what this program writes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Policies {
+    /// Digest of CHECKSUMS.
+    pub checksum_algorithm: String,
+    /// Text form of CHECKSUMS.
+    pub checksum_format: String,
+    /// Charset of segments.
+    pub encoded_filename_charset: String,
+    /// Longest segment, bytes.
+    pub key_segment_max_bytes: u32,
+    /// What the names of S3 sidecars end in.
+    pub s3_meta_suffix: String,
+    /// What happens to an S3 object whose name is needed as a directory.
+    pub s3_collision_strategy: String,
+}
+
+impl Default for Policies {
+    fn default() -> Self {
+        Self {
+            checksum_algorithm: "sha256".to_owned(),
+            checksum_format: "sha256sum".to_owned(),
+            encoded_filename_charset: "rfc3986-unreserved-plus-percent".to_owned(),
+            key_segment_max_bytes: 240,
+            s3_meta_suffix: ".elastickv-meta.json".to_owned(),
+            s3_collision_strategy: "leaf-data-suffix".to_owned(),
+        }
+    }
+}
+
+/// The member `dynamodb_layout`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum DynamodbLayout {
+    /// `per-item`.
+    #[default]
+    PerItem,
+    /// `jsonl`.
+    Jsonl,
+}
+
+/// A name or path of the user's: bytes, written as in [`Lossy`].
+#[derive(Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Name(pub Vec<u8>);
+
+impl fmt::Debug for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&String::from_utf8_lossy(&self.0), f)
+    }
+}
+
+impl Serialize for Name {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        Lossy(&self.0).serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Name {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer).map(|name| Self(name.into_bytes()))
+    }
+}
+
+impl Manifest {
+    /// Returns a manifest of a decoded snapshot with nothing in it.
+    #[must_use]
+    pub fn new(wall_time: OffsetDateTime) -> Self {
+        Self {
+            origin: Origin::Snapshot(None),
+            elastickv_version: String::new(),
+            cluster_id: String::new(),
+            snapshot_index: 0,
+            last_commit_ts: 0,
+            wall_time,
+            adapters: Adapters::default(),
+            exclusions: Exclusions::default(),
+            policies: Policies::default(),
+            dynamodb_layout: DynamodbLayout::default(),
+            inputs: Vec::new(),
+            problems: 0,
+        }
+    }
+
+    /// Returns the file: two-space indent, one trailing newline. Refuses what [`Self::read`] would refuse.
+    pub fn write(&self) -> Result<Vec<u8>, ManifestError> {
+        let document = Document::from_manifest(self)?;
+        let mut text = Vec::new();
+        json::indented(&mut text, &document, Html::Raw);
+        text.push(b'\n');
+        document.into_manifest()?;
+        Ok(text)
+    }
+
+    /// Reads the file, with the checks of `dump.md` 4 in their order.
+    pub fn read(text: &[u8]) -> Result<Self, ManifestError> {
+        Document::parse(text)?.into_manifest()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,174 @@
+//! One file of the tree that is written in pieces.
+//!
+//! In: bytes and holes. Out: a file and its digest; nothing when it is not finished.
+
+use std::fs::File;
+use std::io::{self, Seek, SeekFrom, Write};
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::Arc;
+
+use rustix::fs::{AtFlags, OFlags};
+use rustix::io::Errno;
+use sha2::{Digest, Sha256};
+
+use super::Tree;
+use super::directory::split;
+use super::volume::Volume;
+use crate::dump::{Error, Result};
+
+/// Bytes that are collected before they are written.
+const BUFFER: usize = 64 << 10;
+/// Zero bytes that are hashed at once.
+static ZEROS: [u8; 64 << 10] = [0; 64 << 10];
+
+/// Creates a file that must not exist.
+pub(super) fn create(volume: &Volume, directory: Option<&OwnedFd>, path: &[u8], name: &[u8]) -> Result<File> {
+    let parent = directory.map_or(volume.root(), AsFd::as_fd);
+    let flags = OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::WRONLY | OFlags::CLOEXEC;
+    match rustix::fs::openat(parent, name, flags, volume.file_mode) {
+        Ok(handle) => Ok(File::from(handle)),
+        Err(Errno::EXIST) => Err(volume.error(path, volume.collision(parent, name))),
+        Err(errno) => Err(volume.failure(path, errno)),
+    }
+}
+
+/// Removes a file that is not complete. That it may stay is no second error: the whole tree is removed then.
+pub(super) fn discard(volume: &Volume, directory: Option<&OwnedFd>, name: &[u8]) {
+    let parent = directory.map_or(volume.root(), AsFd::as_fd);
+    let _ = rustix::fs::unlinkat(parent, name, AtFlags::empty());
+}
+
+/// A file of the tree that is being written in pieces; buffered, hashed on the way.
+#[derive(Debug)]
+pub struct TreeFile {
+    volume: Arc<Volume>,
+    directory: Option<Arc<OwnedFd>>,
+    path: Vec<u8>,
+    /// `None` once it is finished.
+    file: Option<File>,
+    buffer: Vec<u8>,
+    hash: Sha256,
+    length: u64,
+    /// Whether the file ends in a hole, which has no length of its own.
+    hole: bool,
+}
+
+impl TreeFile {
+    pub(super) fn create(
+        volume: &Arc<Volume>,
+        directory: Option<Arc<OwnedFd>>,
+        path: &[u8],
+        name: &[u8],
+    ) -> Result<Self> {
+        let file = create(volume, directory.as_deref(), path, name)?;
+        Ok(Self {
+            volume: Arc::clone(volume),
+            directory,
+            path: path.to_vec(),
+            file: Some(file),
+            buffer: Vec::new(),
+            hash: Sha256::new(),
+            length: 0,
+            hole: false,
+        })
+    }
+
+    /// Appends bytes.
+    pub fn write(&mut self, bytes: &[u8]) -> Result<()> {
+        self.hash.update(bytes);
+        self.append(bytes).map_err(|error| self.failure(error))?;
+        self.volume.check_interrupt(&self.path)
+    }
+
+    /// Appends `length` zero bytes without storing them (a hole).
+    pub fn zeros(&mut self, length: u64) -> Result<()> {
+        self.skip(length).map_err(|error| self.failure(error))?;
+        let mut left = length;
+        while left > 0 {
+            let zeros = usize::try_from(left).ok().and_then(|left| ZEROS.get(..left)).unwrap_or(&ZEROS);
+            self.hash.update(zeros);
+            left -= u64::try_from(zeros.len()).unwrap_or(left);
+            self.volume.check_interrupt(&self.path)?;
+        }
+        Ok(())
+    }
+
+    /// Returns the number of bytes so far.
+    #[must_use]
+    pub fn len(&self) -> u64 {
+        self.length
+    }
+
+    /// Whether nothing was written yet.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Closes the file and enters it into CHECKSUMS.
+    pub fn finish(mut self, tree: &mut Tree) -> Result<()> {
+        let digest = self.close()?;
+        tree.enter(&self.path, &digest, self.length)
+    }
+
+    /// Closes the file and returns its digest.
+    pub(super) fn close(&mut self) -> Result<[u8; 32]> {
+        self.flush().and_then(|()| self.end_hole()).map_err(|error| self.failure(error))?;
+        self.file = None;
+        Ok(self.hash.finalize_reset().into())
+    }
+
+    fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let length = u64::try_from(bytes.len()).map_err(|_| Errno::FBIG)?;
+        if bytes.len() > BUFFER.saturating_sub(self.buffer.len()) {
+            self.flush()?;
+        }
+        if bytes.len() >= BUFFER {
+            self.store(bytes)?;
+        } else {
+            self.buffer.extend_from_slice(bytes);
+        }
+        self.length = self.length.checked_add(length).ok_or(Errno::FBIG)?;
+        self.hole &= bytes.is_empty();
+        Ok(())
+    }
+
+    fn skip(&mut self, length: u64) -> io::Result<()> {
+        self.flush()?;
+        self.length = self.length.checked_add(length).ok_or(Errno::FBIG)?;
+        self.hole |= length > 0;
+        self.file.as_mut().map_or(Ok(0), |file| file.seek(SeekFrom::Start(self.length))).map(drop)
+    }
+
+    fn end_hole(&mut self) -> io::Result<()> {
+        self.file.as_mut().filter(|_| self.hole).map_or(Ok(()), |file| file.set_len(self.length))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        let buffer = std::mem::take(&mut self.buffer);
+        self.store(&buffer)?;
+        self.buffer = buffer;
+        self.buffer.clear();
+        Ok(())
+    }
+
+    fn store(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.file.as_mut().map_or(Ok(()), |file| file.write_all(bytes))?;
+        self.volume.count_bytes(bytes.len());
+        Ok(())
+    }
+
+    fn failure(&self, error: io::Error) -> Error {
+        self.volume.failure(&self.path, error)
+    }
+}
+
+impl Drop for TreeFile {
+    fn drop(&mut self) {
+        if self.file.take().is_some()
+            && let Ok((_, name)) = split(&self.path)
+        {
+            discard(&self.volume, self.directory.as_deref(), name);
+        }
+    }
+}

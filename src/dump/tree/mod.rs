@@ -1,0 +1,182 @@
+//! The one writer of a dump: stages beside the target, hashes while it writes, renames when complete.
+//!
+//! In: paths of components that others encoded, and bodies. Out: files, and a digest for each.
+
+mod directory;
+mod file;
+mod remove;
+mod staging;
+mod volume;
+
+use std::io::Write;
+use std::os::fd::OwnedFd;
+use std::path::Path;
+use std::sync::Arc;
+
+use sha2::{Digest, Sha256};
+
+use super::manifest::{self, Manifest};
+use super::{Error, ErrorKind, Result, Scratch, Size, Sorter, checksums};
+use crate::interrupt::Interrupt;
+use directory::{Directories, split};
+pub use file::TreeFile;
+use staging::Staging;
+use volume::Volume;
+
+/// Memory for the paths and digests of CHECKSUMS, bytes.
+const CHECKSUMS_MEMORY: usize = 8 << 20;
+
+/// How a tree is made.
+#[derive(Clone, Debug, Default)]
+pub struct TreeOptions {
+    /// Replace a directory that holds a `MANIFEST.json`.
+    pub force: bool,
+    /// 0666/0777 and the umask instead of 0600/0700.
+    pub mode_from_umask: bool,
+    /// Polled for each file.
+    pub interrupt: Interrupt,
+}
+
+/// A tree that stands at its target.
+#[derive(Debug)]
+pub struct Finished {
+    /// Its files, CHECKSUMS itself aside.
+    pub size: Size,
+    /// What went wrong after the tree was in place, which it does not harm: the old one could not be removed.
+    pub left: Option<Error>,
+}
+
+/// A dump tree that is being written in a sibling directory of its target; removed unless it is finished.
+#[derive(Debug)]
+pub struct Tree {
+    directories: Directories,
+    checksums: Sorter,
+    scratch: Scratch,
+    size: Size,
+    volume: Arc<Volume>,
+    // Last, so that it is removed after all handles into it are closed.
+    staging: Staging,
+}
+
+impl Tree {
+    /// Creates the staging directory `.<name>.partial-<random>` beside `target`.
+    pub fn create(target: &Path, options: &TreeOptions) -> Result<Self> {
+        let staging = Staging::create(target, options)?;
+        let volume = staging
+            .open()
+            .and_then(|root| {
+                Volume::new(root, target.to_owned(), options.mode_from_umask, options.interrupt.clone())
+            })
+            .map_err(|errno| Error { path: staging.path().to_owned(), kind: ErrorKind::Io(errno.into()) })?;
+        let scratch = Scratch::new(staging.path().to_owned());
+        Ok(Self {
+            directories: Directories::default(),
+            checksums: Sorter::new(&scratch, CHECKSUMS_MEMORY),
+            scratch,
+            size: Size::default(),
+            volume: Arc::new(volume),
+            staging,
+        })
+    }
+
+    /// Returns where sorters of this run keep their runs.
+    #[must_use]
+    pub fn scratch(&self) -> &Scratch {
+        &self.scratch
+    }
+
+    /// Tells how large the tree will be, for the message of a full disk. The first estimate counts.
+    pub fn expect(&mut self, size: Size) {
+        let _ = self.volume.expected.set(size);
+    }
+
+    /// Returns the files so far and their length, holes included.
+    #[must_use]
+    pub fn size(&self) -> Size {
+        self.size
+    }
+
+    /// Creates the file `path` with this body: one `openat`, `write`, `close`. `path` is relative to the root,
+    /// components separated by `/`; its directories are made on the way. `Taken` when the name exists.
+    pub fn write(&mut self, path: &[u8], body: &[u8]) -> Result<()> {
+        let (directory, name) = self.place(path)?;
+        let mut file = file::create(&self.volume, directory.as_deref(), path, name)?;
+        if let Err(error) = file.write_all(body) {
+            drop(file);
+            file::discard(&self.volume, directory.as_deref(), name);
+            return Err(self.volume.failure(path, error));
+        }
+        drop(file);
+        self.volume.count_bytes(body.len());
+        let length = u64::try_from(body.len()).unwrap_or(u64::MAX);
+        self.enter(path, &Sha256::digest(body).into(), length)
+    }
+
+    /// Opens the file `path` for writing in pieces. The file counts once it is finished; dropped before, it is
+    /// removed. `Taken` when the name exists.
+    pub fn file(&mut self, path: &[u8]) -> Result<TreeFile> {
+        let (directory, name) = self.place(path)?;
+        TreeFile::create(&self.volume, directory, path, name)
+    }
+
+    /// Removes the directories of the file `path`, which was dropped unfinished, as far as they are empty.
+    pub fn remove_empty_directories(&mut self, path: &[u8]) -> Result<()> {
+        let Ok((directory, _)) = split(path) else { return Ok(()) };
+        self.directories.remove_empty(&self.volume, directory)
+    }
+
+    /// Creates a directory that stays even when nothing is put into it.
+    pub fn directory(&mut self, path: &[u8]) -> Result<()> {
+        self.volume.check_interrupt(path)?;
+        split(path).map_err(|kind| self.volume.error(path, kind))?;
+        self.directories.open(&self.volume, path).map(drop)
+    }
+
+    /// Writes MANIFEST.json and CHECKSUMS, flushes everything and moves the tree onto its target
+    /// (`decisions.md` 3).
+    pub fn finish(mut self, manifest: &Manifest) -> Result<Finished> {
+        let text = manifest.write();
+        let text = text.map_err(|error| self.volume.error(manifest::NAME.as_bytes(), error.into()))?;
+        self.write(manifest::NAME.as_bytes(), &text)?;
+        self.write_checksums()?;
+        self.volume.flush().map_err(|errno| self.volume.failure(b"", errno))?;
+        self.volume.check_interrupt(b"")?;
+        Ok(Finished { size: self.size, left: self.staging.publish()? })
+    }
+
+    /// Writes a line for each file, sorted bytewise by path.
+    fn write_checksums(&mut self) -> Result<()> {
+        let path = checksums::NAME.as_bytes();
+        let mut file = TreeFile::create(&self.volume, None, path, path)?;
+        let mut line = Vec::new();
+        let mut rows = self.checksums.sort()?;
+        while let Some((path, digest)) = rows.next()? {
+            line.clear();
+            checksums::line(&mut line, digest, path);
+            file.write(&line)?;
+        }
+        file.close().map(drop)
+    }
+
+    /// Splits a path into its directory, opened, and the name of a file that may be created there.
+    fn place<'p>(&mut self, path: &'p [u8]) -> Result<(Option<Arc<OwnedFd>>, &'p [u8])> {
+        self.volume.check_interrupt(path)?;
+        let (directory, name) = split(path).map_err(|kind| self.volume.error(path, kind))?;
+        // A line that no reader of CHECKSUMS takes.
+        if !checksums::fits(path) {
+            return Err(self.volume.error(path, ErrorKind::NameTooLong));
+        }
+        Ok((self.directories.open(&self.volume, directory)?, name))
+    }
+
+    /// Counts a complete file and remembers its digest.
+    pub(super) fn enter(&mut self, path: &[u8], digest: &[u8; 32], length: u64) -> Result<()> {
+        self.size.files += 1;
+        self.size.bytes = self.size.bytes.saturating_add(length);
+        self.volume.count_file();
+        self.checksums.push(path, digest)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,257 @@
+//! A tree as its users see it: on disk, through plain paths.
+
+use std::fs;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::path::PathBuf;
+
+use super::*;
+
+fn target() -> (tempfile::TempDir, PathBuf) {
+    let parent = tempfile::tempdir().unwrap();
+    let target = parent.path().join("out");
+    (parent, target)
+}
+
+fn tree(target: &Path) -> Tree {
+    Tree::create(target, &TreeOptions::default()).unwrap()
+}
+
+fn kind(result: Result<()>) -> ErrorKind {
+    result.unwrap_err().kind
+}
+
+#[test]
+fn files_and_directories_are_private() {
+    let (_parent, target) = target();
+    let mut tree = tree(&target);
+    tree.write(b"a/b/file", b"body").unwrap();
+    tree.file(b"a/streamed").unwrap().finish(&mut tree).unwrap();
+    let root = tree.staging.path().to_owned();
+    for (path, mode) in
+        [("", 0o700), ("a", 0o700), ("a/b", 0o700), ("a/b/file", 0o600), ("a/streamed", 0o600)]
+    {
+        let found = fs::metadata(root.join(path)).unwrap().permissions().mode();
+        assert_eq!(found & 0o777, mode, "{path}");
+    }
+    assert_eq!(fs::read(root.join("a/b/file")).unwrap(), b"body");
+    assert_eq!(tree.size(), Size { files: 2, bytes: 4 });
+}
+
+#[test]
+fn a_tree_that_is_dropped_leaves_nothing() {
+    let (parent, target) = target();
+    let mut tree = tree(&target);
+    tree.write(b"a/b", b"body").unwrap();
+    drop(tree);
+    assert_eq!(fs::read_dir(parent.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn a_name_is_written_once() {
+    let (_parent, target) = target();
+    let mut tree = tree(&target);
+    tree.write(b"a/b", b"").unwrap();
+    assert!(matches!(kind(tree.write(b"a/b", b"")), ErrorKind::Taken));
+    assert!(matches!(kind(tree.write(b"a", b"")), ErrorKind::Taken));
+    assert!(matches!(kind(tree.write(b"a/b/c", b"")), ErrorKind::Taken));
+    assert!(matches!(kind(tree.directory(b"a/b")), ErrorKind::Taken));
+    tree.directory(b"a").unwrap();
+    assert!(matches!(kind(tree.write(&[b'n'; 256], b"")), ErrorKind::NameTooLong));
+    assert!(matches!(kind(tree.write(&[&[b'n'; 256][..], b"/a"].concat(), b"")), ErrorKind::NameTooLong));
+    assert!(matches!(kind(tree.write(b"a/../b", b"")), ErrorKind::BadPath));
+    assert_eq!(tree.size(), Size { files: 1, bytes: 0 });
+}
+
+#[test]
+fn pieces_and_holes_make_one_file() {
+    let (_parent, target) = target();
+    let mut tree = tree(&target);
+    let mut expected = Vec::new();
+    let mut file = tree.file(b"pieces").unwrap();
+    for (length, zeros) in [(10, 0), (65_536, 5), (70_000, 0), (1, 1 << 20), (0, 0), (3, 200_000)] {
+        file.write(&vec![7; length]).unwrap();
+        file.zeros(zeros).unwrap();
+        expected.extend(vec![7; length]);
+        expected.resize(expected.len() + usize::try_from(zeros).unwrap(), 0);
+    }
+    tree.write(b"pieces-as-one", &expected).unwrap();
+    assert_eq!(file.len(), u64::try_from(expected.len()).unwrap());
+    file.finish(&mut tree).unwrap();
+    let path = tree.staging.path().join("pieces");
+    assert!(fs::read(&path).unwrap() == expected);
+    assert!(fs::metadata(&path).unwrap().blocks() * 512 < 500_000, "holes take no blocks");
+    let mut sorted = tree.checksums.sort().unwrap();
+    let first = sorted.next().unwrap().unwrap().1.to_vec();
+    assert_eq!(sorted.next().unwrap().unwrap().1, first);
+}
+
+#[test]
+fn a_file_that_is_dropped_is_removed_and_its_name_free() {
+    let (_parent, target) = target();
+    let mut tree = tree(&target);
+    let mut file = tree.file(b"a/b").unwrap();
+    file.write(b"part").unwrap();
+    drop(file);
+    assert_eq!(tree.size(), Size::default());
+    tree.write(b"a/b", b"whole").unwrap();
+}
+
+#[test]
+fn an_interrupt_ends_the_next_file() {
+    let (_parent, target) = target();
+    let options = TreeOptions::default();
+    let mut tree = Tree::create(&target, &options).unwrap();
+    let mut file = tree.file(b"a").unwrap();
+    options.interrupt.flag().store(2, std::sync::atomic::Ordering::Relaxed);
+    for result in [tree.write(b"b", b""), file.write(b"c"), tree.directory(b"d")] {
+        let error = crate::Error::from(result.unwrap_err());
+        assert!(matches!(error, crate::Error::Interrupted(interrupted) if interrupted.0 == 2));
+    }
+}
+
+fn manifest() -> Manifest {
+    Manifest::new(time::OffsetDateTime::UNIX_EPOCH)
+}
+
+fn force() -> TreeOptions {
+    TreeOptions { force: true, ..TreeOptions::default() }
+}
+
+fn entries(directory: &Path) -> Vec<String> {
+    let entries = fs::read_dir(directory).unwrap();
+    let mut names: Vec<_> =
+        entries.map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned()).collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn a_finished_tree_stands_at_its_target_with_a_line_for_each_file() {
+    let (parent, target) = target();
+    let mut tree = tree(&target);
+    for path in [&b"b"[..], b"a/c", b"a.b", b"a\nb"] {
+        tree.write(path, path).unwrap();
+    }
+    tree.directory(b"empty/directory").unwrap();
+    let finished = tree.finish(&manifest()).unwrap();
+    assert!(finished.left.is_none());
+    assert_eq!(finished.size.files, 5);
+    assert_eq!(entries(parent.path()), ["out"]);
+    assert_eq!(entries(&target), ["CHECKSUMS", "MANIFEST.json", "a", "a\nb", "a.b", "b", "empty"]);
+    let checksums = fs::read_to_string(target.join("CHECKSUMS")).unwrap();
+    let paths: Vec<_> = checksums.lines().map(|line| line.split_once("  ").unwrap().1).collect();
+    assert_eq!(paths, ["MANIFEST.json", "a\\nb", "a.b", "a/c", "b"]);
+    assert!(checksums.contains(&format!("\n{}  b\n", hex::encode(Sha256::digest(b"b")))));
+    assert_eq!(Manifest::read(&fs::read(target.join("MANIFEST.json")).unwrap()), Ok(manifest()));
+    for (name, mode) in [("", 0o700), ("CHECKSUMS", 0o600), ("MANIFEST.json", 0o600)] {
+        assert_eq!(fs::metadata(target.join(name)).unwrap().permissions().mode() & 0o777, mode);
+    }
+}
+
+#[test]
+fn an_empty_directory_becomes_the_tree() {
+    let (_parent, target) = target();
+    fs::create_dir(&target).unwrap();
+    tree(&target).finish(&manifest()).unwrap();
+    assert_eq!(entries(&target), ["CHECKSUMS", "MANIFEST.json"]);
+}
+
+#[test]
+fn nothing_but_a_dump_is_replaced_and_that_only_by_force() {
+    let (parent, target) = target();
+    let refused = |options: &TreeOptions| Tree::create(&target, options).unwrap_err().kind;
+    fs::write(&target, "a file").unwrap();
+    assert!(matches!(refused(&force()), ErrorKind::TargetExists));
+    fs::remove_file(&target).unwrap();
+    fs::create_dir(parent.path().join("elsewhere")).unwrap();
+    std::os::unix::fs::symlink("elsewhere", &target).unwrap();
+    assert!(matches!(refused(&force()), ErrorKind::TargetExists));
+    fs::remove_file(&target).unwrap();
+    fs::create_dir_all(target.join("MANIFEST.json")).unwrap();
+    assert!(matches!(refused(&force()), ErrorKind::TargetExists));
+    fs::remove_dir(target.join("MANIFEST.json")).unwrap();
+    fs::write(target.join("MANIFEST.json"), "").unwrap();
+    assert!(matches!(refused(&TreeOptions::default()), ErrorKind::TargetHoldsDump));
+    assert!(Tree::create(&target, &force()).is_ok());
+    assert_eq!(entries(parent.path()), ["elsewhere", "out"]);
+}
+
+#[test]
+fn force_replaces_the_whole_old_dump() {
+    let (parent, target) = target();
+    let mut old = tree(&target);
+    old.write(b"old/file", b"").unwrap();
+    old.finish(&manifest()).unwrap();
+    let mut new = Tree::create(&target, &force()).unwrap();
+    new.write(b"new/file", b"").unwrap();
+    assert_eq!(entries(&target), ["CHECKSUMS", "MANIFEST.json", "old"], "until the new one is complete");
+    assert!(new.finish(&manifest()).unwrap().left.is_none());
+    assert_eq!(entries(&target), ["CHECKSUMS", "MANIFEST.json", "new"]);
+    assert_eq!(entries(parent.path()), ["out"]);
+}
+
+#[test]
+fn a_target_that_came_up_meanwhile_is_kept() {
+    let (parent, target) = target();
+    let tree = tree(&target);
+    fs::create_dir(&target).unwrap();
+    fs::write(target.join("MANIFEST.json"), "another run").unwrap();
+    assert!(matches!(tree.finish(&manifest()).unwrap_err().kind, ErrorKind::TargetHoldsDump));
+    assert_eq!(fs::read(target.join("MANIFEST.json")).unwrap(), b"another run");
+    assert_eq!(entries(parent.path()), ["out"]);
+}
+
+#[test]
+fn a_manifest_that_no_reader_takes_leaves_no_tree() {
+    let (parent, target) = target();
+    let mut bad = manifest();
+    bad.policies.checksum_format.clear();
+    assert!(matches!(tree(&target).finish(&bad).unwrap_err().kind, ErrorKind::Manifest(_)));
+    assert_eq!(entries(parent.path()), [""; 0]);
+}
+
+#[test]
+fn long_target_names_are_shortened_in_the_staging_name() {
+    let parent = tempfile::tempdir().unwrap();
+    for name in ["n".repeat(255), "é".repeat(127)] {
+        let target = parent.path().join(name);
+        tree(&target).finish(&manifest()).unwrap();
+        assert!(target.join("CHECKSUMS").is_file());
+    }
+}
+
+#[test]
+fn targets_without_a_name_or_a_parent_are_refused() {
+    let parent = tempfile::tempdir().unwrap();
+    for target in [PathBuf::from("/"), parent.path().join(".."), parent.path().join("none/out")] {
+        assert!(Tree::create(&target, &TreeOptions::default()).is_err(), "{}", target.display());
+    }
+}
+
+#[test]
+fn modes_follow_the_umask_when_asked() {
+    let (parent, target) = target();
+    let reference = parent.path().join("reference");
+    fs::create_dir(&reference).unwrap();
+    fs::write(reference.join("file"), "").unwrap();
+    let mode = |path: PathBuf| fs::metadata(path).unwrap().permissions().mode();
+    let options = TreeOptions { mode_from_umask: true, ..TreeOptions::default() };
+    let mut tree = Tree::create(&target, &options).unwrap();
+    tree.write(b"directory/file", b"").unwrap();
+    tree.finish(&manifest()).unwrap();
+    assert_eq!(mode(target.clone()), mode(reference.clone()));
+    assert_eq!(mode(target.join("directory")), mode(reference.clone()));
+    assert_eq!(mode(target.join("directory/file")), mode(reference.join("file")));
+    assert_eq!(mode(target.join("CHECKSUMS")), mode(reference.join("file")));
+}
+
+#[test]
+fn a_path_whose_line_no_reader_takes_is_refused() {
+    let (_parent, target) = target();
+    let mut tree = tree(&target);
+    let path = |length: usize| [&b"123456789/".repeat(length / 10)[..], &b"n".repeat(length % 10)].concat();
+    let longest = crate::limits::CHECKSUMS_LINE - 66;
+    assert!(matches!(kind(tree.write(&path(longest + 1), b"")), ErrorKind::NameTooLong));
+    tree.write(&path(longest), b"").unwrap();
+    tree.finish(&manifest()).unwrap();
+}

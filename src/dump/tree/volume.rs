@@ -1,0 +1,187 @@
+//! The staging directory's file system: what it has taken, what it can't tell apart, what its errors mean.
+
+use std::ffi::OsStr;
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use rustix::fs::{AtFlags, Dir, Mode, OFlags};
+use rustix::io::Errno;
+
+use crate::dump::{Error, ErrorKind, Full, Size};
+use crate::interrupt::Interrupt;
+
+/// What every file and directory of one tree shares.
+#[derive(Debug)]
+pub(super) struct Volume {
+    root: OwnedFd,
+    /// Where the tree will stand; errors name files below it.
+    target: PathBuf,
+    /// Whether names that differ in case or normal form are one name here.
+    folds_names: bool,
+    pub(super) file_mode: Mode,
+    pub(super) directory_mode: Mode,
+    pub(super) interrupt: Interrupt,
+    files: AtomicU64,
+    bytes: AtomicU64,
+    pub(super) expected: OnceLock<Size>,
+}
+
+impl Volume {
+    /// Looks at the file system of `root`, an empty directory.
+    pub(super) fn new(
+        root: OwnedFd,
+        target: PathBuf,
+        mode_from_umask: bool,
+        interrupt: Interrupt,
+    ) -> rustix::io::Result<Self> {
+        let (file_mode, directory_mode) = if mode_from_umask { (0o666, 0o777) } else { (0o600, 0o700) };
+        let folds_names = folds_names(root.as_fd())?;
+        Ok(Self {
+            root,
+            target,
+            folds_names,
+            file_mode: Mode::from_raw_mode(file_mode),
+            directory_mode: Mode::from_raw_mode(directory_mode),
+            interrupt,
+            files: AtomicU64::new(0),
+            bytes: AtomicU64::new(0),
+            expected: OnceLock::new(),
+        })
+    }
+
+    pub(super) fn root(&self) -> BorrowedFd<'_> {
+        self.root.as_fd()
+    }
+
+    /// Has everything that was written on the disk. One call for the whole file system: a flush of each of a
+    /// million files takes hours.
+    pub(super) fn flush(&self) -> rustix::io::Result<()> {
+        #[cfg(target_os = "linux")]
+        return rustix::fs::syncfs(&self.root);
+        #[cfg(not(target_os = "linux"))]
+        {
+            rustix::fs::sync();
+            Ok(())
+        }
+    }
+
+    /// Counts bytes that a file has taken.
+    pub(super) fn count_bytes(&self, bytes: usize) {
+        self.bytes.fetch_add(u64::try_from(bytes).unwrap_or(u64::MAX), Ordering::Relaxed);
+    }
+
+    /// Counts a finished file.
+    pub(super) fn count_file(&self) {
+        self.files.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Returns what was written so far. Holes count as nothing.
+    pub(super) fn written(&self) -> Size {
+        Size { files: self.files.load(Ordering::Relaxed), bytes: self.bytes.load(Ordering::Relaxed) }
+    }
+
+    /// Fails once the run was asked to stop.
+    pub(super) fn check_interrupt(&self, path: &[u8]) -> Result<(), Error> {
+        self.interrupt.check().map_err(|interrupted| self.error(path, interrupted.into()))
+    }
+
+    /// Returns the error of this kind for a path of the tree.
+    pub(super) fn error(&self, path: &[u8], kind: ErrorKind) -> Error {
+        Error { path: self.target.join(OsStr::from_bytes(path)), kind }
+    }
+
+    /// Returns what a failed system call means for a path of the tree.
+    pub(super) fn failure(&self, path: &[u8], error: impl Into<io::Error>) -> Error {
+        let error = error.into();
+        let kind = match Errno::from_io_error(&error) {
+            Some(Errno::EXIST | Errno::NOTDIR | Errno::ISDIR | Errno::LOOP) => ErrorKind::Taken,
+            Some(Errno::NAMETOOLONG) => ErrorKind::NameTooLong,
+            Some(Errno::NOSPC) if self.no_inodes() => ErrorKind::InodesFull(self.full()),
+            Some(Errno::NOSPC | Errno::DQUOT) => ErrorKind::DiskFull(self.full()),
+            _ => error.into(),
+        };
+        self.error(path, kind)
+    }
+
+    /// Returns what it means that a name exists already in `directory`.
+    pub(super) fn collision(&self, directory: BorrowedFd<'_>, name: &[u8]) -> ErrorKind {
+        if self.is_twin(directory, name) { ErrorKind::CaseTwin } else { ErrorKind::Taken }
+    }
+
+    /// Whether a name that exists in `directory` stands there with another spelling. Reads the directory, but
+    /// only where the file system folds names.
+    pub(super) fn is_twin(&self, directory: BorrowedFd<'_>, name: &[u8]) -> bool {
+        let spelled_so = || {
+            let entries = Dir::read_from(directory).into_iter().flatten();
+            entries.flatten().any(|entry| entry.file_name().to_bytes() == name)
+        };
+        self.folds_names && !spelled_so()
+    }
+
+    fn full(&self) -> Full {
+        Full { written: self.written(), needed: self.expected.get().copied() }
+    }
+
+    /// Whether the file system counts inodes (some don't) and has none left for this user.
+    fn no_inodes(&self) -> bool {
+        rustix::fs::fstatvfs(&self.root).is_ok_and(|stat| stat.f_files > 0 && stat.f_favail == 0)
+    }
+}
+
+/// Whether a file can be found under a name of another case or normal form.
+fn folds_names(root: BorrowedFd<'_>) -> rustix::io::Result<bool> {
+    const PROBE: &str = "probe-\u{e9}";
+    const TWINS: [&str; 2] = ["PROBE-\u{e9}", "probe-e\u{301}"];
+    let flags = OFlags::CREATE | OFlags::EXCL | OFlags::WRONLY | OFlags::CLOEXEC;
+    drop(rustix::fs::openat(root, PROBE, flags, Mode::from_raw_mode(0o600))?);
+    let found = TWINS.iter().any(|twin| rustix::fs::statat(root, *twin, AtFlags::SYMLINK_NOFOLLOW).is_ok());
+    rustix::fs::unlinkat(root, PROBE, AtFlags::empty())?;
+    Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn volume(directory: &std::path::Path) -> Volume {
+        let root = OwnedFd::from(std::fs::File::open(directory).unwrap());
+        Volume::new(root, PathBuf::from("out"), false, Interrupt::default()).unwrap()
+    }
+
+    #[test]
+    fn the_probe_leaves_nothing() {
+        let directory = tempfile::tempdir().unwrap();
+        volume(directory.path());
+        assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn only_another_spelling_is_a_twin_and_only_where_names_fold() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut volume = volume(directory.path());
+        std::fs::write(directory.path().join("Key"), "").unwrap();
+        volume.folds_names = true;
+        assert!(matches!(volume.collision(volume.root(), b"key"), ErrorKind::CaseTwin));
+        assert!(matches!(volume.collision(volume.root(), b"Key"), ErrorKind::Taken));
+        volume.folds_names = false;
+        assert!(matches!(volume.collision(volume.root(), b"key"), ErrorKind::Taken));
+    }
+
+    #[test]
+    fn a_full_disk_says_how_much_was_written_and_how_much_is_needed() {
+        let directory = tempfile::tempdir().unwrap();
+        let volume = volume(directory.path());
+        volume.count_bytes(10);
+        volume.count_file();
+        let error = volume.failure(b"a/b", Errno::DQUOT);
+        let expected = "out/a/b: no space left on the disk or in the quota: 10 bytes in 1 files written";
+        assert_eq!(error.to_string(), expected);
+        volume.expected.set(Size { files: 3, bytes: 99 }).unwrap();
+        let error = volume.failure(b"a/b", Errno::NOSPC);
+        assert_eq!(error.to_string(), format!("{expected}, about 99 bytes in 3 files needed"));
+    }
+}

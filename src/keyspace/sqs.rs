@@ -1,1 +1,0 @@
-//! Typed keys of the sqs families.

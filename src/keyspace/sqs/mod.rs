@@ -1,0 +1,111 @@
+//! Typed keys of the SQS families (`sqs.md` 1).
+//!
+//! In: a user key. Out: its queue segment, and for a message its partition, generation and message id. A
+//! classic key has no delimiter behind the queue segment: the segment ends at the first byte outside the
+//! base64url alphabet, which is the generation's first byte. Fixed-width fields may hold any byte.
+
+mod segment;
+
+pub use segment::Segment;
+
+use super::Family;
+use crate::cursor;
+
+/// What the partitioned form of a key begins with, behind the family's prefix.
+const PARTITIONED: &[u8] = b"p|";
+
+/// Why a key is malformed (`sqs.md` 6.3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Malformed {
+    /// The key does not begin with its family's prefix.
+    #[error("the key does not begin with the prefix of its family")]
+    Prefix,
+    /// The queue segment is empty or not canonical base64url.
+    #[error("the queue segment is empty or not canonical base64url")]
+    Queue,
+    /// A partitioned key has no `|` behind the queue segment.
+    #[error("no | behind the queue segment")]
+    Terminator,
+    /// The key ends before its fixed-width fields do.
+    #[error("the key ends {found} bytes behind the queue segment, at least {expected} are needed")]
+    Short {
+        /// Bytes that must stand behind the queue segment.
+        expected: usize,
+        /// Bytes that stand there.
+        found: usize,
+    },
+    /// The message-id segment is not canonical base64url.
+    #[error("the message-id segment is not canonical base64url")]
+    MessageId,
+}
+
+/// The key of a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DataKey<'a> {
+    /// The queue.
+    pub queue: Segment<'a>,
+    /// The partition; `None` in a classic key.
+    pub partition: Option<u32>,
+    /// The generation of the queue that the message was sent to.
+    pub generation: u64,
+    /// The message's id.
+    pub message_id: Segment<'a>,
+}
+
+impl<'a> DataKey<'a> {
+    /// Parses a key of [`Family::SqsData`].
+    pub fn parse(key: &'a [u8]) -> Result<Self, Malformed> {
+        let (queue, trailer, partitioned) = split(Family::SqsData, key)?;
+        let short = Malformed::Short { expected: if partitioned { 13 } else { 9 }, found: trailer.len() };
+        let mut rest = trailer;
+        let partition = if partitioned { Some(cursor::take_u32_be(&mut rest).ok_or(short)?) } else { None };
+        let generation = cursor::take_u64_be(&mut rest).ok_or(short)?;
+        if rest.is_empty() {
+            return Err(short);
+        }
+        let message_id = Segment::new(rest).ok_or(Malformed::MessageId)?;
+        Ok(Self { queue, partition, generation, message_id })
+    }
+}
+
+/// Parses a key of a family whose keys end with the queue segment: meta, gen, seq.
+pub fn queue(family: Family, key: &[u8]) -> Result<Segment<'_>, Malformed> {
+    let rest = key.strip_prefix(family.prefix()).ok_or(Malformed::Prefix)?;
+    Segment::new(rest).ok_or(Malformed::Queue)
+}
+
+/// Parses a key of a side record as far as its queue segment: byage, dedup, group, vis, seq, tombstone. What
+/// stands behind the fixed-width fields is not looked at.
+pub fn side(family: Family, key: &[u8]) -> Result<Segment<'_>, Malformed> {
+    if family == Family::SqsQueueSequence {
+        return queue(family, key);
+    }
+    let (queue, trailer, partitioned) = split(family, key)?;
+    let expected = if partitioned { 12 } else { 1 };
+    if trailer.len() < expected {
+        return Err(Malformed::Short { expected, found: trailer.len() });
+    }
+    Ok(queue)
+}
+
+/// Splits a key behind its queue segment, and tells whether it is a partitioned one.
+fn split(family: Family, key: &[u8]) -> Result<(Segment<'_>, &[u8], bool), Malformed> {
+    let rest = key.strip_prefix(family.prefix()).ok_or(Malformed::Prefix)?;
+    // No classic key begins like this: a segment of one symbol is no base64.
+    let (text, trailer, partitioned) = match rest.strip_prefix(PARTITIONED) {
+        Some(rest) if family != Family::SqsQueueTombstone => {
+            let end = memchr::memchr(b'|', rest).ok_or(Malformed::Terminator)?;
+            let (text, trailer) = rest.split_at_checked(end).unwrap_or_default();
+            (text, trailer.split_first().map_or(trailer, |(_, trailer)| trailer), true)
+        }
+        _ => {
+            let end = rest.iter().position(|&byte| !segment::is_symbol(byte)).unwrap_or(rest.len());
+            let (text, trailer) = rest.split_at_checked(end).unwrap_or_default();
+            (text, trailer, false)
+        }
+    };
+    Ok((Segment::new(text).ok_or(Malformed::Queue)?, trailer, partitioned))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,123 @@
+//! Decodes a case with the binary and compares everything that came out.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output};
+
+use serde_json::Value;
+
+use super::case::Case;
+use super::problems;
+use crate::dump::{Tree, checksum_faults, show};
+
+/// Directories whose files a case lists completely.
+const TREES: [&str; 5] = ["redis/", "dynamodb/", "s3/", "sqs/", "extra/"];
+
+/// Returns what differs from the case, one text a difference.
+pub fn differences(case: &Case) -> Vec<String> {
+    let work = tempfile::tempdir().expect("a temporary directory can be made");
+    let place = work.path().join("place");
+    fs::write(work.path().join("snapshot.fsm"), &case.input).expect("a temporary file can be written");
+    fs::create_dir(&place).expect("a temporary directory can be made");
+
+    let run = decode(work.path(), &case.options);
+    let stderr = String::from_utf8_lossy(&run.stderr);
+    if run.status.code() != Some(case.exit) {
+        return vec![format!("{}, expected exit code {}: {}", run.status, case.exit, stderr.trim_end())];
+    }
+    if let Some(classes) = &case.refused {
+        return refusal(case, classes, &stderr, &place);
+    }
+    let tree = Tree::read(&place.join("dump")).expect("the dump can be read");
+    let mut faults = files(&tree, case);
+    let lines = tree.files.get(b"PROBLEMS.jsonl".as_slice()).map_or(&[][..], Vec::as_slice);
+    let lines: Result<Vec<Value>, _> = serde_json::Deserializer::from_slice(lines).into_iter().collect();
+    match lines {
+        Ok(lines) => faults.extend(problems::differences(&lines, &case.problems)),
+        Err(error) => faults.push(format!("PROBLEMS.jsonl: {error}")),
+    }
+    faults.extend(manifest(&tree, case));
+    faults.extend(checksum_faults(&tree));
+    faults.extend(warnings(&run.stdout, case));
+    faults
+}
+
+/// Decodes `snapshot.fsm` into `place/dump`, both as seen from within the directory: messages name the input.
+fn decode(directory: &Path, options: &[String]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_ekv-backup"))
+        .env_clear()
+        .current_dir(directory)
+        .args(["decode", "snapshot.fsm", "-o", "place/dump", "--json"])
+        .args(options)
+        .output()
+        .expect("the binary can be run")
+}
+
+fn refusal(case: &Case, classes: &str, stderr: &str, place: &Path) -> Vec<String> {
+    let mut faults = Vec::new();
+    if fs::read_dir(place).expect("the directory is still there").count() > 0 {
+        faults.push("a refused input left something behind".into());
+    }
+    if !classes.split(" | ").any(|class| stderr.contains(class)) {
+        faults.push(format!("{:?} is none of {classes}", stderr.trim_end()));
+    }
+    let said = stderr.lines().last().unwrap_or_default();
+    if let Some(message) = case.message.as_ref().filter(|message| *message != said) {
+        faults.push(format!("found    {said}\n  expected {message}"));
+    }
+    faults
+}
+
+fn files(tree: &Tree, case: &Case) -> Vec<String> {
+    let inside = |path: &[u8]| TREES.iter().any(|top| path.starts_with(top.as_bytes()));
+    let mut faults = Vec::new();
+    for (path, wanted) in &case.files {
+        match tree.files.get(path) {
+            None => faults.push(format!("missing: {}", show(path))),
+            Some(found) if found != wanted => faults.push(difference(path, found, wanted)),
+            Some(_) => {}
+        }
+    }
+    let known = |path: &Vec<u8>| case.files.contains_key(path) || case.directories.contains(path);
+    for path in tree.files.keys().chain(&tree.empty).filter(|path| inside(path) && !known(path)) {
+        faults.push(format!("extra: {}", show(path)));
+    }
+    for path in case.directories.difference(&tree.empty) {
+        faults.push(format!("missing empty directory: {}", show(path)));
+    }
+    faults.extend(tree.other.iter().map(|path| format!("no regular file: {}", show(path))));
+    faults
+}
+
+fn difference(path: &[u8], found: &[u8], wanted: &[u8]) -> String {
+    let same = found.iter().zip(wanted).take_while(|(a, b)| a == b).count();
+    let from = same.saturating_sub(20);
+    format!(
+        "wrong: {} at byte {same}\n  found    {}\n  expected {}",
+        show(path),
+        show(&found[from..]),
+        show(&wanted[from..])
+    )
+}
+
+fn manifest(tree: &Tree, case: &Case) -> Vec<String> {
+    let bytes = tree.files.get(b"MANIFEST.json".as_slice()).map_or(&[][..], Vec::as_slice);
+    let manifest: Value = match serde_json::from_slice(bytes) {
+        Ok(manifest) => manifest,
+        Err(error) => return vec![format!("MANIFEST.json: {error}")],
+    };
+    let member =
+        |path: &str| path.split('.').fold(&manifest, |value, name| value.get(name).unwrap_or(&Value::Null));
+    let wrong = case.manifest.iter().filter(|(path, wanted)| member(path) != wanted);
+    wrong.map(|(path, wanted)| format!("MANIFEST.json {path}: {}, expected {wanted}", member(path))).collect()
+}
+
+fn warnings(stdout: &[u8], case: &Case) -> Vec<String> {
+    let summary: Value = match serde_json::from_slice(stdout) {
+        Ok(summary) => summary,
+        Err(error) => return vec![format!("the summary of --json: {error}")],
+    };
+    let said = summary.get("warnings").map(Value::to_string).unwrap_or_default();
+    let silent = case.warnings.iter().filter(|event| !said.contains(&format!("\"{event}\"")));
+    silent.map(|event| format!("no warning {event} in the summary")).collect()
+}
