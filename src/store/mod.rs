@@ -188,6 +188,8 @@ impl Store {
     /// place of a visible entry at or before the first of them, when the caller has one: it saves the search.
     #[must_use]
     pub fn scan_prefix(&self, prefix: &[u8], hint: Option<Place>) -> Entries<'_> {
+        // The place of a committed write is that of its intent, far from where its key belongs.
+        let hint = hint.filter(|hint| self.overlay.of_place(*hint).is_none());
         let scans = self.numbered().map(|(at, input)| {
             let hint = hint.filter(|hint| hint.input == at && input.is_native()).map(|hint| hint.offset);
             (at, Scan::prefix(input, prefix, hint, self.clock, &self.interrupt))

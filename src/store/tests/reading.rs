@@ -65,6 +65,26 @@ fn a_prefix_scan_ends_with_its_range() {
 }
 
 #[test]
+fn the_place_of_a_committed_write_is_no_hint_to_start_at() {
+    let (start, commit) = (5_u64.to_be_bytes(), 7_u64.to_be_bytes());
+    let (length, none) = (1_u64.to_be_bytes(), [0; 8]);
+    let lock = [&[1][..], &start, &none, &[0], &length, b"p"].concat();
+    let intent = [&[1][..], &start, &[0], &3_u64.to_be_bytes(), b"new"].concat();
+    let store = store(
+        &Native::new(9)
+            .put(b"!st|mem|ka", 3, b"old")
+            .put(b"!st|mem|kb", 3, b"kept")
+            .put(b"!txn|lock|!st|mem|ka", 5, &lock)
+            .put(b"!txn|int|!st|mem|ka", 5, &intent)
+            .put(&[b"!txn|cmt|p", &start[..]].concat(), 7, &[&[1][..], &commit].concat()),
+    );
+    let entries = collect(store.scan_prefix(b"!st|mem|k", None));
+    assert_eq!(entries[0], (b"!st|mem|ka".to_vec(), 7, b"new".to_vec()));
+    let first = store.scan_prefix(b"!st|mem|k", None).next().unwrap().map(|entry| entry.place);
+    assert_eq!(collect(store.scan_prefix(b"!st|mem|k", first)), entries);
+}
+
+#[test]
 fn places_that_no_scan_gave_hold_no_row() {
     let store = store(&numbered(3));
     let mut entry = EntryBuf::default();
