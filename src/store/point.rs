@@ -6,6 +6,7 @@ use super::txn::{Intent, Replacement};
 use super::{Error, Store};
 use crate::container::{self, ErrorKind};
 use crate::error::Result;
+use crate::keyspace::Family;
 
 impl Store {
     /// Reads the visible entry of one user key into `entry`; `false` when there is none. Searches the sparse
@@ -28,6 +29,7 @@ impl Store {
 
     /// Reads the stored entry of a user key that is visible on a clock.
     pub(super) fn find(&self, user_key: &[u8], clock: Clock, entry: &mut EntryBuf) -> Result<bool> {
+        let clock = clock.of(Family::of(user_key));
         let mut newest = None;
         let mut found = false;
         for (at, input) in self.numbered() {
