@@ -49,15 +49,13 @@ impl Input {
         key: &[u8],
         clock: Clock,
         interrupt: &Interrupt,
-        target: &mut Vec<u8>,
     ) -> Result<Option<(Rows<'_>, Head)>> {
         let clock = clock.of(Family::of(key));
-        target.clear();
-        target.extend_from_slice(key);
+        let mut target = key.to_vec();
         if self.is_native() {
             target.extend_from_slice(&(!clock.newest).to_be_bytes());
         }
-        let (start, end) = (self.seek(target), self.survey.end);
+        let (start, end) = (self.seek(&target), self.survey.end);
         let mut rows = Rows::between(&self.source, self.survey.payload, start, end);
         while rows.advance()? {
             interrupt.check()?;

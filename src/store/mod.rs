@@ -185,16 +185,14 @@ impl Store {
     }
 
     /// Scans the visible entries whose user key begins with `prefix`, whatever their families. `hint` is the
-    /// place of an entry at or before the first of them, when the caller has one: it saves the search.
+    /// place of a visible entry at or before the first of them, when the caller has one: it saves the search.
     #[must_use]
     pub fn scan_prefix(&self, prefix: &[u8], hint: Option<Place>) -> Entries<'_> {
+        // The place of a committed write is that of its intent, far from where its key belongs.
+        let hint = hint.filter(|hint| self.overlay.of_place(*hint).is_none());
         let scans = self.numbered().map(|(at, input)| {
-            let start = match hint {
-                Some(hint) if hint.input == at && input.is_native() => hint.offset,
-                _ => input.seek(prefix),
-            };
-            let wanted = Wanted::Prefix(prefix.to_vec());
-            (at, Scan::from(input, start, wanted, self.clock, &self.interrupt))
+            let hint = hint.filter(|hint| hint.input == at && input.is_native()).map(|hint| hint.offset);
+            (at, Scan::prefix(input, prefix, hint, self.clock, &self.interrupt))
         });
         Entries::new(self, Merge::new(scans, Rank::Visible), &Wanted::Prefix(prefix.to_vec()))
     }

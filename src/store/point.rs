@@ -6,6 +6,7 @@ use super::txn::{Intent, Replacement};
 use super::{Error, Store};
 use crate::container::{self, ErrorKind};
 use crate::error::Result;
+use crate::keyspace::Family;
 
 impl Store {
     /// Reads the visible entry of one user key into `entry`; `false` when there is none. Searches the sparse
@@ -28,11 +29,11 @@ impl Store {
 
     /// Reads the stored entry of a user key that is visible on a clock.
     pub(super) fn find(&self, user_key: &[u8], clock: Clock, entry: &mut EntryBuf) -> Result<bool> {
+        let clock = clock.of(Family::of(user_key));
         let mut newest = None;
         let mut found = false;
-        let mut target = Vec::new();
         for (at, input) in self.numbered() {
-            let Some((mut rows, head)) = input.find(user_key, clock, &self.interrupt, &mut target)? else {
+            let Some((mut rows, head)) = input.find(user_key, clock, &self.interrupt)? else {
                 continue;
             };
             if clock.is_visible(&head) && newest.is_none_or(|newest| newest < head.commit_ts) {
@@ -48,9 +49,8 @@ impl Store {
     /// Returns the timestamp of the version of a user key that counts, a tombstone's too.
     pub(super) fn newest(&self, user_key: &[u8]) -> Result<Option<u64>> {
         let mut newest = None;
-        let mut target = Vec::new();
         for (_, input) in self.numbered() {
-            let found = input.find(user_key, self.clock, &self.interrupt, &mut target)?;
+            let found = input.find(user_key, self.clock, &self.interrupt)?;
             newest = newest.max(found.map(|(_, head)| head.commit_ts));
         }
         Ok(newest)
