@@ -153,6 +153,7 @@ impl Tree {
     /// Writes MANIFEST.json and CHECKSUMS, flushes everything and moves the tree onto its target
     /// (`decisions.md` 3).
     pub fn finish(mut self, manifest: &Manifest) -> Result<Finished> {
+        debug_assert_eq!(Arc::strong_count(&self.volume), 1, "a file is still open: CHECKSUMS would lack it");
         let text = manifest.write();
         let text = text.map_err(|error| self.volume.error(manifest::NAME.as_bytes(), error.into()))?;
         self.write(manifest::NAME.as_bytes(), &text)?;
