@@ -103,9 +103,9 @@ mod tests {
             let payload = payload(body);
             let len = payload.len() as u64;
             assert_eq!(check(&payload).unwrap(), (len, None));
-            let footed = fixture::with_footer(payload.clone());
-            let footer = u32::from_be_bytes(*footed.last_chunk().unwrap());
-            assert_eq!(check(&footed).unwrap(), (len, Some(footer)));
+            let bytes = fixture::with_footer(payload.clone());
+            let footer = u32::from_be_bytes(*bytes.last_chunk().unwrap());
+            assert_eq!(check(&bytes).unwrap(), (len, Some(footer)));
             assert_eq!(check(&fixture::headed(&payload)).unwrap().0, len + 16);
         }
     }

@@ -282,9 +282,11 @@ mod tests {
     fn rows_of_any_size_cross_the_edges_of_the_buffer() {
         let mut native = Native::new(0);
         let sizes = [0, 1, 100, 4000, 16 << 10, 300 << 10, 1 << 20, 3];
-        for row in 0..200_usize {
-            native =
-                native.raw(format!("{row:08}").as_bytes(), &vec![row as u8; sizes[row % sizes.len()] + row]);
+        for row in 0..200_u8 {
+            native = native.raw(
+                format!("{row:08}").as_bytes(),
+                &vec![row; sizes[usize::from(row) % sizes.len()] + usize::from(row)],
+            );
         }
         let rows = walk(&native.file()).unwrap();
         assert_eq!(rows.len(), 200);

@@ -172,7 +172,7 @@ mod tests {
     use super::*;
 
     fn bytes(len: usize) -> Vec<u8> {
-        (0..len).map(|at| (at % 251) as u8).collect()
+        (0..=250).cycle().take(len).collect()
     }
 
     #[test]

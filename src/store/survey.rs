@@ -229,19 +229,19 @@ impl Pass<'_> {
             }
         }
         if choice == Choice::Counts {
-            self.counting(rows, head, family, clock)?;
+            self.counting(rows, head, family, clock);
         }
         Ok(())
     }
 
     /// Looks at a version that counts.
     #[inline]
-    fn counting(&mut self, rows: &mut Rows<'_>, head: Head, family: Family, clock: Clock) -> Result<()> {
+    fn counting(&mut self, rows: &Rows<'_>, head: Head, family: Family, clock: Clock) {
         if head.encrypted {
             self.encrypted(rows.key_id());
         }
         if !clock.is_visible(&head) {
-            return Ok(());
+            return;
         }
         if head.expire_at != 0 {
             let earliest = self.survey.earliest_expiry.unwrap_or(u64::MAX);
@@ -250,7 +250,6 @@ impl Pass<'_> {
         if family.kind() == Kind::Internal {
             self.internal(rows, family);
         }
-        Ok(())
     }
 
     #[cold]

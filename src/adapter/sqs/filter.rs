@@ -139,9 +139,17 @@ impl Filter {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::adapter::sqs::record::Held;
 
-    const CLASSIC: Sent =
-        Sent { partition: None, generation: 2, send_timestamp: 0, sequence: 8, group: None, mismatch: false };
+    const CLASSIC: Sent = Sent {
+        partition: None,
+        generation: 2,
+        send_timestamp: 0,
+        sequence: 8,
+        group: None,
+        mismatch: false,
+        held: Held::AsLine,
+    };
 
     fn filter(generation: u64, counter: u64, count: u32, limit: &'static str) -> Filter {
         let queue = Queue {

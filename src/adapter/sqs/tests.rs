@@ -325,3 +325,24 @@ fn rows_under_a_lock_of_another_group_are_counted() {
         .dump();
     assert_eq!(outcome.warning("sqs_pending_txn_intents"), "count=1");
 }
+
+#[test]
+fn a_message_too_large_for_the_sorter_stands_in_its_place() {
+    use base64::Engine;
+    let body = "<large>".repeat(300_000);
+    let base64 = base64::engine::general_purpose::STANDARD.encode(&body);
+    let large =
+        format!(r#"{{"message_id":"m2","body":"{base64}","sequence_number":2,"queue_generation":1}}"#);
+    let rows = Rows::default()
+        .meta("cQ", r#"{"generation":1}"#)
+        .message("cQ", 1, "bTE", r#"{"message_id":"m1","sequence_number":3,"queue_generation":1}"#)
+        .message("cQ", 1, "bTI", &large)
+        .message("cQ", 1, "bTM", r#"{"message_id":"m3","sequence_number":1,"queue_generation":1}"#);
+    let outcome = rows.dump();
+    let lines: Vec<&str> = outcome.file("sqs/q/messages.jsonl").lines().collect();
+    let escaped = body.replace('<', "\\u003c").replace('>', "\\u003e");
+    let expected = line("m2", 1, r#","sequence_number":2"#).replacen("\"\"", &format!("\"{escaped}\""), 1);
+    assert!(lines[1] == expected.trim_end(), "{} bytes", lines[1].len());
+    assert_eq!(lines[0], line("m3", 1, r#","sequence_number":1"#).trim_end());
+    assert_eq!(lines[2], line("m1", 1, r#","sequence_number":3"#).trim_end());
+}

@@ -7,14 +7,17 @@ use super::directory::Directory;
 use super::filter::Filter;
 use super::group::{Group, OpenQueue};
 use super::json::replace_invalid;
+use super::line;
+use super::message::{Buffers, Message};
 use super::queue::Queue;
-use super::record::{self, Kind, Sent};
+use super::record::{self, Held, Kind, Sent};
 use super::{INVALID_QUEUE_META, ORPHAN_MESSAGES, queue_file};
 use crate::adapter::{Context, Scope};
-use crate::dump::Sorter;
+use crate::dump::{Sorter, TreeFile};
 use crate::error::Result;
 use crate::keyspace::Owner;
 use crate::report::{Problem, Warning};
+use crate::store::EntryBuf;
 
 const SIDE_RECORDS: &str = "_internals/side_records.jsonl";
 
@@ -112,7 +115,10 @@ impl Writer<'_, '_, '_> {
                 queue.messages = Some(self.context.tree.file(&path)?);
             }
             if let Some(messages) = &mut queue.messages {
-                messages.write(value)?;
+                match sent.held {
+                    Held::AsLine => messages.write(value)?,
+                    Held::Elsewhere => copy_message(self.context, value, sent.partition, messages)?,
+                }
             }
         }
         Ok(())
@@ -193,4 +199,21 @@ impl Writer<'_, '_, '_> {
         }
         Ok(self.scope)
     }
+}
+
+/// Reads a message again and writes its line, piece by piece.
+fn copy_message(
+    context: &Context<'_, '_>,
+    key: &[u8],
+    partition: Option<u32>,
+    messages: &mut TreeFile,
+) -> Result<()> {
+    let (mut entry, mut buffers) = (EntryBuf::default(), Buffers::default());
+    if context.store.get(key, &mut entry)?
+        && let Ok(message) = Message::parse(&entry.body, &mut buffers)
+    {
+        let preserve = context.options.preserve_sqs_visibility;
+        line::write(&message, partition, preserve, |piece| messages.write(piece))?;
+    }
+    Ok(())
 }
