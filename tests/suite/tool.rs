@@ -121,9 +121,12 @@ pub fn golden(name: &str, text: &[u8]) {
         fs::write(&path, text).expect("testdata can be written");
     }
     let expected = fs::read(&path).unwrap_or_default();
-    if let Some(difference) = first_difference(text, &expected) {
-        panic!("{} (BLESS=1 writes it anew): {difference}", path.display());
-    }
+    assert!(
+        text == expected,
+        "{} (BLESS=1 writes it anew): {}",
+        path.display(),
+        first_difference(text, &expected).unwrap_or_else(|| "bytes that are no text differ".into())
+    );
 }
 
 fn first_difference(found: &[u8], expected: &[u8]) -> Option<String> {
