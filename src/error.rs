@@ -18,11 +18,16 @@ pub enum Error {
     /// A file of the tree could not be written or read.
     #[error(transparent)]
     Dump(dump::Error),
-    /// `--strict` and at least one problem.
-    #[error("{problems} objects could not be decoded or represented, and --strict was given")]
+    /// `--strict`, and at least one problem or undecided lock.
+    #[error(
+        "{problems} objects could not be decoded or represented, {undecided} locks are of transactions that \
+         nothing decides, and --strict was given"
+    )]
     Strict {
         /// Number of lines that `PROBLEMS.jsonl` would have had.
         problems: u64,
+        /// Number of locks that no input decides.
+        undecided: u64,
     },
     /// A signal asked the run to stop.
     #[error("interrupted")]

@@ -24,6 +24,8 @@ pub const FILE_NAME: usize = 255;
 pub const KEYMAP_LINE: usize = 4 << 20;
 /// Longest line of CHECKSUMS, bytes (`dump.md` 5).
 pub const CHECKSUMS_LINE: usize = 8 << 10;
+/// Longest MANIFEST.json that is read, bytes.
+pub const MANIFEST: u64 = 256 << 20;
 /// Warnings of one event that are kept and shown one by one; further ones are counted.
 pub const WARNINGS_PER_EVENT: u64 = 100;
 /// Unknown rows of one prefix that are named one by one in `PROBLEMS.jsonl` (`decisions.md` 4).
@@ -32,3 +34,7 @@ pub const UNKNOWN_ROWS_NAMED: u64 = 100;
 pub const FILESYSTEM_FILE: u64 = 1 << 40;
 /// Longest path in the filesystem, bytes: a KEYMAP line holds it in base64 (`dump.md` 3).
 pub const FILESYSTEM_PATH: usize = 1 << 20;
+/// Locked and primary keys of transactions in flight that are resolved, bytes: further locks stay undecided.
+pub const TXN_LOCK_BYTES: usize = 8 << 20;
+/// Undecided locks that are listed one by one.
+pub const TXN_UNDECIDED: u64 = 10_000;

@@ -41,6 +41,11 @@ impl Progress {
         self.0.done.fetch_add(done, Ordering::Relaxed);
     }
 
+    /// Says how many bytes or files are done altogether; never goes back.
+    pub fn set(&self, done: u64) {
+        self.0.done.fetch_max(done, Ordering::Relaxed);
+    }
+
     /// Returns the phase, what is done and what there is to do (0: unknown).
     #[must_use]
     pub fn state(&self) -> (Phase, u64, u64) {
@@ -67,6 +72,10 @@ mod tests {
             assert_eq!(progress.state(), (phase, 0, 9));
             progress.clone().add(4);
             assert_eq!(progress.state(), (phase, 4, 9));
+            progress.set(3);
+            assert_eq!(progress.state(), (phase, 4, 9));
+            progress.set(9);
+            assert_eq!(progress.state(), (phase, 9, 9));
         }
     }
 }

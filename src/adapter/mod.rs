@@ -39,6 +39,7 @@ pub type Scope = BTreeSet<Vec<u8>>;
 
 /// What was asked of the adapters (`decisions.md` 4, 5).
 #[derive(Clone, Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "the flags of the command line, one for one")]
 pub struct Options {
     /// Adapters that were not selected: their rows count as internal.
     pub excluded: BTreeSet<Owner>,

@@ -1,6 +1,124 @@
 //! `ekv-backup verify`.
-use super::args;
+
+use std::collections::BTreeMap;
+use std::num::NonZero;
+
+use ekv_backup::dump::Scratch;
+use ekv_backup::dump::verify::{Finding, VerifyOptions, VerifyReport, verify};
 use ekv_backup::interrupt::Interrupt;
-pub fn run(_arguments: &args::Verify, _interrupt: &Interrupt) -> u8 {
-    4
+use ekv_backup::progress::{Phase, Progress};
+use ekv_backup::{Error, Result};
+use serde::Serialize;
+
+use super::escape::printable;
+use super::progress::Display;
+use super::{args, exit, print};
+
+/// What `--json` prints (`docs/output.md`).
+#[derive(Serialize)]
+struct Output {
+    command: &'static str,
+    exit_code: u8,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<String>,
+    #[serde(flatten)]
+    report: Option<Report>,
+}
+
+#[derive(Serialize)]
+struct Report {
+    directory: String,
+    sound: bool,
+    files: u64,
+    bytes: u64,
+    /// Objects that the manifest says are missing or altered: the tree can be sound all the same.
+    problems: u64,
+    findings: u64,
+    finding_counts: BTreeMap<&'static str, u64>,
+    first_findings: Vec<Line>,
+}
+
+#[derive(Serialize)]
+struct Line {
+    kind: &'static str,
+    path: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    line: Option<u64>,
+    detail: String,
+}
+
+impl From<&Finding> for Line {
+    fn from(finding: &Finding) -> Self {
+        Self {
+            kind: finding.kind.name(),
+            path: String::from_utf8_lossy(&finding.path).into_owned(),
+            line: Some(finding.line).filter(|&line| line > 0),
+            detail: finding.detail.clone(),
+        }
+    }
+}
+
+/// Runs the command and returns its exit code.
+pub fn run(arguments: &args::Verify, interrupt: &Interrupt) -> u8 {
+    let progress = Progress::default();
+    progress.enter(Phase::Verifying, 0);
+    let display = Display::start(arguments.progress, &progress);
+    let result = check(arguments, interrupt, &progress);
+    drop(display);
+    let (exit_code, error) = match &result {
+        Ok(report) if report.findings.is_empty() => (exit::COMPLETE, None),
+        Ok(_) => (exit::PROBLEMS, None),
+        Err(error) => (exit::code(error), Some(print::chain(error))),
+    };
+    match &result {
+        Ok(report) => say(report),
+        Err(error) => print::error(error),
+    }
+    if arguments.json {
+        let report = result.as_ref().ok().map(|report| summary(arguments, report));
+        print::json(&Output { command: "verify", exit_code, error, report });
+    }
+    exit_code
+}
+
+fn check(arguments: &args::Verify, interrupt: &Interrupt, progress: &Progress) -> Result<VerifyReport> {
+    let options = VerifyOptions {
+        threads: std::thread::available_parallelism().map_or(1, NonZero::get),
+        scratch: Scratch::new(std::env::temp_dir()),
+        interrupt: interrupt.clone(),
+    };
+    let report =
+        verify(&arguments.directory, &options, &|size| progress.set(size.bytes)).map_err(Error::from)?;
+    Ok(report)
+}
+
+/// Says in words what is wrong, a line each.
+fn say(report: &VerifyReport) {
+    let findings = &report.findings;
+    for finding in findings.kept() {
+        let line = Line::from(finding);
+        let at = line.line.map_or(String::new(), |number| format!(" line {number}"));
+        let detail = if line.detail.is_empty() { String::new() } else { format!(": {}", line.detail) };
+        print::err(&printable(&format!("{}: {}{at}{detail}", line.kind, line.path)));
+    }
+    let shown = u64::try_from(findings.kept().count()).unwrap_or(u64::MAX);
+    if findings.total() > shown {
+        print::err(&format!("{} more findings", findings.total() - shown));
+    }
+    let verdict = if findings.is_empty() { "sound" } else { "NOT sound" };
+    print::err(&format!("{} files, {} bytes: the tree is {verdict}", report.size.files, report.size.bytes));
+}
+
+fn summary(arguments: &args::Verify, report: &VerifyReport) -> Report {
+    let findings = &report.findings;
+    Report {
+        directory: arguments.directory.to_string_lossy().into_owned(),
+        sound: findings.is_empty(),
+        files: report.size.files,
+        bytes: report.size.bytes,
+        problems: report.manifest.as_ref().map_or(0, |manifest| manifest.problems),
+        findings: findings.total(),
+        finding_counts: findings.counts().iter().map(|(kind, &count)| (kind.name(), count)).collect(),
+        first_findings: findings.kept().map(Line::from).collect(),
+    }
 }

@@ -75,3 +75,62 @@ impl<'s> Checksums<'s> {
         Ok((end, Some(footer)))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixture;
+    use super::*;
+
+    fn check(bytes: &[u8]) -> Result<(u64, Option<u32>), ErrorKind> {
+        let source = fixture::source(bytes);
+        let check = || {
+            let layout = Layout::of(&source)?;
+            let start = Start::read(&source, &layout)?;
+            let mut checksums = Checksums::new(&source, &layout);
+            while checksums.step()? {}
+            checksums.finish(&start)
+        };
+        check().map_err(|error: Error| error.kind)
+    }
+
+    fn payload(body: usize) -> Vec<u8> {
+        fixture::memory(9, &[(b"a", &[(1, 0, 0, &vec![7; body])])])
+    }
+
+    #[test]
+    fn the_body_tells_whether_a_footer_follows() {
+        for body in [0, 1, 2, 3, 4, STEP - 80, STEP - 77, STEP, 2 * STEP] {
+            let payload = payload(body);
+            let len = payload.len() as u64;
+            assert_eq!(check(&payload).unwrap(), (len, None));
+            let bytes = fixture::with_footer(payload.clone());
+            let footer = u32::from_be_bytes(*bytes.last_chunk().unwrap());
+            assert_eq!(check(&bytes).unwrap(), (len, Some(footer)));
+            assert_eq!(check(&fixture::headed(&payload)).unwrap().0, len + 16);
+        }
+    }
+
+    #[test]
+    fn every_flipped_byte_is_noticed() {
+        let payload = payload(5);
+        for whole in [payload.clone(), fixture::with_footer(payload.clone()), fixture::headed(&payload)] {
+            for at in 0..whole.len() {
+                let mut damaged = whole.clone();
+                damaged[at] ^= 1;
+                assert!(check(&damaged).is_err(), "{at}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_wrong_checksum_under_a_valid_footer_is_a_checksum_mismatch() {
+        let mut payload = payload(5);
+        payload[20] ^= 1;
+        for whole in [payload.clone(), fixture::with_footer(payload.clone()), fixture::headed(&payload)] {
+            assert!(matches!(check(&whole), Err(ErrorKind::ChecksumMismatch { .. })));
+        }
+        let mut headed = fixture::headed(&payload);
+        *headed.last_mut().unwrap() ^= 1;
+        assert!(matches!(check(&headed), Err(ErrorKind::FooterMismatch { .. })));
+    }
+}

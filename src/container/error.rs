@@ -13,7 +13,6 @@ pub struct Error {
     /// Offset in the (decompressed) input, bytes.
     pub offset: u64,
     /// What was expected and what was found.
-    #[source]
     pub kind: ErrorKind,
 }
 

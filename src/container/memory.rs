@@ -229,3 +229,106 @@ impl<'s> Rows<'s> {
 fn excerpt(commit_ts: u64) -> Excerpt {
     Excerpt::of(commit_ts.to_string().as_bytes())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixture::{self, MemoryVersion};
+    use super::*;
+
+    type Read = (Vec<u8>, u64, bool, u64, Vec<u8>);
+
+    fn walk(bytes: &[u8]) -> Result<Vec<Read>, ErrorKind> {
+        let source = fixture::source(bytes);
+        read(&source).map_err(|error| error.kind)
+    }
+
+    fn read(source: &Source) -> Result<Vec<Read>, Error> {
+        let layout = Layout::of(source)?;
+        Start::read(source, &layout)?;
+        let mut rows = Rows::between(source, layout.payload_offset + START as u64, layout.payload_end);
+        let mut all = Vec::new();
+        while rows.advance()? {
+            let head = rows.head();
+            let (key, value) = rows.key_and_value()?;
+            let (user, suffix) = key.split_at(key.len() - KEY_SUFFIX);
+            assert_eq!(suffix, (!head.commit_ts).to_be_bytes());
+            all.push((user.to_vec(), head.commit_ts, head.tombstone, head.expire_at, value.to_vec()));
+        }
+        Ok(all)
+    }
+
+    const A: &[MemoryVersion<'_>] = &[(1, 0, 0, b"old"), (2, 1, 0, b""), (9, 0, 40, b"new")];
+    const B: &[MemoryVersion<'_>] = &[(5, 0, 0, b"")];
+
+    #[test]
+    fn versions_come_newest_first_and_keys_in_order() {
+        let payload = fixture::memory(9, &[(b"", B), (b"a", A), (b"aa", &[]), (b"b", B)]);
+        let expected = vec![
+            (b"".to_vec(), 5, false, 0, b"".to_vec()),
+            (b"a".to_vec(), 9, false, 40, b"new".to_vec()),
+            (b"a".to_vec(), 2, true, 0, b"".to_vec()),
+            (b"a".to_vec(), 1, false, 0, b"old".to_vec()),
+            (b"b".to_vec(), 5, false, 0, b"".to_vec()),
+        ];
+        assert_eq!(walk(&payload).unwrap(), expected);
+        assert_eq!(walk(&fixture::headed(&payload)).unwrap(), expected);
+        assert_eq!(walk(&fixture::memory(0, &[])).unwrap(), []);
+    }
+
+    #[test]
+    fn every_truncation_but_one_at_an_entry_is_truncated() {
+        let payload = fixture::memory(9, &[(b"a", A), (b"b", B)]);
+        let first = fixture::memory(9, &[(b"a", A)]).len();
+        for len in 8..payload.len() {
+            let result = walk(&payload[..len]);
+            if [START, first].contains(&len) {
+                assert!(result.is_ok());
+            } else {
+                assert!(matches!(result, Err(ErrorKind::Truncated { .. })), "{len}: {result:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn keys_and_versions_must_ascend() {
+        for entries in [[(&b"b"[..], B), (&b"a"[..], B)], [(b"a", B), (b"a", B)]] {
+            let error = walk(&fixture::memory(9, &entries)).unwrap_err();
+            assert!(matches!(error, ErrorKind::OutOfOrder { what: "key", .. }));
+        }
+        for versions in [&[(2, 0, 0, &b""[..]), (1, 0, 0, b"")][..], &[(2, 0, 0, b""), (2, 0, 0, b"")]] {
+            let error = walk(&fixture::memory(9, &[(b"a", versions)])).unwrap_err();
+            assert!(matches!(error, ErrorKind::OutOfOrder { what: "version", .. }));
+        }
+    }
+
+    #[test]
+    fn counts_and_lengths_are_limited_before_anything_is_allocated() {
+        let payload = fixture::memory(9, &[(b"a", B)]);
+        for (at, length, over) in [
+            (32, limits::MEMORY_KEY + 1, true),
+            (32, limits::MEMORY_KEY, false),
+            (41, limits::MEMORY_VERSIONS + 1, true),
+            (41, limits::MEMORY_VERSIONS, false),
+            (66, limits::MEMORY_VALUE + 1, true),
+            (66, limits::MEMORY_VALUE, false),
+            (66, u64::MAX, true),
+        ] {
+            let mut damaged = payload.clone();
+            damaged[at..at + 8].copy_from_slice(&length.to_le_bytes());
+            match walk(&damaged).unwrap_err() {
+                ErrorKind::LengthOverLimit { found, .. } => assert!(over && found == length),
+                ErrorKind::Truncated { .. } => assert!(!over),
+                other => panic!("{other}"),
+            }
+        }
+    }
+
+    #[test]
+    fn other_versions_and_tombstone_bytes_are_unsupported() {
+        let mut payload = fixture::memory(9, &[(b"a", B)]);
+        payload[57] = 2;
+        assert!(matches!(walk(&payload), Err(ErrorKind::UnsupportedFormat { what: "tombstone", .. })));
+        payload[8] = 2;
+        assert!(matches!(walk(&payload), Err(ErrorKind::UnsupportedFormat { found: 2, .. })));
+    }
+}

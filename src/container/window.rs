@@ -49,8 +49,20 @@ impl<'s> Window<'s> {
         self.limit = limit;
     }
 
-    /// Returns the bytes `offset..offset + len`, when they are here already; else nothing.
-    pub(super) fn here(&self, offset: u64, len: usize) -> &[u8] {
+    /// Returns all that is here from `offset` on, and where in the buffer it stands ([`Window::at`]).
+    #[inline]
+    pub(super) fn ahead(&self, offset: u64) -> Option<(usize, &[u8])> {
+        let at = usize::try_from(offset.checked_sub(self.start)?).ok()?;
+        Some((at, self.buffer.get(at..self.filled)?))
+    }
+
+    /// Returns `len` bytes at a place in the buffer that [`Window::ahead`] gave since the last read.
+    #[inline]
+    pub(super) fn at(&self, at: usize, len: usize) -> &[u8] {
+        at.checked_add(len).and_then(|end| self.buffer.get(at..end)).unwrap_or_default()
+    }
+
+    fn here(&self, offset: u64, len: usize) -> &[u8] {
         self.find(offset, len).unwrap_or_default()
     }
 
@@ -160,7 +172,7 @@ mod tests {
     use super::*;
 
     fn bytes(len: usize) -> Vec<u8> {
-        (0..len).map(|at| (at % 251) as u8).collect()
+        (0..=250).cycle().take(len).collect()
     }
 
     #[test]
@@ -192,6 +204,16 @@ mod tests {
         let mut window = Window::new(&source, 100);
         window.bytes(10, 5).unwrap();
         assert_eq!((window.filled, window.here(10, 90).len(), window.here(10, 91).len()), (90, 90, 0));
+    }
+
+    #[test]
+    fn what_is_stepped_over_is_not_read() {
+        let source = fixture::source(&bytes(8 * LARGEST));
+        let mut window = Window::new(&source, source.len());
+        window.bytes(0, 10).unwrap();
+        window.bytes(7 * LARGEST as u64, 10).unwrap();
+        assert_eq!((window.start, window.filled), (7 * LARGEST as u64, FIRST));
+        assert!(window.buffer.len() <= 2 * FIRST);
     }
 
     #[test]

@@ -87,8 +87,8 @@ pub fn decode(request: &Request, sink: impl FnMut(&Warning)) -> Result<Summary> 
         lines(&mut tree, b"extra/KEYMAP.jsonl", keymap.records(), b"")?;
     }
     let problems = report.problem_count();
-    if request.strict && problems > 0 {
-        return Err(Error::Strict { problems });
+    if request.strict && problems + store.undecided_count() > 0 {
+        return Err(Error::Strict { problems, undecided: store.undecided_count() });
     }
     lines(&mut tree, b"PROBLEMS.jsonl", report.problems(), b"\n")?;
     let manifest = manifest::of(request, &store, &scopes, problems);

@@ -13,18 +13,23 @@ const BLOCK: usize = 32;
 
 /// Writes bytes that are valid UTF-8.
 pub(super) fn text<W: Write + ?Sized>(writer: &mut W, mut bytes: &[u8], html: Html) -> io::Result<()> {
+    let mut plain = 0;
     loop {
-        let plain = plain_prefix(bytes, html);
+        plain += plain_prefix(bytes.get(plain..).unwrap_or_default(), html);
         let (head, rest) = bytes.split_at_checked(plain).unwrap_or((bytes, &[]));
-        writer.write_all(head)?;
-        let Some((&first, tail)) = rest.split_first() else { return Ok(()) };
-        bytes = if let [SEPARATOR_LEAD, 0x80, last @ (0xa8 | 0xa9), tail @ ..] = rest {
-            writer.write_all(if *last == 0xa8 { br"\u2028" } else { br"\u2029" })?;
-            tail
-        } else {
-            write_byte(writer, first)?;
-            tail
+        let (escape, tail) = match rest {
+            [] => return writer.write_all(bytes),
+            [SEPARATOR_LEAD, 0x80, 0xa8, tail @ ..] => (&br"\u2028"[..], tail),
+            [SEPARATOR_LEAD, 0x80, 0xa9, tail @ ..] => (&br"\u2029"[..], tail),
+            [SEPARATOR_LEAD, ..] => {
+                plain += 1;
+                continue;
+            }
+            [byte, tail @ ..] => (escape(*byte), tail),
         };
+        writer.write_all(head)?;
+        writer.write_all(escape)?;
+        (bytes, plain) = (tail, 0);
     }
 }
 
@@ -42,9 +47,9 @@ pub(super) fn lossy<W: Write + ?Sized>(writer: &mut W, bytes: &[u8], html: Html)
     Ok(())
 }
 
-/// Writes a byte that [`plain_prefix`] stopped at, alone.
-fn write_byte<W: Write + ?Sized>(writer: &mut W, byte: u8) -> io::Result<()> {
-    let short = match byte {
+/// Returns what stands for a byte that has to be escaped.
+fn escape(byte: u8) -> &'static [u8] {
+    match byte {
         b'"' => br#"\""#,
         b'\\' => br"\\",
         0x08 => br"\b",
@@ -52,12 +57,25 @@ fn write_byte<W: Write + ?Sized>(writer: &mut W, byte: u8) -> io::Result<()> {
         0x0a => br"\n",
         0x0c => br"\f",
         0x0d => br"\r",
-        // A lead byte that begins another character than the separators.
-        SEPARATOR_LEAD => return writer.write_all(&[byte]),
-        _ => return write!(writer, "\\u{byte:04x}"),
-    };
-    writer.write_all(short)
+        _ => LONG.get(usize::from(byte)).map_or(&[], <[u8; 6]>::as_slice),
+    }
 }
+
+/// The long escapes of ASCII characters.
+static LONG: [[u8; 6]; 128] = {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let mut table = [*br"\u0000"; 128];
+    let mut byte = 0;
+    while byte < 128 {
+        #[expect(clippy::indexing_slicing, reason = "byte < 128; the compiler runs this")]
+        {
+            table[byte][4] = DIGITS[byte >> 4];
+            table[byte][5] = DIGITS[byte & 15];
+        }
+        byte += 1;
+    }
+    table
+};
 
 /// Returns how many bytes at the front need no look.
 fn plain_prefix(bytes: &[u8], html: Html) -> usize {
@@ -78,15 +96,21 @@ fn raw_special(byte: u8) -> bool {
     (byte < 0x20) | (byte == b'"') | (byte == b'\\') | (byte == SEPARATOR_LEAD)
 }
 
-fn prefix(bytes: &[u8], special: impl Fn(u8) -> bool) -> usize {
-    let (blocks, _) = bytes.as_chunks::<BLOCK>();
+/// Returns how many bytes at the front are not special.
+pub(super) fn prefix(bytes: &[u8], special: impl Fn(u8) -> bool) -> usize {
+    // Where special bytes are close together, looking at whole blocks is work for nothing.
+    let (first, rest) = bytes.split_at(bytes.len().min(BLOCK / 2));
+    if let Some(found) = first.iter().position(|&byte| special(byte)) {
+        return found;
+    }
+    let (blocks, _) = rest.as_chunks::<BLOCK>();
     let plain = blocks
         .iter()
         .take_while(|block| !block.iter().fold(false, |found, &byte| found | special(byte)))
         .count();
     let start = plain * BLOCK;
-    let rest = bytes.get(start..).unwrap_or_default();
-    start + rest.iter().position(|&byte| special(byte)).unwrap_or(rest.len())
+    let rest = rest.get(start..).unwrap_or_default();
+    first.len() + start + rest.iter().position(|&byte| special(byte)).unwrap_or(rest.len())
 }
 
 #[cfg(test)]
@@ -122,7 +146,7 @@ mod tests {
                 '&' => out.push_str("\\u0026"),
                 '\u{2028}' => out.push_str("\\u2028"),
                 '\u{2029}' => out.push_str("\\u2029"),
-                '\0'..'\u{20}' => out.push_str(&format!("\\u{:04x}", u32::from(character))),
+                '\0'..'\u{20}' => out.extend(["\\u00".to_owned(), hex::encode([character as u8])]),
                 _ => out.push(character),
             }
         }

@@ -4,6 +4,7 @@
 //! knows where the data came from.
 
 mod checksums;
+mod directory;
 mod error;
 mod escape;
 pub mod json;
@@ -13,6 +14,7 @@ pub mod manifest;
 pub mod segment;
 mod sort;
 mod tree;
+pub mod verify;
 
 pub use error::{Error, ErrorKind, Full, Size};
 pub use sort::{Scratch, Sorted, Sorter};

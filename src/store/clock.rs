@@ -13,6 +13,9 @@ pub(super) struct Clock {
 }
 
 impl Clock {
+    /// Reads whatever was committed last; nothing has expired.
+    pub(super) const END_OF_TIME: Self = Self { newest: u64::MAX, now: 0 };
+
     /// Returns the clock of a read timestamp that is known.
     pub(super) fn at(read_ts: u64) -> Self {
         Self { newest: read_ts, now: read_ts }

@@ -61,6 +61,13 @@ pub struct EntryBuf {
 }
 
 impl EntryBuf {
+    /// Lends what was read last.
+    pub(super) fn entry(&self) -> Option<Entry<'_>> {
+        let place = self.place?;
+        let (commit_ts, expire_at) = (self.commit_ts, self.expire_at);
+        Some(Entry { key: &self.key, commit_ts, expire_at, body: &self.body, place })
+    }
+
     /// Copies a row of an input.
     pub(super) fn set(&mut self, input: u16, row: &Row<'_>) {
         self.key.clear();

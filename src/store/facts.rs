@@ -16,7 +16,6 @@ const KEY: usize = 1024;
 pub(super) struct Facts {
     malformed: Capped,
     over_limit: Capped,
-    locks: Capped,
     malformed_keys: std::collections::BTreeMap<Family, u64>,
     above_watermark: u64,
 }
@@ -62,15 +61,6 @@ impl Facts {
         });
     }
 
-    pub(super) fn unresolved(&mut self, key: &[u8], primary: &[u8], start_ts: u64) {
-        self.locks.push(|| {
-            Warning::new("txn_unresolved")
-                .with("key_hex", shown(key))
-                .with("primary_hex", shown(primary))
-                .with("start_ts", start_ts)
-        });
-    }
-
     #[cold]
     pub(super) fn malformed_key(&mut self, family: Family) {
         *self.malformed_keys.entry(family).or_default() += 1;
@@ -94,7 +84,6 @@ impl Facts {
                 Warning::new("internal_key_malformed").with("prefix", family.name()).with("count", *count),
             );
         }
-        self.locks.list("txn_unresolved", &mut all);
         all
     }
 }
@@ -108,7 +97,7 @@ pub(super) fn reserved(stats: &[FamilyStats]) -> impl Iterator<Item = Warning> {
 }
 
 /// Returns the first bytes of a key in hex.
-fn shown(key: &[u8]) -> Value {
+pub(super) fn shown(key: &[u8]) -> Value {
     hex::encode(key.get(..KEY).unwrap_or(key)).into()
 }
 
@@ -119,18 +108,18 @@ mod tests {
     #[test]
     fn beyond_the_first_hundred_only_the_number_is_kept() {
         let mut facts = Facts::default();
-        for start_ts in 0..100 {
-            facts.unresolved(b"k", b"p", start_ts);
+        for offset in 0..100 {
+            facts.over_limit(b"k", 1, 2, offset);
         }
         assert_eq!(facts.warnings().len(), 100);
-        for start_ts in 100..250 {
-            facts.unresolved(&[0xab; 5000], b"p", start_ts);
+        for offset in 100..250 {
+            facts.over_limit(&[0xab; 5000], 5000, 2, offset);
         }
         let warnings = facts.warnings();
         assert_eq!(warnings.len(), 101);
-        assert_eq!(warnings[100], Warning::new("txn_unresolved").with("count", 250));
+        assert_eq!(warnings[100], Warning::new("over_restore_limit").with("count", 250));
         let names: Vec<_> = warnings[0].fields.iter().map(|(name, _)| *name).collect();
-        assert_eq!(names, ["key_hex", "primary_hex", "start_ts"]);
+        assert_eq!(names, ["key", "key_len", "value_len", "offset"]);
     }
 
     #[test]

@@ -43,21 +43,19 @@ impl Input {
         Ok(None)
     }
 
-    /// Finds the visible version of a user key.
+    /// Finds the version of a user key that counts; a tombstone too, and one that has expired.
     pub(super) fn find(
         &self,
         key: &[u8],
         clock: Clock,
         interrupt: &Interrupt,
-        target: &mut Vec<u8>,
     ) -> Result<Option<(Rows<'_>, Head)>> {
         let clock = clock.of(Family::of(key));
-        target.clear();
-        target.extend_from_slice(key);
+        let mut target = key.to_vec();
         if self.is_native() {
             target.extend_from_slice(&(!clock.newest).to_be_bytes());
         }
-        let (start, end) = (self.seek(target), self.survey.end);
+        let (start, end) = (self.seek(&target), self.survey.end);
         let mut rows = Rows::between(&self.source, self.survey.payload, start, end);
         while rows.advance()? {
             interrupt.check()?;
@@ -72,7 +70,7 @@ impl Input {
                 if clock.is_too_new(&head) {
                     continue;
                 }
-                return Ok(clock.is_visible(&head).then_some((rows, head)));
+                return Ok(Some((rows, head)));
             }
             // Behind the oldest version that the key can have.
             let past = match encoded.strip_prefix(key) {

@@ -1,20 +1,11 @@
 //! Scans of several inputs as one, in the order of encoded keys.
 
 use super::entry::Place;
-use super::scan::Scan;
+use super::scan::{Rank, Scan};
 use super::survey::user_key;
 use super::version::{Choice, VersionFilter};
 use crate::container::Row;
 use crate::error::Result;
-
-/// Which rows a merge lends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Rank {
-    /// Of each key the visible version; of several inputs' versions the newest.
-    Visible,
-    /// All.
-    All,
-}
 
 /// One scan an input.
 #[derive(Debug)]
@@ -52,11 +43,14 @@ impl<'s> Merge<'s> {
     }
 
     /// Makes the next row current and returns the index of its part. After an error there is nothing more.
-    fn advance(&mut self) -> Result<Option<usize>> {
+    pub(super) fn advance(&mut self) -> Result<Option<usize>> {
         if self.done {
             return Ok(None);
         }
-        let result = self.step();
+        let result = match self.parts.as_mut_slice() {
+            [part] => part.scan.advance_to(self.rank).map(|more| more.then_some(0)),
+            _ => self.step(),
+        };
         self.done = !matches!(result, Ok(Some(_)));
         result
     }
@@ -64,10 +58,7 @@ impl<'s> Merge<'s> {
     fn step(&mut self) -> Result<Option<usize>> {
         loop {
             for part in self.parts.iter_mut().filter(|part| part.state == State::Lent) {
-                let more = match self.rank {
-                    Rank::Visible => part.scan.advance_visible()?,
-                    Rank::All => part.scan.advance()?,
-                };
+                let more = part.scan.advance_to(self.rank)?;
                 part.state = if more { State::Ready } else { State::Ended };
             }
             let ready = self.parts.iter_mut().enumerate().filter(|(_, part)| part.state == State::Ready);
@@ -88,10 +79,23 @@ impl<'s> Merge<'s> {
         }
     }
 
-    /// Lends the next row; `encrypted` decides about an envelope where plaintext is wanted.
-    pub(super) fn next(&mut self) -> Result<Option<(Place, Row<'_>)>> {
-        let Some(part) = self.advance()?.and_then(|at| self.parts.get_mut(at)) else { return Ok(None) };
+    /// Returns the encoded key of the row that is current in a part.
+    pub(super) fn key(&self, part: usize) -> Option<&[u8]> {
+        self.parts.get(part).map(|part| part.scan.key())
+    }
+
+    /// Lends the row that is current in a part.
+    pub(super) fn row(&mut self, part: usize) -> Result<Option<(Place, Row<'_>)>> {
+        let Some(part) = self.parts.get_mut(part) else { return Ok(None) };
         let row = part.scan.row()?;
         Ok(Some((Place { input: part.input, offset: row.offset }, row)))
+    }
+
+    /// Lends the next row.
+    pub(super) fn next(&mut self) -> Result<Option<(Place, Row<'_>)>> {
+        match self.advance()? {
+            Some(part) => self.row(part),
+            None => Ok(None),
+        }
     }
 }

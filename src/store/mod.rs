@@ -12,16 +12,17 @@ mod error;
 mod facts;
 mod index;
 mod input;
-mod lock;
 mod merge;
 mod open;
 mod operational;
+mod point;
 mod scan;
 mod stats;
 mod stretch;
 mod survey;
 #[cfg(test)]
 mod tests;
+mod txn;
 mod version;
 
 use crate::container::Source;
@@ -31,18 +32,19 @@ use crate::keyspace::Family;
 use crate::progress::Progress;
 use crate::report::Warning;
 use clock::Clock;
+use facts::shown;
 use index::IndexShape;
 use input::Input;
-use merge::{Merge, Rank};
-use scan::{Scan, Wanted};
+use merge::Merge;
+use scan::{Rank, Scan, Wanted};
 use stats::Largest;
 use stretch::Stretches;
 
 pub use entries::{Entries, Versions};
 pub use entry::{Entry, EntryBuf, Place, Version};
 pub use error::Error;
-pub use lock::Lock;
 pub use stats::{FamilyStats, InputInfo, Large};
+pub use txn::{Lock, Undecided};
 
 /// How a store is opened.
 #[derive(Clone, Debug, Default)]
@@ -70,6 +72,9 @@ pub struct Store {
     clock: Clock,
     latest: u64,
     interrupt: Interrupt,
+    overlay: txn::Overlay,
+    undecided: Vec<Undecided>,
+    undecided_count: u64,
 }
 
 impl Store {
@@ -143,13 +148,26 @@ impl Store {
         (self.encrypted, &self.key_ids)
     }
 
+    /// Lists the locks of which the inputs do not tell what became of their transactions; the stored version of
+    /// each such key counts. At most [`crate::limits::TXN_UNDECIDED`], in row order.
+    #[must_use]
+    pub fn undecided(&self) -> &[Undecided] {
+        &self.undecided
+    }
+
+    /// Returns the number of such locks.
+    #[must_use]
+    pub fn undecided_count(&self) -> u64 {
+        self.undecided_count
+    }
+
     /// Scans the visible entries of one family, in row order (`keyspaces.md` 4; in key order for `EKVMVCC2`).
     /// A key's extensions by bytes below `fe` come before it: `ab` before `a`. Sort where order matters.
     /// Node-local chunks ([`Family::S3ChunkBlob`]) are read at the end of time; mind that an older version of
     /// such a key may be the good one (`keyspaces.md` 7.4): use [`Store::versions`].
     #[must_use]
     pub fn scan(&self, family: Family) -> Entries<'_> {
-        Entries::new(self, self.family(family, Rank::Visible))
+        Entries::new(self, self.family(family, Rank::Visible), &Wanted::Family(family))
     }
 
     /// Splits [`Store::scan`] into at most `parts` scans of about equal length, for as many threads: one behind
@@ -157,25 +175,26 @@ impl Store {
     #[must_use]
     pub fn scan_parts(&self, family: Family, parts: usize) -> Vec<Entries<'_>> {
         let [input] = self.inputs.as_slice() else { return vec![self.scan(family)] };
+        if !self.overlay.is_empty() {
+            return vec![self.scan(family)];
+        }
         let Some(stretches) = input.survey.stretches.get(family.index()) else { return Vec::new() };
         let lists = stretches.cut(input.survey.index.splits(), parts);
         let merge = |list| Merge::new(std::iter::once((0, self.over(input, list, family))), Rank::Visible);
-        lists.into_iter().map(|list| Entries::new(self, merge(list))).collect()
+        lists.into_iter().map(|list| Entries::new(self, merge(list), &Wanted::Family(family))).collect()
     }
 
     /// Scans the visible entries whose user key begins with `prefix`, whatever their families. `hint` is the
-    /// place of an entry at or before the first of them, when the caller has one: it saves the search.
+    /// place of a visible entry at or before the first of them, when the caller has one: it saves the search.
     #[must_use]
     pub fn scan_prefix(&self, prefix: &[u8], hint: Option<Place>) -> Entries<'_> {
+        // The place of a committed write is that of its intent, far from where its key belongs.
+        let hint = hint.filter(|hint| self.overlay.of_place(*hint).is_none());
         let scans = self.numbered().map(|(at, input)| {
-            let start = match hint {
-                Some(hint) if hint.input == at && input.is_native() => hint.offset,
-                _ => input.seek(prefix),
-            };
-            let wanted = Wanted::Prefix(prefix.to_vec());
-            (at, Scan::from(input, start, wanted, self.clock, &self.interrupt))
+            let hint = hint.filter(|hint| hint.input == at && input.is_native()).map(|hint| hint.offset);
+            (at, Scan::prefix(input, prefix, hint, self.clock, &self.interrupt))
         });
-        Entries::new(self, Merge::new(scans, Rank::Visible))
+        Entries::new(self, Merge::new(scans, Rank::Visible), &Wanted::Prefix(prefix.to_vec()))
     }
 
     /// Scans **all** versions of one family, also those newer than the read timestamp: tombstones, expired and
@@ -197,34 +216,6 @@ impl Store {
         Scan::over(input, stretches, Wanted::Family(family), self.clock, &self.interrupt)
     }
 
-    /// Reads the visible entry of one user key into `entry`; `false` when there is none. Searches the sparse
-    /// index and reads up to one interval of it: meant for the exceptional key, not for a loop over millions.
-    pub fn get(&self, user_key: &[u8], entry: &mut EntryBuf) -> Result<bool> {
-        let mut newest = None;
-        let mut target = Vec::new();
-        for (at, input) in self.numbered() {
-            let Some((mut rows, head)) = input.find(user_key, self.clock, &self.interrupt, &mut target)?
-            else {
-                continue;
-            };
-            if newest.is_none_or(|newest| newest < head.commit_ts) {
-                newest = Some(head.commit_ts);
-                self.refuse_encrypted(head.encrypted)?;
-                entry.set(at, &rows.row(head)?);
-            }
-        }
-        Ok(newest.is_some())
-    }
-
-    /// Reads again the row at a place that a scan gave.
-    pub fn read(&self, place: Place, entry: &mut EntryBuf) -> Result<()> {
-        let input = self.inputs.get(usize::from(place.input)).ok_or(Error::NoRow(place))?;
-        let (mut rows, head) = input.row_at(place.offset)?.ok_or(Error::NoRow(place))?;
-        self.refuse_encrypted(head.encrypted)?;
-        entry.set(place.input, &rows.row(head)?);
-        Ok(())
-    }
-
     /// Nothing that is enveloped leaves the store as a plaintext.
     fn refuse_encrypted(&self, encrypted: bool) -> Result<()> {
         if encrypted { Err(self.encrypted_error().into()) } else { Ok(()) }
@@ -232,6 +223,11 @@ impl Store {
 
     fn encrypted_error(&self) -> Error {
         Error::Encrypted { rows: self.encrypted, key_ids: self.key_ids.clone() }
+    }
+
+    /// Whether rows come in the order of encoded keys; else in that of user keys.
+    fn is_native(&self) -> bool {
+        self.inputs.iter().all(Input::is_native)
     }
 
     fn numbered(&self) -> impl Iterator<Item = (u16, &Input)> {

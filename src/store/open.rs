@@ -1,11 +1,13 @@
 //! From sources to a store: the first pass over each, and what follows from all of them together.
 
 use super::clock::Clock;
+use super::entry::EntryBuf;
 use super::facts;
 use super::index::IndexShape;
 use super::input::Input;
 use super::stats::{FamilyStats, InputInfo, Largest};
 use super::survey::{Survey, survey};
+use super::txn::{self, Overlay, Resolved};
 use super::{Error, Store, StoreOptions};
 use crate::container::{self, Layout, Payload, Source};
 use crate::error::Result;
@@ -43,9 +45,13 @@ pub(super) fn open(sources: Vec<Source>, options: &StoreOptions, shape: IndexSha
         }
         inputs.push(Input { source, survey: first });
     }
-    let store = assemble(inputs, clock, latest, options);
+    let mut store = assemble(inputs, clock, latest, options);
     if store.encrypted > 0 && !options.allow_encrypted {
         return Err(store.encrypted_error().into());
+    }
+    if store.encrypted == 0 && store.stats(Family::TxnLock).visible > 0 {
+        let resolved = txn::resolve(&store)?;
+        store.lay_over(resolved)?;
     }
     Ok(store)
 }
@@ -86,5 +92,45 @@ fn assemble(mut inputs: Vec<Input>, clock: Clock, latest: u64, options: &StoreOp
     warnings.extend(facts::reserved(&stats));
     let key_ids = key_ids.into_iter().collect();
     let interrupt = options.interrupt.clone();
-    Store { inputs, infos, stats, largest, warnings, encrypted, key_ids, clock, latest, interrupt }
+    Store {
+        inputs,
+        infos,
+        stats,
+        largest,
+        warnings,
+        encrypted,
+        key_ids,
+        clock,
+        latest,
+        interrupt,
+        overlay: Overlay::default(),
+        undecided: Vec::new(),
+        undecided_count: 0,
+    }
+}
+
+impl Store {
+    /// Takes over what became of transactions that were cut in the middle. A committed write counts as a row of
+    /// its key's family from here on.
+    fn lay_over(&mut self, resolved: Resolved) -> Result<()> {
+        let mut record = EntryBuf::default();
+        for (key, deleted) in resolved.overlay.keys() {
+            let was_visible = self.find(key, self.clock, &mut record)?;
+            if let Some(intents) = self.stats.get_mut(Family::TxnIntent.index()) {
+                intents.rows -= 1;
+                intents.visible -= 1;
+            }
+            if let Some(stats) = self.stats.get_mut(Family::of(key).index()) {
+                stats.rows += 1;
+                stats.tombstones += u64::from(deleted);
+                stats.shadowed += u64::from(was_visible);
+                stats.visible = stats.visible + u64::from(!deleted) - u64::from(was_visible);
+            }
+        }
+        self.warnings.extend(resolved.warnings);
+        self.overlay = resolved.overlay;
+        self.undecided = resolved.undecided;
+        self.undecided_count = resolved.undecided_count;
+        Ok(())
+    }
 }

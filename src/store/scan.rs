@@ -22,6 +22,15 @@ pub(super) enum Wanted {
     Prefix(Vec<u8>),
 }
 
+/// Which rows of each key are wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Rank {
+    /// The visible version; of several inputs' versions the newest.
+    Visible,
+    /// All.
+    All,
+}
+
 /// Whether a key is wanted.
 enum Match {
     Yes,
@@ -39,6 +48,10 @@ pub(super) struct Scan<'s> {
     /// Stretches that are still to be read.
     stretches: IntoIter<(u64, u64)>,
     wanted: Wanted,
+    /// Whether the walk is to begin at a caller's hint.
+    hinted: bool,
+    /// The encoded key at which it did.
+    hint: Option<Vec<u8>>,
     clock: Clock,
     classifier: Classifier,
     filter: VersionFilter,
@@ -60,20 +73,29 @@ impl<'s> Scan<'s> {
         }
     }
 
-    /// Walks an input from an offset on.
-    pub(super) fn from(
+    /// Walks an input from the first key with a prefix on; `hint` is the offset of a row at or before it.
+    pub(super) fn prefix(
         input: &'s Input,
-        start: u64,
-        wanted: Wanted,
+        prefix: &[u8],
+        hint: Option<u64>,
         clock: Clock,
         interrupt: &'s Interrupt,
     ) -> Self {
+        let start = hint.unwrap_or_else(|| input.seek(prefix));
+        let wanted = Wanted::Prefix(prefix.to_vec());
+        Self { hinted: hint.is_some(), ..Self::from(input, start, wanted, clock, interrupt) }
+    }
+
+    /// Walks an input from an offset on.
+    fn from(input: &'s Input, start: u64, wanted: Wanted, clock: Clock, interrupt: &'s Interrupt) -> Self {
         Self {
             input,
             interrupt,
             rows: Rows::between(&input.source, input.survey.payload, start, input.survey.end),
             stretches: Vec::new().into_iter(),
             wanted,
+            hinted: false,
+            hint: None,
             clock,
             classifier: Classifier::default(),
             filter: VersionFilter::default(),
@@ -81,14 +103,26 @@ impl<'s> Scan<'s> {
         }
     }
 
-    /// Makes the next wanted row current, whatever its version; `false` at the end.
-    pub(super) fn advance(&mut self) -> Result<bool> {
+    /// Makes the next row current; `false` at the end.
+    #[inline]
+    pub(super) fn advance_to(&mut self, rank: Rank) -> Result<bool> {
+        match rank {
+            Rank::Visible => self.advance_visible(),
+            Rank::All => self.advance(),
+        }
+    }
+
+    /// Makes the next wanted row current, whatever its version.
+    fn advance(&mut self) -> Result<bool> {
         loop {
             self.interrupt.check()?;
             if !self.rows.advance()? {
                 let Some((start, end)) = self.stretches.next() else { return Ok(false) };
                 self.rows.seek(start, end);
                 continue;
+            }
+            if std::mem::take(&mut self.hinted) {
+                self.hint = Some(self.rows.key().to_vec());
             }
             match self.matches() {
                 Match::Yes => {
@@ -102,6 +136,22 @@ impl<'s> Scan<'s> {
                 }
             }
         }
+    }
+
+    /// Whether the current row is the version of its key that counts, though the walk began at a hint.
+    ///
+    /// A key that ends where the hint's encoded key goes on like a timestamp can have newer versions before the
+    /// hint, and this is an older one (see [`VersionFilter`]).
+    fn is_proven(&self, clock: Clock) -> Result<bool> {
+        let Some(hint) = &self.hint else { return Ok(true) };
+        let user = user_key(self.rows.key());
+        let newest = (!clock.newest).to_be_bytes();
+        let rest = hint.strip_prefix(user).filter(|_| user != user_key(hint));
+        if rest.is_none_or(|rest| rest < &newest[..]) {
+            return Ok(true);
+        }
+        let found = self.input.find(user, self.clock, self.interrupt)?;
+        Ok(found.is_some_and(|(rows, _)| rows.offset() == self.rows.offset()))
     }
 
     #[inline]
@@ -127,8 +177,8 @@ impl<'s> Scan<'s> {
         }
     }
 
-    /// Makes the next visible entry current; `false` at the end.
-    pub(super) fn advance_visible(&mut self) -> Result<bool> {
+    /// Makes the next visible entry current.
+    fn advance_visible(&mut self) -> Result<bool> {
         while self.advance()? {
             let encoded = self.rows.key();
             let step = self.filter.step(encoded);
@@ -139,7 +189,7 @@ impl<'s> Scan<'s> {
                 Wanted::Prefix(_) => self.clock.of(self.classifier.of(user)),
             };
             let choice = self.filter.decide(user.len(), clock.is_too_new(&self.head));
-            if choice == Choice::Counts && clock.is_visible(&self.head) {
+            if choice == Choice::Counts && clock.is_visible(&self.head) && self.is_proven(clock)? {
                 return Ok(true);
             }
         }

@@ -8,7 +8,6 @@ use super::classify::Classifier;
 use super::clock::Clock;
 use super::facts::Facts;
 use super::index::{Index, IndexShape};
-use super::lock::Lock;
 use super::operational::Operational;
 use super::stats::{FamilyStats, InputInfo, Largest};
 use super::stretch::Stretches;
@@ -230,28 +229,27 @@ impl Pass<'_> {
             }
         }
         if choice == Choice::Counts {
-            self.counting(rows, head, family, clock)?;
+            self.counting(rows, head, family, clock);
         }
         Ok(())
     }
 
     /// Looks at a version that counts.
     #[inline]
-    fn counting(&mut self, rows: &mut Rows<'_>, head: Head, family: Family, clock: Clock) -> Result<()> {
+    fn counting(&mut self, rows: &Rows<'_>, head: Head, family: Family, clock: Clock) {
         if head.encrypted {
             self.encrypted(rows.key_id());
         }
         if !clock.is_visible(&head) {
-            return Ok(());
+            return;
         }
         if head.expire_at != 0 {
             let earliest = self.survey.earliest_expiry.unwrap_or(u64::MAX);
             self.survey.earliest_expiry = Some(earliest.min(head.expire_at));
         }
         if family.kind() == Kind::Internal {
-            self.internal(rows, head, family)?;
+            self.internal(rows, family);
         }
-        Ok(())
     }
 
     #[cold]
@@ -262,8 +260,8 @@ impl Pass<'_> {
         }
     }
 
-    /// Looks at a visible row of an internal family: locks are remembered, malformed keys counted.
-    fn internal(&mut self, rows: &mut Rows<'_>, head: Head, family: Family) -> Result<()> {
+    /// Looks at a visible row of an internal family: malformed keys are counted.
+    fn internal(&mut self, rows: &Rows<'_>, family: Family) {
         let rest = user_key(rows.key()).get(family.prefix().len()..).unwrap_or_default().len();
         let well_formed = match family {
             Family::DistRoute | Family::DistDelta | Family::DistJob => rest == 8,
@@ -274,13 +272,6 @@ impl Pass<'_> {
         if !well_formed {
             self.survey.facts.malformed_key(family);
         }
-        if family == Family::TxnLock && !head.encrypted {
-            let row = rows.row(head)?;
-            let lock = Lock::parse(row.key, row.body).map_err(|kind| self.source.error(row.offset, kind))?;
-            let locked = row.key.get(family.prefix().len()..).unwrap_or_default();
-            self.survey.facts.unresolved(locked, lock.primary, lock.start_ts);
-        }
-        Ok(())
     }
 
     #[cold]

@@ -1,2 +1,89 @@
-//! Benches.
-fn main() {}
+//! What the tool costs beside what the machine allows: `cargo bench`, `cargo bench -- --quick`.
+//!
+//! Each measure runs the release binary and, in turn with it, the least that the job needs on the same file system:
+//! create the same files, read or hash the same bytes. Both are repeated; the table shows medians. Nothing is asserted.
+//! `BENCH_DIR` chooses the file system.
+
+#![allow(clippy::indexing_slicing, clippy::cast_possible_truncation, reason = "a panic ends a failed run")]
+#![allow(clippy::cast_precision_loss, reason = "rates are rounded anyway")]
+
+#[path = "../fixture/mod.rs"]
+#[allow(dead_code, unused_imports, reason = "each target uses its own part")]
+mod fixture;
+#[path = "../snapshot/generator/mod.rs"]
+mod generator;
+mod limit;
+mod stage;
+
+use std::env;
+
+use stage::Stage;
+
+fn main() {
+    let arguments: Vec<String> = env::args().skip(1).filter(|argument| argument != "--bench").collect();
+    let quick = arguments.iter().any(|argument| argument == "--quick");
+    let only = arguments.iter().find(|argument| !argument.starts_with('-')).cloned().unwrap_or_default();
+    let mut stage = Stage::new(quick, only);
+    let scale = if quick { 10 } else { 1 };
+
+    strings(&mut stage, 100_000 / scale);
+    stage.memory("memory, few keys", &["--redis-strings", &(100_000 / scale).to_string()]);
+    stage.memory("memory, 10 times as many", &["--redis-strings", &(1_000_000 / scale).to_string()]);
+    dynamodb(&mut stage, 300_000 / scale);
+    s3(&mut stage, 256 / scale, 20_000 / scale);
+    sqs(&mut stage, 300_000 / scale);
+    stage.print();
+}
+
+/// Many small files, and the scan alone.
+fn strings(stage: &mut Stage, count: usize) {
+    let count = count.to_string();
+    let snapshot = stage.snapshot("strings", &["--redis-strings", &count, "--versions", "2"]);
+    stage.against_files("Redis strings of 200 B / create the files", &snapshot, &[]);
+    let snapshot = stage.snapshot("history", &["--redis-strings", &count, "--versions", "40"]);
+    stage.measure(
+        "inspect / read the file",
+        snapshot.bytes,
+        |_| stage::run(&["inspect", &snapshot.path, "--json"]),
+        |_| limit::read(&snapshot.path),
+    );
+}
+
+/// Items as files, and as lines.
+fn dynamodb(stage: &mut Stage, count: usize) {
+    let few = (count / 10).to_string();
+    let snapshot = stage.snapshot("items", &["--dynamodb-tables", "1", "--dynamodb-items", &few]);
+    stage.against_files("DynamoDB items / create the files", &snapshot, &[]);
+    let snapshot =
+        stage.snapshot("jsonl", &["--dynamodb-tables", "1", "--dynamodb-items", &count.to_string()]);
+    let bundle = ["--dynamodb-layout", "jsonl"];
+    stage.against_files("DynamoDB JSONL / create the files", &snapshot, &bundle);
+}
+
+/// Large bodies, small objects, and verification.
+fn s3(stage: &mut Stage, large: usize, small: usize) {
+    let large = ["--s3-objects", &large.to_string(), "--s3-object-size", "4MiB"];
+    let snapshot = stage.snapshot("bodies", &large);
+    stage.measure(
+        "S3 bodies of 4 MiB / SHA-256 of the file",
+        snapshot.bytes,
+        |stage| stage.decode(&snapshot, &[]),
+        |_| limit::hash(&snapshot.path),
+    );
+    let tree = stage.kept_tree(&snapshot, &[]);
+    stage.measure(
+        "verify / SHA-256 of the tree",
+        snapshot.bytes,
+        |_| stage::run(&["verify", &tree]),
+        |_| limit::hash_tree(&tree),
+    );
+    let snapshot =
+        stage.snapshot("objects", &["--s3-objects", &small.to_string(), "--s3-object-size", "4KiB"]);
+    stage.against_files("S3 objects of 4 KiB / create two files each", &snapshot, &[]);
+}
+
+/// Messages, sorted into one file a queue.
+fn sqs(stage: &mut Stage, count: usize) {
+    let snapshot = stage.snapshot("messages", &["--sqs-queues", "1", "--sqs-messages", &count.to_string()]);
+    stage.against_files("SQS messages / create the file", &snapshot, &[]);
+}

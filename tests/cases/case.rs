@@ -20,6 +20,8 @@ pub struct Case {
     pub exit: i32,
     /// The input is refused: the documents' names of the error, `a | b` where both will do.
     pub refused: Option<String>,
+    /// The last line on standard error.
+    pub message: Option<String>,
     /// Events that must be among the warnings.
     pub warnings: Vec<String>,
     /// Members of `MANIFEST.json` by dotted path; `null` for one that must be absent.
@@ -62,6 +64,7 @@ impl Case {
                 self.exit = if self.exit == 0 { 3 } else { self.exit };
                 self.refused = Some(line.rest().to_owned());
             }
+            "message" => self.message = Some(line.rest().to_owned()),
             "warning" => self.warnings.push(line.rest().to_owned()),
             "manifest" => {
                 let (path, value) = line.rest().split_once(" = ").ok_or("no ` = `")?;

@@ -1,6 +1,5 @@
 //! Decodes a case with the binary and compares everything that came out.
 
-use std::ffi::OsStr;
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
@@ -17,22 +16,19 @@ const TREES: [&str; 5] = ["redis/", "dynamodb/", "s3/", "sqs/", "extra/"];
 /// Returns what differs from the case, one text a difference.
 pub fn differences(case: &Case) -> Vec<String> {
     let work = tempfile::tempdir().expect("a temporary directory can be made");
-    let input = work.path().join("snapshot.fsm");
     let place = work.path().join("place");
-    fs::write(&input, &case.input).expect("a temporary file can be written");
+    fs::write(work.path().join("snapshot.fsm"), &case.input).expect("a temporary file can be written");
     fs::create_dir(&place).expect("a temporary directory can be made");
-    let out = place.join("dump");
 
-    let run = decode(&input, &out, &case.options);
+    let run = decode(work.path(), &case.options);
     let stderr = String::from_utf8_lossy(&run.stderr);
     if run.status.code() != Some(case.exit) {
         return vec![format!("{}, expected exit code {}: {}", run.status, case.exit, stderr.trim_end())];
     }
-    if case.refused.is_some() {
-        let left = fs::read_dir(&place).expect("the directory is still there").count();
-        return if left == 0 { Vec::new() } else { vec!["a refused input left something behind".into()] };
+    if let Some(classes) = &case.refused {
+        return refusal(case, classes, &stderr, &place);
     }
-    let tree = Tree::read(&out).expect("the dump can be read");
+    let tree = Tree::read(&place.join("dump")).expect("the dump can be read");
     let mut faults = files(&tree, case);
     let lines = tree.files.get(b"PROBLEMS.jsonl".as_slice()).map_or(&[][..], Vec::as_slice);
     let lines: Result<Vec<Value>, _> = serde_json::Deserializer::from_slice(lines).into_iter().collect();
@@ -46,19 +42,30 @@ pub fn differences(case: &Case) -> Vec<String> {
     faults
 }
 
-fn decode(input: &Path, out: &Path, options: &[String]) -> Output {
+/// Decodes `snapshot.fsm` into `place/dump`, both as seen from within the directory: messages name the input.
+fn decode(directory: &Path, options: &[String]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_ekv-backup"))
         .env_clear()
-        .args([
-            OsStr::new("decode"),
-            input.as_os_str(),
-            OsStr::new("-o"),
-            out.as_os_str(),
-            OsStr::new("--json"),
-        ])
+        .current_dir(directory)
+        .args(["decode", "snapshot.fsm", "-o", "place/dump", "--json"])
         .args(options)
         .output()
         .expect("the binary can be run")
+}
+
+fn refusal(case: &Case, classes: &str, stderr: &str, place: &Path) -> Vec<String> {
+    let mut faults = Vec::new();
+    if fs::read_dir(place).expect("the directory is still there").count() > 0 {
+        faults.push("a refused input left something behind".into());
+    }
+    if !classes.split(" | ").any(|class| stderr.contains(class)) {
+        faults.push(format!("{:?} is none of {classes}", stderr.trim_end()));
+    }
+    let said = stderr.lines().last().unwrap_or_default();
+    if let Some(message) = case.message.as_ref().filter(|message| *message != said) {
+        faults.push(format!("found    {said}\n  expected {message}"));
+    }
+    faults
 }
 
 fn files(tree: &Tree, case: &Case) -> Vec<String> {

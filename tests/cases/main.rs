@@ -1,4 +1,5 @@
-//! The golden cases: one test for each file of `testdata/cases/<part>/` (`testdata/README.md`).
+//! The golden cases: one test for each file of `testdata/cases/<part>/` and `testdata/malformed/`
+//! (`testdata/README.md`).
 
 #![allow(clippy::indexing_slicing, clippy::cast_possible_truncation, reason = "a panic fails the test")]
 
@@ -20,15 +21,17 @@ use std::process::ExitCode;
 use libtest_mimic::{Arguments, Failed, Trial};
 
 fn main() -> ExitCode {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/cases");
-    let mut trials: Vec<Trial> = case_files(&root)
-        .into_iter()
-        .map(|path| {
-            let name = path.strip_prefix(&root).unwrap_or(&path).with_extension("").display().to_string();
-            Trial::test(name, move || run(&path))
-        })
-        .collect();
-    trials.sort_by(|a, b| a.name().cmp(b.name()));
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata");
+    let mut files = files(&root.join("malformed"));
+    for part in self::files(&root.join("cases")) {
+        files.extend(self::files(&part));
+    }
+    files.sort();
+    let name = |path: &Path| {
+        let part = path.parent().and_then(Path::file_name).unwrap_or_default();
+        Path::new(part).join(path.file_stem().unwrap_or_default()).display().to_string()
+    };
+    let trials = files.into_iter().map(|path| Trial::test(name(&path), move || run(&path))).collect();
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
 }
 
@@ -38,10 +41,7 @@ fn run(path: &Path) -> Result<(), Failed> {
     if faults.is_empty() { Ok(()) } else { Err(faults.join("\n").into()) }
 }
 
-fn case_files(root: &Path) -> Vec<PathBuf> {
-    let list = |dir: &Path| -> Vec<PathBuf> {
-        let entries = fs::read_dir(dir).expect("testdata/cases can be listed");
-        entries.map(|entry| entry.expect("testdata/cases can be listed").path()).collect()
-    };
-    list(root).iter().filter(|path| path.is_dir()).flat_map(|part| list(part)).collect()
+fn files(directory: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(directory).expect("testdata can be listed");
+    entries.map(|entry| entry.expect("testdata can be listed").path()).collect()
 }

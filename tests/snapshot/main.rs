@@ -1,107 +1,36 @@
 //! Writes a snapshot of any size and shape, as a live node would: for measurements and for tests of scale.
 //!
-//! Rows are generated in the order of the file, so memory stays constant: a snapshot of 10 GiB can go through
-//! a pipe. `cargo run --release --example snapshot -- --help`
+//! A snapshot of 10 GiB can go through a pipe. `cargo run --release --example snapshot -- --help`
 
 #![allow(clippy::indexing_slicing, clippy::cast_possible_truncation, reason = "a panic ends a failed run")]
 
-mod dynamodb;
 #[path = "../fixture/mod.rs"]
 #[allow(dead_code, unused_imports, reason = "each target uses its own part")]
 mod fixture;
-mod random;
-mod redis;
-mod rows;
-mod s3;
-mod sqs;
+mod generator;
 
 use std::fs::File;
 use std::io::{self, Write};
 
-use clap::{Parser, ValueEnum};
-
-use rows::Rows;
+use clap::Parser;
 
 /// Write a snapshot of the given size and shape
 #[derive(Parser)]
-struct Options {
+struct Arguments {
     /// The file to write; - is standard output
     out: String,
-    /// Versions of each key, the newest included
-    #[arg(long, default_value_t = 1)]
-    versions: u64,
-    /// Deleted keys, in percent of those that are there
-    #[arg(long, default_value_t = 0)]
-    deleted: u64,
-    /// Seed of the contents
-    #[arg(long, default_value_t = 1)]
-    seed: u64,
-    /// What stands around the payload
-    #[arg(long, value_enum, default_value_t = Frame::V1)]
-    frame: Frame,
     #[command(flatten)]
-    redis: redis::Options,
-    #[command(flatten)]
-    dynamodb: dynamodb::Options,
-    #[command(flatten)]
-    s3: s3::Options,
-    #[command(flatten)]
-    sqs: sqs::Options,
-    /// Keys without a prefix
-    #[arg(long, default_value_t = 0)]
-    kv: u64,
-    /// Bytes of the value of each of them
-    #[arg(long, default_value = "100", value_parser = size)]
-    kv_size: usize,
-}
-
-/// What stands around the payload.
-#[derive(Clone, Copy, PartialEq, ValueEnum)]
-enum Frame {
-    /// Header of version 1, operational rows, footer
-    V1,
-    /// The same with a header of version 2
-    V2,
-    /// The payload alone
-    None,
+    snapshot: generator::Options,
 }
 
 fn main() -> io::Result<()> {
-    let options = Options::parse();
-    let out: Box<dyn Write> = if options.out == "-" {
+    let arguments = Arguments::parse();
+    let out: Box<dyn Write> = if arguments.out == "-" {
         Box::new(io::stdout().lock())
     } else {
-        Box::new(File::create(&options.out)?)
+        Box::new(File::create(&arguments.out)?)
     };
-    let mut rows = Rows::new(out, options.versions, options.deleted, options.seed);
-    rows.begin(options.frame)?;
-    // The order of families in a file: `keyspaces.md` 4.
-    dynamodb::write(&mut rows, &options.dynamodb)?;
-    redis::write_hashes(&mut rows, &options.redis)?;
-    redis::write_lists(&mut rows, &options.redis)?;
-    redis::write_strings(&mut rows, &options.redis)?;
-    s3::write(&mut rows, &options.s3)?;
-    sqs::write(&mut rows, &options.sqs)?;
-    redis::write_streams(&mut rows, &options.redis)?;
-    redis::write_sets(&mut rows, &options.redis)?;
-    redis::write_zsets(&mut rows, &options.redis)?;
-    rows.operational(options.frame)?;
-    for key in rows.numbers(options.kv) {
-        let value = rows.random.bytes(options.kv_size).to_vec();
-        rows.write(&key, format!("kv:{key}").as_bytes(), &value)?;
-    }
-    let bytes = rows.finish(options.frame)?;
+    let bytes = generator::write(out, &arguments.snapshot)?;
     eprintln!("{bytes} bytes");
     Ok(())
-}
-
-/// Reads a number of bytes, or of KiB, MiB or GiB.
-fn size(text: &str) -> Result<usize, String> {
-    let units = [("KiB", 1 << 10), ("MiB", 1 << 20), ("GiB", 1 << 30), ("", 1)];
-    let (number, unit) = units
-        .iter()
-        .find_map(|(name, unit)| text.strip_suffix(name).map(|number| (number, unit)))
-        .expect("every text ends in an empty one");
-    let number: usize = number.parse().map_err(|_| format!("{text:?} is no size"))?;
-    number.checked_mul(*unit).ok_or_else(|| format!("{text:?} is too large"))
 }

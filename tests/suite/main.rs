@@ -1,1 +1,17 @@
-//! Tests.
+//! Tests of the binary as its users run it; modules are named as commands and themes are.
+
+#![allow(clippy::indexing_slicing, clippy::cast_possible_truncation, reason = "a panic fails the test")]
+
+mod cli;
+#[path = "../dump/mod.rs"]
+mod dump;
+#[path = "../fixture/mod.rs"]
+#[allow(dead_code, unused_imports, reason = "each test target uses its own part")]
+mod fixture;
+mod hostile;
+mod inspect;
+mod live;
+mod malformed;
+mod readme;
+mod tool;
+mod verify;

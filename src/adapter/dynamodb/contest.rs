@@ -1,6 +1,6 @@
 //! Tables whose rows contend for items: not yet migrated, or in the middle of it (`dynamodb.md` 3.4, 4.5, 4.7).
 //!
-//! In: all live rows. Out: the places of those that are the items, in the order to write them. Identities are
+//! In: all live rows. Out: those that are the items, in the order to write them. Identities are
 //! compared by digest in a sorter, so memory does not grow with the table.
 
 use sha2::{Digest, Sha256};
@@ -15,7 +15,7 @@ use crate::adapter::Context;
 use crate::dump::Sorter;
 use crate::error::Result;
 use crate::keyspace::dynamodb::{ItemKey, item_prefix};
-use crate::store::Place;
+use crate::store::{Entry, EntryBuf, Place, Store};
 
 /// Memory of each of the two sorters, bytes.
 const MEMORY: usize = 8 << 20;
@@ -33,9 +33,8 @@ pub(super) fn winners(
     let mut rivals = Sorter::new(&scratch, MEMORY);
     let mut ordered = OrderedKey::default();
     let mut sort_key = Vec::new();
-    for (order, live) in (0_u8..).zip(&table.live) {
-        let Some(first) = live.first else { continue };
-        let mut rows = context.store.scan_prefix(&item_prefix(name, live.number), Some(first));
+    for (order, live) in (0_u8..).zip(&table.live).filter(|(_, live)| live.rows > 0) {
+        let mut rows = context.store.scan_prefix(&item_prefix(name, live.number), None);
         while let Some(entry) = rows.next()? {
             let Ok(key) = ItemKey::parse(entry.key) else { continue };
             let (_, keys) = match decode(&entry, &table.schema) {
@@ -81,16 +80,21 @@ pub(super) fn winners(
     Ok(Winners(winners))
 }
 
-/// Places of rows, the active generation's before the source's, each in user-key order.
+/// Keys and places of rows, the active generation's before the source's, each in user-key order.
 pub(super) struct Winners(Sorter);
 
 impl Winners {
-    /// Calls `each` with the place of every row.
-    pub fn for_each(mut self, mut each: impl FnMut(Place) -> Result<()>) -> Result<()> {
+    /// Reads every row again and lends it to `each`.
+    pub fn read(mut self, store: &Store, mut each: impl FnMut(&Entry<'_>) -> Result<()>) -> Result<()> {
+        let mut row = EntryBuf::default();
         let mut sorted = self.0.sort()?;
-        while let Some((_, place)) = sorted.next()? {
-            if let Some(place) = decode_place(place) {
-                each(place)?;
+        while let Some((key, place)) = sorted.next()? {
+            let Some(((_, user_key), place)) = key.split_first().zip(decode_place(place)) else { continue };
+            store.read(place, &mut row)?;
+            // What a transaction wrote may stand at the place of its intent.
+            if row.key == user_key || store.get(user_key, &mut row)? {
+                let EntryBuf { key, commit_ts, expire_at, body, .. } = &row;
+                each(&Entry { key, commit_ts: *commit_ts, expire_at: *expire_at, body, place })?;
             }
         }
         Ok(())

@@ -55,7 +55,10 @@ impl PerItem {
         if self.write(tree, fallbacks, plain, json)? {
             return Ok(true);
         }
-        let names = [Some(Name::taken(keys.hash)), keys.range.map(Name::taken)];
+        let names = [
+            Some(Name::taken(keys.hash, keys.range.is_some())),
+            keys.range.map(|key| Name::taken(key, false)),
+        ];
         self.write(tree, fallbacks, names, json)
     }
 
@@ -110,11 +113,13 @@ impl Name {
         Self { text: segment.text, original, fallback }
     }
 
-    /// Returns the name of an item whose plain name is taken: its digest covers the type's letter too.
-    fn taken(value: KeyValue<'_>) -> Self {
+    /// Returns the name of an item whose plain name is taken: its digest covers the type's letter too. One warning
+    /// an item is enough: its file has it.
+    fn taken(value: KeyValue<'_>, directory: bool) -> Self {
         let original = value.name_bytes();
         let hashed = [&[value.letter() as u8, b':'], original.as_slice()].concat();
-        Self { text: segment::fallback_of(&hashed, &original), original, fallback: Some(Reason::Taken) }
+        let reason = if directory { Reason::Encoding } else { Reason::Taken };
+        Self { text: segment::fallback_of(&hashed, &original), original, fallback: Some(reason) }
     }
 }
 

@@ -22,18 +22,19 @@ mod message;
 mod natural;
 mod number;
 mod parser;
+mod pending;
 mod problem;
 mod schema;
 mod table;
 mod tally;
+#[cfg(test)]
+mod tests;
 mod wire;
 mod writer;
 
 use super::{Context, Scope};
 use crate::error::Result;
 use crate::keyspace::dynamodb::{ItemKey, item_prefix};
-use crate::store::{Entry, EntryBuf};
-use generation::KeyLayout;
 use table::Table;
 use writer::TableWriter;
 
@@ -41,6 +42,7 @@ use writer::TableWriter;
 pub fn dump(context: &mut Context<'_, '_>) -> Result<Scope> {
     let mut tables = table::read(context)?;
     table::survey(context, &mut tables)?;
+    pending::warn(context)?;
     let mut scope = Scope::new();
     for (name, table) in tables {
         if let Some(table) = table {
@@ -68,9 +70,8 @@ fn write_rows(
     table: &Table,
     writer: &mut TableWriter<'_>,
 ) -> Result<()> {
-    for live in &table.live {
-        let Some(first) = live.first else { continue };
-        let mut rows = context.store.scan_prefix(&item_prefix(name, live.number), Some(first));
+    for live in table.live.iter().filter(|live| live.rows > 0) {
+        let mut rows = context.store.scan_prefix(&item_prefix(name, live.number), None);
         while let Some(entry) = rows.next()? {
             writer.item(context, live.layout, &entry)?;
         }
@@ -85,13 +86,10 @@ fn write_winners(
     table: &Table,
     writer: &mut TableWriter<'_>,
 ) -> Result<()> {
-    let mut row = EntryBuf::default();
-    contest::winners(context, name, table, &mut writer.tally)?.for_each(|place| {
-        context.store.read(place, &mut row)?;
-        let EntryBuf { key, commit_ts, expire_at, body, .. } = &row;
-        let entry = Entry { key, commit_ts: *commit_ts, expire_at: *expire_at, body, place };
-        let generation = ItemKey::parse(key).map(|key| key.generation).ok();
+    let winners = contest::winners(context, name, table, &mut writer.tally)?;
+    winners.read(context.store, |entry| {
+        let generation = ItemKey::parse(entry.key).map(|key| key.generation).ok();
         let live = table.live.iter().find(|live| Some(live.number) == generation);
-        writer.item(context, live.map_or(KeyLayout::Legacy, |live| live.layout), &entry)
+        live.map_or(Ok(()), |live| writer.item(context, live.layout, entry))
     })
 }

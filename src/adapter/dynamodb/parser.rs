@@ -6,6 +6,9 @@
 use super::attribute::{Attribute, Members};
 use super::wire::{Field, Fields, Malformed, NESTING};
 
+/// Members of a map that its list has room for at once.
+const MEMBERS: usize = 16;
+
 /// The bytes of one message. A message that comes in several pieces is their merger (`dynamodb.md` 2.1).
 #[derive(Clone, Debug, Default)]
 struct Parts<'a> {
@@ -21,7 +24,16 @@ impl<'a> From<&'a [u8]> for Parts<'a> {
 
 impl<'a> Parts<'a> {
     fn fields(&self) -> impl Iterator<Item = Result<Field<'a>, Malformed>> {
-        Fields::new(self.first).chain(self.rest.iter().flat_map(|part| Fields::new(part)))
+        let mut fields = Fields::new(self.first);
+        let mut rest = self.rest.iter();
+        std::iter::from_fn(move || {
+            loop {
+                match fields.next() {
+                    None => fields = Fields::new(rest.next()?),
+                    field => return field,
+                }
+            }
+        })
     }
 
     fn add(slot: &mut Option<Self>, part: &'a [u8]) {
@@ -47,7 +59,7 @@ impl Parser {
 
     /// Reads field 1 of `Item` and of `ValueMap`: a map of attributes.
     fn members<'a>(&mut self, map: &Parts<'a>, depth: u32) -> Result<Members<'a>, Malformed> {
-        let mut entries = Vec::new();
+        let mut entries = Vec::with_capacity(MEMBERS);
         for field in map.fields() {
             let field = field?;
             match field.number {
@@ -157,10 +169,17 @@ mod tests {
 
     use super::super::message::model::{self, AttributeValue, Value};
     use super::*;
+    use crate::dump::json::{self, Html};
 
+    /// What the file of an item reads as.
     fn to_json(message: &[u8]) -> Result<serde_json::Value, Malformed> {
         let members = Parser::default().item(message)?;
-        Ok(serde_json::to_value(members).unwrap())
+        let (mut indented, mut compact) = (Vec::new(), Vec::new());
+        json::indented(&mut indented, &members, Html::Escaped);
+        json::compact(&mut compact, &members, Html::Escaped);
+        let read = |text: &[u8]| serde_json::from_slice::<serde_json::Value>(text).unwrap();
+        assert_eq!(read(&indented), read(&compact));
+        Ok(read(&compact))
     }
 
     /// One entry, `a`, with this value.
@@ -264,7 +283,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn an_item_reads_as_its_model(item in item()) {
+        fn the_json_of_an_item_reads_as_its_model(item in item()) {
             prop_assert_eq!(to_json(&item.encode_to_vec()).unwrap(), model::to_json(&item));
         }
 

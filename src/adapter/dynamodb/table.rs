@@ -16,7 +16,7 @@ use crate::error::Result;
 use crate::keyspace::dynamodb::{ItemKey, MalformedKey, schema_table, table_name};
 use crate::keyspace::{Family, Owner};
 use crate::report::Warning;
-use crate::store::{Entry, Place};
+use crate::store::Entry;
 
 /// A table with a valid schema.
 #[derive(Debug)]
@@ -36,8 +36,8 @@ pub(super) struct LiveGeneration {
     pub number: u64,
     /// Layout of its keys.
     pub layout: KeyLayout,
-    /// Where its first row stands; `None` when it has none.
-    pub first: Option<Place>,
+    /// Rows, whether they can be decoded or not.
+    pub rows: u64,
 }
 
 /// The tables of a snapshot that are in scope, by name; `None` where the schema is invalid.
@@ -75,13 +75,13 @@ pub(super) fn read(context: &mut Context<'_, '_>) -> Result<Tables> {
 impl Table {
     fn new(schema: Schema) -> Self {
         let live = schema.generations().live();
-        let live = live.map(|(number, layout)| LiveGeneration { number, layout, first: None }).collect();
+        let live = live.map(|(number, layout)| LiveGeneration { number, layout, rows: 0 }).collect();
         Self { schema, live, stale: 0 }
     }
 
-    fn add(&mut self, generation: u64, place: Place) {
+    fn add(&mut self, generation: u64) {
         match self.live.iter_mut().find(|live| live.number == generation) {
-            Some(live) => _ = live.first.get_or_insert(place),
+            Some(live) => live.rows += 1,
             None => self.stale += 1,
         }
     }
@@ -125,7 +125,7 @@ pub(super) fn survey(context: &mut Context<'_, '_>, tables: &mut Tables) -> Resu
             };
         }
         match &mut run {
-            Run::Table(table) => table.add(key.generation, entry.place),
+            Run::Table(table) => table.add(key.generation),
             Run::Orphan(count) => **count += 1,
             Run::Ignored => {}
             Run::Malformed(reason) => malformed(context, &entry, *reason)?,

@@ -65,3 +65,56 @@ impl Tally {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dump::Scratch;
+
+    fn events(tally: Tally, per_item: bool) -> Vec<(&'static str, Vec<(&'static str, serde_json::Value)>)> {
+        let directory = tempfile::tempdir().unwrap();
+        let mut report = Report::new(&Scratch::new(directory.path().to_owned()), |_| {});
+        tally.warn(&mut report, "t", per_item);
+        report.warnings().iter().map(|warning| (warning.event, warning.fields.clone())).collect()
+    }
+
+    #[test]
+    fn a_million_items_are_large_only_as_files_and_only_beyond() {
+        let tally = |items| Tally { items, ..Tally::default() };
+        assert!(events(tally(LARGE), true).is_empty());
+        assert!(events(tally(LARGE + 1), false).is_empty());
+        let fields = vec![("table", "t".into()), ("items", (LARGE + 1).into())];
+        assert_eq!(events(tally(LARGE + 1), true), [("ddb_large_table", fields)]);
+    }
+
+    #[test]
+    fn each_reason_has_its_count_and_the_first_path() {
+        let mut tally = Tally::default();
+        tally.unservable(Unservable::EmptySet, b"first");
+        tally.unservable(Unservable::Depth, b"deep");
+        tally.unservable(Unservable::EmptySet, b"second");
+        let fields = |count: u64, path: &str, reason: Unservable| {
+            let reason = reason.to_string();
+            let event = "ddb_unservable_items";
+            let table = ("table", "t".into());
+            (
+                event,
+                vec![table, ("count", count.into()), ("first_path", path.into()), ("reason", reason.into())],
+            )
+        };
+        let want = [fields(1, "deep", Unservable::Depth), fields(2, "first", Unservable::EmptySet)];
+        assert_eq!(events(tally, true), want);
+    }
+
+    #[test]
+    fn the_first_mismatch_is_named() {
+        let mut tally = Tally { unknown_fields: 3, ..Tally::default() };
+        tally.mismatch(b"\x01a");
+        tally.mismatch(b"\x02");
+        tally.shadowed(7);
+        let events = events(tally, true);
+        let names: Vec<_> = events.iter().map(|(event, _)| *event).collect();
+        assert_eq!(names, ["ddb_shadowed_items", "ddb_unknown_fields", "ddb_key_mismatch"]);
+        assert_eq!(events[2].1[1..], [("count", 2.into()), ("first_key", "0161".into())]);
+    }
+}

@@ -107,6 +107,7 @@ impl<'a> Fields<'a> {
 impl<'a> Iterator for Fields<'a> {
     type Item = Result<Field<'a>, Malformed>;
 
+    #[inline]
     fn next(&mut self) -> Option<Self::Item> {
         if self.0.is_empty() {
             return None;
@@ -119,6 +120,7 @@ impl<'a> Iterator for Fields<'a> {
     }
 }
 
+#[inline]
 fn take_key(bytes: &mut &[u8]) -> Result<(u32, u8), Malformed> {
     let key = u32::try_from(take_varint(bytes)?).map_err(|_| Malformed::Key)?;
     let [low, ..] = key.to_le_bytes();
@@ -128,7 +130,19 @@ fn take_key(bytes: &mut &[u8]) -> Result<(u32, u8), Malformed> {
     }
 }
 
+/// Most varints of an item are one byte: keys of fields, lengths of texts.
+#[inline]
 fn take_varint(bytes: &mut &[u8]) -> Result<u64, Malformed> {
+    match bytes.split_first() {
+        Some((&byte, rest)) if byte < 0x80 => {
+            *bytes = rest;
+            Ok(byte.into())
+        }
+        _ => take_long_varint(bytes),
+    }
+}
+
+fn take_long_varint(bytes: &mut &[u8]) -> Result<u64, Malformed> {
     let mut number = 0_u64;
     for shift in (0..64).step_by(7) {
         let byte = cursor::take_u8(bytes).ok_or(Malformed::Truncated)?;
@@ -143,6 +157,7 @@ fn take_varint(bytes: &mut &[u8]) -> Result<u64, Malformed> {
     Err(Malformed::Varint)
 }
 
+#[inline]
 fn take_bytes<'a>(bytes: &mut &'a [u8]) -> Result<&'a [u8], Malformed> {
     let length = usize::try_from(take_varint(bytes)?).map_err(|_| Malformed::Truncated)?;
     cursor::take(bytes, length).ok_or(Malformed::Truncated)

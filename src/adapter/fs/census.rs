@@ -1,10 +1,11 @@
 //! What the walk did not see: inodes that no name reaches, bookkeeping that does not add up
 //! (`keyspaces.md` 8, rule 8).
 //!
-//! In: all inode, chunk and bookkeeping rows. Out: warnings; user rows that do not parse, as problems.
+//! In: what the walk met, chunk and bookkeeping rows. Out: warnings; chunk rows that do not parse, as problems.
 
 use super::content::Stored;
-use super::record::{InodeRecord, UsageRecord};
+use super::record::UsageRecord;
+use super::survey::Survey;
 use super::trouble;
 use super::walk::Walked;
 use crate::adapter::Context;
@@ -23,22 +24,15 @@ const BOOKKEEPING: [Family; 7] = [
     Family::FsUsageRoute,
 ];
 
-#[derive(Debug, Default)]
-struct Inodes {
-    rows: u64,
-    live: u64,
-}
-
 /// Compares all rows with what the walk met.
-pub fn check(context: &mut Context<'_, '_>, walked: &Walked) -> Result<()> {
-    let inodes = inodes(context)?;
-    let unreachable = inodes.live.saturating_sub(walked.reached);
+pub fn check(context: &mut Context<'_, '_>, survey: &Survey, walked: &Walked) -> Result<()> {
+    let unreachable = survey.live.saturating_sub(walked.reached);
     if unreachable != 0 {
         context.report.warn(Warning::new("fs_unreachable").with("count", unreachable));
     }
     let stored = chunks(context, walked.chunks)?;
     bookkeeping_keys(context)?;
-    usage(context, &inodes, stored)
+    usage(context, survey.inode_rows, stored)
 }
 
 /// Counts the chunk rows and their bytes; `malformed` gets the rows whose key does not parse.
@@ -53,26 +47,6 @@ pub fn stored(store: &Store, mut malformed: impl FnMut(&Entry<'_>) -> Result<()>
         }
     }
     Ok(stored)
-}
-
-fn inodes(context: &mut Context<'_, '_>) -> Result<Inodes> {
-    let mut inodes = Inodes::default();
-    let mut rows = context.store.scan(Family::FsInode);
-    while let Some(row) = rows.next()? {
-        if fs::inode(row.key).is_none() {
-            let message = "no inode number behind the prefix";
-            trouble::problem(context.report, row.key, "fs_malformed_key", message, row.place)?;
-            continue;
-        }
-        inodes.rows += 1;
-        if let Some(record) = InodeRecord::parse(row.body) {
-            inodes.live += u64::from(record.is_live());
-        } else {
-            let message = "not the record of a file or directory";
-            trouble::problem(context.report, row.key, "fs_invalid_inode", message, row.place)?;
-        }
-    }
-    Ok(inodes)
 }
 
 /// Counts all chunk rows. The walk read every one of them, unless some are left over or malformed: only then
@@ -101,7 +75,7 @@ fn bookkeeping_keys(context: &mut Context<'_, '_>) -> Result<()> {
 }
 
 /// Compares the usage rows, if there are any, with the rows that they count.
-fn usage(context: &mut Context<'_, '_>, inodes: &Inodes, stored: Stored) -> Result<()> {
+fn usage(context: &mut Context<'_, '_>, inodes: u64, stored: Stored) -> Result<()> {
     let mut total: Option<(i128, i128)> = None;
     for family in [Family::FsUsage, Family::FsUsageRoute] {
         let mut rows = context.store.scan(family);
@@ -115,12 +89,12 @@ fn usage(context: &mut Context<'_, '_>, inodes: &Inodes, stored: Stored) -> Resu
             total = Some((files_before.saturating_add(files), bytes_before.saturating_add(bytes)));
         }
     }
-    let counted = (i128::from(inodes.rows), i128::from(stored.bytes));
+    let counted = (i128::from(inodes), i128::from(stored.bytes));
     if let Some((files, bytes)) = total.filter(|total| *total != counted) {
         let mismatch = Warning::new("fs_usage_mismatch")
             .with("files", files.to_string())
             .with("bytes", bytes.to_string())
-            .with("inodes", inodes.rows)
+            .with("inodes", inodes)
             .with("stored_bytes", stored.bytes);
         context.report.warn(mismatch);
     }

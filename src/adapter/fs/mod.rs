@@ -9,9 +9,11 @@
 mod census;
 mod content;
 mod listing;
+mod marks;
 mod path;
 mod record;
 mod shared;
+mod survey;
 #[cfg(test)]
 mod tests;
 mod trouble;
@@ -22,7 +24,7 @@ use crate::error::Result;
 use crate::keyspace::{Family, Owner};
 use crate::report::Warning;
 
-use shared::SharedInodes;
+use survey::Survey;
 
 /// Writes the filesystem. The scope is empty: the manifest does not list it.
 pub fn dump(context: &mut Context<'_, '_>) -> Result<Scope> {
@@ -33,9 +35,9 @@ pub fn dump(context: &mut Context<'_, '_>) -> Result<Scope> {
         present(context)?;
         return Ok(Scope::new());
     }
-    let mut shared = SharedInodes::scan(context)?;
-    let walked = walk::tree(context, &mut shared)?;
-    census::check(context, &walked)?;
+    let mut survey = Survey::new(context)?;
+    let walked = walk::tree(context, &mut survey)?;
+    census::check(context, &survey, &walked)?;
     Ok(Scope::new())
 }
 

@@ -1,18 +1,12 @@
 //! Inodes that more than one name row leads to: the tree is a tree only as long as no *directory* is among
 //! them.
 //!
-//! In: all name rows. Out: a small sorted list, empty for every sound filesystem; name rows that do not parse,
-//! as problems.
+//! In: the inodes that names lead to, sorted. Out: a small list, empty for every sound filesystem.
 
-use super::record::NameRecord;
-use super::trouble;
-use crate::adapter::Context;
 use crate::cursor;
-use crate::dump::{Sorted, Sorter};
+use crate::dump::Sorted;
 use crate::error::Result;
-use crate::keyspace::{Family, fs};
 
-const MEMORY: usize = 8 << 20;
 /// Shared inodes that are kept apart: 8 MiB and their marks. Only a made-up snapshot has more than a few.
 const KEPT: usize = 1 << 20;
 
@@ -37,26 +31,12 @@ pub enum Meeting {
 }
 
 impl SharedInodes {
-    /// Scans all name rows. The root counts as named once by itself.
-    pub fn scan(context: &mut Context<'_, '_>) -> Result<Self> {
-        let mut children = Sorter::new(context.tree.scratch(), MEMORY);
-        children.push(&fs::ROOT.to_be_bytes(), b"")?;
-        let mut names = context.store.scan(Family::FsName);
-        while let Some(row) = names.next()? {
-            if fs::name(row.key).is_none() {
-                let message = "no name that a directory can hold";
-                trouble::problem(context.report, row.key, "fs_malformed_key", message, row.place)?;
-            } else if let Some(record) = NameRecord::parse(row.body) {
-                children.push(&record.inode.to_be_bytes(), b"")?;
-            } else {
-                let message = "the name does not say which inode it means";
-                trouble::problem(context.report, row.key, "fs_invalid_name", message, row.place)?;
-            }
-        }
-        Self::from_sorted(children.sort()?, KEPT)
+    /// Collects what comes up more than once. The keys are inodes, ascending.
+    pub fn from_sorted(children: Sorted<'_>) -> Result<Self> {
+        Self::keeping(children, KEPT)
     }
 
-    fn from_sorted(mut children: Sorted<'_>, kept: usize) -> Result<Self> {
+    fn keeping(mut children: Sorted<'_>, kept: usize) -> Result<Self> {
         let mut shared = Self::default();
         let mut last = None;
         while let Some((mut key, _)) = children.next()? {
@@ -95,14 +75,14 @@ impl SharedInodes {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dump::Scratch;
+    use crate::dump::{Scratch, Sorter};
 
     fn shared(inodes: &[u64], kept: usize) -> SharedInodes {
         let mut children = Sorter::new(&Scratch::new(std::env::temp_dir()), 1 << 16);
         for inode in inodes {
             children.push(&inode.to_be_bytes(), b"").unwrap();
         }
-        SharedInodes::from_sorted(children.sort().unwrap(), kept).unwrap()
+        SharedInodes::keeping(children.sort().unwrap(), kept).unwrap()
     }
 
     #[test]

@@ -7,7 +7,8 @@ use super::content::{self, Stored};
 use super::listing::Listing;
 use super::path::NodePath;
 use super::record::{InodeRecord, NameRecord, NodeType};
-use super::shared::{Meeting, SharedInodes};
+use super::shared::Meeting;
+use super::survey::Survey;
 use super::trouble;
 use crate::adapter::Context;
 use crate::cursor;
@@ -29,19 +30,19 @@ pub struct Walked {
 }
 
 /// Writes everything that the root leads to; nothing when there is no root.
-pub fn tree(context: &mut Context<'_, '_>, shared: &mut SharedInodes) -> Result<Walked> {
+pub fn tree(context: &mut Context<'_, '_>, survey: &mut Survey) -> Result<Walked> {
     let mut root = EntryBuf::default();
     if !context.store.get(&fs::inode_key(fs::ROOT), &mut root)? {
         return Ok(Walked::default());
     }
-    // A root whose record does not parse is a problem that the census reports.
+    // A root whose record does not parse was reported by the survey.
     let Some(record) = InodeRecord::parse(&root.body) else { return Ok(Walked::default()) };
     if record.node_type != NodeType::Directory {
         let message = "the root is no directory";
         trouble::problem(context.report, &root.key, "fs_invalid_inode", message, root.place)?;
         return Ok(Walked::default());
     }
-    let mut walk = Walk::new(context, shared);
+    let mut walk = Walk::new(context, survey);
     walk.root(&record)?;
     let mut level = Sorter::new(walk.context.tree.scratch(), MEMORY);
     while !walk.next_level.is_empty() {
@@ -61,19 +62,18 @@ pub fn tree(context: &mut Context<'_, '_>, shared: &mut SharedInodes) -> Result<
 
 struct Walk<'w, 'a, 'r> {
     context: &'w mut Context<'a, 'r>,
-    shared: &'w mut SharedInodes,
+    survey: &'w mut Survey,
     listing: Listing,
     walked: Walked,
     /// Directories of the level below: path in the filesystem -> inode, path in the dump.
     next_level: Sorter,
     directory: NodePath,
     node: NodePath,
-    inode_row: EntryBuf,
     pending: Vec<u8>,
 }
 
 impl<'w, 'a, 'r> Walk<'w, 'a, 'r> {
-    fn new(context: &'w mut Context<'a, 'r>, shared: &'w mut SharedInodes) -> Self {
+    fn new(context: &'w mut Context<'a, 'r>, survey: &'w mut Survey) -> Self {
         let scratch = context.tree.scratch();
         Self {
             listing: Listing::new(scratch),
@@ -81,17 +81,16 @@ impl<'w, 'a, 'r> Walk<'w, 'a, 'r> {
             walked: Walked::default(),
             directory: NodePath::default(),
             node: NodePath::default(),
-            inode_row: EntryBuf::default(),
             pending: Vec::new(),
             context,
-            shared,
+            survey,
         }
     }
 
     fn root(&mut self, record: &InodeRecord) -> Result<()> {
         self.node.assign_root();
         self.check_number(fs::ROOT, record);
-        self.shared.meet(fs::ROOT);
+        self.survey.shared.meet(fs::ROOT);
         self.walked.reached += 1;
         self.listing.push(b"", fs::ROOT, record)?;
         self.enter(fs::ROOT)
@@ -99,7 +98,8 @@ impl<'w, 'a, 'r> Walk<'w, 'a, 'r> {
 
     /// Writes what stands in `self.directory`.
     fn names(&mut self, directory: u64) -> Result<()> {
-        let mut names = self.context.store.scan_prefix(&fs::names_prefix(directory), None);
+        let hint = self.survey.names.at_or_before(directory);
+        let mut names = self.context.store.scan_prefix(&fs::names_prefix(directory), hint);
         while let Some(row) = names.next()? {
             // Rows that do not parse were reported when all names were scanned.
             let (Some((_, name)), Some(record)) = (fs::name(row.key), NameRecord::parse(row.body)) else {
@@ -125,7 +125,7 @@ impl<'w, 'a, 'r> Walk<'w, 'a, 'r> {
         if !self.node.fits() {
             return self.lost("fs_path_too_long", "the path is too long for CHECKSUMS or KEYMAP", row.place);
         }
-        let meeting = self.shared.meet(named.inode);
+        let meeting = self.survey.shared.meet(named.inode);
         if meeting == Meeting::First {
             self.walked.reached += 1;
         }
@@ -174,16 +174,21 @@ impl<'w, 'a, 'r> Walk<'w, 'a, 'r> {
         Ok(())
     }
 
-    /// Reads the record of an inode that can have a name.
-    fn inode(&mut self, inode: u64) -> Result<Option<InodeRecord>> {
-        if !self.context.store.get(&fs::inode_key(inode), &mut self.inode_row)? {
-            return Ok(None);
+    /// Finds the record of an inode that can have a name.
+    fn inode(&self, inode: u64) -> Result<Option<InodeRecord>> {
+        let key = fs::inode_key(inode);
+        let mut rows = self.context.store.scan_prefix(&key, self.survey.inodes.at_or_before(inode));
+        while let Some(row) = rows.next()? {
+            // A malformed key may begin like this one.
+            if row.key == key {
+                return Ok(InodeRecord::parse(row.body).filter(InodeRecord::is_live));
+            }
         }
-        Ok(InodeRecord::parse(&self.inode_row.body).filter(InodeRecord::is_live))
+        Ok(None)
     }
 
-    fn is_named(&mut self, directory: u64, name: &[u8]) -> Result<bool> {
-        self.context.store.get(&fs::name_key(directory, name), &mut self.inode_row)
+    fn is_named(&self, directory: u64, name: &[u8]) -> Result<bool> {
+        self.context.store.get(&fs::name_key(directory, name), &mut EntryBuf::default())
     }
 
     fn check_number(&mut self, inode: u64, record: &InodeRecord) {

@@ -29,7 +29,7 @@ impl Body {
             none => none.insert(tree.file(path)?),
         };
         file.write(&self.buffer)?;
-        self.buffer.clear();
+        self.discard_buffer();
         Ok(())
     }
 
@@ -42,13 +42,19 @@ impl Body {
                 file.finish(tree)?;
             }
         }
-        self.buffer.clear();
+        self.discard_buffer();
         Ok(())
     }
 
     /// Forgets what was appended.
     pub(super) fn discard(&mut self) {
-        self.buffer.clear();
+        self.discard_buffer();
         self.file = None;
+    }
+
+    /// Empties the buffer, and gives back what a single large element made it take.
+    fn discard_buffer(&mut self) {
+        self.buffer.clear();
+        self.buffer.shrink_to(4 * WHOLE);
     }
 }

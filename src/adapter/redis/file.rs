@@ -100,7 +100,7 @@ fn write_document(
 ) -> Result<Written> {
     let mut written = Written::default();
     let mut document = Document::begin(collection, desk.body.buffer());
-    let mut elements = Distinct::new(desk.elements.sort()?)?;
+    let mut elements = Distinct::new(desk.elements.sort()?, findings.blob.is_some())?;
     while let Some((name, value)) = elements.next()? {
         let out = desk.body.buffer();
         match collection {

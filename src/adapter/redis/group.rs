@@ -2,8 +2,9 @@
 
 use super::collection::Collection;
 use super::expiry;
-use super::fact::{Deltas, Elements, Fact};
+use super::fact::{Elements, Fact};
 use super::meta::Meta;
+use super::rows::{BaseMeta, Rows};
 use crate::store::Place;
 
 /// The facts about one Redis key, put together.
@@ -35,26 +36,6 @@ pub(super) struct Index {
     pub(super) place: Place,
 }
 
-/// The rows of one type of collection under a key.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Rows {
-    pub(super) meta: Option<BaseMeta>,
-    pub(super) elements: u64,
-    /// Runs in which the elements stand; more than one only where list names imitate positions.
-    pub(super) runs: u64,
-    /// Number of the last run among those of the family.
-    pub(super) run: u64,
-    pub(super) deltas: Option<Deltas>,
-    pub(super) blob: Option<Place>,
-}
-
-/// A base meta, parsed where it can be.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct BaseMeta {
-    pub(super) place: Place,
-    pub(super) meta: Option<Meta>,
-}
-
 /// What a Redis key is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Winner {
@@ -72,34 +53,6 @@ impl Winner {
             Winner::Hll => "hll",
             Winner::Collection(collection) => collection.name(),
         }
-    }
-}
-
-impl Rows {
-    fn delta_rows(&self) -> u64 {
-        self.deltas.map_or(0, |deltas| deltas.rows)
-    }
-
-    /// Whether these rows, the blob aside, make a collection of this type.
-    fn make(&self, collection: Collection) -> bool {
-        let elements_count = match collection {
-            Collection::List | Collection::Stream => false,
-            Collection::Hash | Collection::Set | Collection::Zset => true,
-        };
-        self.meta.is_some() || self.deltas.is_some() || (elements_count && self.elements > 0)
-    }
-
-    /// Number of elements that belong to nothing: a server never reads them.
-    pub(super) fn orphans(&self, collection: Collection) -> u64 {
-        if self.make(collection) { 0 } else { self.elements }
-    }
-
-    /// Number of rows that hold user data and are not read, because another type has the key.
-    fn hidden(&self, collection: Collection) -> u64 {
-        if !self.make(collection) || (self.meta.is_none() && self.elements == 0) {
-            return 0;
-        }
-        self.elements + u64::from(self.meta.is_some()) + self.delta_rows()
     }
 }
 
@@ -146,11 +99,7 @@ impl Group {
 
     /// Decides what the key is: the first hit counts, whether it has expired or not.
     pub(super) fn winner(&self) -> Winner {
-        if self.string.is_some() {
-            return Winner::String;
-        }
-        // Both answer to their own commands; a bare row that is a string shows beside an HLL (3.1).
-        if self.bare.is_some() {
+        if self.string.is_some() || self.bare.is_some() {
             return Winner::String;
         }
         if self.hll.is_some() {
@@ -183,20 +132,11 @@ impl Group {
     }
 }
 
-impl Rows {
-    /// Whether the blob is ignored in favour of rows of the same type (`redis.md` 3.3).
-    pub(super) fn blob_is_superseded(&self, collection: Collection) -> bool {
-        match collection {
-            Collection::Stream => self.meta.is_some(),
-            _ => self.elements > 0,
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
+    use super::super::fact::Deltas;
     use super::*;
 
     const PLACE: Place = Place { input: 0, offset: 0 };

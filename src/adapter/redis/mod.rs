@@ -2,8 +2,9 @@
 //!
 //! Rows that belong to one Redis key stand in many families, and which of them count is known only when all
 //! have been seen. So: strings are written as they come, for nothing hides them; all families leave a small
-//! fact a key ([`fact`]), facts meet in a sorter and are judged key by key ([`settle`]); then the families that
-//! hold elements are scanned once more, in step with the verdicts ([`content`]). Memory grows with nothing.
+//! fact a key (`fact`), facts meet in a sorter and are judged key by key (`settle`); then the families that
+//! hold elements are scanned once more, in step with the verdicts (`content`). Memory does not grow with
+//! the number of keys or elements.
 
 mod blob;
 mod body;
@@ -21,6 +22,7 @@ mod gather;
 mod group;
 mod meta;
 mod proto;
+mod rows;
 mod run;
 mod settle;
 mod sidecar;

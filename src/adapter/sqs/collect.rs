@@ -6,7 +6,7 @@
 use super::json::replace_invalid;
 use super::message::{Buffers, Message};
 use super::partition::group_hash;
-use super::record::{self, Kind, Sent};
+use super::record::{self, Held, Kind, Sent};
 use super::{INVALID_MESSAGE, MALFORMED_KEY, line, side_record};
 use crate::adapter::{Context, Options};
 use crate::dump::Sorter;
@@ -18,6 +18,10 @@ use crate::store::{Entry, Store};
 
 /// Side families that nothing but side records needs, in the order of the document.
 const SIDE_ONLY: [Family; 4] = [Family::SqsByAge, Family::SqsDedup, Family::SqsGroup, Family::SqsVisibility];
+
+/// Longest value of a message whose line goes through the sorter, bytes. Memory would hold a longer one several
+/// times over.
+const LONGEST_LINE: usize = 1 << 20;
 
 /// Adds a record for each row to `records`.
 pub fn collect(context: &mut Context<'_, '_>, records: &mut Sorter) -> Result<()> {
@@ -112,16 +116,25 @@ impl Collector<'_, '_> {
                 }
             };
             message_id.decode(&mut id);
+            let held = if entry.body.len() > LONGEST_LINE { Held::Elsewhere } else { Held::AsLine };
             let sent = Sent {
                 partition,
                 generation,
                 send_timestamp: message.send_timestamp,
+                sequence: message.sequence_number,
                 group: group_hash(message.group_id.as_bytes()),
                 mismatch: generation != message.queue_generation || replace_invalid(&id) != message.id,
+                held,
             };
             self.value.clear();
             sent.push(&mut self.value);
-            line::push(&mut self.value, &message, partition, self.options.preserve_sqs_visibility);
+            match held {
+                Held::AsLine => {
+                    let preserve = self.options.preserve_sqs_visibility;
+                    line::push(&mut self.value, &message, partition, preserve);
+                }
+                Held::Elsewhere => self.value.extend_from_slice(entry.key),
+            }
             record::set_message_key(
                 &mut self.key,
                 queue.text(),

@@ -1,4 +1,4 @@
-//! Which messages belong to a queue, and what is odd about them (`sqs.md` 3.3, 4.6, S3, S5, S14, S16).
+//! Which messages belong to a queue, and what is odd about them (`sqs.md` 3.3, 4.6, S3, S4, S5, S14, S16).
 //!
 //! In: what a queue's rows say, then each of its messages. Out: whether the message is written, and in the
 //! end the queue's warnings.
@@ -13,6 +13,8 @@ use crate::report::Warning;
 pub struct Filter {
     meta_generation: u64,
     counter: u64,
+    sequence_counter: Option<u64>,
+    highest_sequence: u64,
     partitions: Partitions,
     retention_seconds: i64,
     now_ms: u64,
@@ -25,12 +27,14 @@ pub struct Filter {
 }
 
 impl Filter {
-    /// Returns a filter for a queue. `counter` is the value of its gen row, 0 when there is none.
+    /// Returns a filter for a queue. `counter` is the value of its gen row, 0 when there is none;
+    /// `sequence_counter` that of its seq row.
     #[must_use]
-    pub fn new(queue: &Queue<'_>, counter: u64, now_ms: u64) -> Self {
+    pub fn new(queue: &Queue<'_>, counter: u64, sequence_counter: Option<u64>, now_ms: u64) -> Self {
         Self {
             meta_generation: queue.generation,
             counter,
+            sequence_counter,
             partitions: queue.partitions(),
             retention_seconds: queue.message_retention,
             now_ms,
@@ -56,8 +60,16 @@ impl Filter {
             self.hash_mismatch += u64::from(partition != self.partitions.of(sent.group));
         }
         self.key_mismatch += u64::from(sent.mismatch);
+        self.highest_sequence = self.highest_sequence.max(sent.sequence);
         self.expired += u64::from(self.is_expired(sent.send_timestamp));
         true
+    }
+
+    /// Returns the last sequence number that was issued, as far as the queue counts them; else 0.
+    #[must_use]
+    pub fn last_sequence(&self) -> u64 {
+        // The counter's part of a transaction over several groups can be lost (`keyspaces.md` 6.1).
+        self.sequence_counter.map_or(0, |counter| counter.max(self.highest_sequence))
     }
 
     /// Returns the generation that counts; `None` when neither the queue nor its counter names one.
@@ -80,6 +92,15 @@ impl Filter {
                 warning("sqs_generation_mismatch")
                     .with("meta_generation", self.meta_generation)
                     .with("gen_counter", self.counter),
+            );
+        }
+        if let Some(counter) = self.sequence_counter
+            && counter < self.highest_sequence
+        {
+            warnings.push(
+                warning("sqs_sequence_mismatch")
+                    .with("seq_counter", counter)
+                    .with("highest", self.highest_sequence),
             );
         }
         if self.stale > 0 {
@@ -118,9 +139,17 @@ impl Filter {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::adapter::sqs::record::Held;
 
-    const CLASSIC: Sent =
-        Sent { partition: None, generation: 2, send_timestamp: 0, group: None, mismatch: false };
+    const CLASSIC: Sent = Sent {
+        partition: None,
+        generation: 2,
+        send_timestamp: 0,
+        sequence: 8,
+        group: None,
+        mismatch: false,
+        held: Held::AsLine,
+    };
 
     fn filter(generation: u64, counter: u64, count: u32, limit: &'static str) -> Filter {
         let queue = Queue {
@@ -130,7 +159,7 @@ mod tests {
             message_retention: 60,
             ..Queue::default()
         };
-        Filter::new(&queue, counter, 60_000)
+        Filter::new(&queue, counter, None, 60_000)
     }
 
     fn texts(filter: &Filter) -> Vec<String> {
@@ -193,6 +222,18 @@ mod tests {
         assert_eq!(texts(&filter), [expected]);
         filter.retention_seconds = 0;
         assert!(!filter.is_expired(i64::MIN));
+    }
+
+    #[test]
+    fn a_message_overtakes_a_sequence_counter_that_lags_behind() {
+        for (counter, last, mismatches) in [(None, 0, 0), (Some(7), 8, 1), (Some(8), 8, 0), (Some(9), 9, 0)] {
+            let mut filter = Filter { sequence_counter: counter, ..filter(2, 2, 0, "") };
+            assert!(!filter.keeps(&Sent { generation: 1, sequence: 10, ..CLASSIC }));
+            assert!(filter.keeps(&CLASSIC));
+            assert_eq!(filter.last_sequence(), last);
+            let found = events(&filter).iter().filter(|event| **event == "sqs_sequence_mismatch").count();
+            assert_eq!(found, mismatches);
+        }
     }
 
     #[test]

@@ -20,8 +20,8 @@ pub struct Group {
     pub name: Vec<u8>,
     /// Value of the gen row; 0 when it cannot be read.
     pub counter: Option<u64>,
-    /// Last sequence number that was issued.
-    pub sequence: u64,
+    /// Value of the seq row, when it can be read.
+    pub sequence: Option<u64>,
     /// Whether there is a tombstone row.
     pub tombstone: bool,
     /// Whether there is a meta row, readable or not.
@@ -44,6 +44,8 @@ pub struct OpenQueue {
     pub name: String,
     /// Where its files go.
     pub directory: Directory,
+    /// The queue's line of [`super::queue_file::EXTRA`], still open.
+    pub extra: Vec<u8>,
     /// Which messages are written.
     pub filter: Filter,
     /// Where they go, from the first one on.

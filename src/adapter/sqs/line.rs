@@ -1,23 +1,72 @@
 //! One line of `messages.jsonl` (`sqs.md` 4.3).
 //!
-//! In: a message and where its key puts it. Out: the line, newline included. Only the body's characters are
-//! escaped for HTML.
+//! In: a message and where its key puts it. Out: the line, newline included, as a whole or in pieces. Only the
+//! body's characters are escaped for HTML.
 
 use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use serde::Serialize;
 
 use super::attributes::Attributes;
 use super::message::Message;
 use crate::dump::json::{self, Binary, Html};
 
+/// Bytes of a body that [`write`] renders at once: whole groups of base64.
+const PIECE: usize = 48 << 10;
+
 /// Appends the line of a message. `partition` is the key's; without `preserve` the members that tell what
 /// receivers did are zeroed.
 pub fn push(out: &mut Vec<u8>, message: &Message<'_>, partition: Option<u32>, preserve: bool) {
+    head(out, message);
+    match std::str::from_utf8(message.body) {
+        Ok(text) => json::string(out, text, Html::Escaped),
+        Err(_) => json::compact(out, &Binary(message.body), Html::Escaped),
+    }
+    tail(out, message, partition, preserve);
+}
+
+/// Passes the same line to `write` in pieces, so that a large body is not held a second time.
+pub fn write<E>(
+    message: &Message<'_>,
+    partition: Option<u32>,
+    preserve: bool,
+    mut write: impl FnMut(&[u8]) -> Result<(), E>,
+) -> Result<(), E> {
+    let mut out = Vec::new();
+    head(&mut out, message);
+    write(&out)?;
+    if let Ok(mut text) = std::str::from_utf8(message.body) {
+        write(b"\"")?;
+        while let Some((piece, rest)) = split_piece(text) {
+            out.clear();
+            json::string(&mut out, piece, Html::Escaped);
+            write(out.get(1..out.len() - 1).unwrap_or_default())?;
+            text = rest;
+        }
+        write(b"\"")?;
+    } else {
+        write(b"{\"base64\":\"")?;
+        for piece in message.body.chunks(PIECE) {
+            write(URL_SAFE_NO_PAD.encode(piece).as_bytes())?;
+        }
+        write(b"\"}")?;
+    }
+    out.clear();
+    tail(&mut out, message, partition, preserve);
+    write(&out)
+}
+
+fn split_piece(text: &str) -> Option<(&str, &str)> {
+    (1..=text.len().min(PIECE)).rev().find_map(|length| text.split_at_checked(length))
+}
+
+fn head(out: &mut Vec<u8>, message: &Message<'_>) {
     out.extend_from_slice(b"{\"message_id\":");
     json::string(out, &message.id, Html::Raw);
     out.extend_from_slice(b",\"body\":");
-    body(out, message.body);
+}
+
+fn tail(out: &mut Vec<u8>, message: &Message<'_>, partition: Option<u32>, preserve: bool) {
     text(out, "md5_of_body", &message.md5_of_body);
     text(out, "md5_of_message_attributes", &message.md5_of_message_attributes);
     let attributes = Attributes::read(message.attributes);
@@ -47,13 +96,6 @@ pub fn push(out: &mut Vec<u8>, message: &Message<'_>, partition: Option<u32>, pr
         number(out, "partition", partition);
     }
     out.extend_from_slice(b"}\n");
-}
-
-fn body(out: &mut Vec<u8>, body: &[u8]) {
-    match std::str::from_utf8(body) {
-        Ok(text) => json::string(out, text, Html::Escaped),
-        Err(_) => json::compact(out, &Binary(body), Html::Escaped),
-    }
 }
 
 fn name(out: &mut Vec<u8>, name: &str) {
@@ -118,6 +160,23 @@ mod tests {
         let head = r#"{"message_id":"","body":"","send_timestamp_millis":0,"available_at_millis":0,"visible_at_millis":0,"receive_count":0,"queue_generation":0"#;
         assert_eq!(line("{}", None, true), format!("{head}}}\n"));
         assert_eq!(line("{}", Some(0), true), format!("{head},\"partition\":0}}\n"));
+    }
+
+    #[test]
+    fn a_line_in_pieces_is_the_same_line() {
+        let text: Vec<u8> = "é<\"\n\u{2028}😀x".bytes().cycle().take(170 * (PIECE / 50)).collect();
+        let binary = [&text[..], b"\xff"].concat();
+        for body in [&b""[..], b"x", b"\xff", &text, &binary, &text[..PIECE], &binary[1..=PIECE]] {
+            let message = Message { id: "m".into(), body, sequence_number: 7, ..Message::default() };
+            let (mut whole, mut pieces) = (Vec::new(), Vec::new());
+            push(&mut whole, &message, Some(3), true);
+            write(&message, Some(3), true, |piece| {
+                pieces.extend_from_slice(piece);
+                Ok::<_, ()>(())
+            })
+            .unwrap();
+            assert!(pieces == whole, "{} bytes", body.len());
+        }
     }
 
     proptest! {

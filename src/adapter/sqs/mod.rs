@@ -13,6 +13,7 @@ mod json;
 mod line;
 mod message;
 mod partition;
+mod pending;
 mod queue;
 mod queue_file;
 mod record;
@@ -34,7 +35,13 @@ const ORPHAN_MESSAGES: &str = "sqs_orphan_messages";
 
 /// Writes all queues in scope and returns their names.
 pub fn dump(context: &mut Context<'_, '_>) -> Result<Scope> {
+    if let Some(warning) = pending::warning(context.store.warnings()) {
+        context.report.warn(warning);
+    }
     let mut records = Sorter::new(context.tree.scratch(), MEMORY);
     collect::collect(context, &mut records)?;
     write::write(context, &mut records)
 }
+
+#[cfg(test)]
+mod tests;

@@ -84,8 +84,6 @@ struct ExtraLine<'a> {
     tags: &'a BTreeMap<Cow<'a, str>, Cow<'a, str>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     throttle: Option<ThrottleObject<'a>>,
-    #[serde(skip_serializing_if = "is_default")]
-    sequence_number: u64,
 }
 
 #[derive(Serialize)]
@@ -118,10 +116,11 @@ impl<'a> ThrottleObject<'a> {
     }
 }
 
-/// Replaces the content of `out` by the queue's line of [`EXTRA`], newline included. `name` and `encoded` are
-/// the key's; 0 and empty members are left out.
-pub fn set_extra(out: &mut Vec<u8>, name: &str, encoded: &str, queue: &Queue<'_>, sequence_number: u64) {
-    out.clear();
+/// Returns the queue's line of [`EXTRA`], still open at its end: the sequence number is known only after the
+/// messages. `name` and `encoded` are the key's; 0 and empty members are left out.
+#[must_use]
+pub fn open_extra(name: &str, encoded: &str, queue: &Queue<'_>) -> Vec<u8> {
+    let mut out = Vec::new();
     let line = ExtraLine {
         queue: name,
         encoded,
@@ -133,10 +132,18 @@ pub fn set_extra(out: &mut Vec<u8>, name: &str, encoded: &str, queue: &Queue<'_>
         last_purged_at_millis: queue.last_purged_at,
         tags: &queue.tags,
         throttle: ThrottleObject::new(&queue.throttle),
-        sequence_number,
     };
-    compact(out, &line, Html::Raw);
-    out.push(b'\n');
+    compact(&mut out, &line, Html::Raw);
+    out.pop();
+    out
+}
+
+/// Completes a line of [`EXTRA`], newline included.
+pub fn close_extra(line: &mut Vec<u8>, sequence_number: u64) {
+    if sequence_number != 0 {
+        line.extend_from_slice(format!(",\"sequence_number\":{sequence_number}").as_bytes());
+    }
+    line.extend_from_slice(b"}\n");
 }
 
 fn is_default<T: Default + PartialEq>(value: &T) -> bool {
@@ -158,9 +165,9 @@ mod tests {
     }
 
     fn extra(text: &str, sequence_number: u64) -> String {
-        let (value, mut out) = (queue(text), b"stale".to_vec());
-        set_extra(&mut out, "q", "cQ", &Queue::parse(&value).unwrap(), sequence_number);
-        String::from_utf8(out).unwrap()
+        let mut line = open_extra("q", "cQ", &Queue::parse(&queue(text)).unwrap());
+        close_extra(&mut line, sequence_number);
+        String::from_utf8(line).unwrap()
     }
 
     #[test]

@@ -18,7 +18,7 @@ pub enum Kind {
     Tombstone,
     /// Value of the meta row, behind the row's place.
     Meta,
-    /// A [`Sent`] and its line.
+    /// A [`Sent`], and the message's line or, behind [`Held::Elsewhere`], its key.
     Message,
     /// Line of a side record.
     Side,
@@ -64,6 +64,15 @@ pub fn take_place(value: &mut &[u8]) -> Option<Place> {
     Some(Place { input: cursor::take_u16_be(value)?, offset: cursor::take_u64_be(value)? })
 }
 
+/// How a record holds its message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Held {
+    /// As the rendered line.
+    AsLine,
+    /// Not at all: it is too large, and to be read again by its key.
+    Elsewhere,
+}
+
 /// What has to be known of a message to tell whether its queue holds it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sent {
@@ -73,14 +82,18 @@ pub struct Sent {
     pub generation: u64,
     /// When it was sent, ms.
     pub send_timestamp: i64,
+    /// FIFO sequence number; 0 when it has none.
+    pub sequence: u64,
     /// Hash of its group; `None` for the empty one.
     pub group: Option<u32>,
     /// Whether the value names another id or generation than the key.
     pub mismatch: bool,
+    /// What stands behind.
+    pub held: Held,
 }
 
 impl Sent {
-    /// Appends the encoded form: 27 bytes.
+    /// Appends the encoded form: 36 bytes.
     pub fn push(&self, value: &mut Vec<u8>) {
         for number in [self.partition, self.group] {
             value.push(u8::from(number.is_some()));
@@ -88,7 +101,9 @@ impl Sent {
         }
         value.extend_from_slice(&self.generation.to_be_bytes());
         value.extend_from_slice(&self.send_timestamp.to_be_bytes());
+        value.extend_from_slice(&self.sequence.to_be_bytes());
         value.push(u8::from(self.mismatch));
+        value.push(u8::from(self.held == Held::Elsewhere));
     }
 
     /// Takes the encoded form off the front of a value.
@@ -103,7 +118,9 @@ impl Sent {
             group,
             generation: cursor::take_u64_be(value)?,
             send_timestamp: cursor::take_array(value).map(i64::from_be_bytes)?,
+            sequence: cursor::take_u64_be(value)?,
             mismatch: cursor::take_u8(value)? == 1,
+            held: if cursor::take_u8(value)? == 1 { Held::Elsewhere } else { Held::AsLine },
         })
     }
 }
@@ -142,8 +159,15 @@ mod tests {
     #[test]
     fn places_and_message_facts_come_back() {
         let place = Place { input: 3, offset: 1 << 40 };
-        let sent =
-            Sent { partition: Some(0), generation: 7, send_timestamp: -5, group: None, mismatch: true };
+        let sent = Sent {
+            partition: Some(0),
+            generation: 7,
+            send_timestamp: -5,
+            sequence: 8,
+            group: None,
+            mismatch: true,
+            held: Held::Elsewhere,
+        };
         let mut value = Vec::new();
         push_place(&mut value, place);
         sent.push(&mut value);

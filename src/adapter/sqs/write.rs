@@ -7,14 +7,17 @@ use super::directory::Directory;
 use super::filter::Filter;
 use super::group::{Group, OpenQueue};
 use super::json::replace_invalid;
+use super::line;
+use super::message::{Buffers, Message};
 use super::queue::Queue;
-use super::record::{self, Kind, Sent};
+use super::record::{self, Held, Kind, Sent};
 use super::{INVALID_QUEUE_META, ORPHAN_MESSAGES, queue_file};
 use crate::adapter::{Context, Scope};
-use crate::dump::Sorter;
+use crate::dump::{Sorter, TreeFile};
 use crate::error::Result;
 use crate::keyspace::Owner;
 use crate::report::{Problem, Warning};
+use crate::store::EntryBuf;
 
 const SIDE_RECORDS: &str = "_internals/side_records.jsonl";
 
@@ -50,7 +53,7 @@ impl Writer<'_, '_, '_> {
         let number = || value.first_chunk().map(|bytes| u64::from_be_bytes(*bytes));
         match kind {
             Kind::Counter => self.group.counter = number(),
-            Kind::Sequence => self.group.sequence = number().unwrap_or_default(),
+            Kind::Sequence => self.group.sequence = number(),
             Kind::Tombstone => self.group.tombstone = true,
             Kind::Meta => self.meta(value)?,
             Kind::Message => self.message(value)?,
@@ -91,13 +94,11 @@ impl Writer<'_, '_, '_> {
         }
         queue_file::set(&mut self.text, &name, &queue);
         self.context.tree.write(&directory.file("_queue.json"), &self.text)?;
-        if !self.context.options.no_extra {
-            queue_file::set_extra(&mut self.text, &name, &group.encoded(), &queue, group.sequence);
-            self.extra.push(&group.name, &self.text)?;
-        }
         self.scope.insert(group.name.clone());
-        let filter = Filter::new(&queue, group.counter.unwrap_or_default(), self.context.store.now_ms());
-        group.queue = Some(OpenQueue { name, directory, filter, messages: None });
+        let extra = queue_file::open_extra(&name, &group.encoded(), &queue);
+        let counter = group.counter.unwrap_or_default();
+        let filter = Filter::new(&queue, counter, group.sequence, self.context.store.now_ms());
+        group.queue = Some(OpenQueue { name, directory, extra, filter, messages: None });
         Ok(())
     }
 
@@ -114,7 +115,10 @@ impl Writer<'_, '_, '_> {
                 queue.messages = Some(self.context.tree.file(&path)?);
             }
             if let Some(messages) = &mut queue.messages {
-                messages.write(value)?;
+                match sent.held {
+                    Held::AsLine => messages.write(value)?,
+                    Held::Elsewhere => copy_message(self.context, value, sent.partition, messages)?,
+                }
             }
         }
         Ok(())
@@ -146,9 +150,13 @@ impl Writer<'_, '_, '_> {
         if let Some(file) = group.side_file.take() {
             file.finish(self.context.tree)?;
         }
-        let Some(queue) = group.queue else {
+        let Some(mut queue) = group.queue else {
             return self.finish_orphans(&group);
         };
+        if !self.context.options.no_extra {
+            queue_file::close_extra(&mut queue.extra, queue.filter.last_sequence());
+            self.extra.push(&group.name, &queue.extra)?;
+        }
         if let Some(messages) = queue.messages {
             messages.finish(self.context.tree)?;
         }
@@ -191,4 +199,21 @@ impl Writer<'_, '_, '_> {
         }
         Ok(self.scope)
     }
+}
+
+/// Reads a message again and writes its line, piece by piece.
+fn copy_message(
+    context: &Context<'_, '_>,
+    key: &[u8],
+    partition: Option<u32>,
+    messages: &mut TreeFile,
+) -> Result<()> {
+    let (mut entry, mut buffers) = (EntryBuf::default(), Buffers::default());
+    if context.store.get(key, &mut entry)?
+        && let Ok(message) = Message::parse(&entry.body, &mut buffers)
+    {
+        let preserve = context.options.preserve_sqs_visibility;
+        line::write(&message, partition, preserve, |piece| messages.write(piece))?;
+    }
+    Ok(())
 }

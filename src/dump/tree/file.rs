@@ -13,8 +13,8 @@ use rustix::io::Errno;
 use sha2::{Digest, Sha256};
 
 use super::Tree;
-use super::directory::split;
 use super::volume::Volume;
+use crate::dump::directory::split;
 use crate::dump::{Error, Result};
 
 /// Bytes that are collected before they are written.

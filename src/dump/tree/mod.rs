@@ -2,29 +2,34 @@
 //!
 //! In: paths of components that others encoded, and bodies. Out: files, and a digest for each.
 
-mod directory;
 mod file;
 mod remove;
 mod staging;
 mod volume;
 
 use std::io::Write;
+use std::os::fd::AsFd;
 use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::sync::Arc;
 
+use rustix::fs::AtFlags;
+use rustix::io::Errno;
 use sha2::{Digest, Sha256};
 
+use super::directory::{Directories, split};
 use super::manifest::{self, Manifest};
 use super::{Error, ErrorKind, Result, Scratch, Size, Sorter, checksums};
 use crate::interrupt::Interrupt;
-use directory::{Directories, split};
 pub use file::TreeFile;
 use staging::Staging;
 use volume::Volume;
 
 /// Memory for the paths and digests of CHECKSUMS, bytes.
 const CHECKSUMS_MEMORY: usize = 8 << 20;
+
+/// Most directories that are kept open.
+const OPEN_DIRECTORIES: usize = 64;
 
 /// How a tree is made.
 #[derive(Clone, Debug, Default)]
@@ -70,7 +75,7 @@ impl Tree {
             .map_err(|errno| Error { path: staging.path().to_owned(), kind: ErrorKind::Io(errno.into()) })?;
         let scratch = Scratch::new(staging.path().to_owned());
         Ok(Self {
-            directories: Directories::default(),
+            directories: Directories::new(OPEN_DIRECTORIES),
             checksums: Sorter::new(&scratch, CHECKSUMS_MEMORY),
             scratch,
             size: Size::default(),
@@ -121,20 +126,34 @@ impl Tree {
 
     /// Removes the directories of the file `path`, which was dropped unfinished, as far as they are empty.
     pub fn remove_empty_directories(&mut self, path: &[u8]) -> Result<()> {
-        let Ok((directory, _)) = split(path) else { return Ok(()) };
-        self.directories.remove_empty(&self.volume, directory)
+        let Ok((mut path, _)) = split(path) else { return Ok(()) };
+        while let Ok((parent, name)) = split(path) {
+            // What cannot be opened is not there.
+            if let Ok(handle) = self.open(parent) {
+                let directory = handle.as_deref().map_or(self.volume.root(), AsFd::as_fd);
+                match rustix::fs::unlinkat(directory, name, AtFlags::REMOVEDIR) {
+                    Ok(()) => self.directories.forget(path),
+                    Err(Errno::NOTEMPTY | Errno::EXIST) => break,
+                    Err(Errno::NOENT | Errno::NOTDIR | Errno::NAMETOOLONG) => {}
+                    Err(errno) => return Err(self.volume.failure(path, errno)),
+                }
+            }
+            path = parent;
+        }
+        Ok(())
     }
 
     /// Creates a directory that stays even when nothing is put into it.
     pub fn directory(&mut self, path: &[u8]) -> Result<()> {
         self.volume.check_interrupt(path)?;
         split(path).map_err(|kind| self.volume.error(path, kind))?;
-        self.directories.open(&self.volume, path).map(drop)
+        self.open(path).map(drop)
     }
 
     /// Writes MANIFEST.json and CHECKSUMS, flushes everything and moves the tree onto its target
     /// (`decisions.md` 3).
     pub fn finish(mut self, manifest: &Manifest) -> Result<Finished> {
+        debug_assert_eq!(Arc::strong_count(&self.volume), 1, "a file is still open: CHECKSUMS would lack it");
         let text = manifest.write();
         let text = text.map_err(|error| self.volume.error(manifest::NAME.as_bytes(), error.into()))?;
         self.write(manifest::NAME.as_bytes(), &text)?;
@@ -166,7 +185,13 @@ impl Tree {
         if !checksums::fits(path) {
             return Err(self.volume.error(path, ErrorKind::NameTooLong));
         }
-        Ok((self.directories.open(&self.volume, directory)?, name))
+        Ok((self.open(directory)?, name))
+    }
+
+    /// Opens a directory, made with its parents where it is missing; `None` for the root.
+    fn open(&mut self, path: &[u8]) -> Result<Option<Arc<OwnedFd>>> {
+        let volume = &*self.volume;
+        self.directories.open(path, |parent, name, whole| volume.make_directory(parent, name, whole))
     }
 
     /// Counts a complete file and remembers its digest.

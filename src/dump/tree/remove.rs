@@ -3,22 +3,24 @@
 use std::ffi::CStr;
 use std::os::fd::{AsFd, BorrowedFd};
 
-use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags};
+use rustix::fs::{AtFlags, Dir, FileType};
 use rustix::io::{Errno, Result};
+
+use crate::dump::directory::open_directory;
 
 /// Removes the directory `name` in `parent` with everything in it. Links are removed, not followed.
 ///
 /// A directory inside a directory is moved up to `name` itself before it is emptied, so that its depth does not
 /// matter.
 pub(super) fn remove(parent: BorrowedFd<'_>, name: &[u8]) -> Result<()> {
-    let root = open(parent, name)?;
+    let root = open_directory(parent, name)?;
     let mut moved = 0;
     // Some file systems skip entries of a directory that changes while it is read.
     while for_each_entry(root.as_fd(), &mut |entry, is_directory| {
         if !is_directory {
             return rustix::fs::unlinkat(&root, entry, AtFlags::empty());
         }
-        let directory = open(root.as_fd(), entry.to_bytes())?;
+        let directory = open_directory(root.as_fd(), entry.to_bytes())?;
         while for_each_entry(directory.as_fd(), &mut |inner, is_directory| {
             if is_directory {
                 move_up(directory.as_fd(), inner, root.as_fd(), &mut moved)
@@ -29,11 +31,6 @@ pub(super) fn remove(parent: BorrowedFd<'_>, name: &[u8]) -> Result<()> {
         rustix::fs::unlinkat(&root, entry, AtFlags::REMOVEDIR)
     })? {}
     rustix::fs::unlinkat(parent, name, AtFlags::REMOVEDIR)
-}
-
-fn open(parent: BorrowedFd<'_>, name: &[u8]) -> Result<std::os::fd::OwnedFd> {
-    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    rustix::fs::openat(parent, name, flags, Mode::empty())
 }
 
 /// Calls `act` with each entry, and whether it is a directory. Returns whether there was one.
@@ -79,6 +76,8 @@ fn move_up(directory: BorrowedFd<'_>, name: &CStr, root: BorrowedFd<'_>, moved: 
 mod tests {
     use std::fs::{self, File};
 
+    use rustix::fs::Mode;
+
     use super::*;
 
     #[test]
@@ -104,7 +103,7 @@ mod tests {
         let mut handle = File::open(parent.path().join("tree")).unwrap();
         for _ in 0..3000 {
             rustix::fs::mkdirat(&handle, "directory", Mode::from_raw_mode(0o700)).unwrap();
-            handle = File::from(open(handle.as_fd(), b"directory").unwrap());
+            handle = File::from(open_directory(handle.as_fd(), b"directory").unwrap());
         }
         remove(File::open(parent.path()).unwrap().as_fd(), b"tree").unwrap();
         assert!(!parent.path().join("tree").exists());

@@ -12,6 +12,7 @@ use rustix::io::Errno;
 
 use super::TreeOptions;
 use super::remove::remove;
+use crate::dump::directory::open_directory;
 use crate::dump::{Error, ErrorKind, Result, manifest};
 use crate::limits;
 
@@ -86,7 +87,7 @@ impl Staging {
 
     /// Opens the staging directory itself.
     pub(super) fn open(&self) -> rustix::io::Result<OwnedFd> {
-        open_directory(self.parent.as_fd(), self.staged.as_deref().unwrap_or_default())
+        open_directory(self.parent.as_fd(), self.staged.as_deref().unwrap_or_default().as_bytes())
     }
 
     /// Moves the staging directory onto the target. Returns what went wrong after the tree stood there: the old
@@ -199,7 +200,7 @@ fn find(parent: BorrowedFd<'_>, name: &OsStr) -> rustix::io::Result<Found> {
     if FileType::from_raw_mode(stat.st_mode) != FileType::Directory {
         return Ok(Found::Other);
     }
-    let directory = open_directory(parent, name)?;
+    let directory = open_directory(parent, name.as_bytes())?;
     if is_regular(directory.as_fd(), manifest::NAME) {
         return Ok(Found::Dump);
     }
@@ -214,11 +215,6 @@ fn find(parent: BorrowedFd<'_>, name: &OsStr) -> rustix::io::Result<Found> {
 fn is_regular(directory: BorrowedFd<'_>, name: &str) -> bool {
     let stat = rustix::fs::statat(directory, name, AtFlags::SYMLINK_NOFOLLOW);
     stat.is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile)
-}
-
-fn open_directory(parent: BorrowedFd<'_>, name: &OsStr) -> rustix::io::Result<OwnedFd> {
-    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    rustix::fs::openat(parent, name, flags, Mode::empty())
 }
 
 /// Whether a directory is the root of a mounted file system, where the system can tell.

@@ -255,3 +255,57 @@ fn a_path_whose_line_no_reader_takes_is_refused() {
     tree.write(&path(longest), b"").unwrap();
     tree.finish(&manifest()).unwrap();
 }
+
+#[test]
+fn components_that_are_no_names_are_refused() {
+    let (_parent, target) = target();
+    let mut tree = tree(&target);
+    for bad in ["", "/", "/a", "a//b", "a/../b", "./a", "a/", "a\0b", ".."] {
+        assert!(matches!(kind(tree.directory(bad.as_bytes())), ErrorKind::BadPath), "{bad}");
+        assert!(matches!(kind(tree.write(bad.as_bytes(), b"")), ErrorKind::BadPath), "{bad}");
+    }
+}
+
+#[test]
+fn more_directories_than_are_kept_open_can_be_made() {
+    let (_parent, target) = target();
+    let mut tree = tree(&target);
+    let deep = vec!["d"; 3 * OPEN_DIRECTORIES].join("/");
+    tree.directory(deep.as_bytes()).unwrap();
+    for number in 0..3 * OPEN_DIRECTORIES {
+        tree.write(format!("wide/{number}/file").as_bytes(), b"").unwrap();
+    }
+    tree.write(b"d/d/d/file", b"").unwrap();
+    tree.finish(&manifest()).unwrap();
+    assert!(target.join(deep).is_dir());
+    assert_eq!(entries(&target.join("wide")).len(), 3 * OPEN_DIRECTORIES);
+    assert!(target.join("d/d/d/file").is_file());
+}
+
+#[test]
+fn links_in_the_staging_directory_are_not_followed() {
+    let (parent, target) = target();
+    let mut tree = tree(&target);
+    std::os::unix::fs::symlink(parent.path(), tree.staging.path().join("link")).unwrap();
+    for path in ["link", "link/file", "link/a/file"] {
+        assert!(matches!(kind(tree.write(path.as_bytes(), b"")), ErrorKind::Taken), "{path}");
+    }
+    assert!(matches!(kind(tree.directory(b"link")), ErrorKind::Taken));
+}
+
+#[test]
+fn empty_directories_are_removed_up_to_the_first_that_is_not() {
+    let (_parent, target) = target();
+    let mut tree = tree(&target);
+    let root = tree.staging.path().to_owned();
+    tree.directory(b"a/b/c/d").unwrap();
+    tree.write(b"a/file", b"").unwrap();
+    tree.remove_empty_directories(b"a/b/c/d/dropped").unwrap();
+    assert!(root.join("a").is_dir() && !root.join("a/b").exists());
+    tree.remove_empty_directories(b"a/file/x/y/dropped").unwrap();
+    tree.write(b"a/b/c/again", b"").unwrap();
+    let long = [b"n/", &[b'n'; 256][..], b"/m/dropped"].concat();
+    tree.file(&long).unwrap_err();
+    tree.remove_empty_directories(&long).unwrap();
+    assert!(!root.join("n").exists());
+}

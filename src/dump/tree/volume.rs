@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use rustix::fs::{AtFlags, Dir, Mode, OFlags};
 use rustix::io::Errno;
 
+use crate::dump::directory::{check_name, open_directory};
 use crate::dump::{Error, ErrorKind, Full, Size};
 use crate::interrupt::Interrupt;
 
@@ -55,6 +56,25 @@ impl Volume {
 
     pub(super) fn root(&self) -> BorrowedFd<'_> {
         self.root.as_fd()
+    }
+
+    /// Makes a directory where it is missing, and opens it.
+    pub(super) fn make_directory(
+        &self,
+        parent: Option<&OwnedFd>,
+        name: &[u8],
+        path: &[u8],
+    ) -> Result<OwnedFd, Error> {
+        let parent = parent.map_or(self.root(), AsFd::as_fd);
+        check_name(name).map_err(|kind| self.error(path, kind))?;
+        match rustix::fs::mkdirat(parent, name, self.directory_mode) {
+            Err(Errno::EXIST) if self.is_twin(parent, name) => {
+                return Err(self.error(path, ErrorKind::CaseTwin));
+            }
+            Ok(()) | Err(Errno::EXIST) => {}
+            Err(errno) => return Err(self.failure(path, errno)),
+        }
+        open_directory(parent, name).map_err(|errno| self.failure(path, errno))
     }
 
     /// Has everything that was written on the disk. One call for the whole file system: a flush of each of a
@@ -167,6 +187,8 @@ mod tests {
         volume.folds_names = true;
         assert!(matches!(volume.collision(volume.root(), b"key"), ErrorKind::CaseTwin));
         assert!(matches!(volume.collision(volume.root(), b"Key"), ErrorKind::Taken));
+        std::fs::create_dir(directory.path().join("Directory")).unwrap();
+        assert!(volume.make_directory(None, b"Directory", b"Directory").is_ok());
         volume.folds_names = false;
         assert!(matches!(volume.collision(volume.root(), b"key"), ErrorKind::Taken));
     }

@@ -1,13 +1,15 @@
 //! The adapter as a whole, on snapshots that are made up here.
 
 mod model;
+mod row;
 mod snapshot;
 
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;
+use proptest::strategy::Union;
 
-use self::model::Row;
+use self::row::Row;
 use self::snapshot::{COMMIT_TS, Dump, dump};
 use crate::adapter::Options;
 
@@ -39,34 +41,63 @@ fn text() -> impl Strategy<Value = String> {
     proptest::sample::select(vec![String::new(), "v".to_owned(), "w".to_owned()])
 }
 
-fn row() -> impl Strategy<Value = Row> {
-    let family = || proptest::sample::select(vec!['h', 's', 'z']);
+/// One strategy a type: its elements, twice as often, and whatever else makes it.
+fn types() -> Vec<BoxedStrategy<Row>> {
     let small = || -4_i8..5;
-    prop_oneof![
-        1 => (key(), any::<bool>(), expiry(), name())
-            .prop_map(|(key, legacy, expiry, body)| Row::Str { key, legacy, expiry, body }),
-        1 => (key(), any::<bool>(), expiry(), name())
-            .prop_map(|(key, legacy, expiry, body)| Row::Hll { key, legacy, expiry, body }),
-        1 => (key(), expiry()).prop_map(|(key, expiry)| Row::Index { key, expiry: expiry.unwrap_or(u64::MAX >> 1) }),
-        1 => (family(), key(), 0_u32..4, expiry())
-            .prop_map(|(family, key, length, expiry)| Row::Meta { family, key, length, expiry }),
-        1 => (family(), key(), 0_u32..3, small())
-            .prop_map(|(family, key, seq, length)| Row::Delta { family, key, seq, length }),
-        4 => (key(), name(), name()).prop_map(|(key, name, value)| Row::Field { key, name, value }),
-        4 => (key(), name()).prop_map(|(key, name)| Row::Member { key, name }),
-        4 => (key(), name(), -2.0..1e22).prop_map(|(key, name, score)| Row::Scored { key, name, score }),
-        2 => (key(), small(), 0_u8..9, expiry())
-            .prop_map(|(key, head, length, expiry)| Row::ListMeta { key, head, length, expiry }),
-        2 => (key(), 0_u32..3, small(), small())
-            .prop_map(|(key, seq, head, length)| Row::ListDelta { key, seq, head, length }),
-        8 => (key(), small(), name()).prop_map(|(key, seq, value)| Row::Item { key, seq, value }),
-        2 => (key(), 0_u8..9, 0_u8..9, expiry())
-            .prop_map(|(key, last, cursor, expiry)| Row::StreamMeta { key, last, cursor, expiry }),
-        4 => (key(), 0_u8..9, text()).prop_map(|(key, ms, value)| Row::Entry { key, ms, value }),
-        1 => (key(), proptest::collection::vec((text(), text()), 0..4))
-            .prop_map(|(key, fields)| Row::HashBlob { key, fields }),
-        1 => (key(), proptest::collection::vec(text(), 0..4)).prop_map(|(key, members)| Row::SetBlob { key, members }),
+    let string = |(key, legacy, expiry, body)| Row::Str { key, legacy, expiry, body };
+    let hll = |(key, legacy, expiry, body)| Row::Hll { key, legacy, expiry, body };
+    let index = |(key, expiry): (_, Option<u64>)| Row::Index { key, expiry: expiry.unwrap_or(u64::MAX >> 1) };
+    let count = |family| {
+        let meta = move |(key, length, expiry)| Row::Meta { family, key, length, expiry };
+        let delta = move |(key, seq, length)| Row::Delta { family, key, seq, length };
+        prop_oneof![(key(), 0_u32..4, expiry()).prop_map(meta), (key(), 0_u32..3, small()).prop_map(delta),]
+    };
+    let field = |(key, name, value)| Row::Field { key, name, value };
+    let hash_blob = |(key, fields)| Row::HashBlob { key, fields };
+    let member = |(key, name)| Row::Member { key, name };
+    let set_blob = |(key, members)| Row::SetBlob { key, members };
+    let scored = |(key, name, score)| Row::Scored { key, name, score };
+    let list_meta = |(key, head, length, expiry)| Row::ListMeta { key, head, length, expiry };
+    let list_delta = |(key, seq, head, length)| Row::ListDelta { key, seq, head, length };
+    let item = |(key, seq, value)| Row::Item { key, seq, value };
+    let stream_meta = |(key, last, cursor, expiry)| Row::StreamMeta { key, last, cursor, expiry };
+    let entry = |(key, ms, value)| Row::Entry { key, ms, value };
+    vec![
+        (key(), any::<bool>(), expiry(), name()).prop_map(string).boxed(),
+        (key(), any::<bool>(), expiry(), name()).prop_map(hll).boxed(),
+        (key(), expiry()).prop_map(index).boxed(),
+        prop_oneof![
+            2 => (key(), small(), name()).prop_map(item),
+            1 => (key(), small(), 0_u8..9, expiry()).prop_map(list_meta),
+            1 => (key(), 0_u32..3, small(), small()).prop_map(list_delta),
+        ]
+        .boxed(),
+        prop_oneof![
+            2 => (key(), name(), name()).prop_map(field),
+            1 => count('h'),
+            1 => (key(), proptest::collection::vec((text(), text()), 0..4)).prop_map(hash_blob),
+        ]
+        .boxed(),
+        prop_oneof![
+            2 => (key(), name()).prop_map(member),
+            1 => count('s'),
+            1 => (key(), proptest::collection::vec(text(), 0..4)).prop_map(set_blob),
+        ]
+        .boxed(),
+        prop_oneof![2 => (key(), name(), -2.0..1e22).prop_map(scored), 1 => count('z')].boxed(),
+        prop_oneof![
+            2 => (key(), 0_u8..9, text()).prop_map(entry),
+            1 => (key(), 0_u8..9, 0_u8..9, expiry()).prop_map(stream_meta),
+        ]
+        .boxed(),
     ]
+}
+
+/// Rows of some types, so that those low in the order win as well.
+fn rows() -> impl Strategy<Value = Vec<Row>> {
+    let types = types();
+    proptest::sample::subsequence(types.clone(), 1..=types.len())
+        .prop_flat_map(|some| proptest::collection::vec(Union::new(some), 0..60))
 }
 
 fn encode(rows: &[Row]) -> BTreeMap<Vec<u8>, Vec<u8>> {
@@ -78,10 +109,10 @@ fn plain(rows: &[(&[u8], &[u8])], options: &Options) -> Dump {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 128, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 256, ..ProptestConfig::default() })]
 
     #[test]
-    fn the_tree_is_what_a_slow_model_makes_of_the_rows(rows in proptest::collection::vec(row(), 0..60)) {
+    fn the_tree_is_what_a_slow_model_makes_of_the_rows(rows in rows()) {
         // Of rows with one user key only one can be visible.
         let rows: Vec<Row> =
             rows.into_iter().map(|row| (row.encode().0, row)).collect::<BTreeMap<_, _>>().into_values().collect();
@@ -142,4 +173,88 @@ fn a_database_that_is_out_of_scope_is_not_written() {
         };
         assert_eq!(plain(&rows, &options).files.len(), files);
     }
+}
+
+#[test]
+fn fallback_names_stand_in_the_keymap_once_more_for_an_expiry() {
+    let long = |name: &str| format!("{name}{}", "k".repeat(300)).into_bytes();
+    let string = |name: &str, expiry| Row::Str { key: long(name), legacy: false, expiry, body: Vec::new() };
+    let hll = |name: &str, expiry| Row::Hll { key: long(name), legacy: false, expiry, body: Vec::new() };
+    let rows = [
+        string("b", None),
+        string("a", Some(u64::MAX)),
+        hll("h", Some(1000)),
+        Row::Member { key: long("s"), name: Vec::new() },
+        Row::Item { key: long("l"), seq: 0, value: Vec::new() },
+        Row::ListDelta { key: long("l"), seq: 0, head: 0, length: 1 },
+        Row::Field { key: long("z"), name: Vec::new(), value: Vec::new() },
+        Row::Scored { key: long("c"), name: Vec::new(), score: 0.0 },
+        Row::StreamMeta { key: long("x"), last: 0, cursor: 0, expiry: None },
+        Row::Field { key: long("y"), name: Vec::new(), value: Vec::new() },
+    ];
+    let found = dump(&encode(&rows), &Options::default());
+    let originals: String = std::str::from_utf8(&found.files["KEYMAP.jsonl"])
+        .unwrap()
+        .lines()
+        .map(|line| {
+            let record = crate::dump::keymap::parse(line.as_bytes()).unwrap();
+            char::from(record.original[0])
+        })
+        .collect();
+    assert_eq!(originals, "hhaabyzlscx");
+    assert_eq!(found.files["hll_ttl.jsonl"].split(|&byte| byte == b'\n').count(), 2);
+}
+
+#[test]
+fn an_expiry_stands_where_the_row_of_its_string_would() {
+    let string = |key: &[u8]| Row::Str { key: key.to_vec(), legacy: true, expiry: None, body: Vec::new() };
+    let index = |key: &[u8]| Row::Index { key: key.to_vec(), expiry: 7 };
+    let rows =
+        [&b"a"[..], b"ab", b"a\xff"].iter().flat_map(|key| [string(key), index(key)]).collect::<Vec<_>>();
+    let found = dump(&encode(&rows), &Options::default());
+    let keys: Vec<&str> = std::str::from_utf8(&found.files["strings_ttl.jsonl"])
+        .unwrap()
+        .lines()
+        .map(|line| line.split('"').nth(3).unwrap())
+        .collect();
+    assert_eq!(keys, ["ab", "a", "a%FF"]);
+}
+
+#[test]
+fn keys_without_a_prefix_are_strings_when_that_is_asked_for() {
+    let rows: [(&[u8], &[u8]); 4] = [
+        (b"both", b"bare"),
+        (b"!redis|str|both", b"str"),
+        (b"k", b"\xff\x01"),
+        (b"!redis|ttl|k", &[0, 0, 0, 0, 0, 0, 0, 9]),
+    ];
+    let none = plain(&rows, &Options::default());
+    assert_eq!(none.files.keys().collect::<Vec<_>>(), ["strings/both.bin"]);
+    assert_eq!(none.warnings, ["redis_orphan_ttl"]);
+    let options = Options { legacy_redis_strings: true, ..Options::default() };
+    let all = plain(&rows, &options);
+    assert_eq!(
+        all.files.keys().collect::<Vec<_>>(),
+        ["strings/both.bin", "strings/k.bin", "strings_ttl.jsonl"]
+    );
+    assert_eq!(all.files["strings/k.bin"], b"\xff\x01");
+    assert_eq!(all.warnings, ["redis_legacy_strings"]);
+}
+
+#[test]
+fn a_list_keeps_its_items_when_another_name_looks_like_one_of_its_positions() {
+    let inner = b"k\x80\0\0\0\0\0\0\x01".to_vec();
+    let item = |key: &[u8], seq, value: &str| Row::Item { key: key.to_vec(), seq, value: value.into() };
+    let meta = |key: &[u8], length| Row::ListMeta { key: key.to_vec(), head: 0, length, expiry: None };
+    let rows = [
+        item(b"k", 0, "a"),
+        item(&inner, 0, "x"),
+        item(b"k", 1, "b"),
+        item(b"k", 2, "c"),
+        meta(b"k", 3),
+        meta(&inner, 1),
+    ];
+    let found = dump(&encode(&rows), &Options::default());
+    assert_eq!(found.warnings, [""; 0]);
+    assert_eq!(found.files, model::files(&rows).0);
 }

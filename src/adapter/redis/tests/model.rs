@@ -4,208 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
+use super::row::Row;
 use super::snapshot::COMMIT_TS;
 use crate::dump::json::{self, Binary, Html};
 use crate::dump::segment;
-
-/// One visible row, before it was encoded. Expiries are Unix ms.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) enum Row {
-    Str {
-        key: Vec<u8>,
-        legacy: bool,
-        expiry: Option<u64>,
-        body: Vec<u8>,
-    },
-    Hll {
-        key: Vec<u8>,
-        legacy: bool,
-        expiry: Option<u64>,
-        body: Vec<u8>,
-    },
-    Index {
-        key: Vec<u8>,
-        expiry: u64,
-    },
-    /// `h`, `s` or `z`; the expiry 0 is none, no expiry is the short form.
-    Meta {
-        family: char,
-        key: Vec<u8>,
-        length: u32,
-        expiry: Option<u64>,
-    },
-    Delta {
-        family: char,
-        key: Vec<u8>,
-        seq: u32,
-        length: i8,
-    },
-    Field {
-        key: Vec<u8>,
-        name: Vec<u8>,
-        value: Vec<u8>,
-    },
-    Member {
-        key: Vec<u8>,
-        name: Vec<u8>,
-    },
-    Scored {
-        key: Vec<u8>,
-        name: Vec<u8>,
-        score: f64,
-    },
-    ListMeta {
-        key: Vec<u8>,
-        head: i8,
-        length: u8,
-        expiry: Option<u64>,
-    },
-    ListDelta {
-        key: Vec<u8>,
-        seq: u32,
-        head: i8,
-        length: i8,
-    },
-    Item {
-        key: Vec<u8>,
-        seq: i8,
-        value: Vec<u8>,
-    },
-    StreamMeta {
-        key: Vec<u8>,
-        last: u8,
-        cursor: u8,
-        expiry: Option<u64>,
-    },
-    Entry {
-        key: Vec<u8>,
-        ms: u8,
-        value: String,
-    },
-    HashBlob {
-        key: Vec<u8>,
-        fields: Vec<(String, String)>,
-    },
-    SetBlob {
-        key: Vec<u8>,
-        members: Vec<String>,
-    },
-}
-
-fn prefixed(prefix: &str, key: &[u8], rest: &[u8]) -> Vec<u8> {
-    [prefix.as_bytes(), &u32::try_from(key.len()).unwrap().to_be_bytes(), key, rest].concat()
-}
-
-fn plain(prefix: &str, key: &[u8], rest: &[u8]) -> Vec<u8> {
-    [prefix.as_bytes(), key, rest].concat()
-}
-
-fn words(words: &[i64]) -> Vec<u8> {
-    words.iter().flat_map(|word| word.to_be_bytes()).collect()
-}
-
-fn with_expiry(mut value: Vec<u8>, expiry: Option<u64>) -> Vec<u8> {
-    value.extend(expiry.into_iter().flat_map(u64::to_be_bytes));
-    value
-}
-
-fn envelope(version: u8, legacy: bool, expiry: Option<u64>, body: &[u8]) -> Vec<u8> {
-    if legacy {
-        return body.to_vec();
-    }
-    let head = with_expiry(vec![0xff, version, u8::from(expiry.is_some())], expiry);
-    [&head, body].concat()
-}
-
-fn text(field: u8, text: &str) -> Vec<u8> {
-    [&[field << 3 | 2, u8::try_from(text.len()).unwrap()], text.as_bytes()].concat()
-}
-
-impl Row {
-    /// Returns user key and value.
-    pub(super) fn encode(&self) -> (Vec<u8>, Vec<u8>) {
-        match self {
-            Row::Str { key, legacy, expiry, body } => {
-                (plain("!redis|str|", key, b""), envelope(1, *legacy, *expiry, body))
-            }
-            Row::Hll { key, legacy, expiry, body } => {
-                (plain("!redis|hll|", key, b""), envelope(2, *legacy, *expiry, body))
-            }
-            Row::Index { key, expiry } => (plain("!redis|ttl|", key, b""), expiry.to_be_bytes().to_vec()),
-            Row::Meta { family, key, length, expiry } => (
-                prefixed(&format!("!{family}s|meta|").replace("ss", "st"), key, b""),
-                with_expiry(words(&[(*length).into()]), *expiry),
-            ),
-            Row::Delta { family, key, seq, length } => (
-                prefixed(
-                    &format!("!{family}s|meta|d|").replace("ss", "st"),
-                    key,
-                    &[&COMMIT_TS.to_be_bytes()[..], &seq.to_be_bytes()].concat(),
-                ),
-                words(&[(*length).into()]),
-            ),
-            Row::Field { key, name, value } => (prefixed("!hs|fld|", key, name), value.clone()),
-            Row::Member { key, name } => (prefixed("!st|mem|", key, name), Vec::new()),
-            Row::Scored { key, name, score } => {
-                (prefixed("!zs|mem|", key, name), score.to_be_bytes().to_vec())
-            }
-            Row::ListMeta { key, head, length, expiry } => {
-                let (head, length) = (i64::from(*head), i64::from(*length));
-                (plain("!lst|meta|", key, b""), with_expiry(words(&[head, head + length, length]), *expiry))
-            }
-            Row::ListDelta { key, seq, head, length } => (
-                prefixed("!lst|meta|d|", key, &[&COMMIT_TS.to_be_bytes()[..], &seq.to_be_bytes()].concat()),
-                words(&[(*head).into(), (*length).into()]),
-            ),
-            Row::Item { key, seq, value } => {
-                (plain("!lst|itm|", key, &words(&[i64::from(*seq) ^ i64::MIN])), value.clone())
-            }
-            Row::StreamMeta { key, last, cursor, expiry } => {
-                let value = words(&[1, (*last).into(), 0]);
-                let value = with_expiry(value, *expiry);
-                let cursor = if expiry.is_some() { words(&[(*cursor).into(), 0]) } else { Vec::new() };
-                (prefixed("!stream|meta|", key, b""), [value, cursor].concat())
-            }
-            Row::Entry { key, ms, value } => {
-                let message = [b"\0RXE\x01".to_vec(), text(1, "0-0"), text(2, "f"), text(2, value)].concat();
-                (prefixed("!stream|entry|", key, &words(&[(*ms).into(), 0])), message)
-            }
-            Row::HashBlob { key, fields } => {
-                let mut blob = b"\0RH\x01".to_vec();
-                for (name, value) in fields {
-                    let entry = [text(1, name), text(2, value)].concat();
-                    blob.extend([10, u8::try_from(entry.len()).unwrap()]);
-                    blob.extend(entry);
-                }
-                (plain("!redis|hash|", key, b""), blob)
-            }
-            Row::SetBlob { key, members } => {
-                let members = members.iter().flat_map(|member| text(1, member));
-                (plain("!redis|set|", key, b""), b"\0RS\x01".iter().copied().chain(members).collect())
-            }
-        }
-    }
-
-    pub(super) fn key(&self) -> &[u8] {
-        match self {
-            Row::Str { key, .. }
-            | Row::Hll { key, .. }
-            | Row::Index { key, .. }
-            | Row::Meta { key, .. }
-            | Row::Delta { key, .. }
-            | Row::Field { key, .. }
-            | Row::Member { key, .. }
-            | Row::Scored { key, .. }
-            | Row::ListMeta { key, .. }
-            | Row::ListDelta { key, .. }
-            | Row::Item { key, .. }
-            | Row::StreamMeta { key, .. }
-            | Row::Entry { key, .. }
-            | Row::HashBlob { key, .. }
-            | Row::SetBlob { key, .. } => key,
-        }
-    }
-}
 
 type Pair<'a> = BTreeMap<&'static str, Binary<'a>>;
 
@@ -264,13 +66,12 @@ pub(super) fn files(rows: &[Row]) -> (BTreeMap<String, Vec<u8>>, usize) {
         if string.is_some() || hll.is_some() {
             continue;
         }
-        if let Some(object) = collection(&rows) {
-            let expiry = object.inline.map_or(index, |ms| (ms > 0).then_some(ms));
-            if expiry == Some(0) {
-                impossible += 1;
-            } else if let Some(body) = (object.body)(expiry) {
-                files.insert(format!("{}/{name}.{}", object.directory, object.suffix), body);
-            }
+        let Some(object) = Parts::of(&rows).object() else { continue };
+        let expiry = object.inline.map_or(index, |ms| (ms > 0).then_some(ms));
+        if expiry == Some(0) {
+            impossible += 1;
+        } else if let Some((path, body)) = object.file(&name, expiry) {
+            files.insert(path, body);
         }
     }
     for (file, lines) in [("strings_ttl.jsonl", strings), ("hll_ttl.jsonl", hlls)] {
@@ -285,144 +86,184 @@ fn expired(expiry: Option<u64>) -> bool {
     expiry.is_some_and(|ms| ms <= (COMMIT_TS >> 16) - 10_000)
 }
 
-struct Object<'a> {
-    directory: &'static str,
-    suffix: &'static str,
+/// Base meta, with the expiry that it may tell, and deltas of one type.
+#[derive(Clone, Copy, Default)]
+struct Count {
+    has_meta: bool,
     inline: Option<u64>,
-    body: Box<dyn Fn(Option<u64>) -> Option<Vec<u8>> + 'a>,
+    has_deltas: bool,
 }
 
-fn collection<'a>(rows: &[&'a Row]) -> Option<Object<'a>> {
-    let count = |wanted: char| {
-        let meta = rows.iter().find_map(|row| match row {
-            Row::Meta { family, expiry, .. } if *family == wanted => Some(*expiry),
-            _ => None,
-        });
-        let deltas = rows.iter().any(|row| matches!(row, Row::Delta { family, .. } if *family == wanted));
-        (meta, deltas)
-    };
-    let stands_empty = |meta: bool, blob: bool| meta || blob;
+impl Count {
+    fn add_meta(&mut self, inline: Option<u64>) {
+        self.has_meta = true;
+        self.inline = inline;
+    }
 
-    let mut list_meta = None;
-    let (mut from, mut length, mut has_deltas) = (0, 0, false);
-    let mut items = BTreeMap::new();
-    let mut fields = BTreeMap::new();
-    let mut members = BTreeSet::new();
-    let mut scored = BTreeMap::new();
-    let (mut hash_blob, mut set_blob) = (None, None);
-    let (mut stream_meta, mut entries) = (None, BTreeMap::new());
-    for row in rows {
-        match *row {
-            Row::ListMeta { head, length: n, expiry, .. } => {
-                list_meta = Some(*expiry);
-                from += i64::from(*head);
-                length += i64::from(*n);
+    fn makes(self, elements: usize) -> bool {
+        self.has_meta || self.has_deltas || elements > 0
+    }
+}
+
+/// The rows of one Redis key.
+#[derive(Default)]
+struct Parts<'a> {
+    list: Count,
+    from: i64,
+    length: i64,
+    items: BTreeMap<i64, Binary<'a>>,
+    hash: Count,
+    fields: BTreeMap<&'a [u8], &'a [u8]>,
+    hash_blob: Option<BTreeMap<&'a [u8], &'a [u8]>>,
+    set: Count,
+    members: BTreeSet<&'a [u8]>,
+    set_blob: Option<BTreeSet<&'a [u8]>>,
+    zset: Count,
+    scored: BTreeMap<&'a [u8], f64>,
+    /// Last ID, trim cursor, expiry.
+    stream: Option<(u8, u8, Option<u64>)>,
+    entries: BTreeMap<u8, &'a str>,
+}
+
+/// A collection, and whether it exists without elements.
+struct Object<'a> {
+    content: Content<'a>,
+    inline: Option<u64>,
+    stands_empty: bool,
+}
+
+enum Content<'a> {
+    List(Vec<Binary<'a>>),
+    Hash(Vec<Pair<'a>>),
+    Set(Vec<Binary<'a>>),
+    Zset(Vec<Scored<'a>>),
+    Stream { last: u8, entries: BTreeMap<u8, &'a str> },
+}
+
+impl<'a> Parts<'a> {
+    fn of(rows: &[&'a Row]) -> Self {
+        let mut parts = Self::default();
+        for row in rows {
+            parts.add(row);
+        }
+        parts
+    }
+
+    fn count(&mut self, family: char) -> &mut Count {
+        match family {
+            'h' => &mut self.hash,
+            's' => &mut self.set,
+            _ => &mut self.zset,
+        }
+    }
+
+    fn add(&mut self, row: &'a Row) {
+        match row {
+            Row::Str { .. } | Row::Hll { .. } | Row::Index { .. } => {}
+            Row::Meta { family, expiry, .. } => self.count(*family).add_meta(*expiry),
+            Row::Delta { family, .. } => self.count(*family).has_deltas = true,
+            Row::ListMeta { head, length, expiry, .. } => {
+                self.list.add_meta(*expiry);
+                self.from += i64::from(*head);
+                self.length += i64::from(*length);
             }
-            Row::ListDelta { head, length: n, .. } => {
-                has_deltas = true;
-                from += i64::from(*head);
-                length += i64::from(*n);
+            Row::ListDelta { head, length, .. } => {
+                self.list.has_deltas = true;
+                self.from += i64::from(*head);
+                self.length += i64::from(*length);
             }
             Row::Item { seq, value, .. } => {
-                items.insert(i64::from(*seq), value);
+                self.items.insert((*seq).into(), Binary(value));
             }
             Row::Field { name, value, .. } => {
-                fields.insert(&name[..], &value[..]);
+                self.fields.insert(name, value);
             }
             Row::Member { name, .. } => {
-                members.insert(&name[..]);
+                self.members.insert(name);
             }
             Row::Scored { name, score, .. } => {
-                scored.insert(name, *score);
+                self.scored.insert(name, *score);
             }
             Row::HashBlob { fields, .. } => {
-                hash_blob = Some(fields.iter().map(|(n, v)| (n.as_bytes(), v.as_bytes())).collect());
+                let fields = fields.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes()));
+                self.hash_blob = Some(fields.collect());
             }
             Row::SetBlob { members, .. } => {
-                set_blob = Some(members.iter().map(String::as_bytes).collect::<BTreeSet<_>>());
+                self.set_blob = Some(members.iter().map(String::as_bytes).collect());
             }
             Row::StreamMeta { last, cursor, expiry, .. } => {
-                stream_meta = Some((u64::from(*last), expiry.map_or(0, |_| u64::from(*cursor)), *expiry));
+                self.stream = Some((*last, expiry.map_or(0, |_| *cursor), *expiry));
             }
             Row::Entry { ms, value, .. } => {
-                entries.insert(u64::from(*ms), value);
+                self.entries.insert(*ms, value);
             }
-            _ => {}
         }
     }
 
-    if list_meta.is_some() || has_deltas {
-        let items: Vec<_> = items.range(from..from + length.max(0)).map(|(_, value)| Binary(value)).collect();
-        let exists = list_meta.is_some() || !items.is_empty();
-        let body = move |expiry| exists.then(|| document("items", &items, expiry));
-        return Some(Object {
-            directory: "lists",
-            suffix: "json",
-            inline: list_meta.flatten(),
-            body: Box::new(body),
-        });
-    }
-    let (meta, deltas) = count('h');
-    let is_hash = !fields.is_empty() || meta.is_some() || deltas;
-    let (set_meta, set_deltas) = count('s');
-    let is_set = !members.is_empty() || set_meta.is_some() || set_deltas;
-    let (zset_meta, zset_deltas) = count('z');
-    let is_zset = !scored.is_empty() || zset_meta.is_some() || zset_deltas;
-    if is_hash || (hash_blob.is_some() && !is_set && !is_zset) {
-        let exists = stands_empty(meta.is_some(), hash_blob.is_some()) || !fields.is_empty();
-        let fields: BTreeMap<&[u8], &[u8]> =
-            if fields.is_empty() { hash_blob.unwrap_or_default() } else { fields };
-        let fields: Vec<Pair<'_>> = fields
-            .into_iter()
-            .map(|(name, value)| Pair::from([("name", Binary(name)), ("value", Binary(value))]))
-            .collect();
-        let body = move |expiry| exists.then(|| document("fields", &fields, expiry));
-        return Some(Object {
-            directory: "hashes",
-            suffix: "json",
-            inline: meta.flatten(),
-            body: Box::new(body),
-        });
-    }
-    if is_set || (set_blob.is_some() && !is_zset) {
-        let exists = stands_empty(set_meta.is_some(), set_blob.is_some()) || !members.is_empty();
-        let members = if members.is_empty() { set_blob.unwrap_or_default() } else { members };
-        let members: Vec<_> = members.into_iter().map(Binary).collect();
-        let body = move |expiry| exists.then(|| document("members", &members, expiry));
-        return Some(Object {
-            directory: "sets",
-            suffix: "json",
-            inline: set_meta.flatten(),
-            body: Box::new(body),
-        });
-    }
-    if is_zset {
-        let exists = zset_meta.is_some() || !scored.is_empty();
-        let scored: Vec<_> =
-            scored.into_iter().map(|(name, score)| Scored { member: Binary(name), score }).collect();
-        let body = move |expiry| exists.then(|| document("members", &scored, expiry));
-        return Some(Object {
-            directory: "zsets",
-            suffix: "json",
-            inline: zset_meta.flatten(),
-            body: Box::new(body),
-        });
-    }
-    let (last, cursor, inline) = stream_meta?;
-    entries.retain(|&ms, _| cursor == 0 || ms > cursor);
-    let body = move |expiry: Option<u64>| {
-        let mut lines = String::new();
-        for (ms, value) in &entries {
-            lines +=
-                &format!("{{\"id\":\"{ms}-0\",\"fields\":[{{\"name\":\"f\",\"value\":\"{value}\"}}]}}\n");
+    /// The list of `redis.md` 3.1 from its second line on.
+    fn object(mut self) -> Option<Object<'a>> {
+        let is_hash = self.hash.makes(self.fields.len());
+        let is_set = self.set.makes(self.members.len());
+        let is_zset = self.zset.makes(self.scored.len());
+        if self.list.makes(0) {
+            let window = self.items.range(self.from..self.from + self.length.max(0));
+            let content = Content::List(window.map(|(_, item)| *item).collect());
+            return Some(object(content, self.list, false));
         }
-        let last = entries.keys().last().map_or(last, |&highest| last.max(highest));
-        lines += &format!(
-            "{{\"_meta\":true,\"length\":{},\"last_ms\":{last},\"last_seq\":0,\"expire_at_ms\":{}}}\n",
-            entries.len(),
-            expiry.map_or("null".to_owned(), |ms| ms.to_string()),
-        );
-        Some(lines.into_bytes())
-    };
-    Some(Object { directory: "streams", suffix: "jsonl", inline, body: Box::new(body) })
+        if is_hash || (self.hash_blob.is_some() && !is_set && !is_zset) {
+            let has_blob = self.hash_blob.is_some();
+            let blob = self.hash_blob.unwrap_or_default();
+            let fields = if self.fields.is_empty() { blob } else { self.fields };
+            let pair = |(name, value)| Pair::from([("name", Binary(name)), ("value", Binary(value))]);
+            return Some(object(Content::Hash(fields.into_iter().map(pair).collect()), self.hash, has_blob));
+        }
+        if is_set || (self.set_blob.is_some() && !is_zset) {
+            let has_blob = self.set_blob.is_some();
+            let blob = self.set_blob.unwrap_or_default();
+            let members = if self.members.is_empty() { blob } else { self.members };
+            return Some(object(Content::Set(members.into_iter().map(Binary).collect()), self.set, has_blob));
+        }
+        if is_zset {
+            let scored = |(name, score)| Scored { member: Binary(name), score };
+            let content = Content::Zset(self.scored.into_iter().map(scored).collect());
+            return Some(object(content, self.zset, false));
+        }
+        let (last, cursor, inline) = self.stream?;
+        self.entries.retain(|&ms, _| cursor == 0 || ms > cursor);
+        Some(Object { content: Content::Stream { last, entries: self.entries }, inline, stands_empty: true })
+    }
+}
+
+fn object(content: Content<'_>, count: Count, has_blob: bool) -> Object<'_> {
+    Object { content, inline: count.inline, stands_empty: count.has_meta || has_blob }
+}
+
+impl Object<'_> {
+    /// Returns path and body; `None` for a collection that has only deltas left.
+    fn file(&self, name: &str, expiry: Option<u64>) -> Option<(String, Vec<u8>)> {
+        let (length, directory, body) = match &self.content {
+            Content::List(items) => (items.len(), "lists", document("items", items, expiry)),
+            Content::Hash(fields) => (fields.len(), "hashes", document("fields", fields, expiry)),
+            Content::Set(members) => (members.len(), "sets", document("members", members, expiry)),
+            Content::Zset(members) => (members.len(), "zsets", document("members", members, expiry)),
+            Content::Stream { last, entries } => {
+                return Some((format!("streams/{name}.jsonl"), lines(*last, entries, expiry)));
+            }
+        };
+        (length > 0 || self.stands_empty).then(|| (format!("{directory}/{name}.json"), body))
+    }
+}
+
+fn lines(last: u8, entries: &BTreeMap<u8, &str>, expiry: Option<u64>) -> Vec<u8> {
+    let mut lines = String::new();
+    for (ms, value) in entries {
+        let fields = format!("[{{\"name\":\"f\",\"value\":\"{value}\"}}]");
+        lines.extend(["{\"id\":\"", &ms.to_string(), "-0\",\"fields\":", &fields, "}\n"]);
+    }
+    let last = entries.keys().last().map_or(last, |&highest| last.max(highest));
+    let length = entries.len();
+    let expiry = expiry.map_or("null".to_owned(), |ms| ms.to_string());
+    let meta = format!("{{\"_meta\":true,\"length\":{length},\"last_ms\":{last},\"last_seq\":0");
+    lines.extend([&meta, ",\"expire_at_ms\":", &expiry, "}\n"]);
+    lines.into_bytes()
 }

@@ -6,7 +6,7 @@ use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use clap::Args;
 
-use crate::rows::{NOW_MS, Rows};
+use super::rows::{NOW_MS, Rows};
 
 /// SQS: queues and messages
 #[derive(Args)]
@@ -19,7 +19,7 @@ pub struct Options {
     #[arg(long = "sqs-messages", default_value_t = 100)]
     messages: u64,
     /// Bytes of the body of each message
-    #[arg(long = "sqs-body-size", default_value = "200", value_parser = crate::size)]
+    #[arg(long = "sqs-body-size", default_value = "200", value_parser = super::size)]
     body_size: usize,
 }
 

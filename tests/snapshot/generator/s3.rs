@@ -4,8 +4,8 @@ use std::io::{self, Write};
 
 use clap::Args;
 
+use super::rows::{NOW_MS, Rows, terminated};
 use crate::fixture::hlc;
-use crate::rows::{NOW_MS, Rows, terminated};
 
 /// S3: objects of one bucket
 #[derive(Args)]
@@ -15,7 +15,7 @@ pub struct Options {
     #[arg(long = "s3-objects", default_value_t = 0)]
     objects: u64,
     /// Bytes of each of them
-    #[arg(long = "s3-object-size", default_value = "4KiB", value_parser = crate::size)]
+    #[arg(long = "s3-object-size", default_value = "4KiB", value_parser = super::size)]
     object_size: usize,
 }
 

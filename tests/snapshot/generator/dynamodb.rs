@@ -6,7 +6,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use clap::Args;
 
-use crate::rows::{Rows, field, terminated};
+use super::rows::{Rows, field, terminated};
 
 /// DynamoDB: tables and items
 #[derive(Args)]
@@ -19,7 +19,7 @@ pub struct Options {
     #[arg(long = "dynamodb-items", default_value_t = 100)]
     items: u64,
     /// Bytes of the text attribute of each item
-    #[arg(long = "dynamodb-item-size", default_value = "200", value_parser = crate::size)]
+    #[arg(long = "dynamodb-item-size", default_value = "200", value_parser = super::size)]
     item_size: usize,
     /// Tables have a range key; a hash key has 100 of them
     #[arg(long = "dynamodb-range-keys")]

@@ -2,9 +2,9 @@
 
 use std::io::{self, Write};
 
-use crate::Frame;
+use super::Frame;
+use super::random::Random;
 use crate::fixture::{OPERATIONAL, Stream, hlc};
-use crate::random::Random;
 
 /// Time of the newest version, Unix ms.
 pub const NOW_MS: u64 = 1_770_000_000_000;

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use clap::Args;
 
-use crate::rows::{NOW_MS, Rows, counted, field};
+use super::rows::{NOW_MS, Rows, counted, field};
 
 /// Redis: how many keys of each type
 #[derive(Args)]
@@ -14,7 +14,7 @@ pub struct Options {
     #[arg(long = "redis-strings", default_value_t = 0)]
     strings: u64,
     /// Bytes of each of them
-    #[arg(long = "redis-string-size", default_value = "200", value_parser = crate::size)]
+    #[arg(long = "redis-string-size", default_value = "200", value_parser = super::size)]
     string_size: usize,
     /// Every Nth string has an expiry; 0: none
     #[arg(long = "redis-ttl-every", default_value_t = 0)]

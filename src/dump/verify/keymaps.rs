@@ -1,0 +1,119 @@
+//! KEYMAP records against names: each record names something, and each SHA fallback has a record.
+//!
+//! Segments are joined by sorting, since a record doesn't say in which folder its file lies; paths are looked up.
+
+use std::io::{self, BufReader};
+
+use rustix::fs::FileType;
+
+use super::check::{Checker, Hashed};
+use super::name::Scope;
+use super::{FindingKind, Result, Shared, lock};
+use crate::dump::keymap::{self, Kind, Record};
+use crate::dump::lines::{Line, Lines};
+use crate::dump::segment;
+use crate::limits;
+
+/// Ends of sort keys: the record of a name comes before its files. No name holds a NUL.
+const RECORD: &[u8; 2] = b"\0\0";
+const FILE: &[u8; 2] = b"\0\x01";
+
+/// Reads a KEYMAP and checks each of its records.
+pub(super) fn read(
+    checker: &mut Checker<'_>,
+    file: &mut Hashed<'_>,
+    path: &[u8],
+    scope: Scope,
+) -> Result<io::Result<()>> {
+    let shared = checker.shared;
+    let mut lines = Lines::new(BufReader::with_capacity(1 << 16, file), limits::KEYMAP_LINE);
+    for number in 1_u64.. {
+        shared.check_interrupt()?;
+        let record = match lines.next() {
+            Ok(Some(Line::Text(line))) => keymap::parse(line),
+            Ok(Some(Line::TooLong)) => Err(keymap::ReadErrorKind::TooLong),
+            Ok(None) => break,
+            Err(error) => return Ok(Err(error)),
+        };
+        match record {
+            Ok(record) => check(checker, path, number, scope, &record)?,
+            Err(error) => shared.add(FindingKind::BadKeymapLine, path, number, error.to_string()),
+        }
+    }
+    Ok(Ok(()))
+}
+
+fn check(checker: &mut Checker<'_>, path: &[u8], number: u64, scope: Scope, record: &Record) -> Result<()> {
+    let shared = checker.shared;
+    let bad = |detail: &str| shared.add(FindingKind::BadKeymapLine, path, number, detail);
+    let Some(kind) = Kind::from_name(&record.kind) else {
+        bad("unknown kind");
+        return Ok(());
+    };
+    let directory = path.strip_suffix(b"/KEYMAP.jsonl").unwrap_or_default();
+    let encoded = record.encoded.as_bytes();
+    match scope {
+        Scope::Segments => {
+            if kind != Kind::ShaFallback || segment::fallback(&record.original).as_bytes() != encoded {
+                bad("not the SHA fallback of its original");
+                return Ok(());
+            }
+            let key = [directory, b"/", encoded, RECORD].concat();
+            lock(&shared.fallbacks).push(&key, &number.to_be_bytes())?;
+        }
+        // A name that is not UTF-8 stands with replacements in the record, and can't be looked up.
+        Scope::Bucket | Scope::Root if record.encoded.contains(char::REPLACEMENT_CHARACTER) => {}
+        Scope::Bucket => {
+            if checker.kind_of(&[directory, b"/", encoded].concat()) != Some(FileType::RegularFile) {
+                shared.add(FindingKind::KeymapWithoutFile, path, number, "");
+            }
+        }
+        Scope::Root => {
+            if !matches!(checker.kind_of(encoded), Some(FileType::RegularFile | FileType::Directory)) {
+                shared.add(FindingKind::KeymapWithoutFile, path, number, "");
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Remembers that the name of a file is a SHA fallback.
+pub(super) fn push_file(shared: &Shared, scope: &[u8], segment: &[u8], path: &[u8]) -> Result<()> {
+    lock(&shared.fallbacks).push(&[scope, b"/", segment, FILE].concat(), path)
+}
+
+/// Finds the records without a file and the files without a record, once all files were read.
+pub(super) fn join(shared: &Shared) -> Result<()> {
+    let mut fallbacks = lock(&shared.fallbacks);
+    let mut lent = fallbacks.sort()?;
+    // The last record that no file was seen for: its name, and its line.
+    let mut pending: Option<(Vec<u8>, u64)> = None;
+    let mut recorded = Vec::new();
+    let unused = |record: Option<(Vec<u8>, u64)>| {
+        if let Some((name, line)) = record {
+            let directory = name.rsplitn(2, |&byte| byte == b'/').last().unwrap_or_default();
+            let path = [directory, b"/KEYMAP.jsonl"].concat();
+            shared.add(FindingKind::KeymapWithoutFile, &path, line, "");
+        }
+    };
+    while let Some((key, value)) = lent.next()? {
+        let Some((name, end)) = key.split_last_chunk::<2>() else { continue };
+        if pending.as_ref().is_some_and(|(pending, _)| pending != name) {
+            unused(pending.take());
+        }
+        if end == FILE {
+            pending = None;
+            if recorded != name {
+                shared.add(FindingKind::FileWithoutKeymap, value, 0, "");
+            }
+        } else if recorded != name {
+            // Further records of the name say the same: the fallback of one original is one name.
+            recorded.clear();
+            recorded.extend_from_slice(name);
+            let line = value.first_chunk().map_or(0, |line| u64::from_be_bytes(*line));
+            pending = Some((name.to_vec(), line));
+        }
+    }
+    unused(pending);
+    Ok(())
+}

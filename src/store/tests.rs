@@ -1,1 +1,0 @@
-//! Whole stores on small snapshots.

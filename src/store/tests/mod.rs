@@ -1,0 +1,53 @@
+//! Whole stores on small snapshots.
+
+mod memory;
+mod model;
+mod opening;
+mod reading;
+mod several;
+
+use super::index::IndexShape;
+use super::{Entries, EntryBuf, Family, Store, StoreOptions, open};
+use crate::container::Source;
+use crate::container::fixture::Native;
+use crate::error::{Error, Result};
+
+/// Marks at every row, of which only two bytes are kept, and few of them.
+const DENSE: IndexShape = IndexShape { spacing: 1, marks: 64, key: 2 };
+
+fn open_at(sources: Vec<Source>, at: Option<u64>) -> Result<Store> {
+    open::open(sources, &StoreOptions { at, ..StoreOptions::default() }, DENSE)
+}
+
+fn store(snapshot: &Native) -> Store {
+    open_at(vec![snapshot.source()], None).unwrap()
+}
+
+fn error(snapshot: &Native) -> Error {
+    open_at(vec![snapshot.source()], None).unwrap_err()
+}
+
+/// Collects (key, timestamp, body).
+fn collect(mut entries: Entries<'_>) -> Vec<(Vec<u8>, u64, Vec<u8>)> {
+    let mut all = Vec::new();
+    while let Some(entry) = entries.next().unwrap() {
+        all.push((entry.key.to_vec(), entry.commit_ts, entry.body.to_vec()));
+    }
+    assert!(entries.next().unwrap().is_none());
+    all
+}
+
+/// Collects the keys as text.
+fn keys(entries: Entries<'_>) -> Vec<String> {
+    collect(entries).into_iter().map(|(key, ..)| key.escape_ascii().to_string()).collect()
+}
+
+/// Collects the entries of all families.
+fn everything(store: &Store) -> Vec<(Vec<u8>, u64, Vec<u8>)> {
+    Family::all().flat_map(|family| collect(store.scan(family))).collect()
+}
+
+fn body(store: &Store, key: &[u8]) -> Option<Vec<u8>> {
+    let mut entry = EntryBuf::default();
+    store.get(key, &mut entry).unwrap().then_some(entry.body)
+}

@@ -1,0 +1,29 @@
+//! Transactions that were cut in the middle (`keyspaces.md` 6.2, 6.3).
+//!
+//! In: the visible locks of a store. Out: an [`Overlay`] with the writes that were committed and not yet applied
+//! to their keys, and the locks that nothing in the inputs decides. Locks are those of transactions in flight:
+//! few, and bounded here all the same.
+
+mod intent;
+mod lock;
+mod overlay;
+mod resolve;
+
+pub(super) use intent::Intent;
+pub use lock::Lock;
+pub(super) use overlay::{Overlay, Replacement};
+pub(super) use resolve::{Resolved, resolve};
+
+/// A lock of which no input tells whether its transaction was committed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Undecided {
+    /// The locked key, a user key.
+    pub key: Vec<u8>,
+    /// The transaction's primary key, a user key.
+    pub primary: Vec<u8>,
+    /// Start of the transaction, an HLC timestamp.
+    pub start_ts: u64,
+    /// Whether the primary's own lock is in the inputs: then the transaction was under way when the snapshot was
+    /// cut. Else the primary is in another group's snapshot.
+    pub pending: bool,
+}

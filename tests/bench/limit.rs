@@ -1,0 +1,76 @@
+//! The least that a job needs from the machine.
+
+use std::fs::{self, File};
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest, Sha256};
+
+/// Bytes read at once.
+const BUFFER: usize = 1 << 20;
+
+/// Reads a file from the page cache.
+pub fn read(path: &str) {
+    each_buffer(Path::new(path), |_| {});
+}
+
+/// Hashes a file with one thread.
+pub fn hash(path: &str) {
+    let mut hasher = Sha256::new();
+    each_buffer(Path::new(path), |bytes| hasher.update(bytes));
+    std::hint::black_box(hasher.finalize());
+}
+
+/// Hashes every file of a tree with one thread.
+pub fn hash_tree(root: &str) {
+    for (path, _) in files(Path::new(root)) {
+        hash(path.to_str().expect("the bench's own names are UTF-8"));
+    }
+}
+
+/// Creates the files of a tree in `target`, from memory: directories first, then create, write, close.
+pub fn create(tree: &[(PathBuf, Vec<u8>)], target: &Path) {
+    for (path, content) in tree {
+        let path = target.join(path);
+        let mut file = File::create(&path).unwrap_or_else(|_| {
+            fs::create_dir_all(path.parent().expect("a file has a parent")).expect("directories can be made");
+            File::create(&path).expect("files can be made")
+        });
+        file.write_all(content).expect("files can be written");
+    }
+}
+
+/// Reads a tree into memory.
+pub fn load(root: &Path) -> Vec<(PathBuf, Vec<u8>)> {
+    let relative = |path: &Path| path.strip_prefix(root).expect("a file of the tree").to_owned();
+    files(root)
+        .into_iter()
+        .map(|(path, _)| (relative(&path), fs::read(&path).expect("files can be read")))
+        .collect()
+}
+
+/// Lists the files of a tree with their sizes, in the order in which directories list them.
+fn files(root: &Path) -> Vec<(PathBuf, u64)> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(root).expect("directories can be read") {
+        let entry = entry.expect("directories can be read");
+        let meta = entry.metadata().expect("entries have metadata");
+        if meta.is_dir() {
+            found.extend(files(&entry.path()));
+        } else {
+            found.push((entry.path(), meta.len()));
+        }
+    }
+    found
+}
+
+fn each_buffer(path: &Path, mut use_bytes: impl FnMut(&[u8])) {
+    let mut file = File::open(path).expect("files can be read");
+    let mut buffer = vec![0; BUFFER];
+    loop {
+        match file.read(&mut buffer).expect("files can be read") {
+            0 => return,
+            len => use_bytes(&buffer[..len]),
+        }
+    }
+}

@@ -1,0 +1,215 @@
+//! Snapshots, runs of the binary, rounds, and the table.
+
+use std::fs::{self, File};
+use std::io::BufWriter;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use clap::Parser;
+
+use crate::{generator, limit};
+
+/// A generated input.
+pub struct Snapshot {
+    /// Where it is.
+    pub path: String,
+    /// Its size, bytes.
+    pub bytes: u64,
+}
+
+/// Everything that the measures share.
+pub struct Stage {
+    directory: tempfile::TempDir,
+    rounds: usize,
+    only: String,
+    table: Vec<[String; 5]>,
+}
+
+#[derive(Parser)]
+struct Shape {
+    #[command(flatten)]
+    options: generator::Options,
+}
+
+impl Stage {
+    /// Makes a directory below `BENCH_DIR`, or below the target directory.
+    pub fn new(quick: bool, only: String) -> Self {
+        let parent = std::env::var("BENCH_DIR").unwrap_or_else(|_| env!("CARGO_TARGET_TMPDIR").to_owned());
+        let directory = tempfile::tempdir_in(parent).expect("BENCH_DIR is a directory that can be written");
+        Self { directory, rounds: if quick { 3 } else { 5 }, only, table: Vec::new() }
+    }
+
+    /// Generates a snapshot.
+    pub fn snapshot(&self, name: &str, shape: &[&str]) -> Snapshot {
+        let path = self.directory.path().join(format!("{name}.fsm"));
+        let shape = Shape::parse_from([&["bench"], shape].concat());
+        let out = BufWriter::new(File::create(&path).expect("files can be made"));
+        let bytes = generator::write(out, &shape.options).expect("files can be written");
+        Snapshot { path: path.display().to_string(), bytes }
+    }
+
+    /// Measures `ours` and `least` in turn and adds a line to the table.
+    pub fn measure(
+        &mut self,
+        name: &str,
+        bytes: u64,
+        ours: impl Fn(&Self) -> Duration,
+        least: impl Fn(&Self),
+    ) {
+        if !name.contains(&self.only) {
+            return;
+        }
+        let (mut took, mut needed) = (Vec::new(), Vec::new());
+        for _ in 0..self.rounds {
+            took.push(ours(self));
+            let start = Instant::now();
+            least(self);
+            needed.push(start.elapsed());
+        }
+        let (took, needed) = (median(took), median(needed));
+        let rate = bytes as f64 / took / 1e6;
+        self.line([
+            name.to_owned(),
+            format!("{took:.3} s"),
+            format!("{needed:.3} s"),
+            format!("{:.2}", took / needed),
+            format!("{rate:.0} MB/s"),
+        ]);
+    }
+
+    /// Measures a decode beside a bare loop that creates the same files from memory.
+    pub fn against_files(&mut self, name: &str, snapshot: &Snapshot, options: &[&str]) {
+        if !name.contains(&self.only) {
+            return;
+        }
+        let kept = self.kept_tree(snapshot, options);
+        let tree = limit::load(Path::new(&kept));
+        fs::remove_dir_all(&kept).expect("the tree can be removed");
+        let (mut took, mut needed, mut synced) = (Vec::new(), Vec::new(), Vec::new());
+        for _ in 0..self.rounds {
+            took.push(self.decode(snapshot, options));
+            let bare = self.out("bare");
+            let start = Instant::now();
+            limit::create(&tree, &bare);
+            needed.push(start.elapsed());
+            sync(&bare);
+            synced.push(start.elapsed());
+            fs::remove_dir_all(&bare).expect("the tree can be removed");
+        }
+        let (took, needed, synced) = (median(took), median(needed), median(synced));
+        self.line([
+            name.to_owned(),
+            format!("{took:.3} s"),
+            format!("{needed:.3} s"),
+            format!("{:.2}", took / needed),
+            format!(
+                "{:.0} MB/s, {:.0} files/s; limit with syncfs {synced:.3} s, ratio {:.2}",
+                snapshot.bytes as f64 / took / 1e6,
+                tree.len() as f64 / took,
+                took / synced,
+            ),
+        ]);
+    }
+
+    /// Records the peak memory of a decode.
+    pub fn memory(&mut self, name: &str, shape: &[&str]) {
+        if !name.contains(&self.only) {
+            return;
+        }
+        let snapshot = self.snapshot("memory", shape);
+        let out = self.out("memory");
+        let mut child = command(&["decode", &snapshot.path, "-o", &out.display().to_string()])
+            .spawn()
+            .expect("the binary can be run");
+        let mut peak = 0;
+        let start = Instant::now();
+        // The peak is gone once the process has ended, so it is read until then.
+        while child.try_wait().expect("a child can be waited for").is_none() {
+            peak = peak.max(peak_kib(child.id()).unwrap_or(0));
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        let took = start.elapsed().as_secs_f64();
+        fs::remove_dir_all(&out).expect("the tree can be removed");
+        fs::remove_file(&snapshot.path).expect("the snapshot can be removed");
+        let input = format!("{:.0} MB in", snapshot.bytes as f64 / 1e6);
+        self.line([
+            name.to_owned(),
+            format!("{took:.3} s"),
+            input,
+            String::new(),
+            format!("{} MiB peak", peak / 1024),
+        ]);
+    }
+
+    /// Times a decode; the tree is removed afterwards.
+    pub fn decode(&self, snapshot: &Snapshot, options: &[&str]) -> Duration {
+        let out = self.out("dump");
+        let target = out.display().to_string();
+        let took = run(&[&["decode", &snapshot.path, "-o", &target], options].concat());
+        fs::remove_dir_all(&out).expect("the tree can be removed");
+        took
+    }
+
+    /// Decodes into a directory that stays.
+    pub fn kept_tree(&self, snapshot: &Snapshot, options: &[&str]) -> String {
+        let target = self.out("kept").display().to_string();
+        let _ = fs::remove_dir_all(&target);
+        run(&[&["decode", &snapshot.path, "-o", &target], options].concat());
+        target
+    }
+
+    /// Prints the table.
+    pub fn print(&self) {
+        let head = ["measure / limit", "ours", "limit", "ratio", ""].map(str::to_owned);
+        let width =
+            |column: usize| self.table.iter().map(|line| line[column].len()).max().unwrap_or(0).max(6);
+        for line in std::iter::once(&head).chain(&self.table) {
+            let [name, ours, limit, ratio, rate] = line;
+            let (w0, w1, w2) = (width(0).max(head[0].len()), width(1), width(2));
+            println!("{name:w0$}  {ours:>w1$}  {limit:>w2$}  {ratio:>6}  {rate}");
+        }
+    }
+
+    fn out(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+
+    fn line(&mut self, line: [String; 5]) {
+        eprintln!("{}", line.join("  "));
+        self.table.push(line);
+    }
+}
+
+/// Times a run of the binary.
+pub fn run(arguments: &[&str]) -> Duration {
+    let start = Instant::now();
+    let status = command(arguments).status().expect("the binary can be run");
+    let took = start.elapsed();
+    assert!(status.success(), "{arguments:?}: {status}");
+    took
+}
+
+fn command(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_ekv-backup"));
+    command.args(arguments).stdout(Stdio::null()).stderr(Stdio::null());
+    command
+}
+
+/// Waits until everything on the file system of `directory` is on disk, as a decode does.
+fn sync(directory: &Path) {
+    let directory = File::open(directory).expect("a directory can be opened");
+    rustix::fs::syncfs(directory).expect("a file system can be flushed");
+}
+
+fn median(mut times: Vec<Duration>) -> f64 {
+    times.sort();
+    times[times.len() / 2].as_secs_f64()
+}
+
+/// Returns the peak resident memory of a process, KiB, where `/proc` tells it.
+fn peak_kib(process: u32) -> Option<u64> {
+    let status = fs::read_to_string(format!("/proc/{process}/status")).ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    line.trim().strip_suffix(" kB")?.parse().ok()
+}

@@ -1,0 +1,230 @@
+//! Exit codes (`decisions.md` 3), help, pipes, signals.
+
+use std::fs;
+use std::io::Write;
+use std::process::{Command, Stdio};
+
+use crate::dump::checksum_faults;
+use crate::fixture::Snapshot;
+use crate::tool::{Run, Work, golden, testdata};
+
+/// A snapshot that decodes without a problem.
+fn sound() -> Snapshot {
+    Snapshot::new().string("k", "v")
+}
+
+/// A snapshot of which one object cannot be decoded: a list meta of a wrong length.
+fn with_a_problem() -> Snapshot {
+    sound().put("!lst|meta|broken", "short")
+}
+
+#[test]
+fn exit_0_when_everything_was_decoded() {
+    let work = Work::with(&sound().live());
+    let run = work.decode(&[]);
+    run.exits(0);
+    assert_eq!(run.out, "");
+    assert_eq!(work.names(), ["dump", "snapshot.fsm"]);
+    assert_eq!(checksum_faults(&work.dump()), Vec::<String>::new());
+}
+
+#[test]
+fn exit_1_with_a_tree_when_an_object_cannot_be_decoded() {
+    let work = Work::with(&with_a_problem().live());
+    work.decode(&[]).exits(1);
+    let tree = work.dump();
+    assert!(tree.files.contains_key(b"PROBLEMS.jsonl".as_slice()));
+    assert!(tree.files.contains_key(b"redis/db_0/strings/k.bin".as_slice()));
+    let manifest: serde_json::Value =
+        serde_json::from_slice(&tree.files[b"MANIFEST.json".as_slice()]).unwrap();
+    assert_eq!(manifest["problems"], 1);
+    assert_eq!(checksum_faults(&tree), Vec::<String>::new());
+}
+
+#[test]
+fn exit_1_without_a_tree_when_problems_are_fatal() {
+    let work = Work::with(&with_a_problem().live());
+    work.decode(&["--strict"]).exits(1);
+    assert_eq!(work.names(), ["snapshot.fsm"]);
+}
+
+#[test]
+fn exit_2_after_bad_usage() {
+    let work = Work::with(&sound().live());
+    for arguments in [
+        &[][..],
+        &["decode"],
+        &["decode", "snapshot.fsm"],
+        &["decode", "snapshot.fsm", "-o", "dump", "--adapter", "sql"],
+        &["decode", "snapshot.fsm", "-o", "dump", "--scope", "orders"],
+        &["decode", "snapshot.fsm", "-o", "dump", "--dynamodb-bundle-size", "0"],
+        &["decode", "snapshot.fsm", "-o", "dump", "--at", "yesterday"],
+        &["verify"],
+        &["inspect"],
+        &["encode", "dump"],
+    ] {
+        work.run(arguments).exits(2);
+    }
+    assert_eq!(work.names(), ["snapshot.fsm"]);
+}
+
+#[test]
+fn exit_2_when_the_target_is_in_use_and_nothing_is_touched() {
+    let work = Work::with(&sound().live());
+    fs::create_dir(work.path("dump")).unwrap();
+    work.write("dump/mine", b"kept");
+    work.decode(&[]).exits(2);
+    work.decode(&["--force"]).exits(2);
+    assert_eq!(fs::read(work.path("dump/mine")).unwrap(), b"kept");
+    assert_eq!(work.names(), ["dump", "snapshot.fsm"]);
+}
+
+#[test]
+fn an_empty_target_is_filled_and_a_dump_is_replaced_on_demand() {
+    let work = Work::with(&sound().live());
+    fs::create_dir(work.path("dump")).unwrap();
+    work.decode(&[]).exits(0);
+    work.decode(&[]).exits(2);
+    work.write("snapshot.fsm", &Snapshot::new().string("other", "v").live());
+    work.decode(&["--force"]).exits(0);
+    let files = work.dump().files;
+    assert!(files.contains_key(b"redis/db_0/strings/other.bin".as_slice()));
+    assert!(!files.contains_key(b"redis/db_0/strings/k.bin".as_slice()));
+    assert_eq!(work.names(), ["dump", "snapshot.fsm"]);
+}
+
+#[test]
+fn a_failed_run_leaves_the_dump_that_it_was_to_replace() {
+    let work = Work::with(&sound().live());
+    work.decode(&[]).exits(0);
+    let before = work.dump();
+    work.write("snapshot.fsm", b"no snapshot at all");
+    work.decode(&["--force"]).exits(3);
+    assert_eq!(work.dump(), before);
+    assert_eq!(work.names(), ["dump", "snapshot.fsm"]);
+}
+
+#[test]
+fn exit_3_when_the_input_is_no_snapshot() {
+    let work = Work::with(b"no snapshot at all");
+    let run = work.decode(&[]);
+    run.exits(3);
+    assert!(run.err.contains("not a snapshot"), "{}", run.err);
+    assert_eq!(work.names(), ["snapshot.fsm"]);
+    work.run(["inspect", "snapshot.fsm"]).exits(3);
+}
+
+#[test]
+fn exit_4_when_the_input_or_the_target_cannot_be_opened() {
+    let work = Work::with(&sound().live());
+    for arguments in [
+        ["decode", "missing.fsm", "-o", "dump"],
+        ["decode", ".", "-o", "dump"],
+        ["decode", "snapshot.fsm", "-o", "snapshot.fsm/dump"],
+        ["decode", "snapshot.fsm", "-o", "missing/parent/dump"],
+    ] {
+        work.run(arguments).exits(4);
+    }
+    work.run(["inspect", "missing.fsm"]).exits(4);
+    work.run(["verify", "missing"]).exits(4);
+    assert_eq!(work.names(), ["snapshot.fsm"]);
+}
+
+#[test]
+fn help_is_what_it_was() {
+    let work = Work::new();
+    let run = work.run(["--help"]);
+    golden("help/ekv-backup.txt", run.exits(0).out.as_bytes());
+    for command in ["decode", "verify", "inspect"] {
+        let run = work.run([command, "--help"]);
+        golden(&format!("help/{command}.txt"), run.exits(0).out.as_bytes());
+    }
+}
+
+#[test]
+fn json_is_one_object_also_when_the_run_fails() {
+    let work = Work::with(&with_a_problem().live());
+    let summary = work.decode(&["--json"]).json();
+    assert_eq!(summary["exit_code"], 1);
+    assert_eq!(summary["problems"], 1);
+    let failed = work.run(["decode", "missing.fsm", "-o", "other", "--json"]).json();
+    assert_eq!(failed["exit_code"], 4);
+    assert!(failed["error"].is_string());
+    assert!(work.run(["inspect", "snapshot.fsm", "--json"]).json().is_object());
+    assert!(work.run(["verify", "dump", "--json"]).json().is_object());
+}
+
+#[test]
+fn a_snapshot_can_come_from_standard_input_and_compressed() {
+    let bytes = sound().live();
+    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    gzip.write_all(&bytes).unwrap();
+    let zstd = zstd::encode_all(&bytes[..], 1).unwrap();
+    let plain = Work::with(&bytes);
+    plain.decode(&[]).exits(0);
+    let expected = plain.dump().files[b"redis/db_0/strings/k.bin".as_slice()].clone();
+    for input in [bytes, gzip.finish().unwrap(), zstd] {
+        let work = Work::new();
+        let mut child = work
+            .command(["decode", "-", "-o", "dump"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        child.stdin.take().unwrap().write_all(&input).unwrap();
+        Run::of(&child.wait_with_output().unwrap()).exits(0);
+        assert_eq!(work.dump().files[b"redis/db_0/strings/k.bin".as_slice()], expected);
+        assert_eq!(work.names(), ["dump"]);
+    }
+}
+
+#[test]
+fn the_same_input_gives_the_same_bytes() {
+    let shop = fs::read(testdata("live/shop/000000000000016e.fsm")).unwrap();
+    let (one, two) = (Work::with(&shop), Work::with(&shop));
+    one.decode(&[]).exits(0);
+    two.decode(&[]).exits(0);
+    assert_eq!(one.dump(), two.dump());
+}
+
+#[test]
+fn a_closed_pipe_is_quiet() {
+    let work = Work::with(&sound().live());
+    for arguments in
+        [&["--help"][..], &["inspect", "snapshot.fsm"], &["decode", "snapshot.fsm", "-o", "dump", "--json"]]
+    {
+        let mut child = work
+            .command(arguments)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the binary can be run");
+        drop(child.stdout.take());
+        let run = Run::of(&child.wait_with_output().unwrap());
+        assert_eq!(run.code, Some(0), "{arguments:?}: {run:?}");
+        assert!(!run.err.contains("panicked") && !run.err.contains("ipe"), "{arguments:?}: {run:?}");
+    }
+}
+
+#[test]
+fn a_signal_removes_what_was_written() {
+    let mut snapshot = Snapshot::new();
+    for number in 0..30_000 {
+        snapshot = snapshot.string(format!("key{number:06}"), "v");
+    }
+    let bytes = snapshot.live();
+    for (signal, code) in [("INT", 130), ("TERM", 143)] {
+        let work = Work::with(&bytes);
+        let mut child =
+            work.command(["decode", "snapshot.fsm", "-o", "dump"]).stderr(Stdio::piped()).spawn().unwrap();
+        // The run is under way once its staging directory stands beside the target.
+        while work.names().len() < 2 && child.try_wait().unwrap().is_none() {
+            std::thread::yield_now();
+        }
+        let kill = Command::new("sh").args(["-c", &format!("kill -s {signal} {}", child.id())]).status();
+        assert!(kill.unwrap().success());
+        Run::of(&child.wait_with_output().unwrap()).exits(code);
+        assert_eq!(work.names(), ["snapshot.fsm"]);
+    }
+}
