@@ -6,6 +6,7 @@ use std::fs::File;
 use std::io::{self, Seek, SeekFrom, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
+use std::thread;
 
 use rustix::fs::{AtFlags, OFlags};
 use rustix::io::Errno;
@@ -18,6 +19,8 @@ use crate::dump::{Error, Result};
 
 /// Bytes that are collected before they are written.
 const BUFFER: usize = 64 << 10;
+/// Bytes from which on a second thread pays for itself.
+const PARALLEL: usize = 256 << 10;
 /// Zero bytes that are hashed at once.
 static ZEROS: [u8; 64 << 10] = [0; 64 << 10];
 
@@ -73,10 +76,15 @@ impl TreeFile {
         })
     }
 
-    /// Appends bytes.
+    /// Appends bytes. A second thread hashes long ones while they are written.
     pub fn write(&mut self, bytes: &[u8]) -> Result<()> {
-        self.hash.update(bytes);
-        self.append(bytes).map_err(|error| self.failure(error))?;
+        let appended = if bytes.len() < PARALLEL {
+            self.hash.update(bytes);
+            self.append(bytes)
+        } else {
+            self.append_beside(bytes)
+        };
+        appended.map_err(|error| self.failure(error))?;
         self.volume.check_interrupt(&self.path)
     }
 
@@ -116,6 +124,20 @@ impl TreeFile {
         self.flush().and_then(|()| self.end_hole()).map_err(|error| self.failure(error))?;
         self.file = None;
         Ok(self.hash.finalize_reset().into())
+    }
+
+    fn append_beside(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let hash = self.hash.clone();
+        let (appended, hashed) = thread::scope(|scope| {
+            let hashing = thread::Builder::new().spawn_scoped(scope, move || hash.chain_update(bytes));
+            (self.append(bytes), hashing.ok().and_then(|hashing| hashing.join().ok()))
+        });
+        match hashed {
+            Some(hash) => self.hash = hash,
+            // No thread was to be had.
+            None => self.hash.update(bytes),
+        }
+        appended
     }
 
     fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
