@@ -89,7 +89,9 @@ impl Winners {
         let mut row = EntryBuf::default();
         let mut sorted = self.0.sort()?;
         while let Some((key, place)) = sorted.next()? {
-            let Some(((_, user_key), place)) = key.split_first().zip(Place::from_bytes(place)) else { continue };
+            let Some(((_, user_key), place)) = key.split_first().zip(Place::from_bytes(place)) else {
+                continue;
+            };
             store.read(place, &mut row)?;
             // What a transaction wrote may stand at the place of its intent.
             if row.key == user_key || store.get(user_key, &mut row)? {

@@ -4,8 +4,8 @@
 //! In: bare and string rows. Their row orders differ where one key extends another, so both go through one
 //! sorter.
 
-use super::object::Objects;
 use super::Bare;
+use super::object::Objects;
 use crate::adapter::Context;
 use crate::dump::Sorter;
 use crate::error::Result;
