@@ -44,7 +44,7 @@ const SIGN: u64 = 1 << 63;
 /// Writes strings and the index of their expiries.
 pub fn write_strings<W: Write>(rows: &mut Rows<W>, options: &Options) -> io::Result<()> {
     let every = options.ttl_every;
-    let expires = |number: u64| every > 0 && number % every == 0;
+    let expires = |number: u64| every > 0 && number.is_multiple_of(every);
     for key in rows.numbers(options.strings) {
         let mut value = vec![0xff, 1, u8::from(expires(key.number))];
         if expires(key.number) {
