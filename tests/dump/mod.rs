@@ -79,7 +79,8 @@ pub fn checksum_faults(tree: &Tree) -> Vec<String> {
     faults
 }
 
-fn checksum_line(path: &[u8], content: &[u8]) -> Vec<u8> {
+/// Returns the line of CHECKSUMS of a file.
+pub fn checksum_line(path: &[u8], content: &[u8]) -> Vec<u8> {
     let escaped = path.iter().any(|byte| matches!(byte, b'\n' | b'\r' | b'\\'));
     let mut line = if escaped { b"\\".to_vec() } else { Vec::new() };
     line.extend(hex::encode(Sha256::digest(content)).into_bytes());

@@ -3,6 +3,7 @@
 use std::fs;
 use std::os::unix::fs::symlink;
 
+use crate::dump::checksum_line;
 use crate::fixture::Snapshot;
 use crate::tool::{Work, testdata};
 
@@ -131,13 +132,8 @@ fn a_tree_without_checksums_is_no_dump() {
 
 /// Makes CHECKSUMS tell the truth about what is there now.
 fn rewrite_checksums(work: &Work) {
-    use sha2::{Digest, Sha256};
-    let mut listing = String::new();
-    for (path, content) in work.dump().files {
-        if path != b"CHECKSUMS" {
-            let path = String::from_utf8(path).unwrap();
-            listing.push_str(&format!("{}  {path}\n", hex::encode(Sha256::digest(content))));
-        }
-    }
-    work.write("dump/CHECKSUMS", listing.as_bytes());
+    let files = work.dump().files;
+    let lines = files.iter().filter(|(path, _)| path.as_slice() != b"CHECKSUMS");
+    let listing: Vec<u8> = lines.flat_map(|(path, content)| checksum_line(path, content)).collect();
+    work.write("dump/CHECKSUMS", &listing);
 }
