@@ -21,7 +21,7 @@ impl Header {
     /// Longest header, bytes.
     pub(super) const MAX: usize = 10 + *limits::HEADER_PAYLOAD.end() as usize;
 
-    /// Parses the header that `bytes` (the beginning of the file, all of it or at least [`Header::MAX`] bytes)
+    /// Parses the header that `bytes` (the beginning of the file, all of it or at least `Header::MAX` bytes)
     /// begin with; `None` when there is no header.
     pub fn parse(bytes: &[u8]) -> Result<Option<Self>, ErrorKind> {
         let Some(rest) = bytes.strip_prefix(Self::MAGIC) else { return Ok(None) };

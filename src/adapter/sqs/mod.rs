@@ -1,7 +1,7 @@
 //! SQS: queues and their messages (`sqs.md`).
 //!
-//! In: the nine `!sqs|` families. Out: `sqs/<queue>/`, `extra/sqs/queues.jsonl`. Two steps: [`collect`] turns
-//! each row into a record of its queue, [`write`] writes the queues from the sorted records. So memory holds
+//! In: the nine `!sqs|` families. Out: `sqs/<queue>/`, `extra/sqs/queues.jsonl`. Two steps: `collect` turns
+//! each row into a record of its queue, `write` writes the queues from the sorted records. So memory holds
 //! one queue's few facts and one message, whatever the number of queues and messages.
 
 mod attributes;
