@@ -17,7 +17,7 @@ use rustix::fs::AtFlags;
 use rustix::io::Errno;
 use sha2::{Digest, Sha256};
 
-use super::directory::{Directories, split};
+use super::directory::{Directories, open_directory, split};
 use super::manifest::{self, Manifest};
 use super::{Error, ErrorKind, Result, Scratch, Size, Sorter, checksums};
 use crate::interrupt::Interrupt;
@@ -126,11 +126,19 @@ impl Tree {
 
     /// Removes the directories of the file `path`, which was dropped unfinished, as far as they are empty.
     pub fn remove_empty_directories(&mut self, path: &[u8]) -> Result<()> {
+        // Nothing was made for a path that is refused at once, however many directories it names.
+        if !checksums::fits(path) {
+            return Ok(());
+        }
         let Ok((mut path, _)) = split(path) else { return Ok(()) };
         while let Ok((parent, name)) = split(path) {
+            let root = self.volume.root();
+            let opened = self.directories.open(parent, |parent, name, _| {
+                open_directory(parent.map_or(root, AsFd::as_fd), name)
+            });
             // What cannot be opened is not there.
-            if let Ok(handle) = self.open(parent) {
-                let directory = handle.as_deref().map_or(self.volume.root(), AsFd::as_fd);
+            if let Ok(handle) = opened {
+                let directory = handle.as_deref().map_or(root, AsFd::as_fd);
                 match rustix::fs::unlinkat(directory, name, AtFlags::REMOVEDIR) {
                     Ok(()) => self.directories.forget(path),
                     Err(Errno::NOTEMPTY | Errno::EXIST) => break,
