@@ -3,6 +3,8 @@
 //! Chunks come in the order of their digests and references in that of their objects: both meet by external
 //! sorting, so that memory does not depend on the number of either.
 
+use sha2::{Digest, Sha256};
+
 use super::chunk_ref::ChunkRef;
 use super::problem::{Class, Fault, warn_bad_record};
 use crate::adapter::Context;
@@ -13,7 +15,6 @@ use crate::keyspace::Family;
 use crate::keyspace::s3::{ChunkKey, parse_digest};
 use crate::report::Warning;
 use crate::store::Place;
-use sha2::{Digest, Sha256};
 
 /// Memory of each sorter, bytes.
 const MEMORY: usize = 4 << 20;
