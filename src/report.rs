@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use serde_json::Value;
 
+use crate::dump::json::{self, Html, Lossy};
 use crate::dump::{Scratch, Sorter};
 use crate::error::Result;
 use crate::limits;
@@ -93,11 +94,21 @@ impl<'a> Report<'a> {
         }
     }
 
+    /// Records warnings that were capped where they come from: all of them are kept.
+    pub fn adopt(&mut self, warnings: &[Warning]) {
+        for warning in warnings {
+            *self.counts.entry(warning.event).or_default() += 1;
+            (self.sink)(warning);
+            self.kept.push(warning.clone());
+        }
+    }
+
     /// Records a problem: one line of `PROBLEMS.jsonl`.
     pub fn problem(&mut self, problem: &Problem<'_>) -> Result<()> {
         self.problem_count += 1;
         let key = sort_key(problem);
-        let line = serde_json::to_vec(&Line::from(problem)).unwrap_or_default();
+        let mut line = Vec::new();
+        json::compact(&mut line, &Line::from(problem), Html::Raw);
         self.problems.push(&key, &line)?;
         Ok(())
     }
@@ -146,7 +157,7 @@ fn sort_key(problem: &Problem<'_>) -> Vec<u8> {
 #[derive(Serialize)]
 struct Line<'a> {
     adapter: &'static str,
-    scope: std::borrow::Cow<'a, str>,
+    scope: Lossy<'a>,
     key: String,
     class: &'static str,
     message: &'a str,
@@ -159,11 +170,57 @@ impl<'a> From<&'a Problem<'a>> for Line<'a> {
         use base64::Engine;
         Line {
             adapter: problem.adapter,
-            scope: String::from_utf8_lossy(problem.scope),
+            scope: Lossy(problem.scope),
             key: base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(problem.key),
             class: problem.class,
             message: &problem.message,
             offset: problem.place.map(|place| place.offset),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dump::Scratch;
+
+    fn problem<'a>(scope: &'a [u8], key: &'a [u8], message: &str) -> Problem<'a> {
+        let place = Some(Place { input: 0, offset: 7 });
+        Problem { adapter: "s3", scope, key, class: "S3_CORRUPT_OBJECT", message: message.to_owned(), place }
+    }
+
+    #[test]
+    fn warnings_go_to_the_sink_up_to_the_limit_and_are_counted_beyond() {
+        let scratch = Scratch::new(std::env::temp_dir());
+        let mut seen = 0;
+        let mut report = Report::new(&scratch, |_| seen += 1);
+        for number in 0..limits::WARNINGS_PER_EVENT + 5 {
+            report.warn(Warning::new("a").with("number", number));
+        }
+        report.adopt(&[Warning::new("a").with("count", 250)]);
+        assert_eq!(report.counts().get("a"), Some(&(limits::WARNINGS_PER_EVENT + 6)));
+        assert_eq!(report.warnings().len(), 101);
+        drop(report);
+        assert_eq!(seen, 101);
+    }
+
+    #[test]
+    fn problems_are_sorted_by_scope_and_key_whatever_bytes_they_hold() {
+        let scratch = Scratch::new(std::env::temp_dir());
+        let mut report = Report::new(&scratch, |_| {});
+        for (scope, key) in [(&b"b"[..], &b"a"[..]), (b"a\0z", b"k"), (b"a", b"\xff"), (b"a", b"")] {
+            report.problem(&problem(scope, key, "is \"bad\"")).unwrap();
+        }
+        assert_eq!(report.problem_count(), 4);
+        let mut lines = Vec::new();
+        let mut sorted = report.problems().sort().unwrap();
+        while let Some((_, line)) = sorted.next().unwrap() {
+            lines.push(String::from_utf8(line.to_vec()).unwrap());
+        }
+        let first = r#"{"adapter":"s3","scope":"a","key":"","class":"S3_CORRUPT_OBJECT","message":"is \"bad\"","offset":7}"#;
+        assert_eq!(lines[0], first);
+        assert!(lines[1].contains(r#""key":"_w""#));
+        assert!(lines[2].contains(r#""scope":"a\u0000z""#));
+        assert!(lines[3].contains(r#""scope":"b""#));
     }
 }

@@ -62,9 +62,7 @@ pub fn decode(request: &Request, sink: impl FnMut(&Warning)) -> Result<Summary> 
     let mut tree = Tree::create(&request.target, &request.tree)?;
     let store = open(request, &tree)?;
     let mut report = Report::new(tree.scratch(), sink);
-    for warning in store.warnings() {
-        report.warn(warning.clone());
-    }
+    report.adopt(store.warnings());
     let mut keymap = ExtraKeymap::new(tree.scratch());
     let mut scopes = BTreeMap::new();
     expect(&store, &mut tree, &request.adapters);

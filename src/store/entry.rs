@@ -1,6 +1,7 @@
 //! What a scan lends: a visible entry, or one version of a key.
 
 use crate::container::Row;
+use crate::cursor;
 
 /// Where a row stands: which input, and the offset of its first byte in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -60,6 +61,33 @@ pub struct EntryBuf {
     pub place: Option<Place>,
 }
 
+impl Place {
+    /// Length of [`Place::to_bytes`].
+    pub const LEN: usize = 10;
+
+    /// Returns the bytes that stand for the place in a sorted record; they order as places do.
+    #[must_use]
+    pub fn to_bytes(self) -> [u8; Self::LEN] {
+        let mut bytes = [0; Self::LEN];
+        let (input, offset) = bytes.split_at_mut(2);
+        input.copy_from_slice(&self.input.to_be_bytes());
+        offset.copy_from_slice(&self.offset.to_be_bytes());
+        bytes
+    }
+
+    /// Takes a place off the front of `bytes`.
+    pub fn take(bytes: &mut &[u8]) -> Option<Self> {
+        Some(Self { input: cursor::take_u16_be(bytes)?, offset: cursor::take_u64_be(bytes)? })
+    }
+
+    /// Reads a place back that is all there is.
+    #[must_use]
+    pub fn from_bytes(mut bytes: &[u8]) -> Option<Self> {
+        let place = Self::take(&mut bytes)?;
+        bytes.is_empty().then_some(place)
+    }
+}
+
 impl EntryBuf {
     /// Lends what was read last.
     pub(super) fn entry(&self) -> Option<Entry<'_>> {
@@ -76,5 +104,19 @@ impl EntryBuf {
         self.body.extend_from_slice(row.body);
         (self.commit_ts, self.expire_at) = (row.head.commit_ts, row.head.expire_at);
         self.place = Some(Place { input, offset: row.offset });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_survives_as_bytes() {
+        let place = Place { input: 0x0102, offset: u64::MAX - 3 };
+        assert_eq!(Place::from_bytes(&place.to_bytes()), Some(place));
+        assert_eq!(Place::from_bytes(&place.to_bytes()[..9]), None);
+        assert_eq!(Place::from_bytes(&[0; 11]), None);
+        assert!(place.to_bytes() < Place { input: 0x0103, offset: 0 }.to_bytes());
     }
 }

@@ -59,7 +59,8 @@ fn every_command_of_the_readme_works() {
             .unwrap();
         let said = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "{block}{said}");
-        if block.contains("jq ") {
+        // A selection may find nothing in the shop.
+        if block.contains("jq ") && !block.contains("'select(") {
             assert!(!output.stdout.is_empty(), "{block}prints nothing");
         }
     }

@@ -51,7 +51,7 @@ pub(super) fn winners(
             sort_key.extend(Sha256::digest(identity).iter().take(DIGEST));
             sort_key.extend([order, u8::from(!migrated)]);
             sort_key.extend_from_slice(entry.key);
-            rivals.push(&sort_key, &encode_place(entry.place))?;
+            rivals.push(&sort_key, &entry.place.to_bytes())?;
         }
     }
     let mut winners = Sorter::new(&scratch, MEMORY);
@@ -89,7 +89,9 @@ impl Winners {
         let mut row = EntryBuf::default();
         let mut sorted = self.0.sort()?;
         while let Some((key, place)) = sorted.next()? {
-            let Some(((_, user_key), place)) = key.split_first().zip(decode_place(place)) else { continue };
+            let Some(((_, user_key), place)) = key.split_first().zip(Place::from_bytes(place)) else {
+                continue;
+            };
             store.read(place, &mut row)?;
             // What a transaction wrote may stand at the place of its intent.
             if row.key == user_key || store.get(user_key, &mut row)? {
@@ -98,31 +100,5 @@ impl Winners {
             }
         }
         Ok(())
-    }
-}
-
-fn encode_place(place: Place) -> [u8; 10] {
-    let mut bytes = [0; 10];
-    let (input, offset) = bytes.split_at_mut(2);
-    input.copy_from_slice(&place.input.to_be_bytes());
-    offset.copy_from_slice(&place.offset.to_be_bytes());
-    bytes
-}
-
-fn decode_place(bytes: &[u8]) -> Option<Place> {
-    let (input, offset) = bytes.split_first_chunk()?;
-    Some(Place { input: u16::from_be_bytes(*input), offset: u64::from_be_bytes(offset.try_into().ok()?) })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn places_survive_their_encoding() {
-        let place = Place { input: 0x0102, offset: u64::MAX - 3 };
-        assert_eq!(decode_place(&encode_place(place)), Some(place));
-        assert_eq!(decode_place(&[0; 9]), None);
-        assert_eq!(decode_place(&[0; 11]), None);
     }
 }

@@ -42,7 +42,7 @@ use writer::TableWriter;
 pub fn dump(context: &mut Context<'_, '_>) -> Result<Scope> {
     let mut tables = table::read(context)?;
     table::survey(context, &mut tables)?;
-    pending::warn(context)?;
+    pending::warn(context);
     let mut scope = Scope::new();
     for (name, table) in tables {
         if let Some(table) = table {

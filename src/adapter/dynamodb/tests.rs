@@ -63,7 +63,7 @@ fn text(text: &str) -> Value {
 /// Paths of the item files to the value of their attribute `v`.
 fn values(dumped: &Dumped) -> Vec<(&str, String)> {
     let items = dumped.files.iter().map(|(path, body)| (std::str::from_utf8(path).unwrap(), body));
-    let items = items.filter(|(path, _)| path.contains("/items/"));
+    let items = items.filter(|(path, _)| path.contains("/items/") && !path.ends_with('/'));
     items
         .map(|(path, body)| {
             let item: serde_json::Value = serde_json::from_slice(body).unwrap();

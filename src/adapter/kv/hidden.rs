@@ -4,15 +4,15 @@
 //! In: bare and string rows. Their row orders differ where one key extends another, so both go through one
 //! sorter.
 
+use super::Bare;
 use super::object::Objects;
-use super::{Bare, place};
 use crate::adapter::Context;
 use crate::dump::Sorter;
 use crate::error::Result;
 use crate::keyspace::Family;
-use crate::store::EntryBuf;
+use crate::store::{EntryBuf, Place};
 
-const MEMORY: usize = 64 << 20;
+const MEMORY: usize = 8 << 20;
 
 /// Writes the bare keys that a string row hides, in the order of keys.
 pub fn write(context: &mut Context<'_, '_>, objects: &mut Objects, bare: &mut Bare) -> Result<()> {
@@ -30,14 +30,14 @@ pub fn write(context: &mut Context<'_, '_>, objects: &mut Objects, bare: &mut Ba
     }
     let mut rows = context.store.scan(Family::Bare);
     while let Some(row) = rows.next()? {
-        keys.push(row.key, &place::to_bytes(row.place))?;
+        keys.push(row.key, &row.place.to_bytes())?;
     }
 
     let mut keys = keys.sort()?;
     let mut string: Option<Vec<u8>> = None;
     let mut entry = EntryBuf::default();
     while let Some((key, value)) = keys.next()? {
-        match place::from_bytes(value) {
+        match Place::from_bytes(value) {
             None => {
                 let name = string.get_or_insert_default();
                 name.clear();

@@ -6,7 +6,6 @@
 
 mod hidden;
 mod object;
-mod place;
 mod prefix;
 #[cfg(test)]
 mod tests;

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{place, prefix};
+use super::prefix;
 use crate::adapter::Context;
 use crate::dump::{Scratch, Sorter};
 use crate::error::Result;
@@ -32,7 +32,7 @@ impl UnknownRows {
 
     /// Adds a row.
     pub fn push(&mut self, key: &[u8], place: Place) -> Result<()> {
-        self.places.push(prefix::of(key), &place::to_bytes(place))?;
+        self.places.push(prefix::of(key), &place.to_bytes())?;
         Ok(())
     }
 
@@ -48,7 +48,7 @@ impl UnknownRows {
                 groups.close()?;
                 groups.open(prefix);
             }
-            groups.row(place::from_bytes(value))?;
+            groups.row(Place::from_bytes(value))?;
         }
         groups.close()?;
         groups.close_overflow()

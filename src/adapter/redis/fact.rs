@@ -81,25 +81,25 @@ impl<'a> Fact<'a> {
             }
             Fact::LegacyString { place } => {
                 out.push(1);
-                write_place(out, place);
+                out.extend(place.to_bytes());
             }
             Fact::Bare { place } => {
                 out.push(2);
-                write_place(out, place);
+                out.extend(place.to_bytes());
             }
             Fact::Hll { place } => {
                 out.push(3);
-                write_place(out, place);
+                out.extend(place.to_bytes());
             }
             Fact::Index { place, commit_ts, value } => {
                 out.push(4);
-                write_place(out, place);
+                out.extend(place.to_bytes());
                 out.extend(commit_ts.to_be_bytes());
                 out.extend(value.iter().take(KEPT));
             }
             Fact::Meta { collection, place, value } => {
                 out.extend([5, collection as u8]);
-                write_place(out, place);
+                out.extend(place.to_bytes());
                 out.extend(value.iter().take(KEPT));
             }
             Fact::Deltas(deltas) => {
@@ -109,7 +109,7 @@ impl<'a> Fact<'a> {
                 out.extend(deltas.head.to_be_bytes());
                 out.extend(deltas.oldest.to_be_bytes());
                 if let Some(place) = deltas.malformed {
-                    write_place(out, place);
+                    out.extend(place.to_bytes());
                 }
             }
             Fact::Elements(elements) => {
@@ -119,7 +119,7 @@ impl<'a> Fact<'a> {
             }
             Fact::Blob { collection, place } => {
                 out.extend([8, collection as u8]);
-                write_place(out, place);
+                out.extend(place.to_bytes());
             }
         }
     }
@@ -129,17 +129,17 @@ impl<'a> Fact<'a> {
         let rest = &mut record;
         let fact = match take_u8(rest)? {
             0 => Fact::String { expiry: if rest.is_empty() { None } else { Some(take_u64_be(rest)?) } },
-            1 => Fact::LegacyString { place: take_place(rest)? },
-            2 => Fact::Bare { place: take_place(rest)? },
-            3 => Fact::Hll { place: take_place(rest)? },
+            1 => Fact::LegacyString { place: Place::take(rest)? },
+            2 => Fact::Bare { place: Place::take(rest)? },
+            3 => Fact::Hll { place: Place::take(rest)? },
             4 => Fact::Index {
-                place: take_place(rest)?,
+                place: Place::take(rest)?,
                 commit_ts: take_u64_be(rest)?,
                 value: std::mem::take(rest),
             },
             5 => Fact::Meta {
                 collection: take_collection(rest)?,
-                place: take_place(rest)?,
+                place: Place::take(rest)?,
                 value: std::mem::take(rest),
             },
             6 => Fact::Deltas(Deltas {
@@ -148,27 +148,18 @@ impl<'a> Fact<'a> {
                 length: i128::from_be_bytes(take_array(rest)?),
                 head: i128::from_be_bytes(take_array(rest)?),
                 oldest: take_u64_be(rest)?,
-                malformed: if rest.is_empty() { None } else { Some(take_place(rest)?) },
+                malformed: if rest.is_empty() { None } else { Some(Place::take(rest)?) },
             }),
             7 => Fact::Elements(Elements {
                 collection: take_collection(rest)?,
                 rows: take_u64_be(rest)?,
                 run: take_u64_be(rest)?,
             }),
-            8 => Fact::Blob { collection: take_collection(rest)?, place: take_place(rest)? },
+            8 => Fact::Blob { collection: take_collection(rest)?, place: Place::take(rest)? },
             _ => return None,
         };
         record.is_empty().then_some(fact)
     }
-}
-
-fn write_place(out: &mut Vec<u8>, place: Place) {
-    out.extend(place.input.to_be_bytes());
-    out.extend(place.offset.to_be_bytes());
-}
-
-fn take_place(rest: &mut &[u8]) -> Option<Place> {
-    Some(Place { input: u16::from_be_bytes(take_array(rest)?), offset: take_u64_be(rest)? })
 }
 
 fn take_collection(rest: &mut &[u8]) -> Option<Collection> {

@@ -38,18 +38,16 @@ impl Target {
             Self::Missing => (2, Place { input: 0, offset: 0 }, 0),
         };
         out.push(tag);
-        out.extend_from_slice(&place.input.to_be_bytes());
-        out.extend_from_slice(&place.offset.to_be_bytes());
+        out.extend_from_slice(&place.to_bytes());
         out.extend_from_slice(&length.to_be_bytes());
     }
 
     fn take(bytes: &mut &[u8]) -> Option<Self> {
         let tag = cursor::take_u8(bytes)?;
-        let input = cursor::take_u16_be(bytes)?;
-        let offset = cursor::take_u64_be(bytes)?;
+        let place = Place::take(bytes)?;
         let length = cursor::take_u64_be(bytes)?;
         match tag {
-            0 => Some(Self::Sound(Place { input, offset }, length)),
+            0 => Some(Self::Sound(place, length)),
             1 => Some(Self::Damaged),
             _ => Some(Self::Missing),
         }

@@ -92,7 +92,7 @@ impl Collector<'_, '_> {
         while let Some(entry) = entries.next()? {
             let Some(segment) = self.select(&entry, sqs::queue(family, entry.key))? else { continue };
             self.value.clear();
-            record::push_place(&mut self.value, entry.place);
+            self.value.extend(entry.place.to_bytes());
             self.value.extend_from_slice(entry.body);
             record::set_key(&mut self.key, segment.text(), Kind::Meta);
             self.records.push(&self.key, &self.value)?;

@@ -35,7 +35,7 @@ const ORPHAN_MESSAGES: &str = "sqs_orphan_messages";
 
 /// Writes all queues in scope and returns their names.
 pub fn dump(context: &mut Context<'_, '_>) -> Result<Scope> {
-    if let Some(warning) = pending::warning(context.store.warnings()) {
+    if let Some(warning) = pending::warning(context.store.undecided()) {
         context.report.warn(warning);
     }
     let mut records = Sorter::new(context.tree.scratch(), MEMORY);

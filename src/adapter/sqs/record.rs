@@ -5,7 +5,6 @@
 //! the messages in the order of `messages.jsonl`, then the side records in the order in which they came.
 
 use crate::cursor;
-use crate::store::Place;
 
 /// What a record tells about its queue; in this order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -51,17 +50,6 @@ pub fn split_key(key: &[u8]) -> Option<(&[u8], Kind)> {
     let end = memchr::memchr(0, key)?;
     let kind = KINDS.get(usize::from(*key.get(end + 1)?))?;
     Some((key.get(..end)?, *kind))
-}
-
-/// Appends a place.
-pub fn push_place(value: &mut Vec<u8>, place: Place) {
-    value.extend_from_slice(&place.input.to_be_bytes());
-    value.extend_from_slice(&place.offset.to_be_bytes());
-}
-
-/// Takes a place off the front of a value.
-pub fn take_place(value: &mut &[u8]) -> Option<Place> {
-    Some(Place { input: cursor::take_u16_be(value)?, offset: cursor::take_u64_be(value)? })
 }
 
 /// How a record holds its message.
@@ -130,6 +118,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::store::Place;
 
     fn message_key(segment: &str, (time, sequence, id): (i64, u64, &str)) -> Vec<u8> {
         let mut key = b"stale".to_vec();
@@ -169,10 +158,10 @@ mod tests {
             held: Held::Elsewhere,
         };
         let mut value = Vec::new();
-        push_place(&mut value, place);
+        value.extend(place.to_bytes());
         sent.push(&mut value);
         let mut rest = &value[..];
-        assert_eq!((take_place(&mut rest), Sent::take(&mut rest)), (Some(place), Some(sent)));
+        assert_eq!((Place::take(&mut rest), Sent::take(&mut rest)), (Some(place), Some(sent)));
         assert!(rest.is_empty());
         assert_eq!(Sent::take(&mut &value[10..value.len() - 1]), None);
     }

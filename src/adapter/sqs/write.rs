@@ -17,7 +17,7 @@ use crate::dump::{Sorter, TreeFile};
 use crate::error::Result;
 use crate::keyspace::Owner;
 use crate::report::{Problem, Warning};
-use crate::store::EntryBuf;
+use crate::store::{EntryBuf, Place};
 
 const SIDE_RECORDS: &str = "_internals/side_records.jsonl";
 
@@ -65,7 +65,7 @@ impl Writer<'_, '_, '_> {
     fn meta(&mut self, mut value: &[u8]) -> Result<()> {
         let group = &mut self.group;
         group.meta = true;
-        let place = record::take_place(&mut value);
+        let place = Place::take(&mut value);
         let queue = match Queue::parse(value) {
             Ok(queue) => queue,
             Err(invalid) => {

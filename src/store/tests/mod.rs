@@ -5,6 +5,7 @@ mod model;
 mod opening;
 mod reading;
 mod several;
+mod transactions;
 
 use super::index::IndexShape;
 use super::{Entries, EntryBuf, Family, Store, StoreOptions, open};
