@@ -190,7 +190,8 @@ fn collect_chunks(context: &mut Context<'_, '_>, chunks: &mut Sorter) -> Result<
                 warn_bad_record(context, Family::S3ChunkBlob, Class::MalformedKey);
             }
         }
-        let Some(wanted) = digest.filter(|_| !settled && !version.tombstone) else { continue };
+        let readable = !settled && !version.tombstone && !version.encrypted;
+        let Some(wanted) = digest.filter(|_| readable) else { continue };
         if Sha256::digest(version.body)[..] == wanted {
             settled = true;
             value.clear();
