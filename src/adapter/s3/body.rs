@@ -92,31 +92,31 @@ impl Body {
         })
     }
 
+    /// Whether a chunk is held back that no row behind `key` can replace: to be settled before `key` is offered.
+    pub fn holds_before(&self, key: &ChunkKey<'_>) -> bool {
+        self.held.is_some() && self.wanted().is_some_and(|wanted| wanted.cmp(key) == Ordering::Greater)
+    }
+
     /// Offers a stored chunk of the object's upload; `true` when it belongs to the body. No chunk reference may
     /// be wanted.
-    pub fn offer(
-        &mut self,
-        store: &Store,
-        tree: &mut Tree,
-        key: &ChunkKey<'_>,
-        row: Row<'_>,
-    ) -> Result<bool> {
-        while let Some(wanted) = self.wanted().filter(|wanted| !wanted.offloaded) {
-            match wanted.cmp(key) {
-                Ordering::Equal if key.version() == wanted.version => {
-                    if key.explicit_version == Some(0) {
-                        self.held = Some(row.place);
-                    } else {
-                        self.held = None;
-                        self.append(tree, row.body)?;
-                    }
-                    return Ok(true);
+    pub fn offer(&mut self, tree: &mut Tree, key: &ChunkKey<'_>, row: Row<'_>) -> Result<bool> {
+        let Some(wanted) = self.wanted().filter(|wanted| !wanted.offloaded) else { return Ok(false) };
+        match wanted.cmp(key) {
+            Ordering::Equal if key.version() == wanted.version => {
+                if key.explicit_version == Some(0) {
+                    self.held = Some(row.place);
+                } else {
+                    self.held = None;
+                    self.append(tree, row.body)?;
                 }
-                Ordering::Greater => self.settle(store, tree)?,
-                _ => return Ok(false),
+                Ok(true)
             }
+            Ordering::Greater => {
+                self.fail(wanted.missing());
+                Ok(false)
+            }
+            _ => Ok(false),
         }
-        Ok(false)
     }
 
     /// Appends the wanted chunk.
@@ -148,17 +148,13 @@ impl Body {
     /// Reads the held chunk, or lets the object fail because the wanted one is missing.
     pub fn settle(&mut self, store: &Store, tree: &mut Tree) -> Result<()> {
         let Some(wanted) = self.wanted() else { return Ok(()) };
-        match self.held.take() {
-            Some(place) => {
-                let mut entry = EntryBuf::default();
-                store.read(place, &mut entry)?;
-                self.append(tree, &entry.body)
-            }
-            None => {
-                self.fail(wanted.missing());
-                Ok(())
-            }
-        }
+        let Some(place) = self.held.take() else {
+            self.fail(wanted.missing());
+            return Ok(());
+        };
+        let mut entry = EntryBuf::default();
+        store.read(place, &mut entry)?;
+        self.append(tree, &entry.body)
     }
 
     /// Ends the body when no more rows come: the file, which is to be finished, or what is wrong.
@@ -219,4 +215,137 @@ pub struct Row<'a> {
     pub body: &'a [u8],
     /// Where it stands.
     pub place: Place,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::adapter::s3::manifest::Manifest;
+    use crate::dump::TreeOptions;
+    use crate::keyspace::s3::Segment;
+
+    const PLACE: Place = Place { input: 0, offset: 0 };
+
+    struct Fixture {
+        tree: Tree,
+        body: Body,
+        directory: tempfile::TempDir,
+    }
+
+    impl Fixture {
+        fn new(size: i64, parts: &str) -> Self {
+            let json = format!("{{\"size_bytes\":{size},\"parts\":[{parts}]}}");
+            let parts = Manifest::parse(json.as_bytes()).unwrap().parts;
+            let directory = tempfile::tempdir().unwrap();
+            let tree = Tree::create(&directory.path().join("out"), &TreeOptions::default()).unwrap();
+            Self { tree, body: Body::new(b"s3/b/o".to_vec(), size, parts), directory }
+        }
+
+        fn offer(&mut self, part: u64, chunk: u64, version: Option<u64>, bytes: &[u8]) -> bool {
+            let mut key = Vec::new();
+            Segment::write(&mut key, b"b");
+            key.extend_from_slice(&1_u64.to_be_bytes());
+            Segment::write(&mut key, b"o");
+            Segment::write(&mut key, b"u");
+            for number in [Some(part), Some(chunk), version].into_iter().flatten() {
+                key.extend_from_slice(&number.to_be_bytes());
+            }
+            let key = ChunkKey::parse_rest(&key).unwrap();
+            self.body.offer(&mut self.tree, &key, Row { body: bytes, place: PLACE }).unwrap()
+        }
+
+        /// The body, or the class of what is wrong and whether any file was left behind.
+        fn finish(mut self) -> Result<Vec<u8>, Class> {
+            let staged = || {
+                let staging = std::fs::read_dir(self.directory.path()).unwrap().next().unwrap().unwrap();
+                staging.path().join("s3/b/o")
+            };
+            match self.body.finish(&mut self.tree).unwrap() {
+                Ok(file) => {
+                    file.finish(&mut self.tree).unwrap();
+                    Ok(std::fs::read(staged()).unwrap())
+                }
+                Err(fault) => {
+                    assert!(!staged().exists());
+                    Err(fault.class)
+                }
+            }
+        }
+    }
+
+    type Result<T, E> = std::result::Result<T, E>;
+
+    const TWO_PARTS: &str = r#"{"part_no":1,"size_bytes":5,"chunk_count":2,"chunk_sizes":[3,2],"part_version":9},
+        {"part_no":3,"size_bytes":6,"chunk_count":1,"chunk_sizes":[6],"part_version":8}"#;
+
+    #[test]
+    fn declared_chunks_make_the_body_and_others_do_not() {
+        let mut fixture = Fixture::new(11, TWO_PARTS);
+        assert!(!fixture.offer(1, 0, Some(7), b"STALE"));
+        assert!(fixture.offer(1, 0, Some(9), b"hel"));
+        assert!(!fixture.offer(1, 0, None, b"old"));
+        assert!(fixture.offer(1, 1, Some(9), b"lo"));
+        assert!(!fixture.offer(1, 2, Some(9), b"more"));
+        assert!(!fixture.offer(2, 0, Some(9), b"unlisted part"));
+        assert!(fixture.offer(3, 0, Some(8), b"WORLD!"));
+        assert!(!fixture.offer(4, 0, Some(8), b"behind"));
+        assert_eq!(fixture.finish().unwrap(), b"helloWORLD!");
+    }
+
+    #[test]
+    fn a_missing_chunk_anywhere_leaves_no_file() {
+        for missing in 0..3 {
+            let mut fixture = Fixture::new(11, TWO_PARTS);
+            let rows: [(u64, u64, u64, &[u8]); 3] =
+                [(1, 0, 9, b"hel"), (1, 1, 9, b"lo"), (3, 0, 8, b"WORLD!")];
+            for (at, (part, chunk, version, bytes)) in rows.into_iter().enumerate() {
+                if at != missing {
+                    fixture.offer(part, chunk, Some(version), bytes);
+                }
+            }
+            assert_eq!(fixture.finish(), Err(Class::IncompleteChunks), "{missing}");
+        }
+    }
+
+    #[test]
+    fn lengths_that_differ_leave_no_file() {
+        for (size, parts, bytes) in [
+            (5, r#"{"part_no":1,"chunk_sizes":[5]}"#, &b"four"[..]),
+            (4, r#"{"part_no":1,"size_bytes":5,"chunk_count":1}"#, b"four"),
+            (5, r#"{"part_no":1,"chunk_count":1}"#, b"four"),
+            (-1, r#"{"part_no":1,"chunk_count":1}"#, b""),
+        ] {
+            let mut fixture = Fixture::new(size, parts);
+            fixture.offer(1, 0, None, bytes);
+            assert_eq!(fixture.finish(), Err(Class::CorruptObject), "{parts}");
+        }
+    }
+
+    #[test]
+    fn parts_without_chunks_and_no_parts_make_an_empty_file() {
+        assert_eq!(Fixture::new(0, "").finish(), Ok(Vec::new()));
+        let mut fixture = Fixture::new(0, r#"{"part_no":1}"#);
+        assert!(!fixture.offer(1, 0, None, b"stray"));
+        assert_eq!(fixture.finish(), Ok(Vec::new()));
+    }
+
+    #[test]
+    fn a_row_without_a_version_replaces_one_with_an_explicit_zero() {
+        let mut fixture = Fixture::new(2, r#"{"part_no":1,"chunk_sizes":[2]}"#);
+        assert!(fixture.offer(1, 0, Some(0), b"no"));
+        assert!(fixture.offer(1, 0, None, b"ok"));
+        assert!(!fixture.offer(1, 0, Some(0), b"no"));
+        assert_eq!(fixture.finish().unwrap(), b"ok");
+    }
+
+    #[test]
+    fn a_name_that_is_taken_is_a_collision() {
+        let mut fixture = Fixture::new(1, r#"{"part_no":1,"chunk_sizes":[1]}"#);
+        fixture.tree.write(b"s3/b/o", b"another").unwrap();
+        fixture.offer(1, 0, None, b"x");
+        assert_eq!(
+            fixture.body.finish(&mut fixture.tree).unwrap().unwrap_err().class,
+            Class::MetaSuffixCollision
+        );
+    }
 }

@@ -34,13 +34,10 @@ impl Live {
         object: &[u8],
         placement: Option<Placement>,
         head: &EntryBuf,
-    ) -> Result<Result<Self, Fault>> {
-        let manifest = match Manifest::parse(&head.body) {
-            Ok(manifest) => manifest,
-            Err(fault) => return Ok(Err(fault)),
-        };
+    ) -> Result<Self, Fault> {
+        let manifest = Manifest::parse(&head.body)?;
         let renamed = match placement {
-            Some(Placement::Failed(fault)) => return Ok(Err(fault)),
+            Some(Placement::Failed(fault)) => return Err(fault),
             Some(Placement::At(path, kind)) => Some((path, kind)),
             None => None,
         };
@@ -57,13 +54,13 @@ impl Live {
         let path = bucket.0.path(renamed.as_ref().map_or(object, |(path, _)| path)).unwrap_or_default();
         let mut sidecar = Vec::new();
         sidecar::write(&mut sidecar, &manifest);
-        Ok(Ok(Self {
+        Ok(Self {
             upload: manifest.upload_id.as_bytes().to_vec(),
             body: Body::new(path, manifest.size, manifest.parts),
             renamed,
             place: head.place,
             sidecar,
-        }))
+        })
     }
 
     /// Finishes the body and writes the sidecar; the body counts only when both are there.

@@ -1,6 +1,9 @@
 //! `_orphans/`: stored chunks that no emitted object uses (`s3.md` 4.9, D17).
 
+use sha2::{Digest, Sha256};
+
 use super::census::Bucket;
+use super::chunk_ref::ChunkRef;
 use super::join::Object;
 use super::path::ORPHANS;
 use super::problem::{Class, Fault};
@@ -10,9 +13,6 @@ use crate::error::Result;
 use crate::keyspace::Family;
 use crate::keyspace::s3::ChunkKey;
 use crate::store::EntryBuf;
-use sha2::{Digest, Sha256};
-
-use super::chunk_ref::ChunkRef;
 
 /// Writes each visible chunk of the object that its body, if it has one, does not use.
 pub fn export(
@@ -61,7 +61,8 @@ pub fn export(
             match context.tree.write(&path, body) {
                 Ok(()) => bucket.enter(context, scope, name)?,
                 Err(error) => {
-                    Fault::of_file(error)?.report(context, name, &object.name, Some(entry.place))?
+                    context.tree.remove_empty_directories(&path)?;
+                    Fault::of_file(error)?.report(context, name, &object.name, Some(entry.place))?;
                 }
             }
         }

@@ -14,7 +14,7 @@ pub struct Part {
     /// Length of each chunk, bytes; empty when they were not stored.
     pub chunk_sizes: ChunkSizes,
     /// Version in the keys of stored chunks.
-    pub part_version: u64,
+    pub blob_version: u64,
     /// Version in the keys of chunk references.
     pub chunk_ref_version: u64,
     /// Whether the bytes are reached through chunk references.
@@ -38,7 +38,7 @@ impl Part {
                         Ok(())
                     })?;
                 }
-                "part_version" => part.part_version = value.unsigned()?,
+                "part_version" => part.blob_version = value.unsigned()?,
                 "chunk_ref_version" => part.chunk_ref_version = value.unsigned()?,
                 "offloaded" => part.offloaded = value.boolean()?,
                 _ => value.skip()?,
@@ -55,7 +55,7 @@ impl Part {
 
     /// Returns the version in the keys of the rows that the part declares.
     pub fn version(&self) -> u64 {
-        if self.offloaded { self.chunk_ref_version } else { self.part_version }
+        if self.offloaded { self.chunk_ref_version } else { self.blob_version }
     }
 }
 

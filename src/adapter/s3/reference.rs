@@ -3,6 +3,8 @@
 //! Chunks come in the order of their digests and references in that of their objects: both meet by external
 //! sorting, so that memory does not depend on the number of either.
 
+use sha2::{Digest, Sha256};
+
 use super::chunk_ref::ChunkRef;
 use super::problem::{Class, Fault, warn_bad_record};
 use crate::adapter::Context;
@@ -13,7 +15,6 @@ use crate::keyspace::Family;
 use crate::keyspace::s3::{ChunkKey, parse_digest};
 use crate::report::Warning;
 use crate::store::Place;
-use sha2::{Digest, Sha256};
 
 /// Memory of each sorter, bytes.
 const MEMORY: usize = 4 << 20;
@@ -189,7 +190,8 @@ fn collect_chunks(context: &mut Context<'_, '_>, chunks: &mut Sorter) -> Result<
                 warn_bad_record(context, Family::S3ChunkBlob, Class::MalformedKey);
             }
         }
-        let Some(wanted) = digest.filter(|_| !settled && !version.tombstone) else { continue };
+        let readable = !settled && !version.tombstone && !version.encrypted;
+        let Some(wanted) = digest.filter(|_| readable) else { continue };
         if Sha256::digest(version.body)[..] == wanted {
             settled = true;
             value.clear();

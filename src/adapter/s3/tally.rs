@@ -1,7 +1,6 @@
 //! What is left over in a bucket, for the warnings at its end (`s3.md` 6.1, D18).
 
 use super::problem::text;
-use crate::adapter::Context;
 use crate::report::Warning;
 
 /// Objects of one bucket that are named one by one; more are summed up.
@@ -31,26 +30,57 @@ impl Tally {
         self.stale += 1;
     }
 
-    /// Warns, and starts from zero.
-    pub fn report(&mut self, context: &mut Context<'_, '_>, bucket: &[u8], generation: Option<u64>) {
-        let tally = std::mem::take(self);
+    /// Returns the warnings at the end of a bucket.
+    pub fn warnings(&self, bucket: &[u8], generation: Option<u64>) -> Vec<Warning> {
         let orphans = || Warning::new("s3_orphan_chunks").with("bucket", text(bucket));
-        if tally.objects > u64::try_from(tally.named.len()).unwrap_or(u64::MAX) {
-            context.report.warn(orphans().with("objects", tally.objects).with("chunks", tally.chunks));
+        let mut warnings = Vec::new();
+        if self.objects > u64::try_from(self.named.len()).unwrap_or(u64::MAX) {
+            warnings.push(orphans().with("objects", self.objects).with("chunks", self.chunks));
         } else {
-            for (object, chunks) in tally.named {
-                let warning = orphans().with("object", text(&object)).with("chunks", chunks);
-                context.report.warn(warning.with("hint", "chunks without a manifest; see --include-orphans"));
-            }
+            warnings.extend(self.named.iter().map(|(object, chunks)| {
+                let warning = orphans().with("object", text(object)).with("chunks", *chunks);
+                warning.with("hint", "chunks without a manifest; see --include-orphans")
+            }));
         }
-        if let (Some(generation), 1..) = (generation, tally.stale) {
-            context.report.warn(
+        if let (Some(generation), 1..) = (generation, self.stale) {
+            warnings.push(
                 Warning::new("s3_stale_generation_objects")
                     .with("bucket", text(bucket))
                     .with("active_generation", generation)
-                    .with("stale_count", tally.stale)
+                    .with("stale_count", self.stale)
                     .with("hint", "left over from deleted buckets of this name"),
             );
         }
+        warnings
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn objects_are_named_up_to_a_limit_and_then_summed_up() {
+        let mut tally = Tally::default();
+        for number in 0..100_u64 {
+            tally.orphan(format!("o{number}").as_bytes(), 2);
+        }
+        assert_eq!((tally.named.len(), tally.warnings(b"b", Some(1)).len()), (100, 100));
+        tally.orphan(b"one more", 2);
+        let warnings = tally.warnings(b"b", Some(1));
+        let names: Vec<_> = warnings[0].fields.iter().map(|(name, _)| *name).collect();
+        assert_eq!((warnings.len(), names), (1, vec!["bucket", "objects", "chunks"]));
+        assert_eq!((&warnings[0].fields[1].1, &warnings[0].fields[2].1), (&101.into(), &202.into()));
+    }
+
+    #[test]
+    fn stale_objects_are_told_once_a_bucket() {
+        let mut tally = Tally::default();
+        assert!(tally.warnings(b"b", Some(7)).is_empty());
+        tally.stale();
+        tally.stale();
+        let warnings = tally.warnings(b"b", Some(7));
+        assert_eq!((warnings.len(), warnings[0].event), (1, "s3_stale_generation_objects"));
+        assert_eq!((&warnings[0].fields[1].1, &warnings[0].fields[2].1), (&7.into(), &2.into()));
     }
 }

@@ -17,13 +17,13 @@ impl<'a> Segment<'a> {
         let mut at = 0;
         loop {
             at += memchr::memchr(ESCAPE, bytes.get(at..)?)?;
-            match bytes.get(at + 1)? {
-                &END => {
+            match *bytes.get(at + 1)? {
+                END => {
                     let (segment, rest) = (bytes.get(..at)?, bytes.get(at + 2..)?);
                     *bytes = rest;
                     return Some(Self(segment));
                 }
-                &ZERO => at += 2,
+                ZERO => at += 2,
                 _ => return None,
             }
         }

@@ -140,8 +140,10 @@ impl<'c, 'a, 'r, 's> Join<'c, 'a, 'r, 's> {
     }
 
     fn close_bucket(&mut self) -> Result<()> {
-        let Some(mut open) = self.bucket.take() else { return Ok(()) };
-        open.tally.report(self.context, &open.name, open.bucket.generation);
+        let Some(open) = self.bucket.take() else { return Ok(()) };
+        for warning in open.tally.warnings(&open.name, open.bucket.generation) {
+            self.context.report.warn(warning);
+        }
         if let Some(tracker) = open.tracker {
             tracker.finish(self.context.tree)?;
         }

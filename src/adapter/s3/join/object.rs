@@ -39,6 +39,10 @@ impl Object {
             ..Self::default()
         }
     }
+
+    fn live_upload(&self) -> Option<&[u8]> {
+        self.live.as_ref().map(|live| &*live.upload)
+    }
 }
 
 impl Join<'_, '_, '_, '_> {
@@ -54,7 +58,7 @@ impl Join<'_, '_, '_, '_> {
             return Ok(());
         }
         let placement = self.placements.of(&object.encoded)?;
-        match Live::open(self.context, (&open.bucket, &open.name), &object.name, placement, head)? {
+        match Live::open(self.context, (&open.bucket, &open.name), &object.name, placement, head) {
             Ok(live) => object.live = Some(live),
             Err(fault) => fault.report_object(self.context, &open.name, &object.name, head.place)?,
         }
@@ -65,16 +69,30 @@ impl Join<'_, '_, '_, '_> {
     pub fn chunk(&mut self, key: &ChunkKey<'_>, row: Row<'_>) -> Result<()> {
         let Some(object) = &mut self.object else { return Ok(()) };
         object.first_chunk.get_or_insert(row.place);
-        if let Some(live) = object.live.as_mut().filter(|live| *live.upload == *key.upload.upload.raw())
-            && live.body.offer(self.context.store, self.context.tree, key, row)?
-        {
-            return self.pull();
+        if object.live_upload() == Some(&*key.upload.upload.raw()) {
+            self.settle_before(key)?;
+            if let Some(live) = self.object.as_mut().and_then(|object| object.live.as_mut())
+                && live.body.offer(self.context.tree, key, row)?
+            {
+                return self.pull();
+            }
         }
+        let Some(object) = &mut self.object else { return Ok(()) };
         object.unused = true;
         let [uploads, _] = &mut self.uploads;
         if !uploads.seek(key.upload.encoded)? {
             object.stray = true;
             object.stray_chunks += 1;
+        }
+        Ok(())
+    }
+
+    fn settle_before(&mut self, key: &ChunkKey<'_>) -> Result<()> {
+        if let Some(live) = self.object.as_mut().and_then(|object| object.live.as_mut())
+            && live.body.holds_before(key)
+        {
+            live.body.settle(self.context.store, self.context.tree)?;
+            self.pull()?;
         }
         Ok(())
     }
@@ -169,13 +187,13 @@ impl Join<'_, '_, '_, '_> {
         }
         open.bucket.enter(self.context, self.scope, &open.name)?;
         if let Some((path, kind)) = &live.renamed {
-            let mut line = Vec::new();
-            keymap::line(&mut line, path, &object.name, *kind);
+            let mut record = Vec::new();
+            keymap::line(&mut record, path, &object.name, *kind);
             if open.tracker.is_none() {
                 open.tracker = Some(self.context.tree.file(&open.bucket.path(TRACKER).unwrap_or_default())?);
             }
             if let Some(tracker) = &mut open.tracker {
-                tracker.write(&line)?;
+                tracker.write(&record)?;
             }
         }
         Ok(Some(live))

@@ -233,19 +233,27 @@ impl<'a> Reader<'a> {
 mod tests {
     use super::*;
 
-    /// The members `n`, `i`, `b`, `s` and `a` of a value; all others are skipped.
-    fn read(json: &[u8]) -> Result<(u64, i64, bool, String, Vec<u64>)> {
-        let (mut n, mut i, mut b, mut s, mut a) = (0, 0, false, String::new(), Vec::new());
+    #[derive(Debug, Default, PartialEq)]
+    struct Record {
+        n: u64,
+        i: i64,
+        b: bool,
+        s: String,
+        a: Vec<u64>,
+    }
+
+    fn read(json: &[u8]) -> Result<Record> {
+        let mut record = Record::default();
         Reader::whole(json, |name, value| {
             match name {
-                "n" => n = value.unsigned()?,
-                "i" => i = value.signed()?,
-                "b" => b = value.boolean()?,
-                "s" => s = value.string()?.into_owned(),
+                "n" => record.n = value.unsigned()?,
+                "i" => record.i = value.signed()?,
+                "b" => record.b = value.boolean()?,
+                "s" => record.s = value.string()?.into_owned(),
                 "a" => {
-                    a.clear();
+                    record.a.clear();
                     value.array(|element| {
-                        a.push(element.unsigned()?);
+                        record.a.push(element.unsigned()?);
                         Ok(())
                     })?;
                 }
@@ -253,22 +261,21 @@ mod tests {
             }
             Ok(())
         })?;
-        Ok((n, i, b, s, a))
+        Ok(record)
     }
 
     #[test]
     fn members_in_any_order_with_blanks_between() {
         let json = b" {\"s\" : \"x\" ,\n\"i\":-3,\t\"b\":true,\"a\":[1, 2],\"n\":18446744073709551615}\r\n";
-        assert_eq!(read(json), Ok((u64::MAX, -3, true, "x".into(), vec![1, 2])));
-        assert_eq!(read(b"{}"), Ok((0, 0, false, String::new(), vec![])));
+        assert_eq!(read(json), Ok(Record { n: u64::MAX, i: -3, b: true, s: "x".into(), a: vec![1, 2] }));
+        assert_eq!(read(b"{}"), Ok(Record::default()));
     }
 
     #[test]
     fn null_is_the_zero_value_and_the_last_duplicate_wins() {
-        let zero = Ok((0, 0, false, String::new(), vec![]));
-        assert_eq!(read(b"{\"n\":null,\"i\":null,\"b\":null,\"s\":null,\"a\":null}"), zero);
-        assert_eq!(read(b"null"), zero);
-        assert_eq!(read(b"{\"n\":1,\"n\":2}").map(|members| members.0), Ok(2));
+        assert_eq!(read(b"{\"n\":null,\"i\":null,\"b\":null,\"s\":null,\"a\":null}"), Ok(Record::default()));
+        assert_eq!(read(b"null"), Ok(Record::default()));
+        assert_eq!(read(b"{\"n\":1,\"n\":2}").map(|record| record.n), Ok(2));
     }
 
     #[test]
@@ -281,8 +288,8 @@ mod tests {
         for number in ["1.0", "9223372036854775808", "-9223372036854775809", "00", "1.", ".1", "1e"] {
             assert!(read(format!("{{\"i\":{number}}}").as_bytes()).is_err(), "{number}");
         }
-        assert_eq!(read(b"{\"i\":-9223372036854775808}").map(|members| members.1), Ok(i64::MIN));
-        assert_eq!(read(b"{\"i\":-0}").map(|members| members.1), Ok(0));
+        assert_eq!(read(b"{\"i\":-9223372036854775808}").map(|record| record.i), Ok(i64::MIN));
+        assert_eq!(read(b"{\"i\":-0}").map(|record| record.i), Ok(0));
     }
 
     #[test]
@@ -290,7 +297,7 @@ mod tests {
         for value in
             ["1.5e-7", "[[],{},[{\"a\":[null,true,false]}]]", "{\"x\":{\"y\":\"\\u0041\"},\"z\":1}", "\"\""]
         {
-            assert_eq!(read(format!("{{\"x\":{value},\"n\":7}}").as_bytes()).map(|members| members.0), Ok(7));
+            assert_eq!(read(format!("{{\"x\":{value},\"n\":7}}").as_bytes()).map(|record| record.n), Ok(7));
         }
         for value in
             ["[1,]", "{,}", "{\"a\"}", "{\"a\":}", "[}", "{]", "nul", "01", "[1 2]", "\"a", "'a'", "["]

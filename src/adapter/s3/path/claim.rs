@@ -143,10 +143,10 @@ fn settle_path(
             (Role::Key | Role::Target, _) => continue,
         };
         if below {
-            let at = file.path.iter().filter(|&&byte| byte == 0).count();
+            let at = depth(&file.path);
             clash(path, at, &key, &file.key, decisions)?;
         } else if let Some(other) = &body {
-            clash(path, path.iter().filter(|&&byte| byte == 0).count(), &key, other, decisions)?;
+            clash(path, depth(path), &key, other, decisions)?;
         } else {
             if let Some(kind) = kind {
                 let mut path = path.to_vec();
@@ -160,6 +160,11 @@ fn settle_path(
         *file = File { path: path.to_vec(), key, exists: true };
     }
     Ok(())
+}
+
+/// Returns the index of a path's last segment; the path is in sorting form.
+fn depth(path: &[u8]) -> usize {
+    memchr::memchr_iter(0, path).count()
 }
 
 /// Moves the object out of the way, or lets it fail, where its path clashes with that of `other` (D9).

@@ -26,6 +26,10 @@ pub const TRACKER: &[u8] = b"KEYMAP.jsonl";
 
 /// What decides about a path besides the keys.
 #[derive(Clone, Copy, Debug, Default)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "an option, and a flag for each name that the layout may take"
+)]
 pub struct Rules {
     /// `--rename-collisions`.
     pub rename: bool,

@@ -188,6 +188,7 @@ mod tests {
         outcomes
     }
 
+    #[expect(clippy::unnecessary_wraps, reason = "stands beside failures in tables of outcomes")]
     fn at(path: &str, kind: &'static str) -> Outcome {
         Ok((path.into(), kind))
     }
