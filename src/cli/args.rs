@@ -103,10 +103,10 @@ pub struct Decode {
         value_parser = size
     )]
     pub dynamodb_bundle_size: u64,
-    /// Write uploads in progress under _incomplete_uploads/
+    /// Write uploads in progress under `_incomplete_uploads/`
     #[arg(long, help_heading = "S3")]
     pub include_incomplete_uploads: bool,
-    /// Write chunks that belong to no object under _orphans/
+    /// Write chunks that belong to no object under `_orphans/`
     #[arg(long, help_heading = "S3")]
     pub include_orphans: bool,
     /// Rename objects whose keys no path can hold or that clash with reserved names
@@ -115,7 +115,7 @@ pub struct Decode {
     /// Keep visibility, receive counts and receipt tokens of messages
     #[arg(long, help_heading = "SQS")]
     pub preserve_sqs_visibility: bool,
-    /// Write side records (visibility, dedup, group, age) under _internals/
+    /// Write side records (visibility, dedup, group, age) under `_internals/`
     #[arg(long, help_heading = "SQS")]
     pub include_sqs_side_records: bool,
     /// Print one JSON object to standard output when the run ends

@@ -3,15 +3,12 @@
 /// Longest key that is shown whole, bytes.
 const SHOWN: usize = 96;
 
-/// Returns the bytes with everything but printable ASCII as `\xHH`, shortened in the middle of nowhere with
-/// the full length behind.
+/// Returns the bytes with everything but printable ASCII as `\xHH`, cut at 96 bytes with the full
+/// length behind.
 pub fn escaped(bytes: &[u8]) -> String {
     let shown = bytes.get(..SHOWN).unwrap_or(bytes);
-    let mut text: String = shown.iter().map(|&byte| std::ascii::escape_default(byte).to_string()).collect();
-    if shown.len() < bytes.len() {
-        text.push_str(&format!("… ({} bytes)", bytes.len()));
-    }
-    text
+    let text = shown.escape_ascii();
+    if shown.len() < bytes.len() { format!("{text}… ({} bytes)", bytes.len()) } else { text.to_string() }
 }
 
 /// Returns text with control characters escaped: for names of files and messages that may quote them.

@@ -18,8 +18,10 @@ pub const IO: u8 = 4;
 pub fn code(error: &Error) -> u8 {
     match error {
         Error::Container(error) if error.kind.is_unreadable() => IO,
-        Error::Store(store::Error::BelowFloor { .. }) => USAGE,
-        Error::Dump(dump::Error { kind: ErrorKind::TargetExists | ErrorKind::TargetHoldsDump, .. }) => USAGE,
+        Error::Store(store::Error::BelowFloor { .. })
+        | Error::Dump(dump::Error { kind: ErrorKind::TargetExists | ErrorKind::TargetHoldsDump, .. }) => {
+            USAGE
+        }
         Error::Dump(_) => IO,
         Error::Strict { .. } => PROBLEMS,
         // Signals have small numbers; anything else would be a mistake of ours.

@@ -1,5 +1,7 @@
 //! `ekv-backup inspect`.
 
+use std::fmt::Write as _;
+
 use ekv_backup::Result;
 use ekv_backup::container::Source;
 use ekv_backup::interrupt::Interrupt;
@@ -207,7 +209,7 @@ fn text(store: &Store) -> String {
     if !store.largest().is_empty() {
         text.push_str("\nlargest visible entries\n");
         for large in store.largest() {
-            text.push_str(&format!("{:>12}  {}\n", large.bytes, escaped(&large.key)));
+            let _ = writeln!(text, "{:>12}  {}", large.bytes, escaped(&large.key));
         }
     }
     text
@@ -252,18 +254,20 @@ fn header(text: &mut String, info: &InputInfo) {
 }
 
 fn table(text: &mut String, store: &Store) {
-    text.push_str(&format!(
-        "\n{:<28}{:>12}{:>12}{:>12}{:>12}{:>16}\n",
+    let _ = writeln!(
+        text,
+        "\n{:<28}{:>12}{:>12}{:>12}{:>12}{:>16}",
         "family", "rows", "versions", "tombstones", "visible", "bytes"
-    ));
+    );
     let totals = store.totals();
     let lines = families(store).map(|(family, stats)| (name(family), stats)).chain([("total", &totals)]);
     for (name, stats) in lines {
         let counts = Counts::from(stats);
-        text.push_str(&format!(
-            "{name:<28}{:>12}{:>12}{:>12}{:>12}{:>16}\n",
+        let _ = writeln!(
+            text,
+            "{name:<28}{:>12}{:>12}{:>12}{:>12}{:>16}",
             counts.rows, counts.versions, counts.tombstones, counts.visible, counts.bytes
-        ));
+        );
     }
 }
 
@@ -276,7 +280,7 @@ fn name(family: Family) -> &'static str {
 }
 
 fn row(text: &mut String, name: &str, value: &str) {
-    text.push_str(&format!("  {name:<16}{value}\n"));
+    let _ = writeln!(text, "  {name:<16}{value}");
 }
 
 fn hlc(ts: u64) -> String {

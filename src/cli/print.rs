@@ -1,5 +1,6 @@
 //! Writing to standard output and standard error: a closed pipe ends the output, never the run.
 
+use std::fmt::Write as _;
 use std::io::{self, Write};
 
 use ekv_backup::report::Warning;
@@ -47,7 +48,7 @@ pub fn chain(error: &dyn std::error::Error) -> String {
 pub fn warning(warning: &Warning) {
     let mut line = format!("warning: {}", warning.event);
     for (name, value) in &warning.fields {
-        line.push_str(&format!(" {name}={value}"));
+        let _ = write!(line, " {name}={value}");
     }
     err(&printable(&line));
 }

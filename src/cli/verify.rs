@@ -35,11 +35,11 @@ struct Report {
     problems: u64,
     findings: u64,
     finding_counts: BTreeMap<&'static str, u64>,
-    first_findings: Vec<Line>,
+    first_findings: Vec<Found>,
 }
 
 #[derive(Serialize)]
-struct Line {
+struct Found {
     kind: &'static str,
     path: String,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -47,7 +47,7 @@ struct Line {
     detail: String,
 }
 
-impl From<&Finding> for Line {
+impl From<&Finding> for Found {
     fn from(finding: &Finding) -> Self {
         Self {
             kind: finding.kind.name(),
@@ -96,7 +96,7 @@ fn check(arguments: &args::Verify, interrupt: &Interrupt, progress: &Progress) -
 fn say(report: &VerifyReport) {
     let findings = &report.findings;
     for finding in findings.kept() {
-        let line = Line::from(finding);
+        let line = Found::from(finding);
         let at = line.line.map_or(String::new(), |number| format!(" line {number}"));
         let detail = if line.detail.is_empty() { String::new() } else { format!(": {}", line.detail) };
         print::err(&printable(&format!("{}: {}{at}{detail}", line.kind, line.path)));
@@ -119,6 +119,6 @@ fn summary(arguments: &args::Verify, report: &VerifyReport) -> Report {
         problems: report.manifest.as_ref().map_or(0, |manifest| manifest.problems),
         findings: findings.total(),
         finding_counts: findings.counts().iter().map(|(kind, &count)| (kind.name(), count)).collect(),
-        first_findings: findings.kept().map(Line::from).collect(),
+        first_findings: findings.kept().map(Found::from).collect(),
     }
 }

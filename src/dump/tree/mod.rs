@@ -133,9 +133,9 @@ impl Tree {
         let Ok((mut path, _)) = split(path) else { return Ok(()) };
         while let Ok((parent, name)) = split(path) {
             let root = self.volume.root();
-            let opened = self.directories.open(parent, |parent, name, _| {
-                open_directory(parent.map_or(root, AsFd::as_fd), name)
-            });
+            let opened = self
+                .directories
+                .open(parent, |parent, name, _| open_directory(parent.map_or(root, AsFd::as_fd), name));
             // What cannot be opened is not there.
             if let Ok(handle) = opened {
                 let directory = handle.as_deref().map_or(root, AsFd::as_fd);
