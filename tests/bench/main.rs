@@ -64,12 +64,7 @@ fn dynamodb(stage: &mut Stage, count: usize) {
 fn s3(stage: &mut Stage, large: usize, small: usize) {
     let large = ["--s3-objects", &large.to_string(), "--s3-object-size", "4MiB"];
     let snapshot = stage.snapshot("bodies", &large);
-    stage.measure(
-        "S3 bodies of 4 MiB / SHA-256 of the file",
-        snapshot.bytes,
-        |stage| stage.decode(&snapshot, &[]),
-        |_| limit::hash(&snapshot.path),
-    );
+    stage.against_hash("S3 bodies of 4 MiB / SHA-256 of the file", &snapshot);
     let tree = stage.kept_tree(&snapshot, &[]);
     stage.measure(
         "verify / SHA-256 of the tree",

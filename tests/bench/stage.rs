@@ -87,15 +87,21 @@ impl Stage {
         let tree = limit::load(Path::new(&kept));
         fs::remove_dir_all(&kept).expect("the tree can be removed");
         let (mut took, mut needed, mut synced) = (Vec::new(), Vec::new(), Vec::new());
-        for _ in 0..self.rounds {
-            took.push(self.decode(snapshot, options));
-            let bare = self.out("bare");
+        // Trees stay until the end: some file systems are slow to give inodes out again that were just freed.
+        let mut trees = Vec::new();
+        for round in 0..self.rounds {
+            let out = self.out(&format!("dump-{round}"));
+            took.push(run(&decode(snapshot, &out.display().to_string(), options)));
+            let bare = self.out(&format!("bare-{round}"));
             let start = Instant::now();
             limit::create(&tree, &bare);
             needed.push(start.elapsed());
             sync(&bare);
             synced.push(start.elapsed());
-            fs::remove_dir_all(&bare).expect("the tree can be removed");
+            trees.extend([out, bare]);
+        }
+        for tree in &trees {
+            fs::remove_dir_all(tree).expect("trees can be removed");
         }
         let (took, needed, synced) = (median(took), median(needed), median(synced));
         self.line([
@@ -108,6 +114,39 @@ impl Stage {
                 snapshot.bytes as f64 / took / 1e6,
                 tree.len() as f64 / took,
                 took / synced,
+            ),
+        ]);
+    }
+
+    /// Measures a decode of large bodies beside hashing the same bytes with one thread.
+    pub fn against_hash(&mut self, name: &str, snapshot: &Snapshot) {
+        if !name.contains(&self.only) {
+            return;
+        }
+        let (mut took, mut needed, mut copied) = (Vec::new(), Vec::new(), Vec::new());
+        for _ in 0..self.rounds {
+            let (out, copy) = (self.out("dump"), self.out("copy"));
+            took.push(run(&decode(snapshot, &out.display().to_string(), &[])));
+            fs::remove_dir_all(&out).expect("the tree can be removed");
+            let start = Instant::now();
+            limit::hash(&snapshot.path);
+            needed.push(start.elapsed());
+            let start = Instant::now();
+            limit::copy(&snapshot.path, &copy);
+            sync(self.directory.path());
+            copied.push(start.elapsed());
+            fs::remove_file(&copy).expect("the copy can be removed");
+        }
+        let (took, needed, copied) = (median(took), median(needed), median(copied));
+        self.line([
+            name.to_owned(),
+            format!("{took:.3} s"),
+            format!("{needed:.3} s"),
+            format!("{:.2}", took / needed),
+            format!(
+                "{:.0} MB/s, {:.2} of its speed; read, write and syncfs alone {copied:.3} s",
+                snapshot.bytes as f64 / took / 1e6,
+                needed / took,
             ),
         ]);
     }
@@ -142,20 +181,10 @@ impl Stage {
         ]);
     }
 
-    /// Times a decode; the tree is removed afterwards.
-    pub fn decode(&self, snapshot: &Snapshot, options: &[&str]) -> Duration {
-        let out = self.out("dump");
-        let target = out.display().to_string();
-        let took = run(&[&["decode", &snapshot.path, "-o", &target], options].concat());
-        fs::remove_dir_all(&out).expect("the tree can be removed");
-        took
-    }
-
     /// Decodes into a directory that stays.
     pub fn kept_tree(&self, snapshot: &Snapshot, options: &[&str]) -> String {
         let target = self.out("kept").display().to_string();
-        let _ = fs::remove_dir_all(&target);
-        run(&[&["decode", &snapshot.path, "-o", &target], options].concat());
+        run(&[&decode(snapshot, &target, options)[..], &["--force"]].concat());
         target
     }
 
@@ -179,6 +208,11 @@ impl Stage {
         eprintln!("{}", line.join("  "));
         self.table.push(line);
     }
+}
+
+/// Returns the arguments of a decode.
+fn decode<'a>(snapshot: &'a Snapshot, target: &'a str, options: &[&'a str]) -> Vec<&'a str> {
+    [&["decode", &snapshot.path, "-o", target], options].concat()
 }
 
 /// Times a run of the binary.
