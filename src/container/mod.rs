@@ -3,6 +3,7 @@
 //! In: a [`Source`] of bytes. Out: [`Row`]s, lent one at a time, each with its offset; nothing here knows
 //! what a key means.
 
+mod ahead;
 mod checksums;
 mod compression;
 mod error;
@@ -19,6 +20,7 @@ mod rows;
 mod source;
 mod window;
 
+pub use ahead::Ahead;
 pub use checksums::Checksums;
 pub use compression::Compression;
 pub use error::{Error, ErrorKind, Excerpt};

@@ -1,10 +1,11 @@
 //! `EKVPBBL1`: the native stream, a dump of raw rows in ascending order of encoded keys (`container.md` 5).
 
+use super::ahead::Ahead;
 use super::footer::{self, Checksum};
 use super::row::VALUE_HEADER;
 use super::window::Window;
 use super::{Error, ErrorKind, Layout, Source};
-use crate::{cursor, limits};
+use crate::limits;
 
 /// Length of magic and `last_commit_ts`, bytes.
 pub(super) const START: usize = 16;
@@ -46,9 +47,9 @@ impl<'s> Rows<'s> {
     }
 
     /// Walks all rows for the first time and hashes the file on the way.
-    pub(super) fn first(source: &'s Source, layout: &Layout) -> Self {
+    pub(super) fn first(source: &'s Source, layout: &Layout, ahead: Option<Ahead>) -> Self {
         let start = layout.payload_offset + START as u64;
-        let rows = Self::new(Window::hashing(source), start, layout.payload_end);
+        let rows = Self::new(Window::hashing_ahead(source, ahead), start, layout.payload_end);
         Self { footer_possible: !layout.footer, ..rows }
     }
 
@@ -113,8 +114,10 @@ impl<'s> Rows<'s> {
 
     /// Reads the length at `at`, of a field for which `left` bytes are left.
     fn length(&mut self, what: &'static str, at: u64, left: u64) -> Result<usize, Error> {
-        let mut bytes = self.window.bytes(at, 8)?;
-        let length = cursor::take_u64_le(&mut bytes).unwrap_or(u64::MAX);
+        // From the row's first byte on, which the window must not lose: it may not be able to go back.
+        let before = usize::try_from(at - self.offset).unwrap_or(usize::MAX - 8);
+        let bytes = self.window.bytes(self.offset, before + 8)?;
+        let length = bytes.last_chunk().map_or(u64::MAX, |length| u64::from_le_bytes(*length));
         if length > limits::LENGTH {
             let limit = limits::LENGTH;
             return Err(self.error(ErrorKind::LengthOverLimit { what, found: length, limit }));
@@ -194,7 +197,17 @@ mod tests {
         let layout = Layout::of(source)?;
         assert_eq!(layout.payload, Payload::Native);
         last_commit_ts(source, &layout)?;
-        let mut rows = Rows::first(source, &layout);
+        let ahead = std::thread::scope(|scope| {
+            collect(Rows::first(source, &layout, Ahead::start(source, scope)))
+                .map_err(|error| error.to_string())
+        });
+        let alone = collect(Rows::first(source, &layout, None));
+        assert_eq!(ahead.as_ref().ok(), alone.as_ref().ok());
+        assert_eq!(ahead.err(), alone.as_ref().err().map(ToString::to_string));
+        alone
+    }
+
+    fn collect(mut rows: Rows<'_>) -> Result<Vec<Raw>, Error> {
         let mut all = Vec::new();
         while rows.advance()? {
             let head = rows.value_head().to_vec();

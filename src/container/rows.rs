@@ -1,7 +1,7 @@
 //! Rows of a payload of any form, through one interface.
 
 use super::row::{Head, VALUE_HEADER};
-use super::{Error, Layout, Payload, Row, Source, footer, memory, native};
+use super::{Ahead, Error, Layout, Payload, Row, Source, footer, memory, native};
 use crate::cursor;
 
 /// A walk over the rows of one source. A row is current from one `advance` to the next.
@@ -43,11 +43,11 @@ impl<'s> Rows<'s> {
         }
     }
 
-    /// Walks all rows for the first time, in the order of the file.
+    /// Walks all rows for the first time, in the order of the file; of a native payload, `ahead` reads and hashes.
     #[must_use]
-    pub fn first(source: &'s Source, layout: &Layout) -> Self {
+    pub fn first(source: &'s Source, layout: &Layout, ahead: Option<Ahead>) -> Self {
         Self(match layout.payload {
-            Payload::Native => Form::Native(native::Rows::first(source, layout)),
+            Payload::Native => Form::Native(native::Rows::first(source, layout, ahead)),
             other => return Self::between(source, other, Self::start(layout), layout.payload_end),
         })
     }

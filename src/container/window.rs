@@ -3,6 +3,7 @@
 //! In: a [`Source`]. Out: contiguous bytes at any offset, lent until the next call. Going forward reads each
 //! byte once; what a caller steps over is not read, unless the window hashes what it passes.
 
+use super::ahead::{Ahead, HEADROOM, Next};
 use super::footer::Checksum;
 use super::{Error, ErrorKind, Source};
 
@@ -17,27 +18,45 @@ const PASS: u64 = 16 << 20;
 #[derive(Debug)]
 pub(super) struct Window<'s> {
     source: &'s Source,
-    /// Valid up to `filled`; the rest is kept allocated.
+    /// Valid from `base` to `filled`; the rest is kept allocated.
     buffer: Vec<u8>,
+    base: usize,
     filled: usize,
-    /// Offset of the buffer's first byte.
+    /// Offset of the first valid byte.
     start: u64,
     /// Nothing behind it is read ahead.
     limit: u64,
     step: usize,
     checksum: Option<Checksum>,
+    /// Who reads and hashes instead, as long as it does.
+    ahead: Option<Ahead>,
 }
 
 impl<'s> Window<'s> {
     /// Returns an empty window that reads ahead up to the offset `limit`.
     pub(super) fn new(source: &'s Source, limit: u64) -> Self {
-        Self { source, buffer: Vec::new(), filled: 0, start: 0, limit, step: FIRST, checksum: None }
+        Self {
+            source,
+            buffer: Vec::new(),
+            base: 0,
+            filled: 0,
+            start: 0,
+            limit,
+            step: FIRST,
+            checksum: None,
+            ahead: None,
+        }
     }
 
     /// Returns an empty window over the whole source that hashes every byte it passes, from offset 0.
     pub(super) fn hashing(source: &'s Source) -> Self {
         let checksum = Some(Checksum::new(source.len()));
         Self { step: LARGEST, checksum, ..Self::new(source, source.len()) }
+    }
+
+    /// Returns the same, read and hashed by another thread where there is one.
+    pub(super) fn hashing_ahead(source: &'s Source, ahead: Option<Ahead>) -> Self {
+        Self { ahead, ..Self::hashing(source) }
     }
 
     pub(super) fn source(&self) -> &'s Source {
@@ -52,7 +71,7 @@ impl<'s> Window<'s> {
     /// Returns all that is here from `offset` on, and where in the buffer it stands ([`Window::at`]).
     #[inline]
     pub(super) fn ahead(&self, offset: u64) -> Option<(usize, &[u8])> {
-        let at = usize::try_from(offset.checked_sub(self.start)?).ok()?;
+        let at = self.base.checked_add(usize::try_from(offset.checked_sub(self.start)?).ok()?)?;
         Some((at, self.buffer.get(at..self.filled)?))
     }
 
@@ -68,8 +87,8 @@ impl<'s> Window<'s> {
 
     #[inline]
     fn find(&self, offset: u64, len: usize) -> Option<&[u8]> {
-        let at = usize::try_from(offset.checked_sub(self.start)?).ok()?;
-        self.buffer.get(..self.filled)?.get(at..at.checked_add(len)?)
+        let (_, ahead) = self.ahead(offset)?;
+        ahead.get(..len)
     }
 
     /// Returns the bytes `offset..offset + len`, reading what is not here. The caller has checked that the
@@ -84,7 +103,7 @@ impl<'s> Window<'s> {
 
     /// Hashes some more bytes, if this window hashes; `false` at the end.
     pub(super) fn pass_on(&mut self) -> Result<bool, Error> {
-        let end = self.start + self.filled as u64;
+        let end = self.end();
         if self.checksum.is_none() || end >= self.source.len() {
             return Ok(false);
         }
@@ -95,11 +114,26 @@ impl<'s> Window<'s> {
     /// Returns the checksum of everything from offset 0 to the end, reading the rest.
     pub(super) fn finish(&mut self) -> Result<Option<Checksum>, Error> {
         self.bytes(self.source.len(), 0)?;
+        if let Some(ahead) = self.ahead.take()
+            && let Next::End(checksum) = ahead.next()?
+        {
+            self.checksum = Some(checksum);
+        }
         Ok(self.checksum)
+    }
+
+    /// Returns the offset behind the last byte that is here.
+    fn end(&self) -> u64 {
+        self.start + (self.filled - self.base) as u64
     }
 
     #[cold]
     fn fill(&mut self, offset: u64, len: usize) -> Result<(), Error> {
+        if let Some(ahead) = self.ahead.take() {
+            let filled = self.take_blocks(&ahead, offset, len);
+            self.ahead = Some(ahead);
+            return filled;
+        }
         self.move_to(offset)?;
         let ahead = usize::try_from(self.limit.saturating_sub(self.start)).unwrap_or(usize::MAX);
         let wanted = len.max(self.step.min(ahead));
@@ -123,16 +157,56 @@ impl<'s> Window<'s> {
         }
         self.filled += read;
         self.step = (self.step * 2).min(LARGEST);
-        if self.filled < len {
-            let kind = std::io::Error::new(std::io::ErrorKind::UnexpectedEof, "the file has become shorter");
-            return Err(self.source.error(from, ErrorKind::Io(kind)));
+        if self.filled < len { Err(self.shorter(from)) } else { Ok(()) }
+    }
+
+    #[cold]
+    fn shorter(&self, offset: u64) -> Error {
+        let kind = std::io::Error::new(std::io::ErrorKind::UnexpectedEof, "the file has become shorter");
+        self.source.error(offset, ErrorKind::Io(kind))
+    }
+
+    /// Takes blocks until the bytes `offset..offset + len` are here.
+    fn take_blocks(&mut self, ahead: &Ahead, offset: u64, len: usize) -> Result<(), Error> {
+        let mut end = self.end();
+        // Blocks come once: what was dropped cannot be had again. No walk asks for it.
+        let known = offset.checked_sub(self.start).ok_or_else(|| self.shorter(offset))?;
+        let known = usize::try_from(known).unwrap_or(usize::MAX);
+        self.base = self.base.saturating_add(known).min(self.filled);
+        self.start = offset;
+        while end < offset + len as u64 {
+            let Next::Block(mut block, read) = ahead.next()? else { return Err(self.shorter(end)) };
+            let from = end;
+            end += read as u64;
+            if end <= offset {
+                ahead.give_back(block);
+                continue;
+            }
+            // What is behind the offset already, or how much of the block is before it.
+            let kept = self.buffer.get(self.base..self.filled).unwrap_or_default();
+            let skip = usize::try_from(offset.saturating_sub(from)).unwrap_or(usize::MAX);
+            let base = (HEADROOM + skip).checked_sub(kept.len());
+            if let Some(base) = base
+                && let Some(room) = block.get_mut(base..base + kept.len())
+            {
+                room.copy_from_slice(kept);
+                ahead.give_back(std::mem::replace(&mut self.buffer, block));
+                (self.base, self.filled) = (base, HEADROOM + read);
+            } else {
+                // A row that is longer than the room before the block.
+                self.buffer.truncate(self.filled);
+                self.buffer.drain(..self.base);
+                self.buffer.extend_from_slice(block.get(HEADROOM..HEADROOM + read).unwrap_or_default());
+                (self.base, self.filled) = (0, self.buffer.len());
+                ahead.give_back(block);
+            }
         }
         Ok(())
     }
 
     /// Makes `offset` the first byte of the window, keeping what is behind it.
     fn move_to(&mut self, offset: u64) -> Result<(), Error> {
-        let end = self.start + self.filled as u64;
+        let end = self.end();
         if (self.start..=end).contains(&offset) {
             let at = usize::try_from(offset - self.start).unwrap_or(self.filled);
             self.buffer.copy_within(at..self.filled, 0);
@@ -231,6 +305,39 @@ mod tests {
             let checksum = window.finish().unwrap().unwrap();
             assert!(checksum.check(crc32c::crc32c(&all[..body]).to_be_bytes()).is_ok(), "{len}");
         }
+    }
+
+    #[test]
+    fn blocks_of_another_thread_give_the_same_bytes_and_checksum() {
+        for len in [0, 100, 8 * LARGEST, 9 * LARGEST + 77] {
+            let mut all = bytes(len);
+            let body = len.saturating_sub(4);
+            let footer = crc32c::crc32c(&all[..body]).to_be_bytes();
+            all.truncate(body);
+            all.extend(&footer[..len.min(4)]);
+            let source = fixture::source(&all);
+            std::thread::scope(|scope| {
+                let mut window = Window::hashing_ahead(&source, Ahead::start(&source, scope));
+                // Short steps, a row over several blocks, one that is stepped over, the rest.
+                let steps = [(0, 3), (3, 60), (70, 200_000), (200_070, 3 * LARGEST), (7 * LARGEST + 5, 1000)];
+                for (offset, wanted) in steps {
+                    if let Some(expected) = all.get(offset..offset + wanted) {
+                        assert!(window.bytes(offset as u64, wanted).unwrap() == expected);
+                    }
+                }
+                let checksum = window.finish().unwrap().unwrap();
+                assert!(len < 4 || checksum.check(footer).is_ok(), "{len}");
+            });
+        }
+    }
+
+    #[test]
+    fn a_walk_that_ends_early_ends_the_other_thread() {
+        let source = fixture::source(&bytes(50 * LARGEST));
+        std::thread::scope(|scope| {
+            let mut window = Window::hashing_ahead(&source, Ahead::start(&source, scope));
+            window.bytes(0, 10).unwrap();
+        });
     }
 
     #[test]

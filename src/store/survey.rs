@@ -13,7 +13,7 @@ use super::stats::{FamilyStats, InputInfo, Largest};
 use super::stretch::Stretches;
 use super::version::{Choice, VersionFilter};
 use crate::container::{
-    self, Checksums, ErrorKind, Excerpt, Head, KEY_SUFFIX, Layout, Payload, Rows, Source, Start,
+    self, Ahead, Checksums, ErrorKind, Excerpt, Head, KEY_SUFFIX, Layout, Payload, Rows, Source, Start,
 };
 use crate::error::{Error, Result};
 use crate::interrupt::Interrupt;
@@ -111,19 +111,9 @@ pub(super) fn survey(
         run: None,
         native: layout.payload == Payload::Native,
     };
-    let mut rows = Rows::first(source, &layout);
-    let walked = pass.walk(&mut rows);
-    let damaged = matches!(&walked, Err(Error::Container(error)) if !error.kind.is_unreadable());
-    if walked.is_ok() || (damaged && layout.footer) {
-        // A footer that does not match is the error, whatever the walk found (`container.md` 2).
-        while rows.pass_on()? {
-            interrupt.check()?;
-        }
-        let end = rows.finish(source, &layout)?;
-        pass.survey.end = end.rows_end;
-        pass.survey.info.crc32c = pass.survey.info.crc32c.or(end.footer);
-    }
-    walked?;
+    std::thread::scope(|scope| {
+        pass.first(Rows::first(source, &layout, Ahead::start(source, scope)), &layout)
+    })?;
     pass.end_run();
     Ok(pass.survey.completed(&layout))
 }
@@ -155,6 +145,22 @@ fn describe(source: &Source, layout: &Layout) -> Result<InputInfo> {
 }
 
 impl Pass<'_> {
+    /// Walks all rows and checks the footer.
+    fn first(&mut self, mut rows: Rows<'_>, layout: &Layout) -> Result<()> {
+        let walked = self.walk(&mut rows);
+        let damaged = matches!(&walked, Err(Error::Container(error)) if !error.kind.is_unreadable());
+        if walked.is_ok() || (damaged && layout.footer) {
+            // A footer that does not match is the error, whatever the walk found (`container.md` 2).
+            while rows.pass_on()? {
+                self.interrupt.check()?;
+            }
+            let end = rows.finish(self.source, layout)?;
+            self.survey.end = end.rows_end;
+            self.survey.info.crc32c = self.survey.info.crc32c.or(end.footer);
+        }
+        walked
+    }
+
     /// Moves the progress, now and then.
     #[inline]
     fn tell(&mut self, offset: u64) {
