@@ -90,6 +90,9 @@ impl<'v> Checker<'v> {
         let read = match content {
             Content::Bytes => self.read(&mut file, |_| {})?,
             Content::Json => self.read_json(&mut file, &job.path, Syntax::value())?,
+            Content::JsonLines if job.path.starts_with(b"sqs/") => {
+                self.read_json(&mut file, &job.path, Syntax::lines().of_any_text())?
+            }
             Content::JsonLines => self.read_json(&mut file, &job.path, Syntax::lines())?,
             Content::Keymap(scope) => keymaps::read(self, &mut file, &job.path, scope)?,
         };

@@ -24,6 +24,8 @@ pub(super) struct SyntaxError {
 pub(super) struct Syntax {
     /// Whether each line is a value of its own.
     lines: bool,
+    /// Whether strings may hold bytes that are not UTF-8.
+    any_text: bool,
     state: State,
     /// For each open bracket, whether it is that of an object.
     open: Vec<bool>,
@@ -84,12 +86,26 @@ enum Number {
 impl Syntax {
     /// Returns a checker of one value.
     pub(super) fn value() -> Self {
-        Self { lines: false, state: State::Start, open: Vec::new(), line: 1, offset: 0, line_start: 0 }
+        Self {
+            lines: false,
+            any_text: false,
+            state: State::Start,
+            open: Vec::new(),
+            line: 1,
+            offset: 0,
+            line_start: 0,
+        }
     }
 
     /// Returns a checker of one value a line.
     pub(super) fn lines() -> Self {
         Self { lines: true, ..Self::value() }
+    }
+
+    /// Takes strings of any bytes: message attributes are carried as they are stored (`sqs.md` 4.3), and what
+    /// was not written by a server may be stored in any encoding.
+    pub(super) fn of_any_text(self) -> Self {
+        Self { any_text: true, ..self }
     }
 
     /// Checks the next bytes.
@@ -133,6 +149,7 @@ impl Syntax {
 
     fn step(&mut self, byte: u8) -> Result<State, &'static str> {
         match self.state {
+            State::Text { key } if self.any_text && byte >= 0x80 => Ok(State::Text { key }),
             State::Text { key } => text(byte, key).map(|state| state.unwrap_or_else(|| self.text_end(key))),
             State::Escape { key } => match byte {
                 b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => Ok(State::Text { key }),
@@ -341,6 +358,13 @@ mod tests {
             1 => [b"[", &text[..], b"]"].concat(),
             _ => [b"{\"k\":", &text[..], b"}"].concat(),
         })
+    }
+
+    #[test]
+    fn strings_of_any_bytes_are_taken_where_they_may_stand() {
+        assert_eq!(check(Syntax::lines().of_any_text(), b"{\"a\":\"\xff\xc3\"}\n", 1), Ok(()));
+        assert_eq!(what(Syntax::lines().of_any_text(), "\u{e9}"), "not a value");
+        assert!(check(Syntax::lines(), b"\"\xff\"\n", 1).is_err());
     }
 
     proptest! {
