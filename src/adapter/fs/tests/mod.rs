@@ -1,8 +1,7 @@
 //! The filesystem adapter on whole snapshots, and against a slow model.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod model;
 
-use proptest::prelude::*;
 use serde_json::json;
 
 use crate::adapter::Options;
@@ -33,6 +32,21 @@ fn file(content: &[u8]) -> Node {
     Node { kind: FILE, size, chunk_size: 0, home_slot: 7, live: true, chunks: vec![(7, 0, content.to_vec())] }
 }
 
+fn content(node: &Node) -> Vec<u8> {
+    let mut bytes = vec![0; usize::try_from(node.size).unwrap()];
+    let chunk_size = if node.chunk_size == 0 { 4 << 20 } else { node.chunk_size };
+    for (_, index, body) in node.chunks.iter().filter(|(home_slot, ..)| *home_slot == node.home_slot) {
+        for (at, byte) in body.iter().enumerate().take(usize::try_from(chunk_size).unwrap()) {
+            if let Some(to) = index.checked_mul(chunk_size).and_then(|start| usize::try_from(start).ok())
+                && let Some(place) = bytes.get_mut(to.saturating_add(at))
+            {
+                *place = *byte;
+            }
+        }
+    }
+    bytes
+}
+
 fn put_node(rows: &mut Rows, inode: u64, node: &Node) {
     let record = json!({
         "inode": inode, "parent": 1, "type": node.kind, "mode": 420, "uid": 0, "gid": 0, "size": node.size,
@@ -51,7 +65,7 @@ fn put_name(rows: &mut Rows, parent: u64, name: &[u8], inode: u64, node_type: &s
 }
 
 fn dump(rows: &Rows) -> Dumped {
-    rows.dump(&Options::default(), super::dump).unwrap()
+    rows.dump(&Options::default(), crate::adapter::fs::dump).unwrap()
 }
 
 fn paths(dumped: &Dumped) -> Vec<String> {
@@ -102,13 +116,13 @@ fn without_extra_only_the_size_is_told() {
     put_node(&mut rows, 2, &file(b"abc"));
     put_name(&mut rows, 1, b"a", 2, FILE);
     let options = Options { no_extra: true, ..Options::default() };
-    let dumped = rows.dump(&options, super::dump).unwrap();
+    let dumped = rows.dump(&options, crate::adapter::fs::dump).unwrap();
     assert!(dumped.files.is_empty() && dumped.problems.is_empty());
     assert_eq!(dumped.events(), ["fs_present"]);
     assert_eq!(dumped.warnings[0].fields, [("files", json!(2)), ("bytes", json!(3))]);
 
     let options = Options { excluded: [Owner::Fs].into(), ..Options::default() };
-    let dumped = rows.dump(&options, super::dump).unwrap();
+    let dumped = rows.dump(&options, crate::adapter::fs::dump).unwrap();
     assert!(dumped.files.is_empty() && dumped.warnings.is_empty());
 }
 
@@ -264,145 +278,4 @@ fn a_tree_deeper_than_path_max_is_written_until_checksums_cannot_list_it() {
     assert_eq!(classes.len(), 1);
     assert_eq!((&classes[0].0[..], classes[0].1.len()), ("fs_path_too_long", 81 * 101 - 1));
     assert_eq!(dumped.events(), ["fs_unreachable"]);
-}
-
-/// What a dump is expected to be, worked out with everything in memory.
-#[derive(Debug, Default, PartialEq)]
-struct Expected {
-    files: BTreeMap<Vec<u8>, Vec<u8>>,
-    listed: BTreeSet<Vec<u8>>,
-    events: BTreeMap<&'static str, u64>,
-    problems: BTreeSet<(String, Vec<u8>)>,
-}
-
-type Nodes = BTreeMap<u64, Node>;
-type Names = BTreeMap<(u64, Vec<u8>), (u64, &'static str)>;
-
-fn content(node: &Node) -> Vec<u8> {
-    let mut bytes = vec![0; usize::try_from(node.size).unwrap()];
-    let chunk_size = if node.chunk_size == 0 { 4 << 20 } else { node.chunk_size };
-    for (_, index, body) in node.chunks.iter().filter(|(home_slot, ..)| *home_slot == node.home_slot) {
-        for (at, byte) in body.iter().enumerate().take(usize::try_from(chunk_size).unwrap()) {
-            if let Some(to) = index.checked_mul(chunk_size).and_then(|start| usize::try_from(start).ok())
-                && let Some(place) = bytes.get_mut(to.saturating_add(at))
-            {
-                *place = *byte;
-            }
-        }
-    }
-    bytes
-}
-
-fn expected(nodes: &Nodes, names: &Names) -> Expected {
-    let mut expected = Expected::default();
-    let plain =
-        |name: &[u8]| !matches!(name, b"" | b"." | b"..") && !name.iter().any(|b| matches!(b, 0 | b'/'));
-    for (parent, name) in names.keys().filter(|(_, name)| !plain(name)) {
-        expected.problems.insert(("fs_malformed_key".to_owned(), fs::name_key(*parent, name)));
-    }
-    let mut met = BTreeSet::from([1]);
-    let mut level = BTreeMap::from([(Vec::new(), 1)]);
-    expected.listed.insert(Vec::new());
-    expected.files.insert(b"extra/fs/tree/".to_vec(), Vec::new());
-    while !level.is_empty() {
-        let mut below = BTreeMap::new();
-        for (path, directory) in &level {
-            for ((_, name), (inode, claimed)) in names.iter().filter(|((parent, _), _)| parent == directory) {
-                if !plain(name) {
-                    continue;
-                }
-                let child = if path.is_empty() { name.clone() } else { [path, &b"/"[..], name].concat() };
-                let Some(node) = nodes.get(inode).filter(|node| node.live) else {
-                    *expected.events.entry("fs_dangling_entry").or_default() += 1;
-                    continue;
-                };
-                if *claimed != node.kind {
-                    *expected.events.entry("fs_type_mismatch").or_default() += 1;
-                }
-                let first = met.insert(*inode);
-                let mut disk = [b"extra/fs/tree/", &child[..]].concat();
-                if node.kind == FILE {
-                    expected.files.insert(disk, content(node));
-                } else if first {
-                    disk.push(b'/');
-                    expected.files.insert(disk, Vec::new());
-                    below.insert(child.clone(), *inode);
-                } else {
-                    expected.problems.insert(("fs_directory_reached_twice".to_owned(), child));
-                    continue;
-                }
-                expected.listed.insert(child);
-            }
-        }
-        level = below;
-    }
-    let live = nodes.values().filter(|node| node.live).count() as u64;
-    let reached = met.len() as u64;
-    if live != reached {
-        expected.events.insert("fs_unreachable", 1);
-    }
-    expected
-}
-
-fn found(dumped: &Dumped) -> Expected {
-    use base64::Engine;
-    let mut found = Expected { files: dumped.files.clone(), ..Expected::default() };
-    let lines = found.files.remove(&b"extra/fs/inodes.jsonl"[..]).unwrap_or_default();
-    for parent in [&b"extra/"[..], b"extra/fs/"] {
-        found.files.remove(parent);
-    }
-    for line in lines.split_inclusive(|byte| *byte == b'\n') {
-        let line: serde_json::Value = serde_json::from_slice(line).unwrap();
-        let path = line["path"].as_str().unwrap();
-        let path = base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(path).unwrap();
-        assert!(found.listed.last().is_none_or(|last| *last < path), "out of order");
-        found.listed.insert(path);
-    }
-    for event in dumped.events() {
-        *found.events.entry(event).or_default() += 1;
-    }
-    found.problems = dumped.classes().into_iter().collect();
-    found
-}
-
-fn any_node() -> impl Strategy<Value = Node> {
-    let chunk = (0..3u64, prop_oneof![0..4u64, Just(u64::MAX)], prop::collection::vec(any::<u8>(), 0..7));
-    let chunks = prop::collection::vec(chunk, 0..5);
-    let kind = prop_oneof![Just(FILE), Just(DIRECTORY)];
-    (kind, 0..20u64, 0..5u64, 0..3u64, prop::bool::weighted(0.9), chunks).prop_map(
-        |(kind, size, chunk_size, home_slot, live, mut chunks)| {
-            chunks.sort();
-            chunks.dedup_by_key(|(home_slot, index, _)| (*home_slot, *index));
-            Node { kind, size, chunk_size, home_slot, live, chunks }
-        },
-    )
-}
-
-fn any_name() -> impl Strategy<Value = Vec<u8>> {
-    let hostile =
-        [&b""[..], b".", b"..", b"/", b"../x", b"a/../../b", b"a\0b", b"\xff", b"...", b"a\\b\n", b"~"];
-    prop_oneof![
-        3 => prop::collection::vec(prop::sample::select(b"ab.".to_vec()), 1..3),
-        1 => prop::sample::select(hostile.map(<[u8]>::to_vec).to_vec()),
-    ]
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
-
-    #[test]
-    fn a_dump_is_what_the_slow_model_says_and_never_leaves_its_directory(
-        mut nodes in prop::collection::btree_map(1..10u64, any_node(), 0..10),
-        names in prop::collection::btree_map((1..10u64, any_name()), (1..11u64, prop_oneof![Just(FILE), Just(DIRECTORY)]), 0..30),
-    ) {
-        nodes.insert(1, directory());
-        let mut rows = Rows::default();
-        for (inode, node) in &nodes {
-            put_node(&mut rows, *inode, node);
-        }
-        for ((parent, name), (inode, node_type)) in &names {
-            put_name(&mut rows, *parent, name, *inode, node_type);
-        }
-        prop_assert_eq!(found(&dump(&rows)), expected(&nodes, &names));
-    }
 }
