@@ -11,7 +11,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 pub enum Error {
     /// The input is no snapshot, corrupt or not supported.
     #[error(transparent)]
-    Container(#[from] container::Error),
+    Container(container::Error),
     /// The snapshot cannot be read as asked: encrypted rows, a timestamp below the floor.
     #[error(transparent)]
     Store(#[from] store::Error),
@@ -30,8 +30,17 @@ pub enum Error {
         undecided: u64,
     },
     /// A signal asked the run to stop.
-    #[error("interrupted")]
+    #[error(transparent)]
     Interrupted(#[from] crate::interrupt::Interrupted),
+}
+
+impl From<container::Error> for Error {
+    fn from(error: container::Error) -> Self {
+        match error.kind {
+            container::ErrorKind::Interrupted(interrupted) => Self::Interrupted(interrupted),
+            _ => Self::Container(error),
+        }
+    }
 }
 
 impl From<dump::Error> for Error {

@@ -67,7 +67,7 @@ impl Rows {
         let directory = tempfile::tempdir().unwrap();
         let input = directory.path().join("rows.fsm");
         fs::write(&input, self.payload()).unwrap();
-        let source = Source::open(&input, directory.path())?;
+        let source = Source::open(&input, directory.path(), &crate::interrupt::Interrupt::default())?;
         let store = Store::open(vec![source], &StoreOptions::default())?;
         let target = directory.path().join("staging");
         fs::create_dir(&target).unwrap();

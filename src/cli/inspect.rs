@@ -129,7 +129,7 @@ pub fn run(arguments: &args::Inspect, interrupt: &Interrupt) -> u8 {
 
 fn open(arguments: &args::Inspect, interrupt: &Interrupt, progress: &Progress) -> Result<Store> {
     // Nothing is written, so what has to be spooled goes where temporary files go.
-    let source = Source::open(&arguments.input, &std::env::temp_dir())?;
+    let source = Source::open(&arguments.input, &std::env::temp_dir(), interrupt)?;
     let options = StoreOptions {
         at: arguments.at,
         allow_encrypted: true,

@@ -4,6 +4,8 @@ use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
+use crate::interrupt::Interrupted;
+
 /// The input cannot be read (exit 4), or is no snapshot, corrupt or not supported (exit 3):
 /// [`ErrorKind::is_unreadable`] tells which.
 #[derive(Debug, thiserror::Error)]
@@ -30,6 +32,9 @@ pub enum ErrorKind {
     /// Opening or reading the input failed.
     #[error("cannot read the input: {0}")]
     Io(io::Error),
+    /// The run was asked to stop while the input was copied.
+    #[error(transparent)]
+    Interrupted(#[from] Interrupted),
     /// The input is a directory.
     #[error("is a directory, not a snapshot file")]
     Directory,

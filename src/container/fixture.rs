@@ -15,7 +15,7 @@ pub(crate) fn source_named(name: &str, bytes: &[u8]) -> Source {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join(Path::new(name));
     std::fs::File::create(&path).unwrap().write_all(bytes).unwrap();
-    Source::open(&path, directory.path()).unwrap()
+    Source::open(&path, directory.path(), &crate::interrupt::Interrupt::default()).unwrap()
 }
 
 /// Returns `user_key · NOT ts`.

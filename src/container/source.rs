@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use super::compression::{Compression, Decompressor};
 use super::{Error, ErrorKind, name};
+use crate::interrupt::Interrupt;
 
 /// Bytes that are copied at a time into a spool.
 const COPY: usize = 1 << 18;
@@ -24,14 +25,18 @@ pub struct Source {
 
 impl Source {
     /// Opens `path` (`-` is standard input). What is compressed (`.zst`, `.gz` by their first bytes) or a pipe
-    /// is spooled to an unlinked file in `spool`.
-    pub fn open(path: &Path, spool: &Path) -> Result<Self, Error> {
-        Self::open_kind(path, spool).map_err(|kind| Error { path: path.to_owned(), offset: 0, kind })
+    /// is spooled to an unlinked file in `spool`, as long as `interrupt` lets it.
+    pub fn open(path: &Path, spool: &Path, interrupt: &Interrupt) -> Result<Self, Error> {
+        Self::open_kind(path, spool, interrupt).map_err(|kind| Error {
+            path: path.to_owned(),
+            offset: 0,
+            kind,
+        })
     }
 
-    fn open_kind(path: &Path, spool: &Path) -> Result<Self, ErrorKind> {
+    fn open_kind(path: &Path, spool: &Path, interrupt: &Interrupt) -> Result<Self, ErrorKind> {
         if path == Path::new("-") {
-            return Self::spooled(path, io::stdin().lock(), spool);
+            return Self::spooled(path, io::stdin().lock(), spool, interrupt);
         }
         let mut file = File::open(path).map_err(ErrorKind::Io)?;
         let metadata = file.metadata().map_err(ErrorKind::Io)?;
@@ -39,7 +44,7 @@ impl Source {
             return Err(ErrorKind::Directory);
         }
         if !metadata.is_file() {
-            return Self::spooled(path, file, spool);
+            return Self::spooled(path, file, spool, interrupt);
         }
         let mut head = [0; Compression::MAGIC];
         let found = read_full(&mut file, &mut head).map_err(ErrorKind::Io)?;
@@ -47,11 +52,16 @@ impl Source {
             return Ok(Self { path: path.to_owned(), file, len: metadata.len(), compression: None });
         }
         file.seek(SeekFrom::Start(0)).map_err(ErrorKind::Io)?;
-        Self::spooled(path, file, spool)
+        Self::spooled(path, file, spool, interrupt)
     }
 
     /// Copies `input`, decompressed, to an unlinked file.
-    fn spooled(path: &Path, mut input: impl Read, spool: &Path) -> Result<Self, ErrorKind> {
+    fn spooled(
+        path: &Path,
+        mut input: impl Read,
+        spool: &Path,
+        interrupt: &Interrupt,
+    ) -> Result<Self, ErrorKind> {
         let mut head = [0; Compression::MAGIC];
         let found = read_full(&mut input, &mut head).map_err(ErrorKind::Io)?;
         let head = head.get(..found).unwrap_or_default();
@@ -62,6 +72,7 @@ impl Source {
         let mut len = 0;
         loop {
             let read = decompressor.read(&mut buffer)?;
+            interrupt.check()?;
             let Some(bytes) = buffer.get(..read).filter(|bytes| !bytes.is_empty()) else { break };
             file.write_all(bytes).map_err(ErrorKind::Spool)?;
             len += read as u64;
@@ -142,7 +153,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("0000000000000064.fsm");
         std::fs::write(&path, bytes).unwrap();
-        Source::open(&path, directory.path())
+        Source::open(&path, directory.path(), &Interrupt::default())
     }
 
     fn content(source: &Source) -> Vec<u8> {
@@ -211,9 +222,10 @@ mod tests {
     #[test]
     fn a_directory_and_a_missing_file_are_unreadable() {
         let directory = tempfile::tempdir().unwrap();
-        let error = Source::open(directory.path(), directory.path()).unwrap_err();
+        let error = Source::open(directory.path(), directory.path(), &Interrupt::default()).unwrap_err();
         assert!(matches!(error.kind, ErrorKind::Directory));
-        let error = Source::open(&directory.path().join("none"), directory.path()).unwrap_err();
+        let error = Source::open(&directory.path().join("none"), directory.path(), &Interrupt::default())
+            .unwrap_err();
         assert!(error.kind.is_unreadable());
     }
 
@@ -222,16 +234,30 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("a.gz");
         std::fs::write(&path, gzip(b"one")).unwrap();
-        let error = Source::open(&path, &directory.path().join("none")).unwrap_err();
+        let error = Source::open(&path, &directory.path().join("none"), &Interrupt::default()).unwrap_err();
         assert!(matches!(error.kind, ErrorKind::Spool(_)));
     }
 
     #[test]
     fn a_pipe_is_spooled() {
         let spool = tempfile::tempdir().unwrap();
-        let source = Source::spooled(Path::new("-"), &gzip(b"piped")[..], spool.path()).unwrap();
+        let source =
+            Source::spooled(Path::new("-"), &gzip(b"piped")[..], spool.path(), &Interrupt::default())
+                .unwrap();
         assert_eq!(content(&source), b"piped");
-        let source = Source::spooled(Path::new("-"), &b"pip"[..], spool.path()).unwrap();
+        let source =
+            Source::spooled(Path::new("-"), &b"pip"[..], spool.path(), &Interrupt::default()).unwrap();
         assert_eq!(content(&source), b"pip");
+    }
+
+    #[test]
+    fn a_copy_ends_when_the_run_is_to_end() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("snapshot.fsm.zst");
+        std::fs::write(&path, zstd::encode_all(&[0; 100][..], 1).unwrap()).unwrap();
+        let interrupt = Interrupt::default();
+        interrupt.flag().store(2, std::sync::atomic::Ordering::Relaxed);
+        let error = Source::open(&path, directory.path(), &interrupt).unwrap_err();
+        assert!(matches!(crate::Error::from(error), crate::Error::Interrupted(by) if by.0 == 2));
     }
 }

@@ -99,7 +99,7 @@ pub fn decode(request: &Request, sink: impl FnMut(&Warning)) -> Result<Summary> 
 fn open(request: &Request, tree: &Tree) -> Result<Store> {
     let mut sources = Vec::new();
     for path in &request.inputs {
-        sources.push(Source::open(path, tree.scratch().directory())?);
+        sources.push(Source::open(path, tree.scratch().directory(), &request.tree.interrupt)?);
     }
     let options = StoreOptions {
         at: request.at,

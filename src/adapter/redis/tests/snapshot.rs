@@ -32,7 +32,7 @@ pub(super) fn dump(rows: &BTreeMap<Vec<u8>, Vec<u8>>, options: &Options) -> Dump
     let directory = tempfile::tempdir().unwrap();
     let input = directory.path().join("snapshot.fsm");
     fs::write(&input, encode(rows)).unwrap();
-    let source = Source::open(&input, directory.path()).unwrap();
+    let source = Source::open(&input, directory.path(), &crate::interrupt::Interrupt::default()).unwrap();
     let store = Store::open(vec![source], &StoreOptions::default()).unwrap();
     let mut tree = Tree::create(&directory.path().join("out"), &TreeOptions::default()).unwrap();
     let scratch = tree.scratch().clone();
