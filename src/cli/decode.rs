@@ -14,6 +14,7 @@ use serde::Serialize;
 use time::OffsetDateTime;
 
 use super::args::{self, ADAPTERS, Layout};
+use super::escape::printable;
 use super::progress::Display;
 use super::{exit, print};
 
@@ -33,7 +34,11 @@ pub fn run(arguments: &args::Decode, interrupt: &Interrupt) -> u8 {
     let request = match request(arguments, interrupt) {
         Ok(request) => request,
         Err(message) => {
-            print::err(&format!("error: {message}"));
+            print::err(&format!("error: {}", printable(&message)));
+            if arguments.json {
+                let (exit_code, error) = (exit::USAGE, Some(message));
+                print::json(&Output { command: "decode", exit_code, error, summary: None });
+            }
             return exit::USAGE;
         }
     };
