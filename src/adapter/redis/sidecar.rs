@@ -48,14 +48,15 @@ pub(super) struct Sidecars {
 }
 
 impl Sidecars {
-    /// Returns empty sidecars of a snapshot read at this HLC timestamp.
-    pub(super) fn new(scratch: &Scratch, read_ts: u64) -> Self {
+    /// Returns empty sidecars. `stamp` is the HLC timestamp that an encoder gives every row: the manifest's
+    /// `last_commit_ts`.
+    pub(super) fn new(scratch: &Scratch, stamp: u64) -> Self {
         let sorter = || Sorter::new(scratch, MEMORY);
         Self {
             strings: sorter(),
             hlls: sorter(),
             keymap: sorter(),
-            suffix: (!read_ts).to_be_bytes(),
+            suffix: (!stamp).to_be_bytes(),
             key: Vec::new(),
             line: Vec::new(),
         }
