@@ -36,9 +36,14 @@ pub fn indented<T: Serialize + ?Sized>(out: &mut Vec<u8>, value: &T, html: Html)
 /// Appends one JSON string, quotes included: for adapters that put elements together themselves.
 pub fn string(out: &mut Vec<u8>, text: &str, html: Html) {
     out.push(b'"');
+    piece(out, text, html);
+    out.push(b'"');
+}
+
+/// Appends what stands between the quotes of a JSON string: for a text that is written piece by piece.
+pub fn piece(out: &mut Vec<u8>, text: &str, html: Html) {
     let written = escape::text(out, text.as_bytes(), html);
     debug_assert!(written.is_ok(), "a Vec takes every write");
-    out.push(b'"');
 }
 
 fn serialize<T: Serialize + ?Sized, F: Formatter>(out: &mut Vec<u8>, value: &T, formatter: F) {

@@ -89,7 +89,8 @@ fn element(collection: Collection, bytes: &[u8]) -> Result<Element<'_>, Error> {
 pub(super) struct StreamEntry<'a> {
     /// The ID as it was spelt, which need not be canonical.
     pub(super) id: &'a str,
-    message: &'a [u8],
+    /// What [`texts`] reads.
+    pub(super) message: &'a [u8],
 }
 
 impl<'a> StreamEntry<'a> {
@@ -109,14 +110,14 @@ impl<'a> StreamEntry<'a> {
         }
         if texts % 2 == 0 { Ok(Self { id, message }) } else { Err(Error::OddFields) }
     }
+}
 
-    /// Lists names and values in turn.
-    pub(super) fn texts(&self) -> impl Iterator<Item = &'a str> + use<'a> {
-        Fields::new(self.message).filter_map(|field| match field {
-            Ok((2, Value::Bytes(bytes))) => text(bytes).ok(),
-            _ => None,
-        })
-    }
+/// Lists the names and values, in turn, of the message of an entry that was checked.
+pub(super) fn texts(message: &[u8]) -> impl Iterator<Item = &str> {
+    Fields::new(message).filter_map(|field| match field {
+        Ok((2, Value::Bytes(bytes))) => text(bytes).ok(),
+        _ => None,
+    })
 }
 
 fn text(bytes: &[u8]) -> Result<&str, Error> {
@@ -219,7 +220,7 @@ mod tests {
     fn an_entry_has_as_many_values_as_names() {
         assert_eq!(StreamEntry::parse(b"\0RXE\x01\x0a\x031-1\x12\x01a").err(), Some(Error::OddFields));
         let entry = StreamEntry::parse(b"\0RXE\x01\x12\x01a\x0a\x05007-1\x12\0").unwrap();
-        assert_eq!((entry.id, entry.texts().collect::<Vec<_>>()), ("007-1", vec!["a", ""]));
+        assert_eq!((entry.id, texts(entry.message).collect::<Vec<_>>()), ("007-1", vec!["a", ""]));
     }
 
     proptest! {
@@ -266,7 +267,7 @@ mod tests {
             let value = blob(b"\0RXE\x01", &EntryMessage { id: id.clone(), fields: fields.clone() });
             let entry = StreamEntry::parse(&value).unwrap();
             prop_assert_eq!(entry.id, id);
-            prop_assert_eq!(entry.texts().collect::<Vec<_>>(), fields);
+            prop_assert_eq!(texts(entry.message).collect::<Vec<_>>(), fields);
         }
 
         #[test]

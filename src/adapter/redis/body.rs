@@ -4,7 +4,16 @@ use crate::dump::{Tree, TreeFile};
 use crate::error::Result;
 
 /// Bodies up to this size, bytes, are written by one call.
-const WHOLE: usize = 256 << 10;
+pub(super) const WHOLE: usize = 256 << 10;
+
+/// Takes the bytes of a file in their order.
+pub(super) trait Output {
+    /// Returns the bytes that were not written yet, to append to.
+    fn buffer(&mut self) -> &mut Vec<u8>;
+
+    /// Empties the buffer into the file when it has grown too large.
+    fn relieve(&mut self) -> Result<()>;
+}
 
 /// A body that is being put together; its buffer is used again for the next one.
 #[derive(Debug, Default)]
@@ -13,48 +22,68 @@ pub(super) struct Body {
     file: Option<TreeFile>,
 }
 
-impl Body {
-    /// Returns the bytes that were not written yet, to append to.
-    pub(super) fn buffer(&mut self) -> &mut Vec<u8> {
-        &mut self.buffer
+/// A body on its way to the file at `path`.
+pub(super) struct Page<'d> {
+    pub(super) body: &'d mut Body,
+    pub(super) tree: &'d mut Tree,
+    pub(super) path: &'d [u8],
+}
+
+impl Output for Page<'_> {
+    fn buffer(&mut self) -> &mut Vec<u8> {
+        &mut self.body.buffer
     }
 
-    /// Starts a file at `path` when the buffer has grown too large, and empties it into that file.
-    pub(super) fn relieve(&mut self, tree: &mut Tree, path: &[u8]) -> Result<()> {
-        if self.buffer.len() <= WHOLE {
+    fn relieve(&mut self) -> Result<()> {
+        if self.body.buffer.len() <= WHOLE {
             return Ok(());
         }
-        let file = match &mut self.file {
+        let file = match &mut self.body.file {
             Some(file) => file,
-            none => none.insert(tree.file(path)?),
+            none => none.insert(self.tree.file(self.path)?),
         };
-        file.write(&self.buffer)?;
-        self.discard_buffer();
+        file.write(&self.body.buffer)?;
+        self.body.discard_buffer();
         Ok(())
     }
+}
 
+impl Page<'_> {
     /// Writes what is left.
-    pub(super) fn finish(&mut self, tree: &mut Tree, path: &[u8]) -> Result<()> {
-        match self.file.take() {
-            None => tree.write(path, &self.buffer)?,
+    pub(super) fn finish(self) -> Result<()> {
+        match self.body.file.take() {
+            None => self.tree.write(self.path, &self.body.buffer)?,
             Some(mut file) => {
-                file.write(&self.buffer)?;
-                file.finish(tree)?;
+                file.write(&self.body.buffer)?;
+                file.finish(self.tree)?;
             }
         }
-        self.discard_buffer();
+        self.body.discard_buffer();
         Ok(())
     }
 
     /// Forgets what was appended.
-    pub(super) fn discard(&mut self) {
-        self.discard_buffer();
-        self.file = None;
+    pub(super) fn discard(self) {
+        self.body.discard_buffer();
+        self.body.file = None;
     }
+}
 
-    /// Empties the buffer, and gives back what a single large element made it take.
+impl Body {
+    /// Empties the buffer, and gives back what made it larger than most bodies are.
     fn discard_buffer(&mut self) {
         self.buffer.clear();
         self.buffer.shrink_to(4 * WHOLE);
+    }
+}
+
+#[cfg(test)]
+impl Output for Vec<u8> {
+    fn buffer(&mut self) -> &mut Vec<u8> {
+        self
+    }
+
+    fn relieve(&mut self) -> Result<()> {
+        Ok(())
     }
 }

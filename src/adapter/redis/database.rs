@@ -1,12 +1,12 @@
 //! The one database of a dump, `redis/db_0/`: where files, warnings and problems of this adapter go.
 
-use super::body::Body;
+use super::body::{Body, Page};
 use super::collection::Collection;
 use super::expiry::{Clock, Fate};
 use super::sidecar::{Object, Sidecars};
 use crate::adapter::{Context, Scope};
+use crate::dump::Sorter;
 use crate::dump::segment::{self, Segment};
-use crate::dump::{Sorter, Tree};
 use crate::error::Result;
 use crate::report::{Problem, Warning};
 use crate::store::{EntryBuf, Place, Store};
@@ -15,6 +15,8 @@ use crate::store::{EntryBuf, Place, Store};
 pub(super) const NAME: &[u8] = b"db_0";
 /// Memory for the elements of one collection, bytes.
 const ELEMENTS: usize = 8 << 20;
+/// Room for a value that is kept from one to the next, bytes.
+const VALUE: usize = 1 << 20;
 
 /// What is counted over the whole run, to be told at its end.
 #[derive(Clone, Copy, Debug, Default)]
@@ -43,9 +45,9 @@ pub(super) struct Database<'c, 'a, 'r> {
     /// Elements of the collection at hand, by what they are sorted by.
     pub(super) elements: Sorter,
     /// The file at hand.
-    pub(super) body: Body,
+    body: Body,
     /// A row that was read again.
-    pub(super) row: EntryBuf,
+    row: EntryBuf,
     pub(super) counts: Counts,
 }
 
@@ -68,9 +70,22 @@ impl<'c, 'a, 'r> Database<'c, 'a, 'r> {
         self.context.store
     }
 
-    /// Lends everything that is needed to write the file at hand.
-    pub(super) fn desk(&mut self) -> Desk<'_> {
-        Desk { elements: &mut self.elements, body: &mut self.body, tree: self.context.tree, path: &self.path }
+    /// Lends the elements at hand, and the file at hand to write them to.
+    pub(super) fn page(&mut self) -> (&mut Sorter, Page<'_>) {
+        (&mut self.elements, Page { body: &mut self.body, tree: self.context.tree, path: &self.path })
+    }
+
+    /// Reads the value of a row once more.
+    pub(super) fn take_value(&mut self, place: Place) -> Result<Vec<u8>> {
+        self.store().read(place, &mut self.row)?;
+        Ok(std::mem::take(&mut self.row.body))
+    }
+
+    /// Takes the room of a value back for the next one, but for what only a large one needed.
+    pub(super) fn put_back(&mut self, mut value: Vec<u8>) {
+        value.clear();
+        value.shrink_to(VALUE);
+        self.row.body = value;
     }
 
     /// Makes the path of an object's file the one at hand.
@@ -163,12 +178,4 @@ impl<'c, 'a, 'r> Database<'c, 'a, 'r> {
         }
         Ok(if counts.files > 0 { Scope::from([NAME.to_vec()]) } else { Scope::new() })
     }
-}
-
-/// What is needed to write one file.
-pub(super) struct Desk<'d> {
-    pub(super) elements: &'d mut Sorter,
-    pub(super) body: &'d mut Body,
-    pub(super) tree: &'d mut Tree,
-    pub(super) path: &'d [u8],
 }

@@ -2,13 +2,13 @@
 //!
 //! A collection can be larger than memory: the frame is written by hand, what is in it by `dump::json`.
 
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-
+use super::body::Output;
 use super::collection::Collection;
+use super::text::binary;
 use crate::dump::json::{self, Html};
+use crate::error::Result;
 
-/// Writes the parts of one file to a buffer that the caller may empty in between.
+/// Writes the parts of one file.
 #[derive(Debug)]
 pub(super) struct Document {
     empty: bool,
@@ -16,71 +16,63 @@ pub(super) struct Document {
 
 impl Document {
     /// Begins the file of a collection that is no stream.
-    pub(super) fn begin(collection: Collection, out: &mut Vec<u8>) -> Self {
-        let member = match collection {
-            Collection::Hash => "fields",
-            Collection::List => "items",
-            Collection::Set | Collection::Zset | Collection::Stream => "members",
+    pub(super) fn begin(collection: Collection, out: &mut impl Output) -> Self {
+        let member: &[u8] = match collection {
+            Collection::Hash => b"fields",
+            Collection::List => b"items",
+            Collection::Set | Collection::Zset | Collection::Stream => b"members",
         };
-        out.extend_from_slice(b"{\n  \"format_version\": 1,\n  \"");
-        out.extend_from_slice(member.as_bytes());
-        out.extend_from_slice(b"\": [");
+        for part in [b"{\n  \"format_version\": 1,\n  \"", member, b"\": ["] {
+            out.buffer().extend_from_slice(part);
+        }
         Self { empty: true }
     }
 
     /// Appends a hash field.
-    pub(super) fn field(&mut self, out: &mut Vec<u8>, name: &[u8], value: &[u8]) {
+    pub(super) fn field(&mut self, out: &mut impl Output, name: &[u8], value: &[u8]) -> Result<()> {
         self.separate(out);
-        out.extend_from_slice(b"{\n      \"name\": ");
-        binary(out, name, b"      ");
-        out.extend_from_slice(b",\n      \"value\": ");
-        binary(out, value, b"      ");
-        out.extend_from_slice(b"\n    }");
+        out.buffer().extend_from_slice(b"{\n      \"name\": ");
+        binary(out, name, b"      ")?;
+        out.buffer().extend_from_slice(b",\n      \"value\": ");
+        binary(out, value, b"      ")?;
+        out.buffer().extend_from_slice(b"\n    }");
+        out.relieve()
     }
 
     /// Appends a list item or a set member.
-    pub(super) fn plain(&mut self, out: &mut Vec<u8>, value: &[u8]) {
+    pub(super) fn plain(&mut self, out: &mut impl Output, value: &[u8]) -> Result<()> {
         self.separate(out);
-        binary(out, value, b"    ");
+        binary(out, value, b"    ")?;
+        out.relieve()
     }
 
     /// Appends a zset member. The score is no NaN.
-    pub(super) fn scored(&mut self, out: &mut Vec<u8>, member: &[u8], score: f64) {
+    pub(super) fn scored(&mut self, out: &mut impl Output, member: &[u8], score: f64) -> Result<()> {
         self.separate(out);
-        out.extend_from_slice(b"{\n      \"member\": ");
-        binary(out, member, b"      ");
-        out.extend_from_slice(b",\n      \"score\": ");
+        out.buffer().extend_from_slice(b"{\n      \"member\": ");
+        binary(out, member, b"      ")?;
+        out.buffer().extend_from_slice(b",\n      \"score\": ");
         if score.is_infinite() {
-            out.extend_from_slice(if score > 0.0 { b"\"+inf\"" } else { b"\"-inf\"" });
+            out.buffer().extend_from_slice(if score > 0.0 { b"\"+inf\"" } else { b"\"-inf\"" });
         } else {
-            json::compact(out, &score, Html::Escaped);
+            json::compact(out.buffer(), &score, Html::Escaped);
         }
-        out.extend_from_slice(b"\n    }");
+        out.buffer().extend_from_slice(b"\n    }");
+        out.relieve()
     }
 
     /// Ends the file; there is no newline behind it. The expiry is Unix ms.
-    pub(super) fn end(self, out: &mut Vec<u8>, expiry: Option<u64>) {
+    pub(super) fn end(self, out: &mut impl Output, expiry: Option<u64>) {
+        let out = out.buffer();
         out.extend_from_slice(if self.empty { b"]" } else { b"\n  ]" });
         out.extend_from_slice(b",\n  \"expire_at_ms\": ");
         json::compact(out, &expiry, Html::Escaped);
         out.extend_from_slice(b"\n}");
     }
 
-    fn separate(&mut self, out: &mut Vec<u8>) {
-        out.extend_from_slice(if self.empty { b"\n    " } else { b",\n    " });
+    fn separate(&mut self, out: &mut impl Output) {
+        out.buffer().extend_from_slice(if self.empty { b"\n    " } else { b",\n    " });
         self.empty = false;
-    }
-}
-
-/// Appends a string, or the base64 object on lines that are indented like the one it begins on.
-fn binary(out: &mut Vec<u8>, value: &[u8], indent: &[u8]) {
-    if let Ok(text) = std::str::from_utf8(value) {
-        json::string(out, text, Html::Escaped);
-        return;
-    }
-    let base64 = URL_SAFE_NO_PAD.encode(value);
-    for part in [b"{\n", indent, b"  \"base64\": \"", base64.as_bytes(), b"\"\n", indent, b"}"] {
-        out.extend_from_slice(part);
     }
 }
 
@@ -111,8 +103,8 @@ mod tests {
     #[test]
     fn fields_stand_as_the_layout_prescribes() {
         let text = document(Collection::Hash, Some(5), |document, out| {
-            document.field(out, b"a&b", b"\x80\xff\x01");
-            document.field(out, b"\xff", b"tab\t");
+            document.field(out, b"a&b", b"\x80\xff\x01").unwrap();
+            document.field(out, b"\xff", b"tab\t").unwrap();
         });
         assert_eq!(
             text,
@@ -140,8 +132,8 @@ mod tests {
     #[test]
     fn members_stand_one_a_line() {
         let text = document(Collection::Set, None, |document, out| {
-            document.plain(out, b"a");
-            document.plain(out, b"\xfe");
+            document.plain(out, b"a").unwrap();
+            document.plain(out, b"\xfe").unwrap();
         });
         assert_eq!(
             text,
@@ -172,7 +164,8 @@ mod tests {
             (f64::INFINITY, "\"+inf\""),
             (f64::NEG_INFINITY, "\"-inf\""),
         ] {
-            let written = document(Collection::Zset, None, |document, out| document.scored(out, b"m", score));
+            let written =
+                document(Collection::Zset, None, |document, out| document.scored(out, b"m", score).unwrap());
             let want = format!("\"score\": {text}\n");
             assert!(written.contains(&want), "{score:e}: {written}");
         }

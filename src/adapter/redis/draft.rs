@@ -16,7 +16,6 @@ pub(super) struct Draft {
     pub(super) key: Vec<u8>,
     pub(super) verdict: Verdict,
     pub(super) findings: Findings,
-    line: Vec<u8>,
 }
 
 /// What came up while elements were taken in.
@@ -62,7 +61,7 @@ pub(super) fn parse_score(value: &[u8]) -> Result<f64, ScoreError> {
 
 impl Draft {
     pub(super) fn new(key: &[u8], verdict: Verdict) -> Self {
-        Self { key: key.to_vec(), verdict, findings: Findings::default(), line: Vec::new() }
+        Self { key: key.to_vec(), verdict, findings: Findings::default() }
     }
 
     /// Takes in an element row.
@@ -90,9 +89,7 @@ impl Draft {
                 match StreamEntry::parse(value) {
                     Ok(entry) => {
                         self.findings.misnamed += u64::from(!stream::spells(entry.id, id));
-                        self.line.clear();
-                        stream::write_entry(&mut self.line, id, &entry);
-                        elements.push(&id.to_bytes(), &self.line)?;
+                        elements.push(&id.to_bytes(), entry.message)?;
                     }
                     Err(error) => self.findings.refuse(&error, Some(place)),
                 }

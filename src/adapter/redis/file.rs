@@ -1,14 +1,17 @@
 //! The file of a collection, written from its sorted elements, and what has to be said about it
 //! (`redis.md` 4.3, 6, 10).
 
+use super::blob;
+use super::body::Page;
 use super::collection::Collection;
-use super::database::{Database, Desk};
+use super::database::Database;
 use super::distinct::Distinct;
 use super::document::Document;
 use super::draft::{Draft, Findings, parse_score};
 use super::sidecar::Object;
 use super::stream;
 use super::verdict::Bounds;
+use crate::dump::Sorter;
 use crate::error::Result;
 use crate::keyspace::redis::StreamId;
 use crate::report::Warning;
@@ -27,17 +30,17 @@ impl Draft {
         let verdict = self.verdict;
         let object = Object::Collection(verdict.collection);
         let segment = database.turn_to(object, &self.key);
-        let mut desk = database.desk();
+        let (elements, mut page) = database.page();
         let written = match verdict.bounds {
-            Bounds::Above { last, .. } => write_stream(&mut desk, last, verdict.expiry)?,
-            _ => write_document(&mut desk, verdict.collection, verdict.expiry, &mut self.findings)?,
+            Bounds::Above { last, .. } => write_stream(elements, &mut page, last, verdict.expiry)?,
+            _ => write_document(elements, &mut page, verdict.collection, verdict.expiry, &mut self.findings)?,
         };
         let is_written = written.elements > 0 || (verdict.stands_empty && self.findings.refused == 0);
         if is_written || verdict.collection == Collection::Stream {
-            desk.body.finish(desk.tree, desk.path)?;
+            page.finish()?;
             database.enter(object, &self.key, &segment, verdict.expiry)?;
         } else {
-            desk.body.discard();
+            page.discard();
             database.counts.delta_only += u64::from(self.findings.refused == 0);
         }
         self.report(database, written)
@@ -93,48 +96,52 @@ impl Draft {
 }
 
 fn write_document(
-    desk: &mut Desk<'_>,
+    elements: &mut Sorter,
+    page: &mut Page<'_>,
     collection: Collection,
     expiry: Option<u64>,
     findings: &mut Findings,
 ) -> Result<Written> {
     let mut written = Written::default();
-    let mut document = Document::begin(collection, desk.body.buffer());
-    let mut elements = Distinct::new(desk.elements.sort()?, findings.blob.is_some())?;
+    let mut document = Document::begin(collection, page);
+    let mut elements = Distinct::new(elements.sort()?, findings.blob.is_some())?;
     while let Some((name, value)) = elements.next()? {
-        let out = desk.body.buffer();
         match collection {
-            Collection::Hash => document.field(out, name, value),
-            Collection::Set => document.plain(out, name),
+            Collection::Hash => document.field(page, name, value)?,
+            Collection::Set => document.plain(page, name)?,
             Collection::Zset => match parse_score(value) {
-                Ok(score) => document.scored(out, name, score),
+                Ok(score) => document.scored(page, name, score)?,
                 Err(error) => {
                     findings.refuse(&error, findings.blob);
                     continue;
                 }
             },
-            Collection::List | Collection::Stream => document.plain(out, value),
+            Collection::List | Collection::Stream => document.plain(page, value)?,
         }
         written.elements += 1;
-        desk.body.relieve(desk.tree, desk.path)?;
     }
     written.repeated = elements.repeated();
-    document.end(desk.body.buffer(), expiry);
+    document.end(page, expiry);
     Ok(written)
 }
 
-fn write_stream(desk: &mut Desk<'_>, last: StreamId, expiry: Option<u64>) -> Result<Written> {
+fn write_stream(
+    elements: &mut Sorter,
+    page: &mut Page<'_>,
+    last: StreamId,
+    expiry: Option<u64>,
+) -> Result<Written> {
     let mut written = Written::default();
     let mut last = last;
-    let mut lines = desk.elements.sort()?;
-    while let Some((mut id, line)) = lines.next()? {
+    let mut entries = elements.sort()?;
+    while let Some((mut id, message)) = entries.next()? {
+        let id = StreamId::take(&mut id).unwrap_or_default();
         // The encoder rejects a stream whose last ID is below an entry's.
-        last = last.max(StreamId::take(&mut id).unwrap_or_default());
-        desk.body.buffer().extend_from_slice(line);
+        last = last.max(id);
+        stream::write_entry(page, id, blob::texts(message))?;
         written.elements += 1;
-        desk.body.relieve(desk.tree, desk.path)?;
     }
-    stream::write_meta(desk.body.buffer(), written.elements, last, expiry);
+    stream::write_meta(page, written.elements, last, expiry);
     Ok(written)
 }
 

@@ -30,6 +30,7 @@ mod stream;
 mod string;
 #[cfg(test)]
 mod tests;
+mod text;
 mod verdict;
 
 use self::database::Database;

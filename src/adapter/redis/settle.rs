@@ -122,8 +122,10 @@ impl Database<'_, '_, '_> {
         }
         let mut draft = Draft::new(key, verdict);
         if let Some(place) = rows.blob.filter(|_| !rows.blob_is_superseded(collection)) {
-            self.read(place)?;
-            if let Err(error) = draft.add_blob(&mut self.elements, &self.row.body, place)? {
+            let value = self.take_value(place)?;
+            let added = draft.add_blob(&mut self.elements, &value, place)?;
+            self.put_back(value);
+            if let Err(error) = added {
                 drop(self.elements.sort()?);
                 return self.problem(key, collection.invalid_blob(), error.to_string(), Some(place));
             }

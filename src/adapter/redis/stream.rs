@@ -1,33 +1,12 @@
 //! Lines of a stream's file (`redis.md` 4.3).
 
-use serde::ser::SerializeSeq;
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 
-use super::blob::StreamEntry;
+use super::body::Output;
+use super::text::text;
 use crate::dump::json::{self, Html};
+use crate::error::Result;
 use crate::keyspace::redis::StreamId;
-
-#[derive(Serialize)]
-struct EntryLine<'a> {
-    id: String,
-    #[serde(serialize_with = "pairs")]
-    fields: &'a StreamEntry<'a>,
-}
-
-#[derive(Serialize)]
-struct Field<'a> {
-    name: &'a str,
-    value: &'a str,
-}
-
-fn pairs<S: Serializer>(entry: &StreamEntry<'_>, serializer: S) -> Result<S::Ok, S::Error> {
-    let mut fields = serializer.serialize_seq(None)?;
-    let mut texts = entry.texts();
-    while let (Some(name), Some(value)) = (texts.next(), texts.next()) {
-        fields.serialize_element(&Field { name, value })?;
-    }
-    fields.end()
-}
 
 #[derive(Serialize)]
 struct MetaLine {
@@ -39,18 +18,34 @@ struct MetaLine {
     expire_at_ms: Option<u64>,
 }
 
-/// Appends the line of an entry. Its ID is the one of the row key, however the stored one is spelt.
-pub(super) fn write_entry(out: &mut Vec<u8>, id: StreamId, entry: &StreamEntry<'_>) {
-    let line = EntryLine { id: format!("{}-{}", id.ms, id.seq), fields: entry };
-    json::compact(out, &line, Html::Escaped);
-    out.push(b'\n');
+/// Appends the line of an entry; `texts` are names and values in turn. Its ID is the one of the row key, however
+/// the stored one is spelt.
+pub(super) fn write_entry<'t>(
+    out: &mut impl Output,
+    id: StreamId,
+    mut texts: impl Iterator<Item = &'t str>,
+) -> Result<()> {
+    let head = format!(r#"{{"id":"{}-{}","fields":["#, id.ms, id.seq);
+    out.buffer().extend_from_slice(head.as_bytes());
+    let mut separator: &[u8] = b"";
+    while let (Some(name), Some(value)) = (texts.next(), texts.next()) {
+        out.buffer().extend_from_slice(separator);
+        out.buffer().extend_from_slice(br#"{"name":"#);
+        text(out, name)?;
+        out.buffer().extend_from_slice(br#","value":"#);
+        text(out, value)?;
+        out.buffer().push(b'}');
+        separator = b",";
+    }
+    out.buffer().extend_from_slice(b"]}\n");
+    out.relieve()
 }
 
 /// Appends the line that every stream ends in. The expiry is Unix ms.
-pub(super) fn write_meta(out: &mut Vec<u8>, length: u64, last: StreamId, expiry: Option<u64>) {
+pub(super) fn write_meta(out: &mut impl Output, length: u64, last: StreamId, expiry: Option<u64>) {
     let line = MetaLine { meta: true, length, last_ms: last.ms, last_seq: last.seq, expire_at_ms: expiry };
-    json::compact(out, &line, Html::Escaped);
-    out.push(b'\n');
+    json::compact(out.buffer(), &line, Html::Escaped);
+    out.buffer().push(b'\n');
 }
 
 /// Whether a stored ID is a spelling, canonical or not, of this one.
@@ -66,10 +61,8 @@ mod tests {
 
     #[test]
     fn an_entry_is_one_line() {
-        let entry =
-            StreamEntry::parse(b"\0RXE\x01\x0a\x03x-y\x12\x01f\x12\x02v1\x12\x01f\x12\x03v&2").unwrap();
         let mut out = Vec::new();
-        write_entry(&mut out, StreamId { ms: 200, seq: 3 }, &entry);
+        write_entry(&mut out, StreamId { ms: 200, seq: 3 }, ["f", "v1", "f", "v&2"].into_iter()).unwrap();
         let want = concat!(
             r#"{"id":"200-3","fields":[{"name":"f","value":"v1"},{"name":"f","value":"v\u00262"}]}"#,
             "\n"
@@ -79,9 +72,8 @@ mod tests {
 
     #[test]
     fn an_entry_without_fields_has_an_empty_array() {
-        let entry = StreamEntry::parse(b"\0RXE\x01").unwrap();
         let mut out = Vec::new();
-        write_entry(&mut out, StreamId::default(), &entry);
+        write_entry(&mut out, StreamId::default(), std::iter::empty()).unwrap();
         assert_eq!(out, b"{\"id\":\"0-0\",\"fields\":[]}\n");
     }
 

@@ -80,17 +80,15 @@ impl Database<'_, '_, '_> {
             self.leave_out(key, fate, place)?;
             return Ok(false);
         };
-        self.read(place)?;
-        let body = std::mem::take(&mut self.row.body);
+        let body = self.take_value(place)?;
         self.write(Object::String, key, &body, expiry)?;
-        self.row.body = body;
+        self.put_back(body);
         Ok(true)
     }
 
     /// Writes an HLL: the payload without its envelope.
     pub(super) fn settle_hll(&mut self, key: &[u8], place: Place, group: &Group) -> Result<()> {
-        self.read(place)?;
-        let value = std::mem::take(&mut self.row.body);
+        let value = self.take_value(place)?;
         let (fate, body) = match envelope::parse(Version::Hll, &value) {
             Some(Form::Current { expiry, body }) => (self.clock.fate(expiry), body),
             Some(Form::Legacy(body)) => (self.clock.fate_by_index(group.index), body),
@@ -103,13 +101,8 @@ impl Database<'_, '_, '_> {
             Fate::Written(expiry) => self.write(Object::Hll, key, body, expiry)?,
             fate => self.leave_out(key, fate, place)?,
         }
-        self.row.body = value;
+        self.put_back(value);
         Ok(())
-    }
-
-    /// Reads a row once more, into the one at hand.
-    pub(super) fn read(&mut self, place: Place) -> Result<()> {
-        self.store().read(place, &mut self.row)
     }
 
     pub(super) fn warn_hidden(&mut self, key: &[u8], winner: &str, hidden: &str, rows: u64) {
