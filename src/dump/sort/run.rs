@@ -61,10 +61,21 @@ impl RunWriter<'_> {
     pub(super) fn write(&mut self, key: &[u8], value: &[u8]) -> io::Result<()> {
         self.buffer.extend_from_slice(&length(key)?.to_le_bytes());
         self.buffer.extend_from_slice(&length(value)?.to_le_bytes());
-        self.buffer.extend_from_slice(key);
-        self.buffer.extend_from_slice(value);
         self.longest = self.longest.max(FRAME + key.len() + value.len());
-        if self.buffer.len() >= WRITE { self.flush() } else { Ok(()) }
+        self.append(key)?;
+        self.append(value)
+    }
+
+    /// Appends bytes; long ones are not held a second time.
+    fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
+        if self.buffer.len() + bytes.len() > WRITE {
+            self.flush()?;
+        }
+        if bytes.len() > WRITE {
+            return self.store(bytes);
+        }
+        self.buffer.extend_from_slice(bytes);
+        Ok(())
     }
 
     /// Enters the run behind the others.
@@ -75,9 +86,16 @@ impl RunWriter<'_> {
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.runs.file.write_all_at(&self.buffer, self.runs.end)?;
-        self.runs.end += u64::try_from(self.buffer.len()).unwrap_or(u64::MAX);
+        let buffer = std::mem::take(&mut self.buffer);
+        self.store(&buffer)?;
+        self.buffer = buffer;
         self.buffer.clear();
+        Ok(())
+    }
+
+    fn store(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.runs.file.write_all_at(bytes, self.runs.end)?;
+        self.runs.end += u64::try_from(bytes.len()).unwrap_or(u64::MAX);
         Ok(())
     }
 }
@@ -252,6 +270,23 @@ mod tests {
                 merged.push([key, value].concat());
             }
             assert_eq!(merged, [&b"a1"[..], b"bold", b"bmid", b"bnew", b"c", b"d"]);
+        }
+    }
+
+    #[test]
+    fn a_writer_does_not_hold_a_long_record() {
+        let mut runs = Runs::new(tempfile::tempfile().unwrap());
+        let mut writer = runs.writer();
+        let long = vec![7; 3 * WRITE];
+        for value in [&b"short"[..], &long, b"short"] {
+            writer.write(b"key", value).unwrap();
+            assert!(writer.buffer.capacity() <= 2 * WRITE);
+        }
+        writer.finish().unwrap();
+        let levels = [runs];
+        let mut merge = Merge::open(levels.iter().enumerate(), 4096).unwrap();
+        for value in [&b"short"[..], &long, b"short"] {
+            assert!(merge.next(&levels, 4096).unwrap() == Some((b"key", value)));
         }
     }
 
