@@ -8,8 +8,12 @@ use crate::dump::segment::Segment;
 use crate::dump::{Scratch, Sorter, Tree, json, keymap};
 use crate::error::Result;
 
-/// Memory of each sorter, bytes: most keys have neither an expiry nor a fallback name.
-const MEMORY: usize = 1 << 20;
+/// Memory of each sorter, bytes: room for a few keys of 1 MiB, which would else be merged two by two.
+const MEMORY: usize = 4 << 20;
+/// Where the sidecars stand.
+const STRINGS_TTL: &[u8] = b"redis/db_0/strings_ttl.jsonl";
+const HLL_TTL: &[u8] = b"redis/db_0/hll_ttl.jsonl";
+const KEYMAP: &[u8] = b"redis/db_0/KEYMAP.jsonl";
 
 /// What a file holds, as far as the sidecars care.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,6 +79,7 @@ impl Sidecars {
             Object::Hll => expiry.map(|ms| (ms, &mut self.hlls)),
             Object::Collection(_) => None,
         };
+        // The expiry of a string or an HLL repeats its record.
         let lines = if ttl.is_some() { 2 } else { 1 };
         if let Some((expire_at_ms, sorter)) = ttl {
             self.key.clear();
@@ -86,17 +91,15 @@ impl Sidecars {
             sorter.push(&self.key, &self.line)?;
         }
         if segment.fallback {
+            let suffix = if matches!(object, Object::Collection(_)) { 0 } else { 8 };
             self.key.clear();
             self.key.push(object.keymap_rank());
             self.key.extend_from_slice(key);
-            if !matches!(object, Object::Collection(_)) {
-                self.key.extend_from_slice(&self.suffix);
-            }
+            self.key.extend_from_slice(self.suffix.get(..usize::from(suffix)).unwrap_or_default());
+            // Not the lines themselves, each of which would hold the key once more.
             self.line.clear();
-            // The expiry of a string or an HLL repeats its record.
-            for _ in 0..lines {
-                keymap::line(&mut self.line, segment.text.as_bytes(), key, keymap::Kind::ShaFallback);
-            }
+            self.line.extend([lines, suffix]);
+            self.line.extend_from_slice(segment.text.as_bytes());
             self.keymap.push(&self.key, &self.line)?;
         }
         Ok(())
@@ -104,13 +107,13 @@ impl Sidecars {
 
     /// Writes the sidecars that have a line.
     pub(super) fn write(&mut self, tree: &mut Tree) -> Result<()> {
-        write_lines(tree, b"redis/db_0/strings_ttl.jsonl", &mut self.strings)?;
-        write_lines(tree, b"redis/db_0/hll_ttl.jsonl", &mut self.hlls)?;
-        write_lines(tree, b"redis/db_0/KEYMAP.jsonl", &mut self.keymap)
+        write_expiries(tree, STRINGS_TTL, &mut self.strings)?;
+        write_expiries(tree, HLL_TTL, &mut self.hlls)?;
+        write_keymap(tree, &mut self.keymap)
     }
 }
 
-fn write_lines(tree: &mut Tree, path: &[u8], lines: &mut Sorter) -> Result<()> {
+fn write_expiries(tree: &mut Tree, path: &[u8], lines: &mut Sorter) -> Result<()> {
     if lines.is_empty() {
         return Ok(());
     }
@@ -118,6 +121,26 @@ fn write_lines(tree: &mut Tree, path: &[u8], lines: &mut Sorter) -> Result<()> {
     let mut lines = lines.sort()?;
     while let Some((_, line)) = lines.next()? {
         file.write(line)?;
+    }
+    file.finish(tree)?;
+    Ok(())
+}
+
+fn write_keymap(tree: &mut Tree, names: &mut Sorter) -> Result<()> {
+    if names.is_empty() {
+        return Ok(());
+    }
+    let mut file = tree.file(KEYMAP)?;
+    let mut names = names.sort()?;
+    let mut line = Vec::new();
+    while let Some((order, name)) = names.next()? {
+        let [lines, suffix, segment @ ..] = name else { continue };
+        let key = order.get(1..order.len().saturating_sub((*suffix).into())).unwrap_or_default();
+        line.clear();
+        keymap::line(&mut line, segment, key, keymap::Kind::ShaFallback);
+        for _ in 0..*lines {
+            file.write(&line)?;
+        }
     }
     file.finish(tree)?;
     Ok(())
