@@ -1,7 +1,5 @@
 //! First pass: one scan of every family but the strings, for the facts about each Redis key.
 
-use serde_json::Value;
-
 use super::collection::Collection;
 use super::database::Database;
 use super::fact::{Deltas, Elements, Fact};
@@ -182,8 +180,9 @@ impl Database<'_, '_, '_> {
                 self.warn(
                     Warning::new("redis_malformed_delta")
                         .with("type", collection.name())
-                        .with("key", hex::encode(entry.key))
-                        .with("value_len", Value::from(entry.body.len())),
+                        .with("row_key_len", entry.key.len())
+                        .with("value_len", entry.body.len())
+                        .with("offset", entry.place.offset),
                 );
             }
         }

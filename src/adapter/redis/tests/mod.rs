@@ -12,6 +12,7 @@ use proptest::strategy::Union;
 use self::row::Row;
 use self::snapshot::{COMMIT_TS, Dump, dump};
 use crate::adapter::Options;
+use crate::adapter::fixture::Rows;
 
 /// Names that are prefixes of one another, look like positions, or need care in some family.
 fn key() -> impl Strategy<Value = Vec<u8>> {
@@ -160,6 +161,24 @@ fn an_index_row_older_than_every_delta_is_suspicious() {
     );
     assert_eq!(found.files.keys().collect::<Vec<_>>(), ["hashes/k.json"]);
     assert_eq!(found.warnings, ["redis_stale_ttl"]);
+}
+
+#[test]
+fn a_warning_tells_lengths_and_no_key() {
+    let mut rows = Rows::default();
+    let key = [&b"!hs|meta|d|\0\x10\0\0"[..], &vec![b'k'; 1 << 20]].concat();
+    rows.put(&key, b"12345678");
+    let dumped = rows.dump(&Options::default(), super::dump).unwrap();
+    let [warning] = dumped.warnings.as_slice() else { panic!("{} warnings", dumped.warnings.len()) };
+    assert_eq!(
+        warning.fields,
+        [
+            ("type", "hash".into()),
+            ("row_key_len", key.len().into()),
+            ("value_len", 8.into()),
+            ("offset", 16.into())
+        ]
+    );
 }
 
 #[test]
