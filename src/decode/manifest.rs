@@ -26,7 +26,7 @@ pub(super) fn of(
         origin: Origin::Snapshot(store.inputs().first().map(source)),
         cluster_id: request.cluster_id.clone(),
         snapshot_index: single.and_then(|info| info.snapshot_index).unwrap_or_default(),
-        last_commit_ts: single.map_or_else(|| store.read_ts(), |info| info.last_commit_ts),
+        last_commit_ts: store.last_commit_ts(),
         adapters: Adapters {
             dynamodb: scopes.get(&Owner::Dynamodb).map(names),
             s3: scopes.get(&Owner::S3).map(names),

@@ -90,6 +90,16 @@ impl Store {
         self.clock.newest
     }
 
+    /// Returns the `last_commit_ts` that the manifest names, an HLC (`dump.md` 4, `decisions.md` 4): the payload
+    /// header's, with several inputs T; whatever timestamp is read at.
+    #[must_use]
+    pub fn last_commit_ts(&self) -> u64 {
+        match self.inputs() {
+            [info] => info.last_commit_ts,
+            _ => self.latest,
+        }
+    }
+
     /// Returns the read timestamp in Unix ms.
     #[must_use]
     pub fn read_ms(&self) -> u64 {

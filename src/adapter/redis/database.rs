@@ -28,14 +28,6 @@ pub(super) struct Counts {
     pub(super) bare_strings: u64,
 }
 
-/// Returns the manifest's `last_commit_ts` (`dump.md` 4), whatever timestamp the snapshot is read at.
-fn stamp(store: &Store) -> u64 {
-    match store.inputs() {
-        [info] => info.last_commit_ts,
-        _ => store.read_ts(),
-    }
-}
-
 /// The database that is being written.
 pub(super) struct Database<'c, 'a, 'r> {
     context: &'c mut Context<'a, 'r>,
@@ -55,7 +47,7 @@ impl<'c, 'a, 'r> Database<'c, 'a, 'r> {
     pub(super) fn new(context: &'c mut Context<'a, 'r>) -> Self {
         let scratch = context.tree.scratch();
         Self {
-            sidecars: Sidecars::new(scratch, stamp(context.store)),
+            sidecars: Sidecars::new(scratch, context.store.last_commit_ts()),
             path: Vec::new(),
             clock: Clock { now: context.store.now_ms(), drop_expired: context.options.drop_expired },
             elements: Sorter::new(scratch, ELEMENTS),
