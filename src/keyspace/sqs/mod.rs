@@ -39,6 +39,21 @@ pub enum Malformed {
     MessageId,
 }
 
+/// A key that is malformed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BadKey<'a> {
+    /// The queue, when the key tells it.
+    pub queue: Option<Segment<'a>>,
+    /// What is wrong.
+    pub malformed: Malformed,
+}
+
+impl From<Malformed> for BadKey<'_> {
+    fn from(malformed: Malformed) -> Self {
+        Self { queue: None, malformed }
+    }
+}
+
 /// The key of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DataKey<'a> {
@@ -54,36 +69,39 @@ pub struct DataKey<'a> {
 
 impl<'a> DataKey<'a> {
     /// Parses a key of [`Family::SqsData`].
-    pub fn parse(key: &'a [u8]) -> Result<Self, Malformed> {
+    pub fn parse(key: &'a [u8]) -> Result<Self, BadKey<'a>> {
         let (queue, trailer, partitioned) = split(Family::SqsData, key)?;
-        let short = Malformed::Short { expected: if partitioned { 13 } else { 9 }, found: trailer.len() };
+        let bad = |malformed| BadKey { queue: Some(queue), malformed };
+        let short =
+            bad(Malformed::Short { expected: if partitioned { 13 } else { 9 }, found: trailer.len() });
         let mut rest = trailer;
         let partition = if partitioned { Some(cursor::take_u32_be(&mut rest).ok_or(short)?) } else { None };
         let generation = cursor::take_u64_be(&mut rest).ok_or(short)?;
         if rest.is_empty() {
             return Err(short);
         }
-        let message_id = Segment::new(rest).ok_or(Malformed::MessageId)?;
+        let message_id = Segment::new(rest).ok_or(bad(Malformed::MessageId))?;
         Ok(Self { queue, partition, generation, message_id })
     }
 }
 
 /// Parses a key of a family whose keys end with the queue segment: meta, gen, seq.
-pub fn queue(family: Family, key: &[u8]) -> Result<Segment<'_>, Malformed> {
+pub fn queue(family: Family, key: &[u8]) -> Result<Segment<'_>, BadKey<'_>> {
     let rest = key.strip_prefix(family.prefix()).ok_or(Malformed::Prefix)?;
-    Segment::new(rest).ok_or(Malformed::Queue)
+    Ok(Segment::new(rest).ok_or(Malformed::Queue)?)
 }
 
 /// Parses a key of a side record as far as its queue segment: byage, dedup, group, vis, seq, tombstone. What
 /// stands behind the fixed-width fields is not looked at.
-pub fn side(family: Family, key: &[u8]) -> Result<Segment<'_>, Malformed> {
+pub fn side(family: Family, key: &[u8]) -> Result<Segment<'_>, BadKey<'_>> {
     if family == Family::SqsQueueSequence {
         return queue(family, key);
     }
     let (queue, trailer, partitioned) = split(family, key)?;
     let expected = if partitioned { 12 } else { 1 };
     if trailer.len() < expected {
-        return Err(Malformed::Short { expected, found: trailer.len() });
+        let malformed = Malformed::Short { expected, found: trailer.len() };
+        return Err(BadKey { queue: Some(queue), malformed });
     }
     Ok(queue)
 }
