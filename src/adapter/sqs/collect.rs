@@ -116,7 +116,7 @@ impl Collector<'_, '_> {
                 }
             };
             message_id.decode(&mut id);
-            let held = if entry.body.len() > LONGEST_LINE { Held::Elsewhere } else { Held::AsLine };
+            let held = if entry.body.len() > LONGEST_LINE { Held::At(entry.place) } else { Held::AsLine };
             let sent = Sent {
                 partition,
                 generation,
@@ -128,12 +128,8 @@ impl Collector<'_, '_> {
             };
             self.value.clear();
             sent.push(&mut self.value);
-            match held {
-                Held::AsLine => {
-                    let preserve = self.options.preserve_sqs_visibility;
-                    line::push(&mut self.value, &message, partition, preserve);
-                }
-                Held::Elsewhere => self.value.extend_from_slice(entry.key),
+            if held == Held::AsLine {
+                line::push(&mut self.value, &message, partition, self.options.preserve_sqs_visibility);
             }
             record::set_message_key(
                 &mut self.key,

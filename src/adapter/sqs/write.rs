@@ -117,7 +117,7 @@ impl Writer<'_, '_, '_> {
             if let Some(messages) = &mut queue.messages {
                 match sent.held {
                     Held::AsLine => messages.write(value)?,
-                    Held::Elsewhere => copy_message(self.context, value, sent.partition, messages)?,
+                    Held::At(place) => copy_message(self.context, place, sent.partition, messages)?,
                 }
             }
         }
@@ -204,14 +204,13 @@ impl Writer<'_, '_, '_> {
 /// Reads a message again and writes its line, piece by piece.
 fn copy_message(
     context: &Context<'_, '_>,
-    key: &[u8],
+    place: Place,
     partition: Option<u32>,
     messages: &mut TreeFile,
 ) -> Result<()> {
     let (mut entry, mut buffers) = (EntryBuf::default(), Buffers::default());
-    if context.store.get(key, &mut entry)?
-        && let Ok(message) = Message::parse(&entry.body, &mut buffers)
-    {
+    context.store.read(place, &mut entry)?;
+    if let Ok(message) = Message::parse(&entry.body, &mut buffers) {
         let preserve = context.options.preserve_sqs_visibility;
         line::write(&message, partition, preserve, |piece| messages.write(piece))?;
     }
