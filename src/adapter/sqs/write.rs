@@ -3,7 +3,10 @@
 //! In: the sorted records. Out: the files of `sqs.md` 4.1, the warnings of section 6 in ascending order of the
 //! segments, and the names of the queues.
 
-use super::directory::Directory;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+use super::directory::{Directory, orphan_name};
 use super::filter::Filter;
 use super::group::{Group, OpenQueue};
 use super::json::replace_invalid;
@@ -15,7 +18,7 @@ use super::{INVALID_QUEUE_META, ORPHAN_MESSAGES, queue_file};
 use crate::adapter::{Context, Scope};
 use crate::dump::{Sorter, TreeFile};
 use crate::error::Result;
-use crate::keyspace::Owner;
+use crate::keyspace::{Family, Owner};
 use crate::report::{Problem, Warning};
 use crate::store::{EntryBuf, Place};
 
@@ -131,7 +134,8 @@ impl Writer<'_, '_, '_> {
             let path = if let Some(queue) = &group.queue {
                 queue.directory.file(SIDE_RECORDS)
             } else {
-                let directory = Directory::of_orphan(&group.segment);
+                let taken = has_queue(self.context, &orphan_name(&group.segment))?;
+                let directory = Directory::of_orphan(&group.segment, taken);
                 if directory.fallback {
                     self.context.keymap.push(directory.path.as_bytes(), &group.segment)?;
                 }
@@ -199,6 +203,13 @@ impl Writer<'_, '_, '_> {
         }
         Ok(self.scope)
     }
+}
+
+/// Whether a queue of this name may be written.
+fn has_queue(context: &Context<'_, '_>, name: &[u8]) -> Result<bool> {
+    let segment = URL_SAFE_NO_PAD.encode(name);
+    let key = [Family::SqsQueueMeta.prefix(), segment.as_bytes()].concat();
+    Ok(context.options.in_scope(Owner::Sqs, name) && context.store.get(&key, &mut EntryBuf::default())?)
 }
 
 /// Reads a message again and writes its line, piece by piece.
