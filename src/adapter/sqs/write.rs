@@ -3,6 +3,8 @@
 //! In: the sorted records. Out: the files of `sqs.md` 4.1, the warnings of section 6 in ascending order of the
 //! segments, and the names of the queues.
 
+use std::collections::BTreeSet;
+
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
@@ -14,7 +16,7 @@ use super::line;
 use super::message::{Buffers, Message};
 use super::queue::Queue;
 use super::record::{self, Held, Kind, Sent};
-use super::{INVALID_QUEUE_META, ORPHAN_MESSAGES, queue_file};
+use super::{INVALID_QUEUE_META, ORPHAN_MESSAGES, elsewhere, queue_file};
 use crate::adapter::{Context, Scope};
 use crate::dump::{Sorter, TreeFile};
 use crate::error::Result;
@@ -27,8 +29,14 @@ const SIDE_RECORDS: &str = "_internals/side_records.jsonl";
 /// Writes what `records` hold and returns the names of the queues.
 pub fn write(context: &mut Context<'_, '_>, records: &mut Sorter) -> Result<Scope> {
     let extra = Sorter::new(context.tree.scratch(), 1 << 20);
-    let mut writer =
-        Writer { context, extra, scope: Scope::new(), group: Group::default(), text: Vec::new() };
+    let mut writer = Writer {
+        context,
+        extra,
+        scope: Scope::new(),
+        partitioned: BTreeSet::new(),
+        group: Group::default(),
+        text: Vec::new(),
+    };
     let mut sorted = records.sort()?;
     while let Some((key, value)) = sorted.next()? {
         let Some((segment, kind)) = record::split_key(key) else { continue };
@@ -47,6 +55,8 @@ struct Writer<'c, 'a, 'r> {
     /// Lines of [`queue_file::EXTRA`] by queue name.
     extra: Sorter,
     scope: Scope,
+    /// Segments of the partitioned queues.
+    partitioned: BTreeSet<Vec<u8>>,
     group: Group,
     text: Vec<u8>,
 }
@@ -98,6 +108,9 @@ impl Writer<'_, '_, '_> {
         queue_file::set(&mut self.text, &name, &queue);
         self.context.tree.write(&directory.file("_queue.json"), &self.text)?;
         self.scope.insert(group.name.clone());
+        if queue.partitions().partitioned() {
+            self.partitioned.insert(group.segment.clone());
+        }
         let extra = queue_file::open_extra(&name, &group.encoded(), &queue);
         let counter = group.counter.unwrap_or_default();
         let filter = Filter::new(&queue, counter, group.sequence, self.context.store.now_ms());
@@ -200,6 +213,9 @@ impl Writer<'_, '_, '_> {
                 file.write(line)?;
             }
             file.finish(self.context.tree)?;
+        }
+        for warning in elsewhere::warnings(self.context.store, &self.partitioned)? {
+            self.context.report.warn(warning);
         }
         Ok(self.scope)
     }

@@ -106,6 +106,19 @@ pub fn side(family: Family, key: &[u8]) -> Result<Segment<'_>, BadKey<'_>> {
     Ok(queue)
 }
 
+/// The families that have a partitioned form.
+const BY_PARTITION: [Family; 5] =
+    [Family::SqsByAge, Family::SqsData, Family::SqsDedup, Family::SqsGroup, Family::SqsVisibility];
+
+/// Returns the queue and the partition of a partitioned key, whichever of these families it belongs to.
+#[must_use]
+pub fn partition(key: &[u8]) -> Option<(Segment<'_>, u32)> {
+    let family = BY_PARTITION.into_iter().find(|family| key.starts_with(family.prefix()))?;
+    let (queue, mut trailer, partitioned) = split(family, key).ok()?;
+    let partition = cursor::take_u32_be(&mut trailer)?;
+    partitioned.then_some((queue, partition))
+}
+
 /// Splits a key behind its queue segment, and tells whether it is a partitioned one.
 fn split(family: Family, key: &[u8]) -> Result<(Segment<'_>, &[u8], bool), Malformed> {
     let rest = key.strip_prefix(family.prefix()).ok_or(Malformed::Prefix)?;

@@ -137,3 +137,17 @@ fn a_malformed_key_tells_its_queue_where_it_can() {
     let bad = side(Family::SqsVisibility, b"!sqs|msg|vis|cQ").unwrap_err();
     assert_eq!(bad.queue.map(Segment::text), Some(&b"cQ"[..]));
 }
+
+#[test]
+fn only_partitioned_keys_have_a_partition() {
+    let found =
+        |parts: &[&[u8]]| partition(&key(parts)).map(|(queue, number)| (queue.text().to_vec(), number));
+    let whole = [&[0, 0, 0, 2][..], GENERATION].concat();
+    for family in BY_PARTITION {
+        assert_eq!(found(&[family.prefix(), b"p|cQ|", &whole]), Some((b"cQ".to_vec(), 2)));
+        assert_eq!(found(&[family.prefix(), b"cQ", GENERATION]), None);
+        assert_eq!(found(&[family.prefix(), b"p|cQ|", &whole[..3]]), None);
+    }
+    assert_eq!(found(&[b"!sqs|queue|meta|p|cQ|", &whole]), None);
+    assert_eq!(found(&[b"!redis|str|p|cQ|", &whole]), None);
+}
