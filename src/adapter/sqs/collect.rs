@@ -11,7 +11,7 @@ use super::{INVALID_MESSAGE, MALFORMED_KEY, line, side_record};
 use crate::adapter::{Context, Options};
 use crate::dump::Sorter;
 use crate::error::Result;
-use crate::keyspace::sqs::{self, DataKey, Malformed, Segment};
+use crate::keyspace::sqs::{self, BadKey, DataKey, Segment};
 use crate::keyspace::{Family, Owner};
 use crate::report::{Problem, Report, Warning};
 use crate::store::{Entry, Store};
@@ -30,7 +30,7 @@ pub fn collect(context: &mut Context<'_, '_>, records: &mut Sorter) -> Result<()
         options: context.options,
         report: context.report,
         records,
-        queue: NamedQueue::default(),
+        queue: NamedQueue { segment: Vec::new(), name: Vec::new(), in_scope: true },
         key: Vec::new(),
         value: Vec::new(),
         text: String::new(),
@@ -58,8 +58,8 @@ struct Collector<'c, 'r> {
     text: String,
 }
 
-/// The queue of the last row: most rows belong to the same queue as the one before.
-#[derive(Default)]
+/// The queue of the last row: most rows belong to the same queue as the one before. Empty when its key does not
+/// tell the queue; such a row may belong to any.
 struct NamedQueue {
     segment: Vec<u8>,
     name: Vec<u8>,
@@ -116,7 +116,7 @@ impl Collector<'_, '_> {
                 }
             };
             message_id.decode(&mut id);
-            let held = if entry.body.len() > LONGEST_LINE { Held::Elsewhere } else { Held::AsLine };
+            let held = if entry.body.len() > LONGEST_LINE { Held::At(entry.place) } else { Held::AsLine };
             let sent = Sent {
                 partition,
                 generation,
@@ -128,12 +128,8 @@ impl Collector<'_, '_> {
             };
             self.value.clear();
             sent.push(&mut self.value);
-            match held {
-                Held::AsLine => {
-                    let preserve = self.options.preserve_sqs_visibility;
-                    line::push(&mut self.value, &message, partition, preserve);
-                }
-                Held::Elsewhere => self.value.extend_from_slice(entry.key),
+            if held == Held::AsLine {
+                line::push(&mut self.value, &message, partition, self.options.preserve_sqs_visibility);
             }
             record::set_message_key(
                 &mut self.key,
@@ -180,27 +176,31 @@ impl Collector<'_, '_> {
         Ok(())
     }
 
-    /// Returns the queue of a row that is to be read; a malformed key is a problem.
+    /// Returns the queue of a row that is to be read. A malformed key is a problem, unless it tells that its
+    /// queue is not wanted.
     fn select<'a>(
         &mut self,
         entry: &Entry<'_>,
-        segment: std::result::Result<Segment<'a>, Malformed>,
+        key: std::result::Result<Segment<'a>, BadKey<'a>>,
     ) -> Result<Option<Segment<'a>>> {
-        let segment = match segment {
-            Ok(segment) => segment,
-            Err(malformed) => {
-                self.queue = NamedQueue::default();
-                self.problem(entry, MALFORMED_KEY, malformed.to_string())?;
-                return Ok(None);
-            }
-        };
-        if self.queue.segment != segment.text() {
+        let queue = key.map_or_else(|bad| bad.queue, Some);
+        let text = queue.map(Segment::text).unwrap_or_default();
+        if self.queue.segment != text {
             self.queue.segment.clear();
-            self.queue.segment.extend_from_slice(segment.text());
-            segment.decode(&mut self.queue.name);
-            self.queue.in_scope = self.options.in_scope(Owner::Sqs, &self.queue.name);
+            self.queue.segment.extend_from_slice(text);
+            self.queue.name.clear();
+            if let Some(segment) = queue {
+                segment.decode(&mut self.queue.name);
+            }
+            self.queue.in_scope = queue.is_none() || self.options.in_scope(Owner::Sqs, &self.queue.name);
         }
-        Ok(self.queue.in_scope.then_some(segment))
+        if !self.queue.in_scope {
+            return Ok(None);
+        }
+        if let Err(bad) = key {
+            self.problem(entry, MALFORMED_KEY, bad.malformed.to_string())?;
+        }
+        Ok(key.ok())
     }
 
     /// Reports a row of the selected queue.

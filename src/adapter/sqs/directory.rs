@@ -33,10 +33,11 @@ impl Directory {
         Self { path: format!("sqs/{text}"), fallback }
     }
 
-    /// Returns the directory for side records of a queue that is gone; `segment` is its key segment.
+    /// Returns the directory for side records of a queue that is gone; `segment` is its key segment. `taken`:
+    /// there is a queue whose name is [`orphan_name`], and the directory of that name is its own.
     #[must_use]
-    pub fn of_orphan(segment: &[u8]) -> Self {
-        let fallback = segment.len() + ORPHAN.len() > limits::SEGMENT;
+    pub fn of_orphan(segment: &[u8], taken: bool) -> Self {
+        let fallback = taken || segment.len() + ORPHAN.len() > limits::SEGMENT;
         let text =
             if fallback { segment::fallback(segment) } else { String::from_utf8_lossy(segment).into_owned() };
         Self { path: format!("sqs/{text}{ORPHAN}"), fallback }
@@ -47,6 +48,13 @@ impl Directory {
     pub fn file(&self, name: &str) -> Vec<u8> {
         format!("{}/{name}", self.path).into_bytes()
     }
+}
+
+/// Returns the name of the queue that would stand where a queue that is gone has its side records. No server
+/// creates such a queue, but a snapshot can hold it.
+#[must_use]
+pub fn orphan_name(segment: &[u8]) -> Vec<u8> {
+    [segment, ORPHAN.as_bytes()].concat()
 }
 
 #[cfg(test)]
@@ -70,10 +78,18 @@ mod tests {
     #[test]
     fn an_orphan_keeps_its_segment_as_long_as_the_suffix_fits() {
         let longest = "A".repeat(233);
-        let directory = Directory::of_orphan(longest.as_bytes());
+        let directory = Directory::of_orphan(longest.as_bytes(), false);
         assert_eq!(directory, Directory { path: format!("sqs/{longest}.orphan"), fallback: false });
-        let directory = Directory::of_orphan("A".repeat(234).as_bytes());
+        let directory = Directory::of_orphan("A".repeat(234).as_bytes(), false);
         assert!(directory.fallback && directory.path.ends_with("A.orphan") && directory.path.len() < 120);
         assert_eq!(directory.file("x/y"), format!("{}/x/y", directory.path).into_bytes());
+    }
+
+    #[test]
+    fn an_orphan_makes_way_for_a_queue_of_its_name() {
+        let queue = Directory::of(&orphan_name(b"cQ"));
+        assert_eq!(queue, Directory::of_orphan(b"cQ", false));
+        let path = "sqs/10b9d5e69d93b9e39564ef4b7ef8e8f7__cQ.orphan".to_owned();
+        assert_eq!(Directory::of_orphan(b"cQ", true), Directory { path, fallback: true });
     }
 }

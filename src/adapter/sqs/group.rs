@@ -87,12 +87,17 @@ impl Group {
     pub fn orphan_warnings(&self) -> Vec<Warning> {
         let mut warnings = Vec::new();
         if self.orphans + self.side_records > 0 {
+            let hint = if self.is_elsewhere() {
+                "no meta, gen or tombstone row: the queue is in the snapshot of another group"
+            } else {
+                "no readable meta row: usually the queue was deleted"
+            };
             warnings.push(
                 Warning::new("sqs_orphan_messages")
                     .with("encoded_queue", self.encoded())
                     .with("buffered_messages", self.orphans)
                     .with("buffered_side_records", self.side_records)
-                    .with("hint", "no readable meta row: usually the queue was deleted"),
+                    .with("hint", hint),
             );
         }
         if self.is_elsewhere() && self.partitioned_orphans > 0 {
@@ -114,6 +119,12 @@ mod tests {
         group.orphan_warnings().iter().map(|warning| warning.event).collect()
     }
 
+    fn hint(group: &Group) -> String {
+        let warnings = group.orphan_warnings();
+        let (_, hint) = warnings[0].fields.iter().find(|(name, _)| *name == "hint").unwrap();
+        hint.as_str().unwrap().to_owned()
+    }
+
     #[test]
     fn a_deleted_queue_without_rows_is_not_worth_a_warning() {
         let group = Group { counter: Some(3), tombstone: true, ..Group::new(b"cQ") };
@@ -128,6 +139,7 @@ mod tests {
             let group = Group { counter: Some(0), orphans, side_records, ..Group::new(b"cQ") };
             assert_eq!(events(&group), ["sqs_orphan_messages"]);
             assert!(!group.is_elsewhere());
+            assert!(hint(&group).ends_with("was deleted"));
         }
     }
 
@@ -136,6 +148,7 @@ mod tests {
         let group = Group { orphans: 2, partitioned_orphans: 2, ..Group::new(b"cQ") };
         assert_eq!(events(&group), ["sqs_orphan_messages", "sqs_orphan_partitioned_messages"]);
         assert!(group.is_elsewhere());
+        assert!(hint(&group).ends_with("of another group"));
         assert!(Group { orphans: 2, ..Group::new(b"cQ") }.is_elsewhere());
         for known in [
             Group { counter: Some(0), ..Group::new(b"cQ") },

@@ -7,6 +7,7 @@
 mod attributes;
 mod collect;
 mod directory;
+mod elsewhere;
 mod filter;
 mod group;
 mod json;

@@ -5,6 +5,7 @@
 //! the messages in the order of `messages.jsonl`, then the side records in the order in which they came.
 
 use crate::cursor;
+use crate::store::Place;
 
 /// What a record tells about its queue; in this order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -17,7 +18,7 @@ pub enum Kind {
     Tombstone,
     /// Value of the meta row, behind the row's place.
     Meta,
-    /// A [`Sent`], and the message's line or, behind [`Held::Elsewhere`], its key.
+    /// A [`Sent`], and behind [`Held::AsLine`] the message's line.
     Message,
     /// Line of a side record.
     Side,
@@ -57,8 +58,8 @@ pub fn split_key(key: &[u8]) -> Option<(&[u8], Kind)> {
 pub enum Held {
     /// As the rendered line.
     AsLine,
-    /// Not at all: it is too large, and to be read again by its key.
-    Elsewhere,
+    /// Not at all: it is too large, and to be read again from here.
+    At(Place),
 }
 
 /// What has to be known of a message to tell whether its queue holds it.
@@ -76,12 +77,12 @@ pub struct Sent {
     pub group: Option<u32>,
     /// Whether the value names another id or generation than the key.
     pub mismatch: bool,
-    /// What stands behind.
+    /// What there is of it.
     pub held: Held,
 }
 
 impl Sent {
-    /// Appends the encoded form: 36 bytes.
+    /// Appends the encoded form: 36 bytes, or 46 with a place.
     pub fn push(&self, value: &mut Vec<u8>) {
         for number in [self.partition, self.group] {
             value.push(u8::from(number.is_some()));
@@ -91,7 +92,13 @@ impl Sent {
         value.extend_from_slice(&self.send_timestamp.to_be_bytes());
         value.extend_from_slice(&self.sequence.to_be_bytes());
         value.push(u8::from(self.mismatch));
-        value.push(u8::from(self.held == Held::Elsewhere));
+        match self.held {
+            Held::AsLine => value.push(0),
+            Held::At(place) => {
+                value.push(1);
+                value.extend_from_slice(&place.to_bytes());
+            }
+        }
     }
 
     /// Takes the encoded form off the front of a value.
@@ -108,7 +115,7 @@ impl Sent {
             send_timestamp: cursor::take_array(value).map(i64::from_be_bytes)?,
             sequence: cursor::take_u64_be(value)?,
             mismatch: cursor::take_u8(value)? == 1,
-            held: if cursor::take_u8(value)? == 1 { Held::Elsewhere } else { Held::AsLine },
+            held: if cursor::take_u8(value)? == 1 { Held::At(Place::take(value)?) } else { Held::AsLine },
         })
     }
 }
@@ -118,7 +125,6 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::store::Place;
 
     fn message_key(segment: &str, (time, sequence, id): (i64, u64, &str)) -> Vec<u8> {
         let mut key = b"stale".to_vec();
@@ -155,7 +161,7 @@ mod tests {
             sequence: 8,
             group: None,
             mismatch: true,
-            held: Held::Elsewhere,
+            held: Held::At(place),
         };
         let mut value = Vec::new();
         value.extend(place.to_bytes());

@@ -3,7 +3,12 @@
 //! In: the sorted records. Out: the files of `sqs.md` 4.1, the warnings of section 6 in ascending order of the
 //! segments, and the names of the queues.
 
-use super::directory::Directory;
+use std::collections::BTreeSet;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+use super::directory::{Directory, orphan_name};
 use super::filter::Filter;
 use super::group::{Group, OpenQueue};
 use super::json::replace_invalid;
@@ -11,11 +16,11 @@ use super::line;
 use super::message::{Buffers, Message};
 use super::queue::Queue;
 use super::record::{self, Held, Kind, Sent};
-use super::{INVALID_QUEUE_META, ORPHAN_MESSAGES, queue_file};
+use super::{INVALID_QUEUE_META, ORPHAN_MESSAGES, elsewhere, queue_file};
 use crate::adapter::{Context, Scope};
 use crate::dump::{Sorter, TreeFile};
 use crate::error::Result;
-use crate::keyspace::Owner;
+use crate::keyspace::{Family, Owner};
 use crate::report::{Problem, Warning};
 use crate::store::{EntryBuf, Place};
 
@@ -24,8 +29,14 @@ const SIDE_RECORDS: &str = "_internals/side_records.jsonl";
 /// Writes what `records` hold and returns the names of the queues.
 pub fn write(context: &mut Context<'_, '_>, records: &mut Sorter) -> Result<Scope> {
     let extra = Sorter::new(context.tree.scratch(), 1 << 20);
-    let mut writer =
-        Writer { context, extra, scope: Scope::new(), group: Group::default(), text: Vec::new() };
+    let mut writer = Writer {
+        context,
+        extra,
+        scope: Scope::new(),
+        partitioned: BTreeSet::new(),
+        group: Group::default(),
+        text: Vec::new(),
+    };
     let mut sorted = records.sort()?;
     while let Some((key, value)) = sorted.next()? {
         let Some((segment, kind)) = record::split_key(key) else { continue };
@@ -44,6 +55,8 @@ struct Writer<'c, 'a, 'r> {
     /// Lines of [`queue_file::EXTRA`] by queue name.
     extra: Sorter,
     scope: Scope,
+    /// Segments of the partitioned queues.
+    partitioned: BTreeSet<Vec<u8>>,
     group: Group,
     text: Vec<u8>,
 }
@@ -95,6 +108,9 @@ impl Writer<'_, '_, '_> {
         queue_file::set(&mut self.text, &name, &queue);
         self.context.tree.write(&directory.file("_queue.json"), &self.text)?;
         self.scope.insert(group.name.clone());
+        if queue.partitions().partitioned() {
+            self.partitioned.insert(group.segment.clone());
+        }
         let extra = queue_file::open_extra(&name, &group.encoded(), &queue);
         let counter = group.counter.unwrap_or_default();
         let filter = Filter::new(&queue, counter, group.sequence, self.context.store.now_ms());
@@ -117,7 +133,7 @@ impl Writer<'_, '_, '_> {
             if let Some(messages) = &mut queue.messages {
                 match sent.held {
                     Held::AsLine => messages.write(value)?,
-                    Held::Elsewhere => copy_message(self.context, value, sent.partition, messages)?,
+                    Held::At(place) => copy_message(self.context, place, sent.partition, messages)?,
                 }
             }
         }
@@ -131,7 +147,8 @@ impl Writer<'_, '_, '_> {
             let path = if let Some(queue) = &group.queue {
                 queue.directory.file(SIDE_RECORDS)
             } else {
-                let directory = Directory::of_orphan(&group.segment);
+                let taken = has_queue(self.context, &orphan_name(&group.segment))?;
+                let directory = Directory::of_orphan(&group.segment, taken);
                 if directory.fallback {
                     self.context.keymap.push(directory.path.as_bytes(), &group.segment)?;
                 }
@@ -197,21 +214,30 @@ impl Writer<'_, '_, '_> {
             }
             file.finish(self.context.tree)?;
         }
+        for warning in elsewhere::warnings(self.context.store, &self.partitioned)? {
+            self.context.report.warn(warning);
+        }
         Ok(self.scope)
     }
+}
+
+/// Whether a queue of this name may be written.
+fn has_queue(context: &Context<'_, '_>, name: &[u8]) -> Result<bool> {
+    let segment = URL_SAFE_NO_PAD.encode(name);
+    let key = [Family::SqsQueueMeta.prefix(), segment.as_bytes()].concat();
+    Ok(context.options.in_scope(Owner::Sqs, name) && context.store.get(&key, &mut EntryBuf::default())?)
 }
 
 /// Reads a message again and writes its line, piece by piece.
 fn copy_message(
     context: &Context<'_, '_>,
-    key: &[u8],
+    place: Place,
     partition: Option<u32>,
     messages: &mut TreeFile,
 ) -> Result<()> {
     let (mut entry, mut buffers) = (EntryBuf::default(), Buffers::default());
-    if context.store.get(key, &mut entry)?
-        && let Ok(message) = Message::parse(&entry.body, &mut buffers)
-    {
+    context.store.read(place, &mut entry)?;
+    if let Ok(message) = Message::parse(&entry.body, &mut buffers) {
         let preserve = context.options.preserve_sqs_visibility;
         line::write(&message, partition, preserve, |piece| messages.write(piece))?;
     }

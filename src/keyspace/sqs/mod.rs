@@ -39,6 +39,21 @@ pub enum Malformed {
     MessageId,
 }
 
+/// A key that is malformed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BadKey<'a> {
+    /// The queue, when the key tells it.
+    pub queue: Option<Segment<'a>>,
+    /// What is wrong.
+    pub malformed: Malformed,
+}
+
+impl From<Malformed> for BadKey<'_> {
+    fn from(malformed: Malformed) -> Self {
+        Self { queue: None, malformed }
+    }
+}
+
 /// The key of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DataKey<'a> {
@@ -54,57 +69,88 @@ pub struct DataKey<'a> {
 
 impl<'a> DataKey<'a> {
     /// Parses a key of [`Family::SqsData`].
-    pub fn parse(key: &'a [u8]) -> Result<Self, Malformed> {
-        let (queue, trailer, partitioned) = split(Family::SqsData, key)?;
-        let short = Malformed::Short { expected: if partitioned { 13 } else { 9 }, found: trailer.len() };
-        let mut rest = trailer;
-        let partition = if partitioned { Some(cursor::take_u32_be(&mut rest).ok_or(short)?) } else { None };
+    pub fn parse(key: &'a [u8]) -> Result<Self, BadKey<'a>> {
+        let split = Split::new(Family::SqsData, key)?;
+        let short = split.short(if split.partitioned { 13 } else { 9 });
+        let mut rest = split.trailer;
+        let partition =
+            if split.partitioned { Some(cursor::take_u32_be(&mut rest).ok_or(short)?) } else { None };
         let generation = cursor::take_u64_be(&mut rest).ok_or(short)?;
         if rest.is_empty() {
             return Err(short);
         }
-        let message_id = Segment::new(rest).ok_or(Malformed::MessageId)?;
-        Ok(Self { queue, partition, generation, message_id })
+        let message_id = Segment::new(rest).ok_or(split.bad(Malformed::MessageId))?;
+        Ok(Self { queue: split.queue, partition, generation, message_id })
     }
 }
 
 /// Parses a key of a family whose keys end with the queue segment: meta, gen, seq.
-pub fn queue(family: Family, key: &[u8]) -> Result<Segment<'_>, Malformed> {
+pub fn queue(family: Family, key: &[u8]) -> Result<Segment<'_>, BadKey<'_>> {
     let rest = key.strip_prefix(family.prefix()).ok_or(Malformed::Prefix)?;
-    Segment::new(rest).ok_or(Malformed::Queue)
+    Ok(Segment::new(rest).ok_or(Malformed::Queue)?)
 }
 
 /// Parses a key of a side record as far as its queue segment: byage, dedup, group, vis, seq, tombstone. What
 /// stands behind the fixed-width fields is not looked at.
-pub fn side(family: Family, key: &[u8]) -> Result<Segment<'_>, Malformed> {
+pub fn side(family: Family, key: &[u8]) -> Result<Segment<'_>, BadKey<'_>> {
     if family == Family::SqsQueueSequence {
         return queue(family, key);
     }
-    let (queue, trailer, partitioned) = split(family, key)?;
-    let expected = if partitioned { 12 } else { 1 };
-    if trailer.len() < expected {
-        return Err(Malformed::Short { expected, found: trailer.len() });
-    }
-    Ok(queue)
+    let split = Split::new(family, key)?;
+    let expected = if split.partitioned { 12 } else { 1 };
+    if split.trailer.len() < expected { Err(split.short(expected)) } else { Ok(split.queue) }
 }
 
-/// Splits a key behind its queue segment, and tells whether it is a partitioned one.
-fn split(family: Family, key: &[u8]) -> Result<(Segment<'_>, &[u8], bool), Malformed> {
-    let rest = key.strip_prefix(family.prefix()).ok_or(Malformed::Prefix)?;
-    // No classic key begins like this: a segment of one symbol is no base64.
-    let (text, trailer, partitioned) = match rest.strip_prefix(PARTITIONED) {
-        Some(rest) if family != Family::SqsQueueTombstone => {
-            let end = memchr::memchr(b'|', rest).ok_or(Malformed::Terminator)?;
-            let (text, trailer) = rest.split_at_checked(end).unwrap_or_default();
-            (text, trailer.split_first().map_or(trailer, |(_, trailer)| trailer), true)
-        }
-        _ => {
-            let end = rest.iter().position(|&byte| !segment::is_symbol(byte)).unwrap_or(rest.len());
-            let (text, trailer) = rest.split_at_checked(end).unwrap_or_default();
-            (text, trailer, false)
-        }
-    };
-    Ok((Segment::new(text).ok_or(Malformed::Queue)?, trailer, partitioned))
+/// The families that have a partitioned form.
+const BY_PARTITION: [Family; 5] =
+    [Family::SqsByAge, Family::SqsData, Family::SqsDedup, Family::SqsGroup, Family::SqsVisibility];
+
+/// Returns the queue and the partition of a partitioned key, whichever of these families it belongs to.
+#[must_use]
+pub fn partition(key: &[u8]) -> Option<(Segment<'_>, u32)> {
+    let family = BY_PARTITION.into_iter().find(|family| key.starts_with(family.prefix()))?;
+    let mut split = Split::new(family, key).ok()?;
+    let partition = cursor::take_u32_be(&mut split.trailer)?;
+    split.partitioned.then_some((split.queue, partition))
+}
+
+/// A key that is split behind its queue segment.
+#[derive(Clone, Copy)]
+struct Split<'a> {
+    queue: Segment<'a>,
+    /// What stands behind the segment, in a partitioned key behind its terminator.
+    trailer: &'a [u8],
+    partitioned: bool,
+}
+
+impl<'a> Split<'a> {
+    fn new(family: Family, key: &'a [u8]) -> Result<Self, Malformed> {
+        let rest = key.strip_prefix(family.prefix()).ok_or(Malformed::Prefix)?;
+        // No classic key begins like this: a segment of one symbol is no base64.
+        let (text, trailer, partitioned) = match rest.strip_prefix(PARTITIONED) {
+            Some(rest) if family != Family::SqsQueueTombstone => {
+                let end = memchr::memchr(b'|', rest).ok_or(Malformed::Terminator)?;
+                let (text, trailer) = rest.split_at_checked(end).unwrap_or_default();
+                (text, trailer.split_first().map_or(trailer, |(_, trailer)| trailer), true)
+            }
+            _ => {
+                let end = rest.iter().position(|&byte| !segment::is_symbol(byte)).unwrap_or(rest.len());
+                let (text, trailer) = rest.split_at_checked(end).unwrap_or_default();
+                (text, trailer, false)
+            }
+        };
+        Ok(Self { queue: Segment::new(text).ok_or(Malformed::Queue)?, trailer, partitioned })
+    }
+
+    fn bad(self, malformed: Malformed) -> BadKey<'a> {
+        // What a classic key without a trailer ends with may be a part of the segment, or more than it.
+        let known = self.partitioned || !self.trailer.is_empty();
+        BadKey { queue: known.then_some(self.queue), malformed }
+    }
+
+    fn short(self, expected: usize) -> BadKey<'a> {
+        self.bad(Malformed::Short { expected, found: self.trailer.len() })
+    }
 }
 
 #[cfg(test)]

@@ -10,13 +10,14 @@ type Fields = (Vec<u8>, Option<u32>, u64, Vec<u8>);
 
 fn data(rest: &[&[u8]]) -> Result<Fields, Malformed> {
     let key = key(&[b"!sqs|msg|data|", &rest.concat()]);
-    let DataKey { queue, partition, generation, message_id } = DataKey::parse(&key)?;
+    let parsed = DataKey::parse(&key).map_err(|bad| bad.malformed)?;
+    let DataKey { queue, partition, generation, message_id } = parsed;
     Ok((queue.text().to_vec(), partition, generation, message_id.text().to_vec()))
 }
 
 fn side_queue(family: Family, rest: &[&[u8]]) -> Result<Vec<u8>, Malformed> {
     let key = key(&[family.prefix(), &rest.concat()]);
-    side(family, &key).map(|queue| queue.text().to_vec())
+    side(family, &key).map(|queue| queue.text().to_vec()).map_err(|bad| bad.malformed)
 }
 
 const GENERATION: &[u8] = &[0, 0, 0, 0, 0, 0, 0, 7];
@@ -73,7 +74,8 @@ fn a_partitioned_message_key_is_cut_at_no_field() {
 #[test]
 fn the_whole_rest_of_a_queue_key_is_its_segment() {
     let name = |family: Family, rest: &[u8]| {
-        queue(family, &[family.prefix(), rest].concat()).map(|queue| queue.text().to_vec())
+        let key = [family.prefix(), rest].concat();
+        queue(family, &key).map(|queue| queue.text().to_vec()).map_err(|bad| bad.malformed)
     };
     for family in [Family::SqsQueueMeta, Family::SqsQueueGeneration, Family::SqsQueueSequence] {
         assert_eq!(name(family, b"cQ").unwrap(), b"cQ");
@@ -81,7 +83,7 @@ fn the_whole_rest_of_a_queue_key_is_its_segment() {
         assert_eq!(name(family, b"cQ\0"), Err(Malformed::Queue));
         assert_eq!(name(family, b"p|cQ"), Err(Malformed::Queue));
     }
-    assert_eq!(queue(Family::SqsQueueMeta, b"!sqs|queue|gen|cQ"), Err(Malformed::Prefix));
+    assert_eq!(queue(Family::SqsQueueMeta, b"!sqs|queue|gen|cQ"), Err(Malformed::Prefix.into()));
 }
 
 #[test]
@@ -118,4 +120,34 @@ fn sequence_and_tombstone_keys_have_no_partitioned_form() {
     assert_eq!(side_queue(Family::SqsQueueSequence, &[b"cQ"]).unwrap(), b"cQ");
     assert_eq!(side_queue(Family::SqsQueueSequence, &[b"cQ", GENERATION]), Err(Malformed::Queue));
     assert_eq!(side_queue(Family::SqsQueueTombstone, &[b"p|cQ|", &[0; 12]]), Err(Malformed::Queue));
+}
+
+#[test]
+fn a_malformed_key_tells_its_queue_where_it_can() {
+    let queue_of = |key: &[u8]| {
+        let bad = DataKey::parse(key).unwrap_err();
+        bad.queue.map(|queue| queue.text().to_vec())
+    };
+    for rest in [&b"cQ\0"[..], b"cQ\0\0\0\0\0\0\0\x01b", b"p|cQ|", b"p|cQ|\0"] {
+        assert_eq!(queue_of(&key(&[b"!sqs|msg|data|", rest])), Some(b"cQ".to_vec()), "{rest:?}");
+    }
+    for rest in [&b""[..], b"cQ", b"c\0", b"p|cQ", b"p||\0"] {
+        assert_eq!(queue_of(&key(&[b"!sqs|msg|data|", rest])), None, "{rest:?}");
+    }
+    let bad = side(Family::SqsVisibility, b"!sqs|msg|vis|p|cQ|").unwrap_err();
+    assert_eq!(bad.queue.map(Segment::text), Some(&b"cQ"[..]));
+}
+
+#[test]
+fn only_partitioned_keys_have_a_partition() {
+    let found =
+        |parts: &[&[u8]]| partition(&key(parts)).map(|(queue, number)| (queue.text().to_vec(), number));
+    let whole = [&[0, 0, 0, 2][..], GENERATION].concat();
+    for family in BY_PARTITION {
+        assert_eq!(found(&[family.prefix(), b"p|cQ|", &whole]), Some((b"cQ".to_vec(), 2)));
+        assert_eq!(found(&[family.prefix(), b"cQ", GENERATION]), None);
+        assert_eq!(found(&[family.prefix(), b"p|cQ|", &whole[..3]]), None);
+    }
+    assert_eq!(found(&[b"!sqs|queue|meta|p|cQ|", &whole]), None);
+    assert_eq!(found(&[b"!redis|str|p|cQ|", &whole]), None);
 }
