@@ -46,6 +46,20 @@ pub fn piece(out: &mut Vec<u8>, text: &str, html: Html) {
     debug_assert!(written.is_ok(), "a Vec takes every write");
 }
 
+/// Most bytes of a long value that are rendered at once: whole groups of base64.
+pub const PIECE: usize = 48 << 10;
+
+/// Splits a long text into pieces of at most [`PIECE`] bytes, between two characters.
+pub fn pieces(text: &str) -> impl Iterator<Item = &str> {
+    let mut rest = text;
+    std::iter::from_fn(move || {
+        let (piece, behind) =
+            (1..=rest.len().min(PIECE)).rev().find_map(|length| rest.split_at_checked(length))?;
+        rest = behind;
+        Some(piece)
+    })
+}
+
 fn serialize<T: Serialize + ?Sized, F: Formatter>(out: &mut Vec<u8>, value: &T, formatter: F) {
     let result = value.serialize(&mut serde_json::Serializer::with_formatter(out, formatter));
     debug_assert!(result.is_ok(), "a value of the dump that JSON has no form for: {result:?}");

@@ -7,11 +7,8 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use super::body::Output;
-use crate::dump::json::{self, Html};
+use crate::dump::json::{self, Html, PIECE};
 use crate::error::Result;
-
-/// Bytes that are written at once: whole groups of base64.
-const PIECE: usize = 48 << 10;
 
 /// Appends a JSON string, quotes included.
 pub(super) fn text(out: &mut impl Output, text: &str) -> Result<()> {
@@ -20,11 +17,9 @@ pub(super) fn text(out: &mut impl Output, text: &str) -> Result<()> {
         return Ok(());
     }
     out.buffer().push(b'"');
-    let mut rest = text;
-    while let Some((piece, behind)) = split_piece(rest) {
+    for piece in json::pieces(text) {
         json::piece(out.buffer(), piece, Html::Escaped);
         out.relieve()?;
-        rest = behind;
     }
     out.buffer().push(b'"');
     Ok(())
@@ -46,11 +41,6 @@ pub(super) fn binary(out: &mut impl Output, value: &[u8], indent: &[u8]) -> Resu
         out.buffer().extend_from_slice(part);
     }
     Ok(())
-}
-
-/// Splits a piece off the front, between two characters; `None` when nothing is left.
-fn split_piece(text: &str) -> Option<(&str, &str)> {
-    (1..=text.len().min(PIECE)).rev().find_map(|length| text.split_at_checked(length))
 }
 
 #[cfg(test)]

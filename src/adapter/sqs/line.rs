@@ -9,10 +9,7 @@ use serde::Serialize;
 
 use super::attributes::Attributes;
 use super::message::Message;
-use crate::dump::json::{self, Binary, Html};
-
-/// Bytes of a body that [`write`] renders at once: whole groups of base64.
-const PIECE: usize = 48 << 10;
+use crate::dump::json::{self, Binary, Html, PIECE};
 
 /// Appends the line of a message. `partition` is the key's; without `preserve` the members that tell what
 /// receivers did are zeroed.
@@ -35,13 +32,12 @@ pub fn write<E>(
     let mut out = Vec::new();
     head(&mut out, message);
     write(&out)?;
-    if let Ok(mut text) = std::str::from_utf8(message.body) {
+    if let Ok(text) = std::str::from_utf8(message.body) {
         write(b"\"")?;
-        while let Some((piece, rest)) = split_piece(text) {
+        for piece in json::pieces(text) {
             out.clear();
-            json::string(&mut out, piece, Html::Escaped);
-            write(out.get(1..out.len() - 1).unwrap_or_default())?;
-            text = rest;
+            json::piece(&mut out, piece, Html::Escaped);
+            write(&out)?;
         }
         write(b"\"")?;
     } else {
@@ -54,10 +50,6 @@ pub fn write<E>(
     out.clear();
     tail(&mut out, message, partition, preserve);
     write(&out)
-}
-
-fn split_piece(text: &str) -> Option<(&str, &str)> {
-    (1..=text.len().min(PIECE)).rev().find_map(|length| text.split_at_checked(length))
 }
 
 fn head(out: &mut Vec<u8>, message: &Message<'_>) {
