@@ -1,7 +1,8 @@
-//! Tables of the snapshot: their schemas, and which rows each of them has.
+//! Tables of the snapshot: where their schemas stand, and which rows each of them has.
 //!
 //! In: all schema rows, then the keys of all item rows. Out: tables by name; orphans and malformed keys are
-//! reported on the way.
+//! reported on the way. Tables can be many and their schemas large, so a schema is read again when its table is
+//! written.
 
 use std::collections::BTreeMap;
 
@@ -16,13 +17,13 @@ use crate::error::Result;
 use crate::keyspace::dynamodb::{ItemKey, MalformedKey, schema_table, table_name};
 use crate::keyspace::{Family, Owner};
 use crate::report::Warning;
-use crate::store::Entry;
+use crate::store::{Entry, EntryBuf, Place, Store};
 
 /// A table with a valid schema.
 #[derive(Debug)]
 pub(super) struct Table {
-    /// Schema.
-    pub schema: Schema,
+    /// Where its schema stands.
+    schema: Place,
     /// Live generations, the active one first.
     pub live: Vec<LiveGeneration>,
     /// Rows of all other generations.
@@ -61,7 +62,7 @@ pub(super) fn read(context: &mut Context<'_, '_>) -> Result<Tables> {
             continue;
         }
         let table = match Schema::parse(&name, entry.body) {
-            Ok(schema) => Some(Table::new(schema)),
+            Ok(schema) => Some(Table::new(entry.place, &schema)),
             Err(reason) => {
                 context.report.problem(&problem(&entry, &name, INVALID_SCHEMA, &reason))?;
                 None
@@ -73,10 +74,17 @@ pub(super) fn read(context: &mut Context<'_, '_>) -> Result<Tables> {
 }
 
 impl Table {
-    fn new(schema: Schema) -> Self {
+    fn new(place: Place, schema: &Schema) -> Self {
         let live = schema.generations().live();
         let live = live.map(|(number, layout)| LiveGeneration { number, layout, rows: 0 }).collect();
-        Self { schema, live, stale: 0 }
+        Self { schema: place, live, stale: 0 }
+    }
+
+    /// Reads the schema again. `name` is the name of this table: with it the schema was found to be valid.
+    pub fn schema(&self, store: &Store, name: &[u8]) -> Result<Option<Schema>> {
+        let mut row = EntryBuf::default();
+        store.read(self.schema, &mut row)?;
+        Ok(Schema::parse(name, &row.body).ok())
     }
 
     fn add(&mut self, generation: u64) {
