@@ -83,7 +83,7 @@ pub(super) fn winners(
     Ok(Winners(winners))
 }
 
-/// Keys and places of rows, the active generation's before the source's, each in user-key order.
+/// Places of rows, the active generation's before the source's, each in user-key order.
 pub(super) struct Winners(Sorter);
 
 impl Winners {
@@ -91,16 +91,11 @@ impl Winners {
     pub fn read(mut self, store: &Store, mut each: impl FnMut(&Entry<'_>) -> Result<()>) -> Result<()> {
         let mut row = EntryBuf::default();
         let mut sorted = self.0.sort()?;
-        while let Some((key, place)) = sorted.next()? {
-            let Some(((_, user_key), place)) = key.split_first().zip(Place::from_bytes(place)) else {
-                continue;
-            };
+        while let Some((_, place)) = sorted.next()? {
+            let Some(place) = Place::from_bytes(place) else { continue };
             store.read(place, &mut row)?;
-            // What a transaction wrote may stand at the place of its intent.
-            if row.key == user_key || store.get(user_key, &mut row)? {
-                let EntryBuf { key, commit_ts, expire_at, body, .. } = &row;
-                each(&Entry { key, commit_ts: *commit_ts, expire_at: *expire_at, body, place })?;
-            }
+            let EntryBuf { key, commit_ts, expire_at, body, .. } = &row;
+            each(&Entry { key, commit_ts: *commit_ts, expire_at: *expire_at, body, place })?;
         }
         Ok(())
     }
