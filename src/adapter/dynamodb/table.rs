@@ -13,11 +13,16 @@ use super::generation::KeyLayout;
 use super::problem::{INVALID_SCHEMA, MALFORMED_KEY, problem};
 use super::schema::Schema;
 use crate::adapter::Context;
+use crate::cursor;
+use crate::dump::Sorter;
 use crate::error::Result;
 use crate::keyspace::dynamodb::{ItemKey, MalformedKey, schema_table, table_name};
 use crate::keyspace::{Family, Owner};
 use crate::report::Warning;
 use crate::store::{Entry, EntryBuf, Place, Store};
+
+/// Memory of the names that have rows but no schema, bytes.
+const MEMORY: usize = 1 << 20;
 
 /// A table with a valid schema.
 #[derive(Debug)]
@@ -98,7 +103,11 @@ impl Table {
 /// Whose rows the scan is at: rows of one table are contiguous.
 enum Run<'t> {
     Table(&'t mut Table),
-    Orphan(&'t mut u64),
+    /// Of no table.
+    Orphans {
+        name: Vec<u8>,
+        count: u64,
+    },
     /// Out of scope, or of a table whose schema is invalid.
     Ignored,
     /// The table segment, and with it every key that has it, is malformed.
@@ -107,7 +116,7 @@ enum Run<'t> {
 
 /// Goes over the keys of all items: tells live from stale rows, reports rows without a table and malformed keys.
 pub(super) fn survey(context: &mut Context<'_, '_>, tables: &mut Tables) -> Result<()> {
-    let mut orphans = BTreeMap::new();
+    let mut orphans = Sorter::new(context.tree.scratch(), MEMORY);
     let mut segment = Vec::new();
     let mut run = Run::Ignored;
     let mut rows = context.store.scan(Family::DynamodbItem);
@@ -120,6 +129,7 @@ pub(super) fn survey(context: &mut Context<'_, '_>, tables: &mut Tables) -> Resu
             }
         };
         if key.table_segment != segment {
+            run.keep(&mut orphans)?;
             segment.clear();
             segment.extend_from_slice(key.table_segment);
             run = match table_name(&segment) {
@@ -128,23 +138,40 @@ pub(super) fn survey(context: &mut Context<'_, '_>, tables: &mut Tables) -> Resu
                 Ok(name) => match tables.get_mut(&name) {
                     Some(Some(table)) => Run::Table(table),
                     Some(None) => Run::Ignored,
-                    None => Run::Orphan(orphans.entry(name).or_default()),
+                    None => Run::Orphans { name, count: 0 },
                 },
             };
         }
         match &mut run {
             Run::Table(table) => table.add(key.generation),
-            Run::Orphan(count) => **count += 1,
+            Run::Orphans { count, .. } => *count += 1,
             Run::Ignored => {}
             Run::Malformed(reason) => malformed(context, &entry, *reason)?,
         }
     }
-    for (name, count) in orphans {
+    run.keep(&mut orphans)?;
+    warn_orphans(context, orphans)
+}
+
+impl Run<'_> {
+    /// Notes orphans once all rows of their table have passed.
+    fn keep(&self, orphans: &mut Sorter) -> Result<()> {
+        match self {
+            Run::Orphans { name, count } => Ok(orphans.push(name, &count.to_be_bytes())?),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Warns of rows without a table, in the order of the names.
+fn warn_orphans(context: &mut Context<'_, '_>, mut orphans: Sorter) -> Result<()> {
+    let mut names = orphans.sort()?;
+    while let Some((name, mut count)) = names.next()? {
         context.report.warn(
             Warning::new("ddb_orphan_items")
-                .with("encoded_table", URL_SAFE_NO_PAD.encode(&name))
-                .with("buffered_items", count)
-                .with("table", String::from_utf8_lossy(&name)),
+                .with("encoded_table", URL_SAFE_NO_PAD.encode(name))
+                .with("buffered_items", cursor::take_u64_be(&mut count))
+                .with("table", String::from_utf8_lossy(name)),
         );
     }
     Ok(())
