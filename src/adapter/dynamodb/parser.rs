@@ -142,7 +142,7 @@ impl Parser {
         &mut self,
         parts: &Parts<'a>,
         mut element: impl FnMut(&mut Self, &Field<'a>) -> Result<T, Malformed>,
-    ) -> Result<Vec<T>, Malformed> {
+    ) -> Result<Box<[T]>, Malformed> {
         let mut elements = Vec::new();
         for field in parts.fields() {
             let field = field?;
@@ -151,7 +151,7 @@ impl Parser {
                 _ => self.unknown_fields += 1,
             }
         }
-        Ok(elements)
+        Ok(elements.into())
     }
 }
 
