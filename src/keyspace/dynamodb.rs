@@ -1,12 +1,12 @@
 //! Typed keys of the DynamoDB families (`dynamodb.md` 1).
 //!
-//! In: a user key of the family. Out: table name, generation and primary key, borrowed. Index and counter keys
-//! are never looked at: `Family` tells them apart, nothing reads them.
+//! In: a user key of the family. Out: table name, generation and primary key, borrowed. Of index and counter keys
+//! nothing but the table is ever looked at.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
-use super::Family;
+use super::{Family, Owner};
 
 /// Why a key of a DynamoDB family is malformed (`dynamodb.md` 6.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -46,6 +46,16 @@ pub fn table_name(segment: &[u8]) -> Result<Vec<u8>, MalformedKey> {
 pub fn schema_table(key: &[u8]) -> Result<Vec<u8>, MalformedKey> {
     let segment = key.strip_prefix(Family::DynamodbTable.prefix()).ok_or(MalformedKey::Prefix)?;
     table_name(segment)
+}
+
+/// Returns the name of the table that a key of any of the four families belongs to.
+pub fn any_table(key: &[u8]) -> Result<Vec<u8>, MalformedKey> {
+    let family = Family::of(key);
+    if family.owner() != Owner::Dynamodb {
+        return Err(MalformedKey::Prefix);
+    }
+    let rest = key.strip_prefix(family.prefix()).ok_or(MalformedKey::Prefix)?;
+    table_name(split_at_bar(rest).0)
 }
 
 /// A `!ddb|item|` key, split; the segment is not decoded yet (`dynamodb.md` 1.3).
@@ -117,6 +127,18 @@ mod tests {
         assert_eq!(table_name(key.table_segment).unwrap(), b"orders");
         assert_eq!((key.generation, key.primary), (42, &b"a\0\x01"[..]));
         assert!(b"!ddb|item|b3JkZXJz|42|a".starts_with(&item_prefix(b"orders", 42)));
+    }
+
+    #[test]
+    fn keys_of_all_families_belong_to_a_table() {
+        for tail in ["item|dA|1|k", "item|dA", "gsi|dA|1|eA|k", "meta|gen|dA", "meta|table|dA"] {
+            assert_eq!(any_table(format!("!ddb|{tail}").as_bytes()).as_deref(), Ok(&b"t"[..]), "{tail}");
+        }
+        assert_eq!(any_table(b"!ddb|gsi|"), Err(MalformedKey::NoTable));
+        assert_eq!(any_table(b"!ddb|gsi|d|1|"), Err(MalformedKey::Table));
+        for key in [&b"!ddb|"[..], b"!ddb|other|dA", b"dA", b"!sqs|queue|meta|dA"] {
+            assert_eq!(any_table(key), Err(MalformedKey::Prefix));
+        }
     }
 
     #[test]

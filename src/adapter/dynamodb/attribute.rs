@@ -1,6 +1,7 @@
 //! Attribute values: protobuf `AttributeValue` to a borrowed tree, and that tree as JSON (`dynamodb.md` 2, 4.3).
 //!
-//! In: the bytes of a message. Out: an [`Attribute`] whose texts borrow from them; only collections own a list.
+//! In: the bytes of a message. Out: an [`Attribute`] whose texts borrow from them; only collections own a list, and
+//! none has room to spare: an item can consist of a million small ones.
 
 use std::fmt;
 
@@ -25,13 +26,13 @@ pub(super) enum Attribute<'a> {
     /// Null; false is written by no server.
     Null(bool),
     /// Set of texts, in stored order.
-    Ss(Vec<&'a str>),
+    Ss(Box<[&'a str]>),
     /// Set of numbers, in stored order.
-    Ns(Vec<&'a str>),
+    Ns(Box<[&'a str]>),
     /// Set of bytes, in stored order.
-    Bs(Vec<&'a [u8]>),
+    Bs(Box<[&'a [u8]]>),
     /// List.
-    L(Vec<Attribute<'a>>),
+    L(Box<[Attribute<'a>]>),
     /// Map.
     M(Members<'a>),
     /// No member of the oneof is set; written by no server.
@@ -40,7 +41,7 @@ pub(super) enum Attribute<'a> {
 
 /// Names and values of a map or of an item, sorted bytewise by name, each name once.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(super) struct Members<'a>(pub Vec<(&'a str, Attribute<'a>)>);
+pub(super) struct Members<'a>(pub Box<[(&'a str, Attribute<'a>)]>);
 
 impl<'a> Members<'a> {
     /// Sorts entries that came in the order of the wire; of equal names the last one stays.
@@ -50,7 +51,7 @@ impl<'a> Members<'a> {
             entries.sort_by_key(|(name, _)| *name);
             entries.dedup_by(|(next, _), (kept, _)| next == kept);
         }
-        Self(entries)
+        Self(entries.into())
     }
 
     /// Returns the value of an attribute.
@@ -156,7 +157,7 @@ mod tests {
     use super::*;
 
     fn list(depth: u32, leaf: Attribute<'static>) -> Attribute<'static> {
-        (1..depth).fold(leaf, |value, _| Attribute::L(vec![value]))
+        (1..depth).fold(leaf, |value, _| Attribute::L([value].into()))
     }
 
     #[test]
@@ -169,16 +170,21 @@ mod tests {
     fn empty_sets_false_nulls_and_untyped_values_are_not_served() {
         for (value, reason) in [
             (Attribute::Null(false), Unservable::NullFalse),
-            (Attribute::Ss(vec![]), Unservable::EmptySet),
-            (Attribute::Ns(vec![]), Unservable::EmptySet),
-            (Attribute::Bs(vec![]), Unservable::EmptySet),
+            (Attribute::Ss([].into()), Unservable::EmptySet),
+            (Attribute::Ns([].into()), Unservable::EmptySet),
+            (Attribute::Bs([].into()), Unservable::EmptySet),
             (Attribute::Untyped, Unservable::Untyped),
         ] {
             assert_eq!(list(3, value).unservable(1), Some(reason));
         }
-        for value in [Attribute::Null(true), Attribute::L(vec![]), Attribute::M(Members::default())] {
+        for value in [Attribute::Null(true), Attribute::L([].into()), Attribute::M(Members::default())] {
             assert_eq!(value.unservable(1), None);
         }
+    }
+
+    #[test]
+    fn an_attribute_takes_three_words() {
+        assert_eq!(size_of::<Attribute<'_>>(), 3 * size_of::<usize>());
     }
 
     #[test]
@@ -191,7 +197,7 @@ mod tests {
             entry("B", "4"),
             entry("b", "5"),
         ]);
-        assert_eq!(members.0, [entry("B", "4"), entry("a", "2"), entry("b", "5")]);
+        assert_eq!(*members.0, [entry("B", "4"), entry("a", "2"), entry("b", "5")]);
         assert_eq!(members.find("b"), Some(&Attribute::S("5")));
         assert_eq!(members.find("c"), None);
     }

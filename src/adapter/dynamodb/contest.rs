@@ -8,7 +8,8 @@ use sha2::{Digest, Sha256};
 use super::generation::KeyLayout;
 use super::identity::OrderedKey;
 use super::problem::{INVALID_ITEM, problem};
-use super::table::Table;
+use super::schema::Schema;
+use super::table::LiveGeneration;
 use super::tally::Tally;
 use super::writer::decode;
 use crate::adapter::Context;
@@ -22,22 +23,24 @@ const MEMORY: usize = 8 << 20;
 /// Bytes of an identity's digest that are compared.
 const DIGEST: usize = 16;
 
-/// Finds the winners among the live rows of table `name`. Rows that cannot be decoded are reported.
+/// Finds the winners among the rows of the live generations of table `name`. Rows that cannot be decoded are
+/// reported.
 pub(super) fn winners(
     context: &mut Context<'_, '_>,
     name: &[u8],
-    table: &Table,
+    schema: &Schema,
+    generations: &[LiveGeneration],
     tally: &mut Tally,
 ) -> Result<Winners> {
     let scratch = context.tree.scratch().clone();
     let mut rivals = Sorter::new(&scratch, MEMORY);
     let mut ordered = OrderedKey::default();
     let mut sort_key = Vec::new();
-    for (order, live) in (0_u8..).zip(&table.live).filter(|(_, live)| live.rows > 0) {
+    for (order, live) in (0_u8..).zip(generations).filter(|(_, live)| live.rows > 0) {
         let mut rows = context.store.scan_prefix(&item_prefix(name, live.number), None);
         while let Some(entry) = rows.next()? {
             let Ok(key) = ItemKey::parse(entry.key) else { continue };
-            let (_, keys) = match decode(&entry, &table.schema) {
+            let (_, keys) = match decode(&entry, schema) {
                 Ok(item) => item,
                 Err(reason) => {
                     context.report.problem(&problem(&entry, name, INVALID_ITEM, &reason))?;
@@ -80,7 +83,7 @@ pub(super) fn winners(
     Ok(Winners(winners))
 }
 
-/// Keys and places of rows, the active generation's before the source's, each in user-key order.
+/// Places of rows, the active generation's before the source's, each in user-key order.
 pub(super) struct Winners(Sorter);
 
 impl Winners {
@@ -88,16 +91,11 @@ impl Winners {
     pub fn read(mut self, store: &Store, mut each: impl FnMut(&Entry<'_>) -> Result<()>) -> Result<()> {
         let mut row = EntryBuf::default();
         let mut sorted = self.0.sort()?;
-        while let Some((key, place)) = sorted.next()? {
-            let Some(((_, user_key), place)) = key.split_first().zip(Place::from_bytes(place)) else {
-                continue;
-            };
+        while let Some((_, place)) = sorted.next()? {
+            let Some(place) = Place::from_bytes(place) else { continue };
             store.read(place, &mut row)?;
-            // What a transaction wrote may stand at the place of its intent.
-            if row.key == user_key || store.get(user_key, &mut row)? {
-                let EntryBuf { key, commit_ts, expire_at, body, .. } = &row;
-                each(&Entry { key, commit_ts: *commit_ts, expire_at: *expire_at, body, place })?;
-            }
+            let EntryBuf { key, commit_ts, expire_at, body, .. } = &row;
+            each(&Entry { key, commit_ts: *commit_ts, expire_at: *expire_at, body, place })?;
         }
         Ok(())
     }

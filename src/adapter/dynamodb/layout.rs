@@ -229,15 +229,29 @@ mod tests {
     fn key() -> impl Strategy<Value = (char, String)> {
         let text = prop_oneof![
             prop::sample::select(vec![
-                "", ".", "..", "a", "a.json", "1", "1/2", "b64.", "b64.YQ", "1.json", "-1"
-            ]),
-            Just("de34ad408f982bb1b98fa8fac630ce99__1"),
+                "",
+                ".",
+                "..",
+                "a",
+                "a.json",
+                "1",
+                "1/2",
+                "b64.",
+                "b64.YQ",
+                "1.json",
+                "-1",
+                "1e1000001"
+            ])
+            .prop_map(str::to_owned),
+            Just("de34ad408f982bb1b98fa8fac630ce99__1".to_owned()),
+            "[.%/z\u{e9}]{1,3}",
+            "a{239,242}",
         ];
         let number =
             prop::sample::select(vec!["0", "1", "1.0", "0.5", "-1", "1e1000001", "10e1000001", "1e-1000001"]);
         prop_oneof![
-            text.clone().prop_map(|text| ('S', text.to_owned())),
-            text.prop_map(|text| ('B', text.to_owned())),
+            text.clone().prop_map(|text| ('S', text)),
+            text.prop_map(|text| ('B', text)),
             number.prop_map(|text| ('N', text.to_owned())),
         ]
     }

@@ -191,6 +191,38 @@ pub(super) mod model {
         values.iter().map(|(name, value)| (name.clone(), value_to_json(value))).collect()
     }
 
+    /// Reads that JSON back.
+    pub fn from_json(item: &Json) -> Item {
+        Item { attributes: members(item) }
+    }
+
+    fn members(object: &Json) -> BTreeMap<String, AttributeValue> {
+        let object = object.as_object().unwrap();
+        object.iter().map(|(name, value)| (name.clone(), value_from_json(value))).collect()
+    }
+
+    fn value_from_json(value: &Json) -> AttributeValue {
+        let text = |value: &Json| value.as_str().unwrap().to_owned();
+        let bytes = |value: &Json| STANDARD.decode(value.as_str().unwrap()).unwrap();
+        let array = |value: &Json| value.as_array().unwrap().clone();
+        let texts = |value| array(value).iter().map(text).collect();
+        let (kind, value) = value.as_object().unwrap().iter().next().unwrap();
+        let value = match kind.as_str() {
+            "S" => Value::S(text(value)),
+            "N" => Value::N(text(value)),
+            "B" => Value::B(bytes(value)),
+            "BOOL" => Value::Bool(value.as_bool().unwrap()),
+            "NULL" => Value::Null(value.as_bool().unwrap()),
+            "SS" => Value::Ss(StringSet { values: texts(value) }),
+            "NS" => Value::Ns(NumberSet { values: texts(value) }),
+            "BS" => Value::Bs(BinarySet { values: array(value).iter().map(bytes).collect() }),
+            "L" => Value::L(ValueList { values: array(value).iter().map(value_from_json).collect() }),
+            "M" => Value::M(ValueMap { values: members(value) }),
+            kind => panic!("no type: {kind}"),
+        };
+        AttributeValue { value: Some(value) }
+    }
+
     fn value_to_json(value: &AttributeValue) -> Json {
         let base64 = |bytes: &Vec<u8>| STANDARD.encode(bytes);
         match &value.value {

@@ -5,9 +5,9 @@
 //! item rows ─item─▶ attributes ─layout, bundle─▶ files
 //! ```
 //!
-//! Tables are written in the order of their names. What stays in memory is the tables, and one item. Rows of an
-//! ordered table are its items and stream straight through; only where legacy keys are in play `contest` has to
-//! find out which of several rows is the item.
+//! Tables are written in the order of their names. What stays in memory is the names of the tables, one schema and
+//! one item. Rows of an ordered table are its items and stream straight through; only where legacy keys are in play
+//! `contest` has to find out which of several rows is the item.
 
 mod attribute;
 mod bundle;
@@ -35,6 +35,8 @@ mod writer;
 use super::{Context, Scope};
 use crate::error::Result;
 use crate::keyspace::dynamodb::{ItemKey, item_prefix};
+use contest::Winners;
+use schema::Schema;
 use table::Table;
 use writer::TableWriter;
 
@@ -45,18 +47,19 @@ pub fn dump(context: &mut Context<'_, '_>) -> Result<Scope> {
     pending::warn(context);
     let mut scope = Scope::new();
     for (name, table) in tables {
-        if let Some(table) = table {
-            write_table(context, &name, &table)?;
-            scope.insert(name);
-        }
+        let Some(table) = table else { continue };
+        let Some(schema) = table.schema(context.store, &name)? else { continue };
+        write_table(context, &name, &table, &schema)?;
+        scope.insert(name);
     }
     Ok(scope)
 }
 
-fn write_table(context: &mut Context<'_, '_>, name: &[u8], table: &Table) -> Result<()> {
-    let mut writer = TableWriter::begin(context, name, table)?;
-    if table.schema.generations().is_contested() {
-        write_winners(context, name, table, &mut writer)?;
+fn write_table(context: &mut Context<'_, '_>, name: &[u8], table: &Table, schema: &Schema) -> Result<()> {
+    let mut writer = TableWriter::begin(context, name, schema, table.stale)?;
+    if schema.generations().is_contested() {
+        let winners = contest::winners(context, name, schema, &table.live, &mut writer.tally)?;
+        write_winners(context, table, winners, &mut writer)?;
     } else {
         write_rows(context, name, table, &mut writer)?;
     }
@@ -82,11 +85,10 @@ fn write_rows(
 /// Writes a table in which several rows may be one item (`dynamodb.md` 3.3, states 2 and 3).
 fn write_winners(
     context: &mut Context<'_, '_>,
-    name: &[u8],
     table: &Table,
+    winners: Winners,
     writer: &mut TableWriter<'_>,
 ) -> Result<()> {
-    let winners = contest::winners(context, name, table, &mut writer.tally)?;
     winners.read(context.store, |entry| {
         let generation = ItemKey::parse(entry.key).map(|key| key.generation).ok();
         let live = table.live.iter().find(|live| Some(live.number) == generation);

@@ -1,21 +1,20 @@
-//! Items under the lock of a transaction that nothing in the inputs decides (`dynamodb.md` 3.7).
+//! Keys under the lock of a transaction that nothing in the inputs decides (`dynamodb.md` 3.7).
 //!
-//! In: the locks that the store could not resolve. Out: one warning a table; the stored version of each such
-//! item is written.
+//! In: the locks that the store could not resolve. Out: one warning a table, which counts its keys of all
+//! families; the stored version of each such key counts.
 
 use std::collections::BTreeMap;
 
 use crate::adapter::Context;
 use crate::keyspace::Owner;
-use crate::keyspace::dynamodb::{ItemKey, table_name};
+use crate::keyspace::dynamodb::any_table;
 use crate::report::Warning;
 
-/// Warns of every table that has such items.
+/// Warns of every table that has such keys.
 pub(super) fn warn(context: &mut Context<'_, '_>) {
     let mut tables = BTreeMap::<Vec<u8>, u64>::new();
     for lock in context.store.undecided() {
-        let Ok(key) = ItemKey::parse(&lock.key) else { continue };
-        let Ok(table) = table_name(key.table_segment) else { continue };
+        let Ok(table) = any_table(&lock.key) else { continue };
         if context.options.in_scope(Owner::Dynamodb, &table) {
             *tables.entry(table).or_default() += 1;
         }

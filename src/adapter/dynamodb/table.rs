@@ -1,7 +1,8 @@
-//! Tables of the snapshot: their schemas, and which rows each of them has.
+//! Tables of the snapshot: where their schemas stand, and which rows each of them has.
 //!
 //! In: all schema rows, then the keys of all item rows. Out: tables by name; orphans and malformed keys are
-//! reported on the way.
+//! reported on the way. Tables can be many and their schemas large, so a schema is read again when its table is
+//! written.
 
 use std::collections::BTreeMap;
 
@@ -12,17 +13,22 @@ use super::generation::KeyLayout;
 use super::problem::{INVALID_SCHEMA, MALFORMED_KEY, problem};
 use super::schema::Schema;
 use crate::adapter::Context;
+use crate::cursor;
+use crate::dump::Sorter;
 use crate::error::Result;
 use crate::keyspace::dynamodb::{ItemKey, MalformedKey, schema_table, table_name};
 use crate::keyspace::{Family, Owner};
 use crate::report::Warning;
-use crate::store::Entry;
+use crate::store::{Entry, EntryBuf, Place, Store};
+
+/// Memory of the names that have rows but no schema, bytes.
+const MEMORY: usize = 1 << 20;
 
 /// A table with a valid schema.
 #[derive(Debug)]
 pub(super) struct Table {
-    /// Schema.
-    pub schema: Schema,
+    /// Where its schema stands.
+    schema: Place,
     /// Live generations, the active one first.
     pub live: Vec<LiveGeneration>,
     /// Rows of all other generations.
@@ -61,7 +67,7 @@ pub(super) fn read(context: &mut Context<'_, '_>) -> Result<Tables> {
             continue;
         }
         let table = match Schema::parse(&name, entry.body) {
-            Ok(schema) => Some(Table::new(schema)),
+            Ok(schema) => Some(Table::new(entry.place, &schema)),
             Err(reason) => {
                 context.report.problem(&problem(&entry, &name, INVALID_SCHEMA, &reason))?;
                 None
@@ -73,10 +79,17 @@ pub(super) fn read(context: &mut Context<'_, '_>) -> Result<Tables> {
 }
 
 impl Table {
-    fn new(schema: Schema) -> Self {
+    fn new(place: Place, schema: &Schema) -> Self {
         let live = schema.generations().live();
         let live = live.map(|(number, layout)| LiveGeneration { number, layout, rows: 0 }).collect();
-        Self { schema, live, stale: 0 }
+        Self { schema: place, live, stale: 0 }
+    }
+
+    /// Reads the schema again. `name` is the name of this table: with it the schema was found to be valid.
+    pub fn schema(&self, store: &Store, name: &[u8]) -> Result<Option<Schema>> {
+        let mut row = EntryBuf::default();
+        store.read(self.schema, &mut row)?;
+        Ok(Schema::parse(name, &row.body).ok())
     }
 
     fn add(&mut self, generation: u64) {
@@ -90,7 +103,11 @@ impl Table {
 /// Whose rows the scan is at: rows of one table are contiguous.
 enum Run<'t> {
     Table(&'t mut Table),
-    Orphan(&'t mut u64),
+    /// Of no table.
+    Orphans {
+        name: Vec<u8>,
+        count: u64,
+    },
     /// Out of scope, or of a table whose schema is invalid.
     Ignored,
     /// The table segment, and with it every key that has it, is malformed.
@@ -99,7 +116,7 @@ enum Run<'t> {
 
 /// Goes over the keys of all items: tells live from stale rows, reports rows without a table and malformed keys.
 pub(super) fn survey(context: &mut Context<'_, '_>, tables: &mut Tables) -> Result<()> {
-    let mut orphans = BTreeMap::new();
+    let mut orphans = Sorter::new(context.tree.scratch(), MEMORY);
     let mut segment = Vec::new();
     let mut run = Run::Ignored;
     let mut rows = context.store.scan(Family::DynamodbItem);
@@ -112,6 +129,7 @@ pub(super) fn survey(context: &mut Context<'_, '_>, tables: &mut Tables) -> Resu
             }
         };
         if key.table_segment != segment {
+            run.keep(&mut orphans)?;
             segment.clear();
             segment.extend_from_slice(key.table_segment);
             run = match table_name(&segment) {
@@ -120,23 +138,40 @@ pub(super) fn survey(context: &mut Context<'_, '_>, tables: &mut Tables) -> Resu
                 Ok(name) => match tables.get_mut(&name) {
                     Some(Some(table)) => Run::Table(table),
                     Some(None) => Run::Ignored,
-                    None => Run::Orphan(orphans.entry(name).or_default()),
+                    None => Run::Orphans { name, count: 0 },
                 },
             };
         }
         match &mut run {
             Run::Table(table) => table.add(key.generation),
-            Run::Orphan(count) => **count += 1,
+            Run::Orphans { count, .. } => *count += 1,
             Run::Ignored => {}
             Run::Malformed(reason) => malformed(context, &entry, *reason)?,
         }
     }
-    for (name, count) in orphans {
+    run.keep(&mut orphans)?;
+    warn_orphans(context, orphans)
+}
+
+impl Run<'_> {
+    /// Notes orphans once all rows of their table have passed.
+    fn keep(&self, orphans: &mut Sorter) -> Result<()> {
+        match self {
+            Run::Orphans { name, count } => Ok(orphans.push(name, &count.to_be_bytes())?),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Warns of rows without a table, in the order of the names.
+fn warn_orphans(context: &mut Context<'_, '_>, mut orphans: Sorter) -> Result<()> {
+    let mut names = orphans.sort()?;
+    while let Some((name, mut count)) = names.next()? {
         context.report.warn(
             Warning::new("ddb_orphan_items")
-                .with("encoded_table", URL_SAFE_NO_PAD.encode(&name))
-                .with("buffered_items", count)
-                .with("table", String::from_utf8_lossy(&name)),
+                .with("encoded_table", URL_SAFE_NO_PAD.encode(name))
+                .with("buffered_items", cursor::take_u64_be(&mut count))
+                .with("table", String::from_utf8_lossy(name)),
         );
     }
     Ok(())

@@ -144,6 +144,23 @@ fn rows_of_no_table_or_of_a_dead_generation_are_counted_and_not_looked_at() {
 }
 
 #[test]
+fn orphans_are_counted_over_generations_and_named_in_the_order_of_their_tables() {
+    let mut rows = Rows::default();
+    // In the rows `34A` stands before `YQ`, the names the other way round.
+    for (table, generation, primary) in [("a", 1, "k"), ("\u{7c0}", 1, "k"), ("a", 10, "k"), ("a", 1, "l")] {
+        put_item(&mut rows, table, generation, primary.as_bytes(), b"");
+    }
+    rows.put(b"!ddb|item|YQ|x|k", b"");
+    let dumped = dump(&rows);
+    assert_eq!(dumped.events(), ["ddb_orphan_items", "ddb_orphan_items"]);
+    let fields: Vec<_> = dumped.warnings.iter().map(|warning| warning.fields[..2].to_vec()).collect();
+    let want = |table: &str, count: u64| {
+        vec![("encoded_table", table.into()), ("buffered_items", serde_json::Value::from(count))]
+    };
+    assert_eq!(fields, [want("YQ", 3), want("34A", 1)]);
+}
+
+#[test]
 fn what_cannot_be_decoded_is_a_problem_and_the_rest_is_written() {
     let mut rows = Rows::default();
     put_schema(&mut rows, "t", [1, 0, 2]);

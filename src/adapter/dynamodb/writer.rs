@@ -11,7 +11,6 @@ use super::item::{InvalidItem, Item};
 use super::layout::PerItem;
 use super::problem::{INVALID_ITEM, problem};
 use super::schema::Schema;
-use super::table::Table;
 use super::tally::Tally;
 use crate::adapter::Context;
 use crate::dump::json::{self, Html};
@@ -49,8 +48,13 @@ enum Layout {
 }
 
 impl<'t> TableWriter<'t> {
-    /// Writes `_schema.json` of table `name`.
-    pub fn begin(context: &mut Context<'_, '_>, name: &'t [u8], table: &'t Table) -> Result<Self> {
+    /// Writes `_schema.json` of table `name`, which has so many rows of dead generations.
+    pub fn begin(
+        context: &mut Context<'_, '_>,
+        name: &'t [u8],
+        schema: &'t Schema,
+        stale: u64,
+    ) -> Result<Self> {
         let mut fallbacks = Fallbacks::new(context.tree.scratch());
         let mut directory = b"dynamodb/".to_vec();
         if let Some(segment) = segment::encode_directory(name) {
@@ -61,24 +65,16 @@ impl<'t> TableWriter<'t> {
             }
         }
         let mut json = Vec::new();
-        table.schema.write(&mut json);
+        schema.write(&mut json);
         context.tree.write(&[&directory[..], b"/_schema.json"].concat(), &json)?;
         let layout = match context.options.dynamodb_bundle {
             None => Layout::PerItem(PerItem::new(&directory)),
             Some(size) => Layout::Bundle(Box::new(Bundle::new(&directory, size))),
         };
         let mut tally = Tally::default();
-        tally.unknown_fields += table.schema.unknown_fields;
-        let writer = Self {
-            name,
-            schema: &table.schema,
-            layout,
-            fallbacks,
-            ordered: OrderedKey::default(),
-            json,
-            tally,
-        };
-        writer.warn_stale(context, table.stale);
+        tally.unknown_fields += schema.unknown_fields;
+        let writer = Self { name, schema, layout, fallbacks, ordered: OrderedKey::default(), json, tally };
+        writer.warn_stale(context, stale);
         Ok(writer)
     }
 
