@@ -127,7 +127,7 @@ impl Store {
                 stats.visible = stats.visible + u64::from(!deleted) - u64::from(was_visible);
             }
         }
-        self.warnings.extend(resolved.warnings);
+        self.warnings.extend(resolved.warnings());
         self.overlay = resolved.overlay;
         self.undecided = resolved.undecided;
         self.undecided_count = resolved.undecided_count;
