@@ -5,6 +5,7 @@ use super::entry::EntryBuf;
 use super::facts;
 use super::index::IndexShape;
 use super::input::Input;
+use super::routes;
 use super::stats::{FamilyStats, InputInfo, Largest};
 use super::survey::{Survey, survey};
 use super::txn::{self, Overlay, Resolved};
@@ -49,9 +50,13 @@ pub(super) fn open(sources: Vec<Source>, options: &StoreOptions, shape: IndexSha
     if store.encrypted > 0 && !options.allow_encrypted {
         return Err(store.encrypted_error().into());
     }
-    if store.encrypted == 0 && store.stats(Family::TxnLock).visible > 0 {
-        let resolved = txn::resolve(&store)?;
-        store.lay_over(resolved)?;
+    if store.encrypted == 0 {
+        if store.stats(Family::TxnLock).visible > 0 {
+            let resolved = txn::resolve(&store)?;
+            store.lay_over(resolved)?;
+        }
+        let missing = routes::missing_groups(&store)?;
+        store.warnings.extend(missing);
     }
     Ok(store)
 }
