@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::intent::{self, Intent};
-use super::{Lock, Overlay, Replacement, Undecided, corrupt};
+use super::{Lock, Replacement, Undecided, corrupt};
 use crate::container::{ErrorKind, KEY_SUFFIX};
 use crate::error::Result;
 use crate::keyspace::Family;
@@ -17,7 +17,8 @@ use crate::store::{Store, shown};
 /// What resolving a store's locks gave.
 #[derive(Debug, Default)]
 pub(in crate::store) struct Resolved {
-    pub(in crate::store) overlay: Overlay,
+    /// Writes that were committed and not applied, in the row order of their locks.
+    pub(in crate::store) committed: Vec<Replacement>,
     pub(in crate::store) undecided: Vec<Undecided>,
     /// Undecided locks, those included that are not listed.
     pub(in crate::store) undecided_count: u64,
@@ -119,7 +120,7 @@ impl Resolved {
         if store.newest(key)?.is_some_and(|newest| newest > at) {
             return Ok(false);
         }
-        self.overlay.insert(key.to_vec(), Replacement { commit_ts: at, intent: place, deleted });
+        self.committed.push(Replacement { key: key.into(), commit_ts: at, intent: place, deleted });
         Ok(true)
     }
 
