@@ -1,12 +1,11 @@
-//! A source read from front to end by a thread of its own, which hashes it on the way: what takes the rows apart
-//! then waits for neither.
+//! A source read from front to end by a thread of its own: what hashes the bytes and takes the rows apart does not
+//! wait for them. The two halves cost about the same, so neither thread waits long for the other.
 //!
-//! In: a [`Source`]. Out: its blocks in order, then the checksum. A few blocks go round and are used again.
+//! In: a [`Source`]. Out: its blocks in order. A few blocks go round and are used again.
 
 use std::sync::mpsc::{self, Receiver, Sender, SyncSender};
 use std::thread::{self, Scope};
 
-use super::footer::Checksum;
 use super::{Error, Source};
 
 /// Room before the bytes of a block, for the beginning of a row that ends in it.
@@ -29,16 +28,7 @@ pub struct Ahead {
 enum Message {
     /// A buffer of [`HEADROOM`] and a block, and the length of what is in the block.
     Block(Vec<u8>, usize),
-    End(Checksum),
     Failed(Error),
-}
-
-/// What comes next.
-pub(super) enum Next {
-    /// As [`HEADROOM`] and that many bytes of the source.
-    Block(Vec<u8>, usize),
-    /// The source has ended; the checksum of all of it.
-    End(Checksum),
 }
 
 impl Ahead {
@@ -51,21 +41,22 @@ impl Ahead {
         let (sender, messages) = mpsc::sync_channel(WAITING);
         let (empty, emptied) = mpsc::channel();
         let reader = move || {
-            let end = read(source, &sender, &emptied).map_or_else(Message::Failed, Message::End);
-            // Nobody waits for it any more when the walk has failed.
-            let _ = sender.send(end);
+            if let Err(error) = read(source, &sender, &emptied) {
+                // Nobody waits for it any more when the walk has failed.
+                let _ = sender.send(Message::Failed(error));
+            }
         };
         thread::Builder::new().spawn_scoped(scope, reader).ok()?;
         Some(Self { messages, empty })
     }
 
-    /// Waits for what comes next. After the end or an error there is nothing more to ask for.
-    pub(super) fn next(&self) -> Result<Next, Error> {
+    /// Waits for the next block: [`HEADROOM`] and that many bytes of the source; `None` at its end. After an error
+    /// there is nothing more to ask for.
+    pub(super) fn next(&self) -> Result<Option<(Vec<u8>, usize)>, Error> {
         match self.messages.recv() {
-            Ok(Message::Block(block, len)) => Ok(Next::Block(block, len)),
-            Ok(Message::End(checksum)) => Ok(Next::End(checksum)),
+            Ok(Message::Block(block, len)) => Ok(Some((block, len))),
             Ok(Message::Failed(error)) => Err(error),
-            Err(mpsc::RecvError) => Ok(Next::End(Checksum::new(0))),
+            Err(mpsc::RecvError) => Ok(None),
         }
     }
 
@@ -78,24 +69,18 @@ impl Ahead {
     }
 }
 
-/// Reads and hashes until the end, or until nobody listens.
-fn read(
-    source: &Source,
-    sender: &SyncSender<Message>,
-    emptied: &Receiver<Vec<u8>>,
-) -> Result<Checksum, Error> {
-    let mut checksum = Checksum::new(source.len());
+/// Reads until the end, or until nobody listens.
+fn read(source: &Source, sender: &SyncSender<Message>, emptied: &Receiver<Vec<u8>>) -> Result<(), Error> {
     let mut offset = 0;
     while offset < source.len() {
         let mut block = emptied.try_recv().unwrap_or_else(|_| vec![0; HEADROOM + BLOCK]);
         let bytes = block.get_mut(HEADROOM..).unwrap_or_default();
         let len = source.read_at(bytes, offset)?;
-        checksum.update(offset, bytes.get(..len).unwrap_or_default());
         offset += len as u64;
         // A file that has become shorter: whoever needs the bytes says so.
         if len == 0 || sender.send(Message::Block(block, len)).is_err() {
             break;
         }
     }
-    Ok(checksum)
+    Ok(())
 }

@@ -62,14 +62,14 @@ impl<'s> Checksums<'s> {
         let expected = start.crc32;
         if body != expected {
             // A footer is certain behind an FSM header only: else the body is all there is.
-            let kind = match footer {
-                Err(mismatch) if self.layout.footer => mismatch,
-                _ => ErrorKind::ChecksumMismatch {
-                    expected,
-                    found: if self.layout.footer { body } else { whole },
-                },
-            };
-            return Err(self.source.error(self.layout.payload_offset, kind));
+            return Err(match footer {
+                Err(mismatch) if self.layout.footer => self.source.error(end, mismatch),
+                _ => {
+                    let found = if self.layout.footer { body } else { whole };
+                    let kind = ErrorKind::ChecksumMismatch { expected, found };
+                    self.source.error(self.layout.payload_offset, kind)
+                }
+            });
         }
         let footer = footer.map_err(|kind| self.source.error(end, kind))?;
         Ok((end, Some(footer)))
@@ -81,16 +81,17 @@ mod tests {
     use super::super::fixture;
     use super::*;
 
-    fn check(bytes: &[u8]) -> Result<(u64, Option<u32>), ErrorKind> {
+    fn finish(bytes: &[u8]) -> Result<(u64, Option<u32>), Error> {
         let source = fixture::source(bytes);
-        let check = || {
-            let layout = Layout::of(&source)?;
-            let start = Start::read(&source, &layout)?;
-            let mut checksums = Checksums::new(&source, &layout);
-            while checksums.step()? {}
-            checksums.finish(&start)
-        };
-        check().map_err(|error: Error| error.kind)
+        let layout = Layout::of(&source)?;
+        let start = Start::read(&source, &layout)?;
+        let mut checksums = Checksums::new(&source, &layout);
+        while checksums.step()? {}
+        checksums.finish(&start)
+    }
+
+    fn check(bytes: &[u8]) -> Result<(u64, Option<u32>), ErrorKind> {
+        finish(bytes).map_err(|error| error.kind)
     }
 
     fn payload(body: usize) -> Vec<u8> {
@@ -131,6 +132,8 @@ mod tests {
         }
         let mut headed = fixture::headed(&payload);
         *headed.last_mut().unwrap() ^= 1;
-        assert!(matches!(check(&headed), Err(ErrorKind::FooterMismatch { .. })));
+        let error = finish(&headed).unwrap_err();
+        assert!(matches!(error.kind, ErrorKind::FooterMismatch { .. }));
+        assert_eq!(error.offset, headed.len() as u64 - 4);
     }
 }

@@ -43,7 +43,7 @@ impl<'s> Rows<'s> {
         }
     }
 
-    /// Walks all rows for the first time, in the order of the file; of a native payload, `ahead` reads and hashes.
+    /// Walks all rows for the first time, in the order of the file; of a native payload, `ahead` reads.
     #[must_use]
     pub fn first(source: &'s Source, layout: &Layout, ahead: Option<Ahead>) -> Self {
         Self(match layout.payload {

@@ -3,7 +3,7 @@
 //! In: a [`Source`]. Out: contiguous bytes at any offset, lent until the next call. Going forward reads each
 //! byte once; what a caller steps over is not read, unless the window hashes what it passes.
 
-use super::ahead::{Ahead, HEADROOM, Next};
+use super::ahead::{Ahead, HEADROOM};
 use super::footer::Checksum;
 use super::{Error, ErrorKind, Source};
 
@@ -28,7 +28,7 @@ pub(super) struct Window<'s> {
     limit: u64,
     step: usize,
     checksum: Option<Checksum>,
-    /// Who reads and hashes instead, as long as it does.
+    /// Who reads instead.
     ahead: Option<Ahead>,
 }
 
@@ -54,7 +54,7 @@ impl<'s> Window<'s> {
         Self { step: LARGEST, checksum, ..Self::new(source, source.len()) }
     }
 
-    /// Returns the same, read and hashed by another thread where there is one.
+    /// Returns the same, read by another thread where there is one.
     pub(super) fn hashing_ahead(source: &'s Source, ahead: Option<Ahead>) -> Self {
         Self { ahead, ..Self::hashing(source) }
     }
@@ -114,11 +114,6 @@ impl<'s> Window<'s> {
     /// Returns the checksum of everything from offset 0 to the end, reading the rest.
     pub(super) fn finish(&mut self) -> Result<Option<Checksum>, Error> {
         self.bytes(self.source.len(), 0)?;
-        if let Some(ahead) = self.ahead.take()
-            && let Next::End(checksum) = ahead.next()?
-        {
-            self.checksum = Some(checksum);
-        }
         Ok(self.checksum)
     }
 
@@ -175,9 +170,12 @@ impl<'s> Window<'s> {
         self.base = self.base.saturating_add(known).min(self.filled);
         self.start = offset;
         while end < offset + len as u64 {
-            let Next::Block(mut block, read) = ahead.next()? else { return Err(self.shorter(end)) };
+            let Some((mut block, read)) = ahead.next()? else { return Err(self.shorter(end)) };
             let from = end;
             end += read as u64;
+            if let Some(checksum) = &mut self.checksum {
+                checksum.update(from, block.get(HEADROOM..HEADROOM + read).unwrap_or_default());
+            }
             if end <= offset {
                 ahead.give_back(block);
                 continue;

@@ -15,23 +15,23 @@ use crate::error::Result;
 pub struct Entries<'s> {
     store: &'s Store,
     rows: Merge<'s>,
-    overlaid: Option<Overlaid>,
+    overlaid: Option<Overlaid<'s>>,
 }
 
 /// Committed writes that are lent between the stored rows, and instead of them.
 #[derive(Debug)]
-struct Overlaid {
+struct Overlaid<'s> {
     /// In row order.
-    puts: IntoIter<(Vec<u8>, Replacement)>,
+    puts: IntoIter<&'s Replacement>,
     /// The part of the stored row that is next.
     held: Option<usize>,
     record: EntryBuf,
 }
 
 /// What comes next.
-enum Next {
+enum Next<'s> {
     Stored(usize),
-    Put(Replacement),
+    Put(&'s Replacement),
 }
 
 impl<'s> Entries<'s> {
@@ -62,7 +62,7 @@ impl<'s> Entries<'s> {
             Some(Next::Stored(part)) => self.stored(part),
             Some(Next::Put(put)) => {
                 let Some(overlaid) = &mut self.overlaid else { return Ok(None) };
-                self.store.put(&put, &mut overlaid.record)?;
+                self.store.put(put, &mut overlaid.record)?;
                 Ok(overlaid.record.entry())
             }
             None => Ok(None),
@@ -70,7 +70,7 @@ impl<'s> Entries<'s> {
     }
 
     /// Decides between the next stored row and the next put; passes stored rows that a put or a deletion replaces.
-    fn choose(&mut self) -> Result<Option<Next>> {
+    fn choose(&mut self) -> Result<Option<Next<'s>>> {
         let Some(overlaid) = &mut self.overlaid else { return Ok(None) };
         loop {
             if overlaid.held.is_none() {
@@ -82,12 +82,11 @@ impl<'s> Entries<'s> {
                 continue;
             }
             let put_is_next = match (overlaid.puts.as_slice().first(), stored) {
-                (Some((put, _)), Some(key)) if self.store.is_native() => put.as_slice() < key,
-                (Some((put, _)), Some(key)) => put.as_slice() < user_key(key),
+                (Some(put), Some(key)) => put.is_before(key, self.store.is_native()),
                 (put, _) => put.is_some(),
             };
             return Ok(if put_is_next {
-                overlaid.puts.next().map(|(_, put)| Next::Put(put))
+                overlaid.puts.next().map(Next::Put)
             } else {
                 overlaid.held.take().map(Next::Stored)
             });

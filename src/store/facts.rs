@@ -20,14 +20,15 @@ pub(super) struct Facts {
     above_watermark: u64,
 }
 
+/// Warnings of one event: the first ones, and the number of all.
 #[derive(Clone, Debug, Default)]
-struct Capped {
+pub(super) struct Capped {
     kept: Vec<Warning>,
     total: u64,
 }
 
 impl Capped {
-    fn push(&mut self, warning: impl FnOnce() -> Warning) {
+    pub(super) fn push(&mut self, warning: impl FnOnce() -> Warning) {
         self.total += 1;
         if self.total <= limits::WARNINGS_PER_EVENT {
             self.kept.push(warning());
@@ -35,7 +36,7 @@ impl Capped {
     }
 
     /// Lists what was kept, and one more warning with the number of all when some were not.
-    fn list(&self, event: &'static str, into: &mut Vec<Warning>) {
+    pub(super) fn list(&self, event: &'static str, into: &mut Vec<Warning>) {
         into.extend(self.kept.iter().cloned());
         if self.total > limits::WARNINGS_PER_EVENT {
             into.push(Warning::new(event).with("count", self.total));

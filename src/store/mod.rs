@@ -16,6 +16,7 @@ mod merge;
 mod open;
 mod operational;
 mod point;
+mod routes;
 mod scan;
 mod stats;
 mod stretch;

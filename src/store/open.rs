@@ -5,6 +5,7 @@ use super::entry::EntryBuf;
 use super::facts;
 use super::index::IndexShape;
 use super::input::Input;
+use super::routes;
 use super::stats::{FamilyStats, InputInfo, Largest};
 use super::survey::{Survey, survey};
 use super::txn::{self, Overlay, Resolved};
@@ -49,9 +50,13 @@ pub(super) fn open(sources: Vec<Source>, options: &StoreOptions, shape: IndexSha
     if store.encrypted > 0 && !options.allow_encrypted {
         return Err(store.encrypted_error().into());
     }
-    if store.encrypted == 0 && store.stats(Family::TxnLock).visible > 0 {
-        let resolved = txn::resolve(&store)?;
-        store.lay_over(resolved)?;
+    if store.encrypted == 0 {
+        if store.stats(Family::TxnLock).visible > 0 {
+            let resolved = txn::resolve(&store)?;
+            store.lay_over(resolved)?;
+        }
+        let missing = routes::missing_groups(&store)?;
+        store.warnings.extend(missing);
     }
     Ok(store)
 }
@@ -114,21 +119,22 @@ impl Store {
     /// its key's family from here on.
     fn lay_over(&mut self, resolved: Resolved) -> Result<()> {
         let mut record = EntryBuf::default();
-        for (key, deleted) in resolved.overlay.keys() {
-            let was_visible = self.find(key, self.clock, &mut record)?;
+        self.warnings.extend(resolved.warnings());
+        let overlay = Overlay::new(resolved.committed);
+        for write in overlay.writes() {
+            let was_visible = self.find(&write.key, self.clock, &mut record)?;
             if let Some(intents) = self.stats.get_mut(Family::TxnIntent.index()) {
                 intents.rows -= 1;
                 intents.visible -= 1;
             }
-            if let Some(stats) = self.stats.get_mut(Family::of(key).index()) {
+            if let Some(stats) = self.stats.get_mut(Family::of(&write.key).index()) {
                 stats.rows += 1;
-                stats.tombstones += u64::from(deleted);
+                stats.tombstones += u64::from(write.deleted);
                 stats.shadowed += u64::from(was_visible);
-                stats.visible = stats.visible + u64::from(!deleted) - u64::from(was_visible);
+                stats.visible = stats.visible + u64::from(!write.deleted) - u64::from(was_visible);
             }
         }
-        self.warnings.extend(resolved.warnings);
-        self.overlay = resolved.overlay;
+        self.overlay = overlay;
         self.undecided = resolved.undecided;
         self.undecided_count = resolved.undecided_count;
         Ok(())

@@ -39,11 +39,6 @@ impl Operational {
     pub(super) fn value_len(self) -> usize {
         if self == Self::Writer { 12 } else { 8 }
     }
-
-    /// Whether a value of this length is malformed: shorter than it should be, or another one of a registry row.
-    pub(super) fn is_malformed(self, length: usize) -> bool {
-        if self == Self::Writer { length != self.value_len() } else { length < self.value_len() }
-    }
 }
 
 #[cfg(test)]
@@ -69,15 +64,5 @@ mod tests {
         assert_eq!(Operational::of(b"!encryption|writers|\0\0\0\x01!\0\x02"), None);
         assert_eq!(Operational::of(b"!encryption|writers|\0\0\0\x01|\0"), None);
         assert_eq!(Operational::of(b"!encryption|writers|\0\0\0\x01|\0\x02\0"), None);
-    }
-
-    #[test]
-    fn short_values_are_malformed() {
-        assert!(Operational::AppliedIndex.is_malformed(7));
-        assert!(!Operational::AppliedIndex.is_malformed(8));
-        assert!(!Operational::AppliedIndex.is_malformed(9));
-        assert!(Operational::Writer.is_malformed(11));
-        assert!(!Operational::Writer.is_malformed(12));
-        assert!(Operational::Writer.is_malformed(13));
     }
 }

@@ -22,7 +22,7 @@ impl Store {
     /// Reads again the row at a place that a scan gave.
     pub fn read(&self, place: Place, entry: &mut EntryBuf) -> Result<()> {
         match self.overlay.of_place(place) {
-            Some((_, replacement)) => self.put(replacement, entry),
+            Some(replacement) => self.put(replacement, entry),
             None => self.stored(place, entry),
         }
     }
@@ -60,14 +60,13 @@ impl Store {
     pub(super) fn put(&self, replacement: &Replacement, entry: &mut EntryBuf) -> Result<()> {
         let place = replacement.intent;
         self.stored(place, entry)?;
-        let key = self.overlay.of_place(place).map(|(key, _)| key).unwrap_or_default();
         let intent = Intent::parse(&entry.key, &entry.body).map_err(|kind| self.error(place, kind))?;
         // The value is the end of the body but for bytes that the format ignores.
         let length = intent.value.unwrap_or_default().len();
         entry.body.drain(..Intent::HEAD.min(entry.body.len()));
         entry.body.truncate(length);
         entry.key.clear();
-        entry.key.extend_from_slice(key);
+        entry.key.extend_from_slice(&replacement.key);
         (entry.commit_ts, entry.expire_at) = (replacement.commit_ts, 0);
         Ok(())
     }

@@ -284,10 +284,10 @@ impl Pass<'_> {
     fn operational(&mut self, operational: Operational, rows: &mut Rows<'_>) -> Result<()> {
         let (length, info) = (rows.value_len(), &mut self.survey.info);
         info.operational_rows += 1;
-        if operational.is_malformed(length) {
+        if length != operational.value_len() {
             self.survey.facts.malformed_operational(rows.key(), length);
-            return Ok(());
         }
+        // The first 8 bytes of a longer value count, as the live store reads it; a shorter one is absent.
         let (_, mut value) = rows.key_and_value()?;
         let value = cursor::take_u64_le(&mut value);
         match operational {

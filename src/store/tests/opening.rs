@@ -100,20 +100,23 @@ fn operational_rows_are_facts_and_no_keys() {
 }
 
 #[test]
-fn malformed_operational_rows_count_as_absent() {
+fn operational_rows_of_another_length_are_warned_and_short_ones_count_as_absent() {
     let store = store(
         &Native::new(9)
             .raw(b"_meta_applied_index", &[0; 7])
+            .raw(b"_meta_min_retained_ts", &[5, 0, 0, 0, 0, 0, 0, 0, 9])
             .raw(b"!encryption|writers|\0\0\0\x01|\0\x02", &[0; 13]),
     );
     assert_eq!(store.inputs()[0].snapshot_index, None);
+    assert_eq!(store.inputs()[0].min_retained_ts, Some(5));
     let warning = Warning::new("meta_row_malformed");
     let registry = "!encryption|writers|\\x00\\x00\\x00\\x01|\\x00\\x02";
     assert_eq!(
         store.warnings(),
         [
             warning.clone().with("key", registry).with("length", 13),
-            warning.with("key", "_meta_applied_index").with("length", 7),
+            warning.clone().with("key", "_meta_applied_index").with("length", 7),
+            warning.with("key", "_meta_min_retained_ts").with("length", 9),
         ]
     );
 }

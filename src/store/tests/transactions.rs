@@ -126,3 +126,33 @@ fn an_intent_of_another_transaction_is_corrupt() {
     );
     assert!(error(&commit(snapshot, 7)).to_string().contains("corrupt row: transaction intent"));
 }
+
+#[test]
+fn a_commit_record_that_is_cut_is_named_in_the_error() {
+    let snapshot = prepare(Native::new(9), b"k", Some(b"new"));
+    let key = [b"!txn|cmt|p", &START.to_be_bytes()[..]].concat();
+    let message = error(&snapshot.put(&key, 7, &[1, 0])).to_string();
+    assert!(message.contains("corrupt row: transaction commit record of key !txn|cmt|p"), "{message}");
+}
+
+#[test]
+fn a_hundred_locks_of_each_event_are_named_and_then_all_of_them_counted() {
+    let mut snapshot = Native::new(9);
+    for number in 0..101 {
+        // The lock of an extension stands before that of the key.
+        for key in [format!("committed{number:03}"), format!("committed{number:03}:1")] {
+            snapshot = prepare(snapshot, key.as_bytes(), Some(b"new"));
+        }
+        for (key, primary) in [("pending", "pending000"), ("unresolved", "elsewhere")] {
+            let key = format!("!txn|lock|{key}{number:03}");
+            snapshot = snapshot.put(key.as_bytes(), START, &lock(primary.as_bytes()));
+        }
+    }
+    let store = store(&commit(snapshot, 7));
+    for event in ["txn_hidden_commit", "txn_pending", "txn_unresolved"] {
+        let warnings: Vec<_> = store.warnings().iter().filter(|warning| warning.event == event).collect();
+        assert_eq!(warnings.len(), 101, "{event}");
+        assert_eq!(*warnings[100], Warning::new(event).with("count", 101));
+    }
+    assert_eq!((store.undecided_count(), store.undecided().len()), (202, 202));
+}

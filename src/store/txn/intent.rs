@@ -1,7 +1,11 @@
 //! The value of a `!txn|int|` row (`keyspaces.md` 6.1).
 
-use crate::container::{ErrorKind, Excerpt};
+use super::corrupt;
+use crate::container::ErrorKind;
 use crate::cursor;
+
+/// What the record is called in messages.
+pub(super) const WHAT: &str = "transaction intent";
 
 /// What a transaction is going to do to a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,9 +28,9 @@ impl<'a> Intent<'a> {
                 let what = "transaction intent version";
                 return Err(ErrorKind::UnsupportedFormat { what, expected: "1", found: found.into() });
             }
-            None => return Err(corrupt(user_key)),
+            None => return Err(corrupt(WHAT, user_key)),
         }
-        Self::fields(body).ok_or_else(|| corrupt(user_key))
+        Self::fields(body).ok_or_else(|| corrupt(WHAT, user_key))
     }
 
     fn fields(mut body: &'a [u8]) -> Option<Self> {
@@ -40,10 +44,6 @@ impl<'a> Intent<'a> {
             _ => None,
         }
     }
-}
-
-pub(super) fn corrupt(user_key: &[u8]) -> ErrorKind {
-    ErrorKind::CorruptRow { what: "transaction intent".to_owned(), key: Excerpt::of(user_key) }
 }
 
 #[cfg(test)]

@@ -1,7 +1,11 @@
 //! The value of a `!txn|lock|` row (`keyspaces.md` 6.1).
 
-use crate::container::{ErrorKind, Excerpt};
+use super::corrupt;
+use crate::container::ErrorKind;
 use crate::cursor;
+
+/// What the record is called in messages.
+const WHAT: &str = "transaction lock";
 
 /// A transaction's lock on a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,9 +29,9 @@ impl<'a> Lock<'a> {
                 let what = "transaction lock version";
                 return Err(ErrorKind::UnsupportedFormat { what, expected: "1", found: found.into() });
             }
-            None => return Err(corrupt(user_key)),
+            None => return Err(corrupt(WHAT, user_key)),
         }
-        Self::fields(body).ok_or_else(|| corrupt(user_key))
+        Self::fields(body).ok_or_else(|| corrupt(WHAT, user_key))
     }
 
     fn fields(mut body: &'a [u8]) -> Option<Self> {
@@ -38,10 +42,6 @@ impl<'a> Lock<'a> {
         let primary = cursor::take(&mut body, length)?;
         Some(Self { start_ts, ttl_expire_at, is_primary: flags & 1 != 0, primary })
     }
-}
-
-fn corrupt(user_key: &[u8]) -> ErrorKind {
-    ErrorKind::CorruptRow { what: "transaction lock".to_owned(), key: Excerpt::of(user_key) }
 }
 
 #[cfg(test)]

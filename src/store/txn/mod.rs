@@ -9,6 +9,8 @@ mod lock;
 mod overlay;
 mod resolve;
 
+use crate::container::{ErrorKind, Excerpt};
+
 pub(super) use intent::Intent;
 pub use lock::Lock;
 pub(super) use overlay::{Overlay, Replacement};
@@ -26,4 +28,9 @@ pub struct Undecided {
     /// Whether the primary's own lock is in the inputs: then the transaction was under way when the snapshot was
     /// cut. Else the primary is in another group's snapshot.
     pub pending: bool,
+}
+
+/// Returns the error that a record under this user key is.
+fn corrupt(what: &str, user_key: &[u8]) -> ErrorKind {
+    ErrorKind::CorruptRow { what: what.to_owned(), key: Excerpt::of(user_key) }
 }

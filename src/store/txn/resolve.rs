@@ -1,26 +1,30 @@
 //! What became of each lock's transaction, as far as the inputs tell (`keyspaces.md` 6.3).
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use super::intent::{self, Intent};
-use super::{Lock, Overlay, Replacement, Undecided};
-use crate::container::ErrorKind;
+use super::{Lock, Replacement, Undecided, corrupt};
+use crate::container::{ErrorKind, KEY_SUFFIX};
 use crate::error::Result;
 use crate::keyspace::Family;
 use crate::limits;
 use crate::report::Warning;
 use crate::store::clock::Clock;
 use crate::store::entry::{EntryBuf, Place};
+use crate::store::facts::Capped;
 use crate::store::{Store, shown};
 
 /// What resolving a store's locks gave.
 #[derive(Debug, Default)]
 pub(in crate::store) struct Resolved {
-    pub(in crate::store) overlay: Overlay,
+    /// Writes that were committed and not applied, in the row order of their locks.
+    pub(in crate::store) committed: Vec<Replacement>,
     pub(in crate::store) undecided: Vec<Undecided>,
     /// Undecided locks, those included that are not listed.
     pub(in crate::store) undecided_count: u64,
-    pub(in crate::store) warnings: Vec<Warning>,
+    hidden: Capped,
+    pending: Capped,
+    unresolved: Capped,
 }
 
 /// The state of a transaction.
@@ -38,7 +42,7 @@ enum State {
 /// Resolves all visible locks of a store.
 pub(in crate::store) fn resolve(store: &Store) -> Result<Resolved> {
     let mut resolved = Resolved::default();
-    let mut committed = Vec::new();
+    let mut applied = BTreeMap::new();
     let mut kept = 0;
     let mut locks = store.scan(Family::TxnLock);
     while let Some(entry) = locks.next()? {
@@ -54,16 +58,14 @@ pub(in crate::store) fn resolve(store: &Store) -> Result<Resolved> {
         match state {
             State::Committed { at } => {
                 if resolved.apply(store, key, &lock, at)? {
-                    let warning = warning("txn_hidden_commit", key, lock.primary, lock.start_ts);
-                    committed.push((place, warning.with("commit_ts", at)));
+                    applied.insert(place, at);
                 }
             }
             State::Stored => {}
             State::Undecided { pending } => resolved.leave(key, &lock, pending),
         }
     }
-    resolved.warn_hidden(store, committed)?;
-    resolved.warn_undecided();
+    resolved.find_hidden(store, &applied)?;
     Ok(resolved)
 }
 
@@ -89,13 +91,14 @@ fn state(store: &Store, lock: &Lock<'_>) -> Result<State> {
 
 /// Reads the value of a commit record.
 fn commit_ts(user_key: &[u8], mut body: &[u8]) -> Result<u64, ErrorKind> {
+    const WHAT: &str = "transaction commit record";
     match crate::cursor::take_u8(&mut body) {
-        Some(1) => crate::cursor::take_u64_be(&mut body).ok_or_else(|| intent::corrupt(user_key)),
+        Some(1) => crate::cursor::take_u64_be(&mut body).ok_or_else(|| corrupt(WHAT, user_key)),
         Some(found) => {
             let what = "transaction commit record version";
             Err(ErrorKind::UnsupportedFormat { what, expected: "1", found: found.into() })
         }
-        None => Err(intent::corrupt(user_key)),
+        None => Err(corrupt(WHAT, user_key)),
     }
 }
 
@@ -110,14 +113,14 @@ impl Resolved {
         let Some(place) = record.place else { return Ok(false) };
         let intent = Intent::parse(&intent_key, &record.body).map_err(|kind| store.error(place, kind))?;
         if intent.start_ts != lock.start_ts {
-            return Err(store.error(place, intent::corrupt(&intent_key)).into());
+            return Err(store.error(place, corrupt(intent::WHAT, &intent_key)).into());
         }
         let deleted = intent.value.is_none();
         // Any newer version of the key wins, a tombstone too.
         if store.newest(key)?.is_some_and(|newest| newest > at) {
             return Ok(false);
         }
-        self.overlay.insert(key.to_vec(), Replacement { commit_ts: at, intent: place, deleted });
+        self.committed.push(Replacement { key: key.into(), commit_ts: at, intent: place, deleted });
         Ok(true)
     }
 
@@ -127,46 +130,52 @@ impl Resolved {
             let (key, primary) = (key.to_vec(), lock.primary.to_vec());
             self.undecided.push(Undecided { key, primary, start_ts: lock.start_ts, pending });
         }
+        let (event, warnings) = if pending {
+            ("txn_pending", &mut self.pending)
+        } else {
+            ("txn_unresolved", &mut self.unresolved)
+        };
+        warnings.push(|| warning(event, key, lock));
     }
 
-    /// Warns of the committed writes that a live server never finds: another lock row whose key extends the
-    /// locked one stands right before its lock (6.2).
-    fn warn_hidden(&mut self, store: &Store, committed: Vec<(Place, Warning)>) -> Result<()> {
-        if committed.is_empty() {
+    /// Finds the committed writes that a live server never does: another lock row whose key extends the locked
+    /// one stands right before its lock (6.2). `applied`: the locks, and when each was committed.
+    fn find_hidden(&mut self, store: &Store, applied: &BTreeMap<Place, u64>) -> Result<()> {
+        if applied.is_empty() {
             return Ok(());
         }
         let mut previous = Vec::new();
-        let mut hidden = BTreeSet::new();
         let mut rows = store.versions(Family::TxnLock);
         while let Some(row) = rows.next()? {
-            if previous.starts_with(row.key)
-                && previous.get(..previous.len().saturating_sub(8)) != Some(row.key)
-            {
-                hidden.insert(row.place);
-            }
+            let hidden = previous.starts_with(row.key)
+                && previous.get(..previous.len().saturating_sub(KEY_SUFFIX)) != Some(row.key);
             previous.clear();
             previous.extend_from_slice(row.key);
             previous.extend_from_slice(&(!row.commit_ts).to_be_bytes());
+            let (true, Some(&at)) = (hidden, applied.get(&row.place)) else { continue };
+            let (Ok(lock), Some(key)) =
+                (Lock::parse(row.key, row.body), row.key.strip_prefix(Family::TxnLock.prefix()))
+            else {
+                continue;
+            };
+            self.hidden.push(|| warning("txn_hidden_commit", key, &lock).with("commit_ts", at));
         }
-        let warnings = committed.into_iter().filter(|(place, _)| hidden.contains(place));
-        self.warnings.extend(warnings.map(|(_, warning)| warning));
         Ok(())
     }
 
-    fn warn_undecided(&mut self) {
-        for lock in &self.undecided {
-            let event = if lock.pending { "txn_pending" } else { "txn_unresolved" };
-            self.warnings.push(warning(event, &lock.key, &lock.primary, lock.start_ts));
-        }
-        if self.undecided_count > limits::TXN_UNDECIDED {
-            self.warnings.push(Warning::new("txn_unresolved").with("count", self.undecided_count));
-        }
+    /// Lists the warnings, in row order for each event.
+    pub(in crate::store) fn warnings(&self) -> Vec<Warning> {
+        let mut all = Vec::new();
+        self.hidden.list("txn_hidden_commit", &mut all);
+        self.pending.list("txn_pending", &mut all);
+        self.unresolved.list("txn_unresolved", &mut all);
+        all
     }
 }
 
-fn warning(event: &'static str, key: &[u8], primary: &[u8], start_ts: u64) -> Warning {
+fn warning(event: &'static str, key: &[u8], lock: &Lock<'_>) -> Warning {
     Warning::new(event)
         .with("key_hex", shown(key))
-        .with("primary_hex", shown(primary))
-        .with("start_ts", start_ts)
+        .with("primary_hex", shown(lock.primary))
+        .with("start_ts", lock.start_ts)
 }
