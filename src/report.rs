@@ -44,6 +44,14 @@ impl Warning {
         self.fields.push((name, value.into()));
         self
     }
+
+    /// Returns the number of all warnings of the event, which the last one of a capped event has alone.
+    pub(crate) fn total(&self) -> Option<u64> {
+        match self.fields.as_slice() {
+            [("count", count)] => count.as_u64(),
+            _ => None,
+        }
+    }
 }
 
 /// A user object that is missing from the tree or altered in it (`decisions.md` 2).
@@ -94,10 +102,13 @@ impl<'a> Report<'a> {
         }
     }
 
-    /// Records warnings that were capped where they come from: all of them are kept.
+    /// Records warnings that were capped where they come from: all of them are kept. One that follows
+    /// [`limits::WARNINGS_PER_EVENT`] of its event and has the field `count` alone tells how many there were.
     pub fn adopt(&mut self, warnings: &[Warning]) {
         for warning in warnings {
-            *self.counts.entry(warning.event).or_default() += 1;
+            let count = self.counts.entry(warning.event).or_default();
+            let total = warning.total().filter(|_| *count >= limits::WARNINGS_PER_EVENT);
+            *count = total.unwrap_or(*count + 1);
             (self.sink)(warning);
             self.kept.push(warning.clone());
         }
@@ -197,11 +208,22 @@ mod tests {
         for number in 0..limits::WARNINGS_PER_EVENT + 5 {
             report.warn(Warning::new("a").with("number", number));
         }
-        report.adopt(&[Warning::new("a").with("count", 250)]);
-        assert_eq!(report.counts().get("a"), Some(&(limits::WARNINGS_PER_EVENT + 6)));
-        assert_eq!(report.warnings().len(), 101);
+        assert_eq!(report.counts().get("a"), Some(&(limits::WARNINGS_PER_EVENT + 5)));
         drop(report);
-        assert_eq!(seen, 101);
+        assert_eq!(seen, limits::WARNINGS_PER_EVENT);
+    }
+
+    #[test]
+    fn the_last_of_a_capped_event_tells_how_many_there_were() {
+        let scratch = Scratch::new(std::env::temp_dir());
+        let mut report = Report::new(&scratch, |_| {});
+        let named = (0..limits::WARNINGS_PER_EVENT).map(|number| Warning::new("a").with("number", number));
+        let mut warnings: Vec<_> = named.collect();
+        warnings.push(Warning::new("a").with("count", 250));
+        warnings.push(Warning::new("b").with("count", 7));
+        report.adopt(&warnings);
+        assert_eq!(report.warnings(), warnings);
+        assert_eq!(report.counts(), &BTreeMap::from([("a", 250), ("b", 1)]));
     }
 
     #[test]

@@ -119,12 +119,14 @@ impl Summary {
         }
     }
 
-    /// Lists the events of which more came up than were kept, with the number of the others.
+    /// Lists the events of which more came up than were kept, with the number of the others; not those whose last
+    /// warning tells it.
     pub fn suppressed(&self) -> impl Iterator<Item = (&'static str, u64)> {
         self.warning_counts.iter().filter_map(|(&event, &count)| {
-            let kept = self.warnings.iter().filter(|warning| warning.event == event).count();
-            let more = count.saturating_sub(u64::try_from(kept).unwrap_or(u64::MAX));
-            (more > 0).then_some((event, more))
+            let kept: Vec<_> = self.warnings.iter().filter(|warning| warning.event == event).collect();
+            let told = kept.last().is_some_and(|last| last.total() == Some(count));
+            let more = count.saturating_sub(u64::try_from(kept.len()).unwrap_or(u64::MAX));
+            (more > 0 && !told).then_some((event, more))
         })
     }
 }

@@ -189,6 +189,28 @@ fn json_is_one_object_also_when_the_run_fails() {
 }
 
 #[test]
+fn a_hundred_warnings_of_an_event_are_shown_and_all_are_counted() {
+    let mut snapshot = sound();
+    let lock = [&[1][..], &7_u64.to_be_bytes(), &[0; 9], &1_u64.to_be_bytes(), b"p"].concat();
+    for number in 0..103 {
+        snapshot = snapshot
+            .put_at(format!("!txn|lock|key{number:03}"), 7, lock.clone())
+            .put(format!("!st|mem|\0\0\0\x03{number:03}m"), "")
+            .put(format!("!st|meta|\0\0\0\x03{number:03}"), 9_u64.to_be_bytes());
+    }
+    let run = Work::with(&snapshot.live()).decode(&["--json"]);
+    let counts = &run.exits(0).json()["warning_counts"];
+    for event in ["txn_unresolved", "redis_set_length_mismatch"] {
+        assert_eq!(counts[event], 103, "{}", run.err);
+    }
+    let of = |event: &str| run.err.lines().filter(|line| line.contains(event)).collect::<Vec<_>>();
+    assert_eq!(of("txn_unresolved").len(), 101);
+    assert_eq!(of("txn_unresolved")[100], "warning: txn_unresolved count=103");
+    assert_eq!(of("redis_set_length_mismatch").len(), 101);
+    assert_eq!(of("redis_set_length_mismatch")[100], "warning: redis_set_length_mismatch: 3 more");
+}
+
+#[test]
 fn a_snapshot_can_come_from_standard_input_and_compressed() {
     let bytes = sound().live();
     let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
