@@ -20,6 +20,9 @@ pub const SEGMENT: usize = 240;
 pub const FALLBACK_TAIL: usize = 64;
 /// Longest file name of common file systems, bytes (`s3.md` 7).
 pub const FILE_NAME: usize = 255;
+/// Longest path that a system call takes, bytes: from the root of the dump, so that `sha256sum -c` can open it
+/// there (`s3.md` D10).
+pub const PATH: usize = 4095;
 /// Longest line of a KEYMAP, bytes (`dump.md` 3).
 pub const KEYMAP_LINE: usize = 4 << 20;
 /// Longest line of CHECKSUMS, bytes (`dump.md` 5).

@@ -58,9 +58,10 @@ pub fn dump(context: &mut Context<'_, '_>) -> Result<Scope> {
 /// Plans the paths of all objects that have a sound manifest (REQ-7).
 fn plan(context: &Context<'_, '_>, buckets: &Buckets, placements: &mut PlacementsSorter) -> Result<()> {
     let mut planner = Planner::new(context.tree.scratch());
-    for (name, bucket) in buckets.iter().filter(|(_, bucket)| bucket.directory.is_some()) {
+    for (name, bucket) in buckets {
+        let Some((directory, _)) = &bucket.directory else { continue };
         let Some(generation) = bucket.generation.filter(|_| bucket.objects > 0) else { continue };
-        let rules = reserve::rules(context, name, generation)?;
+        let rules = reserve::rules(context, (name, directory.len()), generation)?;
         let prefix = ObjectKey::generation_prefix(Family::S3ObjectHead, name, generation);
         let mut keys = |each: &mut dyn FnMut(&[u8]) -> Result<()>| {
             let mut heads = context.store.scan_prefix(&prefix, None);

@@ -8,9 +8,13 @@ use crate::keyspace::Family;
 use crate::keyspace::s3::{ObjectKey, Segment};
 use crate::store::EntryBuf;
 
-/// Returns the rules for one generation of a bucket. A directory of an include option is reserved only where
+/// Returns the rules for one generation of a bucket, whose directory has a path of that length. A directory of an include option is reserved only where
 /// it will be made: else the object keeps its name, like `KEYMAP.jsonl` in a bucket without records (D8).
-pub fn rules(context: &Context<'_, '_>, bucket: &[u8], generation: u64) -> Result<Rules> {
+pub fn rules(
+    context: &Context<'_, '_>,
+    (bucket, directory): (&[u8], usize),
+    generation: u64,
+) -> Result<Rules> {
     let options = context.options;
     let exists = |object| exists(context, bucket, generation, object);
     Ok(Rules {
@@ -20,6 +24,7 @@ pub fn rules(context: &Context<'_, '_>, bucket: &[u8], generation: u64) -> Resul
             && exists(INCOMPLETE_UPLOADS)?
             && has_uploads(context, bucket, generation)?,
         tracker: false,
+        directory,
     })
 }
 

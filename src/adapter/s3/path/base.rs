@@ -54,7 +54,7 @@ pub fn base(key: &[u8], rules: Rules, base: &mut Base) -> Result<(), Fault> {
             base.path.extend_from_slice(segment);
         }
     }
-    Ok(())
+    rules.check_length(&base.path)
 }
 
 /// Whether the layout needs a directory's name for itself (D8).
@@ -81,7 +81,8 @@ fn collision(message: &str) -> Fault {
 mod tests {
     use super::*;
 
-    const RENAME: Rules = Rules { rename: true, orphans: false, incomplete_uploads: false, tracker: false };
+    const RENAME: Rules =
+        Rules { rename: true, orphans: false, incomplete_uploads: false, tracker: false, directory: 4 };
 
     fn path(key: &[u8], rules: Rules) -> Result<(String, bool), Class> {
         let mut of_key = Base::default();

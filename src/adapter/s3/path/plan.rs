@@ -159,10 +159,12 @@ mod tests {
 
     use super::*;
     use crate::keyspace::s3::Segment;
+    use crate::limits;
 
     type Outcome = Result<(Vec<u8>, &'static str), Class>;
 
-    const RENAME: Rules = Rules { rename: true, orphans: false, incomplete_uploads: false, tracker: false };
+    const RENAME: Rules =
+        Rules { rename: true, orphans: false, incomplete_uploads: false, tracker: false, directory: 4 };
 
     fn plan(keys: &[&[u8]], rules: Rules) -> BTreeMap<Vec<u8>, Outcome> {
         let scratch = tempfile::tempdir().unwrap();
@@ -275,6 +277,19 @@ mod tests {
             ("p/y", at("p/y", "")),
         ];
         expect(&keys, Rules::default());
+    }
+
+    #[test]
+    fn a_path_that_is_too_long_as_a_whole_fails_and_is_no_directory() {
+        let rules = Rules { directory: 4, ..Rules::default() };
+        let long = |last: usize| format!("{}{}", "d/".repeat(1935), "l".repeat(last));
+        let (fits, over) = (long(200), long(201));
+        assert_eq!("s3/b/".len() + fits.len() + sidecar::SUFFIX.len(), limits::PATH);
+        expect(&[("d", at("d.elastickv-leaf-data", "s3-leaf-data")), (&fits, at(&fits, ""))], rules);
+        expect(&[("d", at("d", "")), (&over, Err(Class::Io))], rules);
+        // It would fit, but not where it has to make way.
+        let below = format!("{}/x", long(190));
+        expect(&[(&long(190), Err(Class::Io)), (&below, at(&below, ""))], rules);
     }
 
     #[test]
