@@ -118,7 +118,9 @@ fn claim_one(
     key: &[u8],
     directory: bool,
 ) -> Result<()> {
-    let suffix = if base.path.ends_with(sidecar::SUFFIX) {
+    // A replaced name keeps the suffix that its key calls for, as it does where it is also a directory
+    // (`decisions.md` 4).
+    let suffix = if key.ends_with(sidecar::SUFFIX) || base.path.ends_with(sidecar::SUFFIX) {
         if !decisions.rules.rename {
             // Only a fallback that was cut there: keys with the suffix have failed before.
             let fault =
