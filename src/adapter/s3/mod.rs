@@ -48,7 +48,7 @@ pub fn dump(context: &mut Context<'_, '_>) -> Result<Scope> {
     let mut placements = PlacementsSorter::new(context.tree.scratch(), PLACEMENTS_MEMORY);
     plan(context, &buckets, &mut placements)?;
     let mut references = References::collect(context)?;
-    Join::new(context, &mut scope, &buckets, placements.sort()?, references.walk()?)?.run()?;
+    Join::new(context, &mut scope, &buckets, placements.sort()?, references.walks()?)?.run()?;
     if context.options.include_incomplete_uploads {
         upload::write(context, &mut scope, &buckets)?;
     }

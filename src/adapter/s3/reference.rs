@@ -93,13 +93,16 @@ impl Reference {
 #[derive(Debug)]
 pub struct References {
     joined: Sorter,
+    /// The same once more, for the export of orphans, which comes when an object's references have gone by.
+    again: Option<Sorter>,
 }
 
 impl References {
     /// Reads both families. Damaged chunks and rows whose keys do not parse are warned of.
     pub fn collect(context: &mut Context<'_, '_>) -> Result<Self> {
         let scratch = context.tree.scratch().clone();
-        let mut references = Self { joined: Sorter::new(&scratch, MEMORY) };
+        let again = context.options.include_orphans.then(|| Sorter::new(&scratch, MEMORY));
+        let mut references = Self { joined: Sorter::new(&scratch, MEMORY), again };
         let mut chunks = Sorter::new(&scratch, MEMORY);
         collect_chunks(context, &mut chunks)?;
         if context.store.stats(Family::S3ChunkRef).rows > 0 {
@@ -121,7 +124,7 @@ impl References {
                 continue;
             }
             match ChunkRef::parse(entry.body) {
-                None => self.joined.push(key, &[])?,
+                None => self.push(key, &[])?,
                 Some(reference) => {
                     value.clear();
                     value.extend_from_slice(&reference.size.to_be_bytes());
@@ -157,16 +160,22 @@ impl References {
             value.extend_from_slice(size);
             let found = !ended && *chunk == *digest;
             if found { target } else { Target::Missing }.write(&mut value);
-            self.joined.push(key, &value)?;
+            self.push(key, &value)?;
         }
         Ok(())
     }
 
-    /// Lends the references in row order.
-    pub fn walk(&mut self) -> Result<Walk<'_>> {
-        let mut walk = Walk { joined: self.joined.sort()?, key: Vec::new(), reference: None };
-        walk.advance()?;
-        Ok(walk)
+    fn push(&mut self, key: &[u8], value: &[u8]) -> Result<()> {
+        if let Some(again) = &mut self.again {
+            again.push(key, value)?;
+        }
+        Ok(self.joined.push(key, value)?)
+    }
+
+    /// Lends the references in row order; with `--include-orphans` a second time.
+    pub fn walks(&mut self) -> Result<(Walk<'_>, Option<Walk<'_>>)> {
+        let again = self.again.as_mut().map(Walk::new).transpose()?;
+        Ok((Walk::new(&mut self.joined)?, again))
     }
 }
 
@@ -226,7 +235,21 @@ pub struct Walk<'s> {
     reference: Option<Reference>,
 }
 
-impl Walk<'_> {
+impl<'s> Walk<'s> {
+    fn new(joined: &'s mut Sorter) -> Result<Self> {
+        let mut walk = Self { joined: joined.sort()?, key: Vec::new(), reference: None };
+        walk.advance()?;
+        Ok(walk)
+    }
+
+    /// Moves to the first reference of an object, if it has any. Objects must be asked for in ascending order.
+    pub fn seek(&mut self, encoded: &[u8]) -> Result<()> {
+        while self.current().is_some_and(|(key, _)| key < encoded) {
+            self.advance()?;
+        }
+        Ok(())
+    }
+
     /// Returns the current key, without its family's prefix, and the reference; `None` at the end.
     pub fn current(&self) -> Option<(&[u8], Reference)> {
         self.reference.map(|reference| (&*self.key, reference))

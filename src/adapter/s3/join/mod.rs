@@ -28,6 +28,8 @@ pub struct Join<'c, 'a, 'r, 's> {
     placements: Placements<'s>,
     heads: Peek<'a>,
     references: Walk<'s>,
+    /// The references once more, behind: those of the object that is being closed.
+    orphan_references: Option<Walk<'s>>,
     /// Uploads in progress, beside the chunks and beside the references.
     uploads: [Peek<'a>; 2],
     bucket: Option<OpenBucket>,
@@ -49,13 +51,24 @@ impl<'c, 'a, 'r, 's> Join<'c, 'a, 'r, 's> {
         scope: &'c mut Scope,
         buckets: &'c Buckets,
         placements: Placements<'s>,
-        references: Walk<'s>,
+        (references, orphan_references): (Walk<'s>, Option<Walk<'s>>),
     ) -> Result<Self> {
         let store = context.store;
         let uploads = [Peek::new(store, Family::S3UploadMeta)?, Peek::new(store, Family::S3UploadMeta)?];
         let heads = Peek::new(store, Family::S3ObjectHead)?;
         let (bucket, object) = (None, None);
-        Ok(Self { context, scope, buckets, placements, heads, references, uploads, bucket, object })
+        Ok(Self {
+            context,
+            scope,
+            buckets,
+            placements,
+            heads,
+            references,
+            orphan_references,
+            uploads,
+            bucket,
+            object,
+        })
     }
 
     /// Writes all objects.

@@ -23,11 +23,12 @@ pub struct Object {
     pub has_head: bool,
     pub live: Option<Live>,
     pub first_chunk: Option<Place>,
+    /// Whether the body has taken references.
+    pub referenced: bool,
     /// Rows that are not part of a live body.
     pub unused: bool,
-    /// Whether some of them belong to no upload in progress, and how many of these are chunks.
-    pub stray: bool,
-    pub stray_chunks: u64,
+    /// How many of those that belong to no upload in progress are chunks; `None` when all belong to some.
+    pub stray: Option<u64>,
 }
 
 impl Object {
@@ -38,6 +39,13 @@ impl Object {
             name: key.object.raw().into_owned(),
             ..Self::default()
         }
+    }
+
+    /// Whether the body holds the row.
+    pub fn holds(&self, key: &ChunkKey<'_>, offloaded: bool) -> bool {
+        self.live.as_ref().is_some_and(|live| {
+            *live.upload == *key.upload.upload.raw() && live.body.declares(key, offloaded)
+        })
     }
 
     fn live_upload(&self) -> Option<&[u8]> {
@@ -81,8 +89,7 @@ impl Join<'_, '_, '_, '_> {
         object.unused = true;
         let [uploads, _] = &mut self.uploads;
         if !uploads.seek(key.upload.encoded)? {
-            object.stray = true;
-            object.stray_chunks += 1;
+            *object.stray.get_or_insert(0) += 1;
         }
         Ok(())
     }
@@ -120,6 +127,7 @@ impl Join<'_, '_, '_, '_> {
                         }
                         Err(fault) => live.body.fail(fault),
                     }
+                    object.referenced = true;
                     self.references.advance()?;
                 }
                 (Ordering::Less | Ordering::Equal, Some(_)) => self.pass_reference()?,
@@ -139,8 +147,10 @@ impl Join<'_, '_, '_, '_> {
             warn_bad_record(self.context, Family::S3ChunkRef, Class::InvalidChunkRef);
         }
         let [_, uploads] = &mut self.uploads;
-        if let Some(key) = ChunkKey::parse_rest(key) {
-            object.stray |= !uploads.seek(key.upload.encoded)?;
+        if let Some(key) = ChunkKey::parse_rest(key)
+            && !uploads.seek(key.upload.encoded)?
+        {
+            object.stray.get_or_insert(0);
         }
         self.references.advance()
     }
@@ -162,18 +172,22 @@ impl Join<'_, '_, '_, '_> {
         let Some(mut object) = self.object.take() else { return Ok(()) };
         if let Some(live) = object.live.take() {
             object.live = self.finish(&object, live)?;
+            let has_rows = object.first_chunk.is_some() || object.referenced;
+            object.unused |= has_rows && object.live.is_none();
         }
         let Some(open) = self.bucket.as_mut().filter(|open| open.in_scope) else { return Ok(()) };
-        let orphans = self.context.options.include_orphans;
-        if orphans && (object.unused || (object.first_chunk.is_some() && object.live.is_none())) {
-            orphan::export(self.context, self.scope, (&open.bucket, &open.name), &object)?;
+        let orphans = self.orphan_references.as_mut().filter(|_| object.unused);
+        if let Some(references) = orphans {
+            orphan::export(self.context, self.scope, (&open.bucket, &open.name), &object, references)?;
         }
-        let stale = open.bucket.generation.is_some() && !open.is_live(&object);
+        let stale =
+            (object.has_head || object.unused) && open.bucket.generation.is_some() && !open.is_live(&object);
         if stale {
             open.tally.stale();
         }
-        if object.stray && (!object.has_head || stale) && (!stale || orphans) {
-            open.tally.orphan(&object.name, object.stray_chunks);
+        let told = if stale { self.context.options.include_orphans } else { !object.has_head };
+        if let Some(chunks) = object.stray.filter(|_| told) {
+            open.tally.orphan(&object.name, chunks);
         }
         Ok(())
     }
