@@ -199,7 +199,8 @@ fn uploads(context: &mut Context<'_, '_>, buckets: &mut Buckets) -> Result<()> {
 
 fn conclude(context: &mut Context<'_, '_>, name: &[u8], bucket: &Bucket) -> Result<()> {
     let objects = bucket.objects;
-    if bucket.directory.is_none() && (bucket.state == State::Live || objects > 0) {
+    let emitted = bucket.state == State::Live || (bucket.state == State::Elsewhere && objects > 0);
+    if bucket.directory.is_none() && emitted {
         let message = format!("a bucket of this name has no directory; it has {objects} objects");
         return Fault::new(Class::MalformedKey, message).report(context, name, name, None);
     }

@@ -6,7 +6,7 @@ use super::super::body::Row;
 use super::super::live::Live;
 use super::super::orphan;
 use super::super::path::TRACKER;
-use super::super::problem::{Class, warn_bad_record};
+use super::super::problem::{Class, Fault, warn_bad_record};
 use super::{Join, OpenBucket};
 use crate::dump::keymap;
 use crate::error::Result;
@@ -62,8 +62,12 @@ impl Join<'_, '_, '_, '_> {
             return Ok(());
         }
         object.has_head = true;
-        if !open.is_live(object) || open.bucket.directory.is_none() {
+        if !open.is_live(object) {
             return Ok(());
+        }
+        if open.bucket.directory.is_none() {
+            let fault = Fault::new(Class::MalformedKey, "its bucket has no directory");
+            return fault.report_object(self.context, &open.name, &object.name, head.place);
         }
         let placement = self.placements.of(&object.encoded)?;
         match Live::open(self.context, (&open.bucket, &open.name), &object.name, placement, head) {
