@@ -12,11 +12,10 @@ impl<'a> Reader<'a> {
         }
         let mut owned = String::new();
         loop {
-            let start = self.at;
-            while !matches!(self.peek(), None | Some(b'"' | b'\\' | 0..0x20)) {
-                self.at += 1;
-            }
-            let plain = self.bytes.get(start..self.at).unwrap_or_default();
+            let rest = self.bytes.get(self.at..).unwrap_or_default();
+            let end = rest.iter().position(|byte| matches!(byte, b'"' | b'\\' | 0..0x20));
+            let plain = rest.get(..end.unwrap_or(rest.len())).unwrap_or_default();
+            self.at += plain.len();
             match self.peek() {
                 Some(b'"') => {
                     self.at += 1;
