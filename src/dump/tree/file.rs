@@ -6,21 +6,21 @@ use std::fs::File;
 use std::io::{self, Seek, SeekFrom, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
-use std::thread;
 
 use rustix::fs::{AtFlags, OFlags};
 use rustix::io::Errno;
 use sha2::{Digest, Sha256};
 
 use super::Tree;
+use super::hashing::{Hashing, Stream};
 use super::volume::Volume;
 use crate::dump::directory::split;
 use crate::dump::{Error, Result};
 
 /// Bytes that are collected before they are written.
 const BUFFER: usize = 64 << 10;
-/// Bytes from which on a second thread pays for itself.
-const PARALLEL: usize = 256 << 10;
+/// Bytes at once from which on another thread goes on hashing.
+const WORTH_A_THREAD: usize = BUFFER / 2;
 /// Zero bytes that are hashed at once.
 static ZEROS: [u8; 64 << 10] = [0; 64 << 10];
 
@@ -50,15 +50,25 @@ pub struct TreeFile {
     /// `None` once it is finished.
     file: Option<File>,
     buffer: Vec<u8>,
-    hash: Sha256,
+    hash: Hash,
+    hashing: Arc<Hashing>,
     length: u64,
     /// Whether the file ends in a hole, which has no length of its own.
     hole: bool,
 }
 
+/// Who hashes a file.
+#[derive(Debug)]
+enum Hash {
+    /// The thread that writes it.
+    Here(Sha256),
+    /// Another one.
+    Beside(Stream),
+}
+
 impl TreeFile {
     pub(super) fn create(
-        volume: &Arc<Volume>,
+        (volume, hashing): (&Arc<Volume>, &Arc<Hashing>),
         directory: Option<Arc<OwnedFd>>,
         path: &[u8],
         name: &[u8],
@@ -70,21 +80,16 @@ impl TreeFile {
             path: path.to_vec(),
             file: Some(file),
             buffer: Vec::new(),
-            hash: Sha256::new(),
+            hash: Hash::Here(Sha256::new()),
+            hashing: Arc::clone(hashing),
             length: 0,
             hole: false,
         })
     }
 
-    /// Appends bytes. A second thread hashes long ones while they are written.
+    /// Appends bytes.
     pub fn write(&mut self, bytes: &[u8]) -> Result<()> {
-        let appended = if bytes.len() < PARALLEL {
-            self.hash.update(bytes);
-            self.append(bytes)
-        } else {
-            self.append_beside(bytes)
-        };
-        appended.map_err(|error| self.failure(error))?;
+        self.append(bytes).map_err(|error| self.failure(error))?;
         self.volume.check_interrupt(&self.path)
     }
 
@@ -94,7 +99,7 @@ impl TreeFile {
         let mut left = length;
         while left > 0 {
             let zeros = usize::try_from(left).ok().and_then(|left| ZEROS.get(..left)).unwrap_or(&ZEROS);
-            self.hash.update(zeros);
+            self.hash(zeros);
             left -= u64::try_from(zeros.len()).unwrap_or(left);
             self.volume.check_interrupt(&self.path)?;
         }
@@ -115,29 +120,35 @@ impl TreeFile {
 
     /// Closes the file and enters it into CHECKSUMS.
     pub fn finish(mut self, tree: &mut Tree) -> Result<()> {
-        let digest = self.close()?;
-        tree.enter(&self.path, &digest, self.length)
+        self.close()?;
+        let path = std::mem::take(&mut self.path);
+        match std::mem::replace(&mut self.hash, Hash::Here(Sha256::new())) {
+            Hash::Here(hash) => tree.enter(&path, &hash.finalize().into(), self.length),
+            Hash::Beside(stream) => {
+                stream.end(path);
+                tree.enter_later(self.length)
+            }
+        }
     }
 
-    /// Closes the file and returns its digest.
-    pub(super) fn close(&mut self) -> Result<[u8; 32]> {
+    /// Closes the file.
+    pub(super) fn close(&mut self) -> Result<()> {
         self.flush().and_then(|()| self.end_hole()).map_err(|error| self.failure(error))?;
         self.file = None;
-        Ok(self.hash.finalize_reset().into())
+        Ok(())
     }
 
-    fn append_beside(&mut self, bytes: &[u8]) -> io::Result<()> {
-        let hash = self.hash.clone();
-        let (appended, hashed) = thread::scope(|scope| {
-            let hashing = thread::Builder::new().spawn_scoped(scope, move || hash.chain_update(bytes));
-            (self.append(bytes), hashing.ok().and_then(|hashing| hashing.join().ok()))
-        });
-        match hashed {
-            Some(hash) => self.hash = hash,
-            // No thread was to be had.
-            None => self.hash.update(bytes),
+    fn hash(&mut self, bytes: &[u8]) {
+        if let Hash::Here(hash) = &self.hash
+            && bytes.len() >= WORTH_A_THREAD
+            && let Some(stream) = self.hashing.stream(hash)
+        {
+            self.hash = Hash::Beside(stream);
         }
-        appended
+        match &mut self.hash {
+            Hash::Here(hash) => hash.update(bytes),
+            Hash::Beside(stream) => stream.update(bytes),
+        }
     }
 
     fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
@@ -175,6 +186,7 @@ impl TreeFile {
     }
 
     fn store(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.hash(bytes);
         self.file.as_mut().map_or(Ok(()), |file| file.write_all(bytes))?;
         self.volume.count_bytes(bytes.len());
         Ok(())

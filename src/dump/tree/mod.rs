@@ -3,6 +3,7 @@
 //! In: paths of components that others encoded, and bodies. Out: files, and a digest for each.
 
 mod file;
+mod hashing;
 mod remove;
 mod staging;
 mod volume;
@@ -12,6 +13,7 @@ use std::os::fd::AsFd;
 use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::mpsc::Receiver;
 
 use rustix::fs::AtFlags;
 use rustix::io::Errno;
@@ -22,11 +24,15 @@ use super::manifest::{self, Manifest};
 use super::{Error, ErrorKind, Result, Scratch, Size, Sorter, checksums};
 use crate::interrupt::Interrupt;
 pub use file::TreeFile;
+use hashing::{Hashed, Hashing};
 use staging::Staging;
 use volume::Volume;
 
 /// Memory for the paths and digests of CHECKSUMS, bytes.
 const CHECKSUMS_MEMORY: usize = 8 << 20;
+
+/// Bytes of a body from which on it is hashed while it is written, not afterwards.
+const LONG: usize = 256 << 10;
 
 /// Most directories that are kept open.
 const OPEN_DIRECTORIES: usize = 64;
@@ -56,6 +62,10 @@ pub struct Finished {
 pub struct Tree {
     directories: Directories,
     checksums: Sorter,
+    hashing: Arc<Hashing>,
+    hashed: Receiver<Hashed>,
+    /// Files that another thread still hashes.
+    awaited: u64,
     scratch: Scratch,
     size: Size,
     volume: Arc<Volume>,
@@ -74,9 +84,13 @@ impl Tree {
             })
             .map_err(|errno| Error { path: staging.path().to_owned(), kind: ErrorKind::Io(errno.into()) })?;
         let scratch = Scratch::new(staging.path().to_owned());
+        let (hashing, hashed) = Hashing::new();
         Ok(Self {
             directories: Directories::new(OPEN_DIRECTORIES),
             checksums: Sorter::new(&scratch, CHECKSUMS_MEMORY),
+            hashing: Arc::new(hashing),
+            hashed,
+            awaited: 0,
             scratch,
             size: Size::default(),
             volume: Arc::new(volume),
@@ -104,6 +118,11 @@ impl Tree {
     /// Creates the file `path` with this body: one `openat`, `write`, `close`. `path` is relative to the root,
     /// components separated by `/`; its directories are made on the way. `Taken` when the name exists.
     pub fn write(&mut self, path: &[u8], body: &[u8]) -> Result<()> {
+        if body.len() >= LONG {
+            let mut file = self.file(path)?;
+            file.write(body)?;
+            return file.finish(self);
+        }
         let (directory, name) = self.place(path)?;
         let mut file = file::create(&self.volume, directory.as_deref(), path, name)?;
         if let Err(error) = file.write_all(body) {
@@ -121,7 +140,7 @@ impl Tree {
     /// removed. `Taken` when the name exists.
     pub fn file(&mut self, path: &[u8]) -> Result<TreeFile> {
         let (directory, name) = self.place(path)?;
-        TreeFile::create(&self.volume, directory, path, name)
+        TreeFile::create((&self.volume, &self.hashing), directory, path, name)
     }
 
     /// Removes the directories of the file `path`, which was dropped unfinished, as far as they are empty.
@@ -165,6 +184,7 @@ impl Tree {
         let text = manifest.write();
         let text = text.map_err(|error| self.volume.error(manifest::NAME.as_bytes(), error.into()))?;
         self.write(manifest::NAME.as_bytes(), &text)?;
+        self.await_hashed()?;
         self.write_checksums()?;
         self.volume.flush().map_err(|errno| self.volume.failure(b"", errno))?;
         self.volume.check_interrupt(b"")?;
@@ -174,7 +194,7 @@ impl Tree {
     /// Writes a line for each file, sorted bytewise by path.
     fn write_checksums(&mut self) -> Result<()> {
         let path = checksums::NAME.as_bytes();
-        let mut file = TreeFile::create(&self.volume, None, path, path)?;
+        let mut file = TreeFile::create((&self.volume, &self.hashing), None, path, path)?;
         let mut line = Vec::new();
         let mut rows = self.checksums.sort()?;
         while let Some((path, digest)) = rows.next()? {
@@ -182,7 +202,7 @@ impl Tree {
             checksums::line(&mut line, digest, path);
             file.write(&line)?;
         }
-        file.close().map(drop)
+        file.close()
     }
 
     /// Splits a path into its directory, opened, and the name of a file that may be created there.
@@ -204,10 +224,39 @@ impl Tree {
 
     /// Counts a complete file and remembers its digest.
     pub(super) fn enter(&mut self, path: &[u8], digest: &[u8; 32], length: u64) -> Result<()> {
+        self.count(length);
+        self.checksums.push(path, digest)
+    }
+
+    /// Counts a complete file whose digest is still to come; remembers those that have come.
+    pub(super) fn enter_later(&mut self, length: u64) -> Result<()> {
+        self.count(length);
+        self.awaited += 1;
+        while let Ok(hashed) = self.hashed.try_recv() {
+            self.take_hashed(&hashed)?;
+        }
+        Ok(())
+    }
+
+    fn count(&mut self, length: u64) {
         self.size.files += 1;
         self.size.bytes = self.size.bytes.saturating_add(length);
         self.volume.count_file();
-        self.checksums.push(path, digest)
+    }
+
+    /// Waits for all digests.
+    fn await_hashed(&mut self) -> Result<()> {
+        self.hashing.close();
+        while let Ok(hashed) = self.hashed.recv() {
+            self.take_hashed(&hashed)?;
+        }
+        let lost = || self.volume.failure(b"", std::io::Error::other("a thread that hashes has failed"));
+        if self.awaited == 0 { Ok(()) } else { Err(lost()) }
+    }
+
+    fn take_hashed(&mut self, hashed: &Hashed) -> Result<()> {
+        self.awaited -= 1;
+        self.checksums.push(&hashed.path, &hashed.digest)
     }
 }
 

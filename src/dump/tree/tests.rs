@@ -80,9 +80,40 @@ fn pieces_and_holes_make_one_file() {
     let path = tree.staging.path().join("pieces");
     assert!(fs::read(&path).unwrap() == expected);
     assert!(fs::metadata(&path).unwrap().blocks() * 512 < 500_000, "holes take no blocks");
+    tree.await_hashed().unwrap();
     let mut sorted = tree.checksums.sort().unwrap();
     let first = sorted.next().unwrap().unwrap().1.to_vec();
     assert_eq!(sorted.next().unwrap().unwrap().1, first);
+}
+
+#[test]
+fn each_file_has_its_own_digest_whoever_hashes_it() {
+    let (_parent, target) = target();
+    let mut tree = tree(&target);
+    let lengths = [0, 1, 40_000, 70_000, LONG - 1, LONG, 600_000, 3 << 20];
+    let mut expected = Vec::new();
+    for (number, length) in (0_u8..).zip(lengths) {
+        let body = vec![number; length];
+        let digest = Sha256::digest(&body).to_vec();
+        for (piece, path) in [(length, "whole"), (9_999, "short-pieces"), (300_000, "long-pieces")] {
+            let path = format!("{path}-{number}");
+            if piece == length {
+                tree.write(path.as_bytes(), &body).unwrap();
+            } else {
+                let mut file = tree.file(path.as_bytes()).unwrap();
+                body.chunks(piece).try_for_each(|piece| file.write(piece)).unwrap();
+                file.finish(&mut tree).unwrap();
+            }
+            expected.push((path.into_bytes(), digest.clone()));
+        }
+    }
+    tree.await_hashed().unwrap();
+    expected.sort();
+    let mut sorted = tree.checksums.sort().unwrap();
+    for (path, digest) in expected {
+        assert_eq!(sorted.next().unwrap(), Some((&*path, &*digest)), "{}", path.escape_ascii());
+    }
+    assert!(sorted.next().unwrap().is_none());
 }
 
 #[test]
