@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 
 use super::Tree;
 use super::hashing::{Hashing, Stream};
-use super::volume::Volume;
+use super::volume::{self, Volume};
 use crate::dump::directory::split;
 use crate::dump::{Error, Result};
 
@@ -21,6 +21,8 @@ use crate::dump::{Error, Result};
 const BUFFER: usize = 64 << 10;
 /// Bytes at once from which on another thread goes on hashing.
 const WORTH_A_THREAD: usize = BUFFER / 2;
+/// Bytes from which on the disk is told to take them: by the time of the flush it has most of a large file.
+const WRITE_BACK: u64 = 1 << 20;
 /// Zero bytes that are hashed at once.
 static ZEROS: [u8; 64 << 10] = [0; 64 << 10];
 
@@ -53,6 +55,8 @@ pub struct TreeFile {
     hash: Hash,
     hashing: Arc<Hashing>,
     length: u64,
+    /// Bytes written that the disk was not told to take yet, and where they begin.
+    pub(super) dirty: (u64, u64),
     /// Whether the file ends in a hole, which has no length of its own.
     hole: bool,
 }
@@ -83,6 +87,7 @@ impl TreeFile {
             hash: Hash::Here(Sha256::new()),
             hashing: Arc::clone(hashing),
             length: 0,
+            dirty: (0, 0),
             hole: false,
         })
     }
@@ -187,8 +192,15 @@ impl TreeFile {
 
     fn store(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.hash(bytes);
-        self.file.as_mut().map_or(Ok(()), |file| file.write_all(bytes))?;
+        let Some(file) = &mut self.file else { return Ok(()) };
+        file.write_all(bytes)?;
         self.volume.count_bytes(bytes.len());
+        let (dirty, from) = &mut self.dirty;
+        *dirty = dirty.saturating_add(u64::try_from(bytes.len()).unwrap_or(u64::MAX));
+        if *dirty >= WRITE_BACK {
+            volume::start_write_back(file, *from);
+            (*dirty, *from) = (0, self.length);
+        }
         Ok(())
     }
 

@@ -38,6 +38,20 @@ fn files_and_directories_are_private() {
 }
 
 #[test]
+fn the_disk_is_told_of_each_part_of_a_large_file_once() {
+    let (_parent, target) = target();
+    let mut tree = tree(&target);
+    let mut file = tree.file(b"large").unwrap();
+    for _ in 0..40 {
+        file.write(&[1; 100 << 10]).unwrap();
+    }
+    let (dirty, from) = file.dirty;
+    assert!(dirty < 1 << 20 && from + dirty + (100 << 10) >= 40 * (100 << 10), "{dirty} from {from}");
+    file.finish(&mut tree).unwrap();
+    assert_eq!(fs::metadata(tree.staging.path().join("large")).unwrap().len(), 40 * (100 << 10));
+}
+
+#[test]
 fn a_tree_that_is_dropped_leaves_nothing() {
     let (parent, target) = target();
     let mut tree = tree(&target);

@@ -1,6 +1,7 @@
 //! The staging directory's file system: what it has taken, what it can't tell apart, what its errors mean.
 
 use std::ffi::OsStr;
+use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
@@ -152,6 +153,18 @@ impl Volume {
     }
 }
 
+/// Has the disk begin to take what was written to a file from `offset` on, and does not wait for it. Only the
+/// flush makes it certain, so that this may fail is no error.
+pub(super) fn start_write_back(file: &File, offset: u64) {
+    #[cfg(target_os = "linux")]
+    {
+        // Linux starts to write dirty pages of which it hears that nobody needs them; those on their way stay cached.
+        let _ = rustix::fs::fadvise(file, offset, None, rustix::fs::Advice::DontNeed);
+    }
+    #[cfg(not(target_os = "linux"))]
+    let _ = (file, offset);
+}
+
 /// Whether a file can be found under a name of another case or normal form.
 fn folds_names(root: BorrowedFd<'_>) -> rustix::io::Result<bool> {
     const PROBE: &str = "probe-\u{e9}";
@@ -168,7 +181,7 @@ mod tests {
     use super::*;
 
     fn volume(directory: &std::path::Path) -> Volume {
-        let root = OwnedFd::from(std::fs::File::open(directory).unwrap());
+        let root = OwnedFd::from(File::open(directory).unwrap());
         Volume::new(root, PathBuf::from("out"), false, Interrupt::default()).unwrap()
     }
 
