@@ -42,8 +42,9 @@ fn the_disk_is_told_of_each_part_of_a_large_file_once() {
     let (_parent, target) = target();
     let mut tree = tree(&target);
     let mut file = tree.file(b"large").unwrap();
+    let piece = vec![1; 100 << 10];
     for _ in 0..40 {
-        file.write(&[1; 100 << 10]).unwrap();
+        file.write(&piece).unwrap();
     }
     let (dirty, from) = file.dirty;
     assert!(dirty < 1 << 20 && from + dirty + (100 << 10) >= 40 * (100 << 10), "{dirty} from {from}");
