@@ -14,6 +14,7 @@ use serde::Serialize;
 use time::OffsetDateTime;
 
 use super::args::{self, ADAPTERS, Layout};
+use super::escape::printable;
 use super::progress::Display;
 use super::{exit, print};
 
@@ -33,7 +34,11 @@ pub fn run(arguments: &args::Decode, interrupt: &Interrupt) -> u8 {
     let request = match request(arguments, interrupt) {
         Ok(request) => request,
         Err(message) => {
-            print::err(&format!("error: {message}"));
+            print::err(&format!("error: {}", printable(&message)));
+            if arguments.json {
+                let (exit_code, error) = (exit::USAGE, Some(message));
+                print::json(&Output { command: "decode", exit_code, error, summary: None });
+            }
             return exit::USAGE;
         }
     };
@@ -111,15 +116,19 @@ fn request(arguments: &args::Decode, interrupt: &Interrupt) -> Result<Request, S
     })
 }
 
-/// Reads `ADAPTER=NAME,NAME`; names are bytes. Redis has one database, so its only name is `db_0`.
+/// Reads `ADAPTER=NAME,NAME`; names are bytes. Redis has one database: `db_0` as in the tree, `0` as in the manifest.
 fn scope_of(text: &OsStr) -> Result<(Owner, Vec<Vec<u8>>), String> {
     let usage = || format!("--scope {}: expected ADAPTER=NAME,NAME", text.to_string_lossy());
     let bytes = text.as_bytes();
     let at = bytes.iter().position(|&byte| byte == b'=').ok_or_else(usage)?;
     let (name, names) = bytes.split_at(at);
     let owner = std::str::from_utf8(name).ok().and_then(|name| args::adapter(name).ok()).ok_or_else(usage)?;
+    let name = |name: &[u8]| match (owner, name) {
+        (Owner::Redis, b"0") => b"db_0".to_vec(),
+        _ => name.to_vec(),
+    };
     let names: Vec<Vec<u8>> =
-        names.get(1..).unwrap_or_default().split(|&byte| byte == b',').map(<[u8]>::to_vec).collect();
+        names.get(1..).unwrap_or_default().split(|&byte| byte == b',').map(name).collect();
     if names.iter().any(Vec::is_empty) {
         return Err(usage());
     }
@@ -149,6 +158,7 @@ mod tests {
         assert_eq!(names, [b"orders".to_vec(), b"users".to_vec()]);
         let (_, names) = scope_of(OsStr::from_bytes(b"s3=a=b\xff")).unwrap();
         assert_eq!(names, [b"a=b\xff".to_vec()]);
+        assert_eq!(scope_of(OsStr::new("redis=0,db_0")).unwrap().1, [b"db_0", b"db_0"]);
         for bad in ["", "dynamodb", "dynamodb=", "sql=a", "s3=a,,b"] {
             assert!(scope_of(OsStr::new(bad)).is_err(), "{bad}");
         }

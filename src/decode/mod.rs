@@ -92,6 +92,9 @@ pub fn decode(request: &Request, sink: impl FnMut(&Warning)) -> Result<Summary> 
     let manifest = manifest::of(request, &store, &scopes, problems);
     request.progress.enter(Phase::Flushing, 0);
     let finished = tree.finish(&manifest)?;
+    if let Some(left) = &finished.left {
+        report.warn(Warning::new("cleanup_failed").with("error", left.to_string()));
+    }
     Ok(Summary::new(request, &store, &scopes, &report, &finished))
 }
 

@@ -75,7 +75,7 @@ pub struct Summary {
     pub output: String,
     /// Number of objects that are missing or altered: lines of `PROBLEMS.jsonl`.
     pub problems: u64,
-    /// Files of the tree, CHECKSUMS included.
+    /// Files of the tree, CHECKSUMS itself aside.
     pub files: u64,
     /// Bytes of these files.
     pub bytes: u64,

@@ -27,11 +27,10 @@ fn main() {
     let scale = if quick { 10 } else { 1 };
 
     strings(&mut stage, 100_000 / scale);
-    stage.memory("memory, few keys", &["--redis-strings", &(100_000 / scale).to_string()]);
-    stage.memory("memory, 10 times as many", &["--redis-strings", &(1_000_000 / scale).to_string()]);
     dynamodb(&mut stage, 300_000 / scale);
     s3(&mut stage, 256 / scale, 20_000 / scale);
     sqs(&mut stage, 300_000 / scale);
+    memory(&mut stage, 100_000 / scale, if quick { "1GiB" } else { "10GiB" });
     stage.print();
 }
 
@@ -81,4 +80,17 @@ fn s3(stage: &mut Stage, large: usize, small: usize) {
 fn sqs(stage: &mut Stage, count: usize) {
     let snapshot = stage.snapshot("messages", &["--sqs-queues", "1", "--sqs-messages", &count.to_string()]);
     stage.against_files("SQS messages / create the file", &snapshot, &[]);
+}
+
+/// Peak memory: the same for a number of objects and ten times as many, and for one object that fits into no memory.
+fn memory(stage: &mut Stage, count: usize, object: &str) {
+    for count in [count, 10 * count].map(|count| count.to_string()) {
+        stage.memory(&format!("memory, {count} Redis strings"), &["--redis-strings", &count], &[]);
+        let items = ["--dynamodb-tables", "1", "--dynamodb-items", &count];
+        stage.memory(&format!("memory, {count} DynamoDB items"), &items, &["--dynamodb-layout", "jsonl"]);
+        let messages = ["--sqs-queues", "1", "--sqs-messages", &count];
+        stage.memory(&format!("memory, {count} SQS messages"), &messages, &[]);
+    }
+    let shape = ["--s3-objects", "1", "--s3-object-size", object];
+    stage.memory(&format!("memory, an S3 object of {object}"), &shape, &[]);
 }

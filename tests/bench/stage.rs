@@ -21,6 +21,8 @@ pub struct Snapshot {
 /// Everything that the measures share.
 pub struct Stage {
     directory: tempfile::TempDir,
+    /// On disk, whatever `BENCH_DIR` says: what must not fit into memory goes here.
+    disk: tempfile::TempDir,
     rounds: usize,
     only: String,
     table: Vec<[String; 5]>,
@@ -37,16 +39,13 @@ impl Stage {
     pub fn new(quick: bool, only: String) -> Self {
         let parent = std::env::var("BENCH_DIR").unwrap_or_else(|_| env!("CARGO_TARGET_TMPDIR").to_owned());
         let directory = tempfile::tempdir_in(parent).expect("BENCH_DIR is a directory that can be written");
-        Self { directory, rounds: if quick { 3 } else { 5 }, only, table: Vec::new() }
+        let disk = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("cargo makes this directory");
+        Self { directory, disk, rounds: if quick { 3 } else { 5 }, only, table: Vec::new() }
     }
 
     /// Generates a snapshot.
     pub fn snapshot(&self, name: &str, shape: &[&str]) -> Snapshot {
-        let path = self.directory.path().join(format!("{name}.fsm"));
-        let shape = Shape::parse_from([&["bench"], shape].concat());
-        let out = BufWriter::new(File::create(&path).expect("files can be made"));
-        let bytes = generator::write(out, &shape.options).expect("files can be written");
-        Snapshot { path: path.display().to_string(), bytes }
+        generate(&self.directory.path().join(format!("{name}.fsm")), shape)
     }
 
     /// Measures `ours` and `least` in turn and adds a line to the table.
@@ -152,13 +151,13 @@ impl Stage {
     }
 
     /// Records the peak memory of a decode.
-    pub fn memory(&mut self, name: &str, shape: &[&str]) {
+    pub fn memory(&mut self, name: &str, shape: &[&str], options: &[&str]) {
         if !name.contains(&self.only) {
             return;
         }
-        let snapshot = self.snapshot("memory", shape);
-        let out = self.out("memory");
-        let mut child = command(&["decode", &snapshot.path, "-o", &out.display().to_string()])
+        let snapshot = generate(&self.disk.path().join("memory.fsm"), shape);
+        let out = self.disk.path().join("memory");
+        let mut child = command(&decode(&snapshot, &out.display().to_string(), options))
             .spawn()
             .expect("the binary can be run");
         let mut peak = 0;
@@ -208,6 +207,14 @@ impl Stage {
         eprintln!("{}", line.join("  "));
         self.table.push(line);
     }
+}
+
+/// Generates a snapshot at a path.
+fn generate(path: &Path, shape: &[&str]) -> Snapshot {
+    let shape = Shape::parse_from([&["bench"], shape].concat());
+    let out = BufWriter::new(File::create(path).expect("files can be made"));
+    let bytes = generator::write(out, &shape.options).expect("files can be written");
+    Snapshot { path: path.display().to_string(), bytes }
 }
 
 /// Returns the arguments of a decode.

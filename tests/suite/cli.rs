@@ -2,6 +2,8 @@
 
 use std::fs;
 use std::io::Write;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 
 use crate::dump::checksum_faults;
@@ -104,6 +106,35 @@ fn a_failed_run_leaves_the_dump_that_it_was_to_replace() {
     assert_eq!(work.names(), ["dump", "snapshot.fsm"]);
 }
 
+/// As a user who may not remove files, which root may: there the binary runs as another user.
+#[test]
+fn an_old_dump_that_cannot_be_removed_is_named() {
+    const NOBODY: u32 = 65534;
+    let work = Work::with(&sound().live());
+    work.decode(&[]).exits(0);
+    work.write("dump/redis/kept", b"");
+    fs::set_permissions(work.path("dump/redis"), fs::Permissions::from_mode(0o500)).unwrap();
+    let arguments = ["decode", "snapshot.fsm", "-o", "dump", "--force", "--json"];
+    let mut command = work.command(arguments);
+    if fs::metadata(work.path("dump")).unwrap().uid() == 0 {
+        // A copy: the binary's own directory may be closed to others.
+        let copy = work.path("binary");
+        fs::copy(env!("CARGO_BIN_EXE_ekv-backup"), &copy).unwrap();
+        let given = Command::new("chown").arg("-R").arg(NOBODY.to_string()).arg(work.path("")).status();
+        assert!(given.unwrap().success());
+        command = work.command_of(&copy, arguments);
+        command.uid(NOBODY);
+    }
+    let run = Run::of(&command.output().unwrap());
+    run.exits(0);
+    assert_eq!(run.json()["warning_counts"]["cleanup_failed"], 1, "{run:?}");
+    assert!(run.err.contains("cleanup_failed") && run.err.contains(".dump.partial-"), "{run:?}");
+    assert!(!work.path("dump/redis/kept").exists());
+    let left = work.names().into_iter().find(|name| name.starts_with(".dump.partial-")).unwrap();
+    assert!(work.path(&left).join("redis/kept").exists());
+    fs::set_permissions(work.path(left).join("redis"), fs::Permissions::from_mode(0o700)).unwrap();
+}
+
 #[test]
 fn exit_3_when_the_input_is_no_snapshot() {
     let work = Work::with(b"no snapshot at all");
@@ -150,6 +181,9 @@ fn json_is_one_object_also_when_the_run_fails() {
     let failed = work.run(["decode", "missing.fsm", "-o", "other", "--json"]).json();
     assert_eq!(failed["exit_code"], 4);
     assert!(failed["error"].is_string());
+    let misused = work.decode(&["--scope", "orders", "--json"]).json();
+    assert_eq!(misused["exit_code"], 2);
+    assert!(misused["error"].is_string());
     assert!(work.run(["inspect", "snapshot.fsm", "--json"]).json().is_object());
     assert!(work.run(["verify", "dump", "--json"]).json().is_object());
 }

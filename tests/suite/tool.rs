@@ -40,7 +40,16 @@ impl Work {
 
     /// Returns the command, to be run in the directory.
     pub fn command(&self, arguments: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_ekv-backup"));
+        self.command_of(Path::new(env!("CARGO_BIN_EXE_ekv-backup")), arguments)
+    }
+
+    /// Returns the command of a copy of the binary.
+    pub fn command_of(
+        &self,
+        binary: &Path,
+        arguments: impl IntoIterator<Item = impl AsRef<OsStr>>,
+    ) -> Command {
+        let mut command = Command::new(binary);
         command
             .env_clear()
             .env("SOURCE_DATE_EPOCH", EPOCH)
