@@ -8,8 +8,9 @@ use crate::keyspace::Family;
 use crate::keyspace::s3::{ObjectKey, Segment};
 use crate::store::EntryBuf;
 
-/// Returns the rules for one generation of a bucket, whose directory has a path of that length. A directory of an include option is reserved only where
-/// it will be made: else the object keeps its name, like `KEYMAP.jsonl` in a bucket without records (D8).
+/// Returns the rules for one generation of a bucket, whose directory has a path of that length. A directory of an
+/// include option is reserved only where it will be made: else the object keeps its name, like `KEYMAP.jsonl` in a
+/// bucket without records (D8).
 pub fn rules(
     context: &Context<'_, '_>,
     (bucket, directory): (&[u8], usize),
