@@ -40,6 +40,13 @@ impl Runs {
         RunWriter { start: self.end, runs: self, buffer: Vec::new(), longest: 0 }
     }
 
+    /// Writes bytes behind all others.
+    fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.file.write_all_at(bytes, self.end)?;
+        self.end += u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+        Ok(())
+    }
+
     /// Forgets all runs and gives their space back.
     pub(super) fn clear(&mut self) -> io::Result<()> {
         self.all.clear();
@@ -72,7 +79,7 @@ impl RunWriter<'_> {
             self.flush()?;
         }
         if bytes.len() > WRITE {
-            return self.store(bytes);
+            return self.runs.append(bytes);
         }
         self.buffer.extend_from_slice(bytes);
         Ok(())
@@ -86,16 +93,8 @@ impl RunWriter<'_> {
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        let buffer = std::mem::take(&mut self.buffer);
-        self.store(&buffer)?;
-        self.buffer = buffer;
+        self.runs.append(&self.buffer)?;
         self.buffer.clear();
-        Ok(())
-    }
-
-    fn store(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.runs.file.write_all_at(bytes, self.runs.end)?;
-        self.runs.end += u64::try_from(bytes.len()).unwrap_or(u64::MAX);
         Ok(())
     }
 }
