@@ -97,6 +97,7 @@ impl Rows {
         while let Some((_, line)) = lines.next()? {
             records.extend_from_slice(line);
         }
+        tree.settle()?;
         let mut files = BTreeMap::new();
         read_tree(&fs::File::open(&root).unwrap(), b"", &mut files);
         Ok(Dumped {

@@ -263,6 +263,7 @@ mod tests {
             match self.body.finish(&mut self.tree).unwrap() {
                 Ok(file) => {
                     file.finish(&mut self.tree).unwrap();
+                    self.tree.settle().unwrap();
                     Ok(std::fs::read(staged()).unwrap())
                 }
                 Err(fault) => {

@@ -89,6 +89,7 @@ impl Rows {
             queues: queues.into_iter().map(|name| String::from_utf8(name).unwrap()).collect(),
             ..Outcome::default()
         };
+        tree.settle().unwrap();
         let staging = std::fs::read_dir(parent.path()).unwrap().next().unwrap().unwrap().path();
         read_files(&staging, "", &mut outcome.files);
         outcome

@@ -125,6 +125,11 @@ impl TreeFile {
 
     /// Closes the file and enters it into CHECKSUMS.
     pub fn finish(mut self, tree: &mut Tree) -> Result<()> {
+        if self.is_unwritten()
+            && let Some(file) = self.file.take()
+        {
+            return tree.write_later(file, &self.path, &self.buffer);
+        }
         self.close()?;
         let path = std::mem::take(&mut self.path);
         match std::mem::replace(&mut self.hash, Hash::Here(Sha256::new())) {
@@ -134,6 +139,11 @@ impl TreeFile {
                 tree.enter_later(self.length)
             }
         }
+    }
+
+    /// Whether all of it is in the buffer.
+    fn is_unwritten(&self) -> bool {
+        u64::try_from(self.buffer.len()).is_ok_and(|length| length == self.length)
     }
 
     /// Closes the file.

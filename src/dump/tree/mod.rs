@@ -7,8 +7,9 @@ mod hashing;
 mod remove;
 mod staging;
 mod volume;
+mod writer;
 
-use std::io::Write;
+use std::fs::File;
 use std::os::fd::AsFd;
 use std::os::fd::OwnedFd;
 use std::path::Path;
@@ -17,7 +18,6 @@ use std::sync::mpsc::Receiver;
 
 use rustix::fs::AtFlags;
 use rustix::io::Errno;
-use sha2::{Digest, Sha256};
 
 use super::directory::{Directories, open_directory, split};
 use super::manifest::{self, Manifest};
@@ -27,11 +27,12 @@ pub use file::TreeFile;
 use hashing::{Hashed, Hashing};
 use staging::Staging;
 use volume::Volume;
+use writer::{Batch, Writer};
 
 /// Memory for the paths and digests of CHECKSUMS, bytes.
 const CHECKSUMS_MEMORY: usize = 8 << 20;
 
-/// Bytes of a body from which on it is hashed while it is written, not afterwards.
+/// Bytes of a body from which on it is written at once, and hashed meanwhile; a shorter one is written later.
 const LONG: usize = 256 << 10;
 
 /// Most directories that are kept open.
@@ -62,9 +63,10 @@ pub struct Finished {
 pub struct Tree {
     directories: Directories,
     checksums: Sorter,
+    writer: Writer,
     hashing: Arc<Hashing>,
     hashed: Receiver<Hashed>,
-    /// Files that another thread still hashes.
+    /// Files that another thread still writes or hashes.
     awaited: u64,
     scratch: Scratch,
     size: Size,
@@ -88,6 +90,7 @@ impl Tree {
         Ok(Self {
             directories: Directories::new(OPEN_DIRECTORIES),
             checksums: Sorter::new(&scratch, CHECKSUMS_MEMORY),
+            writer: Writer::default(),
             hashing: Arc::new(hashing),
             hashed,
             awaited: 0,
@@ -117,6 +120,9 @@ impl Tree {
 
     /// Creates the file `path` with this body: one `openat`, `write`, `close`. `path` is relative to the root,
     /// components separated by `/`; its directories are made on the way. `Taken` when the name exists.
+    ///
+    /// A short body is written on another thread meanwhile: that the disk refuses it is the error of a later call,
+    /// with this path.
     pub fn write(&mut self, path: &[u8], body: &[u8]) -> Result<()> {
         if body.len() >= LONG {
             let mut file = self.file(path)?;
@@ -124,16 +130,8 @@ impl Tree {
             return file.finish(self);
         }
         let (directory, name) = self.place(path)?;
-        let mut file = file::create(&self.volume, directory.as_deref(), path, name)?;
-        if let Err(error) = file.write_all(body) {
-            drop(file);
-            file::discard(&self.volume, directory.as_deref(), name);
-            return Err(self.volume.failure(path, error));
-        }
-        drop(file);
-        self.volume.count_bytes(body.len());
-        let length = u64::try_from(body.len()).unwrap_or(u64::MAX);
-        self.enter(path, &Sha256::digest(body).into(), length)
+        let file = file::create(&self.volume, directory.as_deref(), path, name)?;
+        self.write_later(file, path, body)
     }
 
     /// Opens the file `path` for writing in pieces. The file counts once it is finished; dropped before, it is
@@ -184,7 +182,7 @@ impl Tree {
         let text = manifest.write();
         let text = text.map_err(|error| self.volume.error(manifest::NAME.as_bytes(), error.into()))?;
         self.write(manifest::NAME.as_bytes(), &text)?;
-        self.await_hashed()?;
+        self.await_threads()?;
         self.write_checksums()?;
         self.volume.flush().map_err(|errno| self.volume.failure(b"", errno))?;
         self.volume.check_interrupt(b"")?;
@@ -238,20 +236,58 @@ impl Tree {
         Ok(())
     }
 
+    /// Counts a complete file of which nothing was written yet.
+    pub(super) fn write_later(&mut self, file: File, path: &[u8], body: &[u8]) -> Result<()> {
+        self.add(u64::try_from(body.len()).unwrap_or(u64::MAX));
+        self.awaited += 1;
+        if self.writer.push(file, path, body)
+            && let Some(ended) = self.writer.pass_on()
+        {
+            self.take_written(ended)?;
+        }
+        Ok(())
+    }
+
     fn count(&mut self, length: u64) {
-        self.size.files += 1;
-        self.size.bytes = self.size.bytes.saturating_add(length);
+        self.add(length);
         self.volume.count_file();
     }
 
+    fn add(&mut self, length: u64) {
+        self.size.files += 1;
+        self.size.bytes = self.size.bytes.saturating_add(length);
+    }
+
+    /// Waits until all files that were handed over are written.
+    pub(crate) fn settle(&mut self) -> Result<()> {
+        while let Some(ended) = self.writer.end() {
+            self.take_written(ended)?;
+        }
+        Ok(())
+    }
+
     /// Waits for all digests.
-    fn await_hashed(&mut self) -> Result<()> {
+    fn await_threads(&mut self) -> Result<()> {
+        self.settle()?;
         self.hashing.close();
         while let Ok(hashed) = self.hashed.recv() {
             self.take_hashed(&hashed)?;
         }
-        let lost = || self.volume.failure(b"", std::io::Error::other("a thread that hashes has failed"));
+        let lost =
+            || self.volume.failure(b"", std::io::Error::other("a thread that writes or hashes has failed"));
         if self.awaited == 0 { Ok(()) } else { Err(lost()) }
+    }
+
+    fn take_written(&mut self, mut ended: Batch) -> Result<()> {
+        for (path, length, digest) in ended.written() {
+            let digest = digest.map_err(|error| self.volume.failure(path, error))?;
+            self.volume.count_bytes(length);
+            self.volume.count_file();
+            self.awaited -= 1;
+            self.checksums.push(path, &digest)?;
+        }
+        self.writer.reuse(ended);
+        Ok(())
     }
 
     fn take_hashed(&mut self, hashed: &Hashed) -> Result<()> {

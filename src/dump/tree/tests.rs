@@ -4,6 +4,8 @@ use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::PathBuf;
 
+use sha2::{Digest, Sha256};
+
 use super::*;
 
 fn target() -> (tempfile::TempDir, PathBuf) {
@@ -33,6 +35,7 @@ fn files_and_directories_are_private() {
         let found = fs::metadata(root.join(path)).unwrap().permissions().mode();
         assert_eq!(found & 0o777, mode, "{path}");
     }
+    tree.settle().unwrap();
     assert_eq!(fs::read(root.join("a/b/file")).unwrap(), b"body");
     assert_eq!(tree.size(), Size { files: 2, bytes: 4 });
 }
@@ -56,9 +59,30 @@ fn the_disk_is_told_of_each_part_of_a_large_file_once() {
 fn a_tree_that_is_dropped_leaves_nothing() {
     let (parent, target) = target();
     let mut tree = tree(&target);
-    tree.write(b"a/b", b"body").unwrap();
+    for number in 0..100 {
+        tree.write(format!("a/{number}").as_bytes(), b"body").unwrap();
+    }
     drop(tree);
     assert_eq!(fs::read_dir(parent.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn a_file_that_the_disk_refuses_later_fails_the_tree_with_its_path() {
+    let (parent, target) = target();
+    let read_only = || File::open(parent.path()).unwrap();
+    let mut tree = tree(&target);
+    tree.write_later(read_only(), b"a/refused", b"body").unwrap();
+    let error =
+        (0..1_000).find_map(|number| tree.write(format!("b/{number}").as_bytes(), b"").err()).unwrap();
+    assert_eq!(error.path, target.join("a/refused"));
+    assert!(
+        matches!(tree.finish(&manifest()).unwrap_err().kind, ErrorKind::Io(_)),
+        "though it was told before"
+    );
+    let mut tree = Tree::create(&target, &TreeOptions::default()).unwrap();
+    tree.write_later(read_only(), b"a/refused", b"body").unwrap();
+    assert_eq!(tree.finish(&manifest()).unwrap_err().path, target.join("a/refused"));
+    assert_eq!(entries(parent.path()), [""; 0]);
 }
 
 #[test]
@@ -95,7 +119,7 @@ fn pieces_and_holes_make_one_file() {
     let path = tree.staging.path().join("pieces");
     assert!(fs::read(&path).unwrap() == expected);
     assert!(fs::metadata(&path).unwrap().blocks() * 512 < 500_000, "holes take no blocks");
-    tree.await_hashed().unwrap();
+    tree.await_threads().unwrap();
     let mut sorted = tree.checksums.sort().unwrap();
     let first = sorted.next().unwrap().unwrap().1.to_vec();
     assert_eq!(sorted.next().unwrap().unwrap().1, first);
@@ -122,7 +146,7 @@ fn each_file_has_its_own_digest_whoever_hashes_it() {
             expected.push((path.into_bytes(), digest.clone()));
         }
     }
-    tree.await_hashed().unwrap();
+    tree.await_threads().unwrap();
     expected.sort();
     let mut sorted = tree.checksums.sort().unwrap();
     for (path, digest) in expected {

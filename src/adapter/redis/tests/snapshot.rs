@@ -51,6 +51,7 @@ pub(super) fn dump(rows: &BTreeMap<Vec<u8>, Vec<u8>>, options: &Options) -> Dump
     }
     drop(lines);
     drop(report);
+    tree.settle().unwrap();
     let staging = fs::read_dir(directory.path())
         .unwrap()
         .map(|entry| entry.unwrap().path())
