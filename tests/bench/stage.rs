@@ -25,6 +25,7 @@ pub struct Stage {
     disk: tempfile::TempDir,
     rounds: usize,
     only: String,
+    trees: usize,
     table: Vec<[String; 5]>,
 }
 
@@ -40,7 +41,7 @@ impl Stage {
         let parent = std::env::var("BENCH_DIR").unwrap_or_else(|_| env!("CARGO_TARGET_TMPDIR").to_owned());
         let directory = tempfile::tempdir_in(parent).expect("BENCH_DIR is a directory that can be written");
         let disk = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("cargo makes this directory");
-        Self { directory, disk, rounds: if quick { 3 } else { 5 }, only, table: Vec::new() }
+        Self { directory, disk, rounds: if quick { 3 } else { 5 }, only, trees: 0, table: Vec::new() }
     }
 
     /// Generates a snapshot.
@@ -84,23 +85,16 @@ impl Stage {
         }
         let kept = self.kept_tree(snapshot, options);
         let tree = limit::load(Path::new(&kept));
-        fs::remove_dir_all(&kept).expect("the tree can be removed");
         let (mut took, mut needed, mut synced) = (Vec::new(), Vec::new(), Vec::new());
-        // Trees stay until the end: some file systems are slow to give inodes out again that were just freed.
-        let mut trees = Vec::new();
-        for round in 0..self.rounds {
-            let out = self.out(&format!("dump-{round}"));
+        for _ in 0..self.rounds {
+            let out = self.new_tree();
             took.push(run(&decode(snapshot, &out.display().to_string(), options)));
-            let bare = self.out(&format!("bare-{round}"));
+            let bare = self.new_tree();
             let start = Instant::now();
             limit::create(&tree, &bare);
             needed.push(start.elapsed());
             sync(&bare);
             synced.push(start.elapsed());
-            trees.extend([out, bare]);
-        }
-        for tree in &trees {
-            fs::remove_dir_all(tree).expect("trees can be removed");
         }
         let (took, needed, synced) = (median(took), median(needed), median(synced));
         self.line([
@@ -181,9 +175,9 @@ impl Stage {
     }
 
     /// Decodes into a directory that stays.
-    pub fn kept_tree(&self, snapshot: &Snapshot, options: &[&str]) -> String {
-        let target = self.out("kept").display().to_string();
-        run(&[&decode(snapshot, &target, options)[..], &["--force"]].concat());
+    pub fn kept_tree(&mut self, snapshot: &Snapshot, options: &[&str]) -> String {
+        let target = self.new_tree().display().to_string();
+        run(&decode(snapshot, &target, options));
         target
     }
 
@@ -199,6 +193,13 @@ impl Stage {
         }
     }
 
+    /// Returns the path of a tree that stays until all measures are done: ext4 steps over each inode that was freed
+    /// in the last minutes before it gives one out.
+    fn new_tree(&mut self) -> PathBuf {
+        self.trees += 1;
+        self.out(&format!("tree-{}", self.trees))
+    }
+
     fn out(&self, name: &str) -> PathBuf {
         self.directory.path().join(name)
     }
@@ -212,8 +213,11 @@ impl Stage {
 /// Generates a snapshot at a path.
 fn generate(path: &Path, shape: &[&str]) -> Snapshot {
     let shape = Shape::parse_from([&["bench"], shape].concat());
-    let out = BufWriter::new(File::create(path).expect("files can be made"));
+    let file = File::create(path).expect("files can be made");
+    let out = BufWriter::new(file.try_clone().expect("files can be opened twice"));
     let bytes = generator::write(out, &shape.options).expect("files can be written");
+    // Else the first decode, which flushes its file system, waits for the snapshot too.
+    file.sync_all().expect("files can be flushed");
     Snapshot { path: path.display().to_string(), bytes }
 }
 
