@@ -2,14 +2,15 @@
 //!
 //! In: paths of components that others encoded, and bodies. Out: files, and a digest for each.
 
+mod digests;
 mod file;
+mod flush;
 mod hashing;
 mod remove;
 mod staging;
 mod volume;
 mod writer;
 
-use std::fs::File;
 use std::os::fd::AsFd;
 use std::os::fd::OwnedFd;
 use std::path::Path;
@@ -24,10 +25,11 @@ use super::manifest::{self, Manifest};
 use super::{Error, ErrorKind, Result, Scratch, Size, Sorter, checksums};
 use crate::interrupt::Interrupt;
 pub use file::TreeFile;
+use flush::Flush;
 use hashing::{Hashed, Hashing};
 use staging::Staging;
 use volume::Volume;
-use writer::{Batch, Writer};
+use writer::Writer;
 
 /// Memory for the paths and digests of CHECKSUMS, bytes.
 const CHECKSUMS_MEMORY: usize = 8 << 20;
@@ -64,6 +66,7 @@ pub struct Tree {
     directories: Directories,
     checksums: Sorter,
     writer: Writer,
+    flush: Flush,
     hashing: Arc<Hashing>,
     hashed: Receiver<Hashed>,
     /// Files that another thread still writes or hashes.
@@ -91,6 +94,7 @@ impl Tree {
             directories: Directories::new(OPEN_DIRECTORIES),
             checksums: Sorter::new(&scratch, CHECKSUMS_MEMORY),
             writer: Writer::default(),
+            flush: Flush::default(),
             hashing: Arc::new(hashing),
             hashed,
             awaited: 0,
@@ -184,7 +188,10 @@ impl Tree {
         self.write(manifest::NAME.as_bytes(), &text)?;
         self.await_threads()?;
         self.write_checksums()?;
-        self.volume.flush().map_err(|errno| self.volume.failure(b"", errno))?;
+        self.flush
+            .end()
+            .and_then(|()| self.volume.flush())
+            .map_err(|errno| self.volume.failure(b"", errno))?;
         self.volume.check_interrupt(b"")?;
         Ok(Finished { size: self.size, left: self.staging.publish()? })
     }
@@ -218,81 +225,6 @@ impl Tree {
     fn open(&mut self, path: &[u8]) -> Result<Option<Arc<OwnedFd>>> {
         let volume = &*self.volume;
         self.directories.open(path, |parent, name, whole| volume.make_directory(parent, name, whole))
-    }
-
-    /// Counts a complete file and remembers its digest.
-    pub(super) fn enter(&mut self, path: &[u8], digest: &[u8; 32], length: u64) -> Result<()> {
-        self.count(length);
-        self.checksums.push(path, digest)
-    }
-
-    /// Counts a complete file whose digest is still to come; remembers those that have come.
-    pub(super) fn enter_later(&mut self, length: u64) -> Result<()> {
-        self.count(length);
-        self.awaited += 1;
-        while let Ok(hashed) = self.hashed.try_recv() {
-            self.take_hashed(&hashed)?;
-        }
-        Ok(())
-    }
-
-    /// Counts a complete file of which nothing was written yet.
-    pub(super) fn write_later(&mut self, file: File, path: &[u8], body: &[u8]) -> Result<()> {
-        self.add(u64::try_from(body.len()).unwrap_or(u64::MAX));
-        self.awaited += 1;
-        if self.writer.push(file, path, body)
-            && let Some(ended) = self.writer.pass_on()
-        {
-            self.take_written(ended)?;
-        }
-        Ok(())
-    }
-
-    fn count(&mut self, length: u64) {
-        self.add(length);
-        self.volume.count_file();
-    }
-
-    fn add(&mut self, length: u64) {
-        self.size.files += 1;
-        self.size.bytes = self.size.bytes.saturating_add(length);
-    }
-
-    /// Waits until all files that were handed over are written.
-    pub(crate) fn settle(&mut self) -> Result<()> {
-        while let Some(ended) = self.writer.end() {
-            self.take_written(ended)?;
-        }
-        Ok(())
-    }
-
-    /// Waits for all digests.
-    fn await_threads(&mut self) -> Result<()> {
-        self.settle()?;
-        self.hashing.close();
-        while let Ok(hashed) = self.hashed.recv() {
-            self.take_hashed(&hashed)?;
-        }
-        let lost =
-            || self.volume.failure(b"", std::io::Error::other("a thread that writes or hashes has failed"));
-        if self.awaited == 0 { Ok(()) } else { Err(lost()) }
-    }
-
-    fn take_written(&mut self, mut ended: Batch) -> Result<()> {
-        for (path, length, digest) in ended.written() {
-            let digest = digest.map_err(|error| self.volume.failure(path, error))?;
-            self.volume.count_bytes(length);
-            self.volume.count_file();
-            self.awaited -= 1;
-            self.checksums.push(path, &digest)?;
-        }
-        self.writer.reuse(ended);
-        Ok(())
-    }
-
-    fn take_hashed(&mut self, hashed: &Hashed) -> Result<()> {
-        self.awaited -= 1;
-        self.checksums.push(&hashed.path, &hashed.digest)
     }
 }
 

@@ -1,6 +1,6 @@
 //! A tree as its users see it: on disk, through plain paths.
 
-use std::fs;
+use std::fs::{self, File};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::PathBuf;
 

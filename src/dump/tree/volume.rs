@@ -78,16 +78,14 @@ impl Volume {
         open_directory(parent, name).map_err(|errno| self.failure(path, errno))
     }
 
-    /// Has everything that was written on the disk. One call for the whole file system: a flush of each of a
-    /// million files takes hours.
+    /// Has everything that was written on the disk.
     pub(super) fn flush(&self) -> rustix::io::Result<()> {
-        #[cfg(target_os = "linux")]
-        return rustix::fs::syncfs(&self.root);
-        #[cfg(not(target_os = "linux"))]
-        {
-            rustix::fs::sync();
-            Ok(())
-        }
+        flush(&self.root)
+    }
+
+    /// Returns another handle of the root.
+    pub(super) fn clone_root(&self) -> Option<OwnedFd> {
+        self.root.try_clone().ok()
     }
 
     /// Counts bytes that a file has taken.
@@ -150,6 +148,19 @@ impl Volume {
     /// Whether the file system counts inodes (some don't) and has none left for this user.
     fn no_inodes(&self) -> bool {
         rustix::fs::fstatvfs(&self.root).is_ok_and(|stat| stat.f_files > 0 && stat.f_favail == 0)
+    }
+}
+
+/// Has all of the file system of `root` on the disk. One call for everything: a flush of each of a million files
+/// takes hours.
+pub(super) fn flush(root: &impl AsFd) -> rustix::io::Result<()> {
+    #[cfg(target_os = "linux")]
+    return rustix::fs::syncfs(root);
+    #[cfg(not(target_os = "linux"))]
+    {
+        let _ = root;
+        rustix::fs::sync();
+        Ok(())
     }
 }
 
