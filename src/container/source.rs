@@ -124,6 +124,13 @@ impl Source {
         Ok(filled)
     }
 
+    /// Returns a source that the disk cannot read.
+    #[cfg(test)]
+    pub(super) fn unreadable(len: u64) -> Self {
+        let file = File::open("/").unwrap();
+        Self { path: PathBuf::from("unreadable.fsm"), file, len, compression: None }
+    }
+
     /// Returns an error of this input.
     #[must_use]
     pub fn error(&self, offset: u64, kind: ErrorKind) -> Error {

@@ -124,8 +124,8 @@ impl<'s> Window<'s> {
 
     #[cold]
     fn fill(&mut self, offset: u64, len: usize) -> Result<(), Error> {
-        if let Some(ahead) = self.ahead.take() {
-            let filled = self.take_blocks(&ahead, offset, len);
+        if let Some(mut ahead) = self.ahead.take() {
+            let filled = self.take_blocks(&mut ahead, offset, len);
             self.ahead = Some(ahead);
             return filled;
         }
@@ -162,7 +162,7 @@ impl<'s> Window<'s> {
     }
 
     /// Takes blocks until the bytes `offset..offset + len` are here.
-    fn take_blocks(&mut self, ahead: &Ahead, offset: u64, len: usize) -> Result<(), Error> {
+    fn take_blocks(&mut self, ahead: &mut Ahead, offset: u64, len: usize) -> Result<(), Error> {
         let mut end = self.end();
         // Blocks come once: what was dropped cannot be had again. No walk asks for it.
         let known = offset.checked_sub(self.start).ok_or_else(|| self.shorter(offset))?;
@@ -170,7 +170,7 @@ impl<'s> Window<'s> {
         self.base = self.base.saturating_add(known).min(self.filled);
         self.start = offset;
         while end < offset + len as u64 {
-            let Some((mut block, read)) = ahead.next()? else { return Err(self.shorter(end)) };
+            let Some((mut block, read)) = ahead.next(self.source)? else { return Err(self.shorter(end)) };
             let from = end;
             end += read as u64;
             if let Some(checksum) = &mut self.checksum {
