@@ -26,20 +26,18 @@ fn main() {
     let mut stage = Stage::new(quick, only);
     let scale = if quick { 10 } else { 1 };
 
-    strings(&mut stage, 100_000 / scale);
-    dynamodb(&mut stage, 300_000 / scale);
-    s3(&mut stage, 256 / scale, 20_000 / scale);
-    sqs(&mut stage, 300_000 / scale);
+    // Trees of many files stay to the end and take memory or inodes that others would have to wait for: they come last.
+    inspect(&mut stage, 100_000 / scale);
+    bodies(&mut stage, 256 / scale);
+    lines(&mut stage, 300_000 / scale);
+    small_files(&mut stage, 100_000 / scale);
     memory(&mut stage, 100_000 / scale, if quick { "1GiB" } else { "10GiB" });
     stage.print();
 }
 
-/// Many small files, and the scan alone.
-fn strings(stage: &mut Stage, count: usize) {
-    let count = count.to_string();
-    let snapshot = stage.snapshot("strings", &["--redis-strings", &count, "--versions", "2"]);
-    stage.against_files("Redis strings of 200 B / create the files", &snapshot, &[]);
-    let snapshot = stage.snapshot("history", &["--redis-strings", &count, "--versions", "40"]);
+/// The scan alone.
+fn inspect(stage: &mut Stage, count: usize) {
+    let snapshot = stage.snapshot("history", &["--redis-strings", &count.to_string(), "--versions", "40"]);
     stage.measure(
         "inspect / read the file",
         snapshot.bytes,
@@ -48,21 +46,10 @@ fn strings(stage: &mut Stage, count: usize) {
     );
 }
 
-/// Items as files, and as lines.
-fn dynamodb(stage: &mut Stage, count: usize) {
-    let few = (count / 10).to_string();
-    let snapshot = stage.snapshot("items", &["--dynamodb-tables", "1", "--dynamodb-items", &few]);
-    stage.against_files("DynamoDB items / create the files", &snapshot, &[]);
-    let snapshot =
-        stage.snapshot("jsonl", &["--dynamodb-tables", "1", "--dynamodb-items", &count.to_string()]);
-    let bundle = ["--dynamodb-layout", "jsonl"];
-    stage.against_files("DynamoDB JSONL / create the files", &snapshot, &bundle);
-}
-
-/// Large bodies, small objects, and verification.
-fn s3(stage: &mut Stage, large: usize, small: usize) {
-    let large = ["--s3-objects", &large.to_string(), "--s3-object-size", "4MiB"];
-    let snapshot = stage.snapshot("bodies", &large);
+/// Large bodies, and verification.
+fn bodies(stage: &mut Stage, count: usize) {
+    let shape = ["--s3-objects", &count.to_string(), "--s3-object-size", "4MiB"];
+    let snapshot = stage.snapshot("bodies", &shape);
     stage.against_hash("S3 bodies of 4 MiB / SHA-256 of the file", &snapshot);
     let tree = stage.kept_tree(&snapshot, &[]);
     stage.measure(
@@ -71,15 +58,27 @@ fn s3(stage: &mut Stage, large: usize, small: usize) {
         |_| stage::run(&["verify", &tree]),
         |_| limit::hash_tree(&tree),
     );
-    let snapshot =
-        stage.snapshot("objects", &["--s3-objects", &small.to_string(), "--s3-object-size", "4KiB"]);
-    stage.against_files("S3 objects of 4 KiB / create two files each", &snapshot, &[]);
 }
 
-/// Messages, sorted into one file a queue.
-fn sqs(stage: &mut Stage, count: usize) {
-    let snapshot = stage.snapshot("messages", &["--sqs-queues", "1", "--sqs-messages", &count.to_string()]);
+/// Items as lines; messages, sorted into one file a queue.
+fn lines(stage: &mut Stage, count: usize) {
+    let count = count.to_string();
+    let snapshot = stage.snapshot("jsonl", &["--dynamodb-tables", "1", "--dynamodb-items", &count]);
+    let bundle = ["--dynamodb-layout", "jsonl"];
+    stage.against_files("DynamoDB JSONL / create the files", &snapshot, &bundle);
+    let snapshot = stage.snapshot("messages", &["--sqs-queues", "1", "--sqs-messages", &count]);
     stage.against_files("SQS messages / create the file", &snapshot, &[]);
+}
+
+/// Strings, items and objects, a file or two each.
+fn small_files(stage: &mut Stage, count: usize) {
+    let [strings, items, objects] = [count, count / 10 * 3, count / 5].map(|count| count.to_string());
+    let snapshot = stage.snapshot("strings", &["--redis-strings", &strings, "--versions", "2"]);
+    stage.against_files("Redis strings of 200 B / create the files", &snapshot, &[]);
+    let snapshot = stage.snapshot("items", &["--dynamodb-tables", "1", "--dynamodb-items", &items]);
+    stage.against_files("DynamoDB items / create the files", &snapshot, &[]);
+    let snapshot = stage.snapshot("objects", &["--s3-objects", &objects, "--s3-object-size", "4KiB"]);
+    stage.against_files("S3 objects of 4 KiB / create two files each", &snapshot, &[]);
 }
 
 /// Peak memory: the same for a number of objects and ten times as many, and for one object that fits into no memory.

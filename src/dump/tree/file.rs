@@ -123,7 +123,7 @@ impl TreeFile {
         self.len() == 0
     }
 
-    /// Closes the file and enters it into CHECKSUMS.
+    /// Ends the file: it counts, and has its line in CHECKSUMS.
     pub fn finish(mut self, tree: &mut Tree) -> Result<()> {
         if self.is_unwritten()
             && let Some(file) = self.file.take()
