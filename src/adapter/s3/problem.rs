@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::adapter::Context;
 use crate::dump::{self, ErrorKind};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::report::{Problem, Warning};
 use crate::store::Place;
 
@@ -76,7 +76,7 @@ impl Fault {
             ErrorKind::Taken => Class::MetaSuffixCollision,
             ErrorKind::BadPath => Class::MalformedKey,
             ErrorKind::NameTooLong | ErrorKind::CaseTwin => Class::Io,
-            _ => return Err(Error::Dump(error)),
+            _ => return Err(error.into()),
         };
         Ok(Self::new(class, error.kind.to_string()))
     }
@@ -132,6 +132,8 @@ pub fn warn_bad_record(context: &mut Context<'_, '_>, family: crate::keyspace::F
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::Error;
+    use crate::interrupt::Interrupted;
 
     #[test]
     fn every_class_has_a_name_of_its_own() {
@@ -149,6 +151,8 @@ mod tests {
         assert_eq!(Fault::of_file(error(ErrorKind::NameTooLong)).unwrap().class, Class::Io);
         assert_eq!(Fault::of_file(error(ErrorKind::BadPath)).unwrap().class, Class::MalformedKey);
         let full = ErrorKind::Io(std::io::Error::from(std::io::ErrorKind::StorageFull));
-        assert!(Fault::of_file(error(full)).is_err());
+        assert!(matches!(Fault::of_file(error(full)), Err(Error::Dump(_))));
+        let stopped = Fault::of_file(error(Interrupted(2).into()));
+        assert!(matches!(stopped, Err(Error::Interrupted(Interrupted(2)))), "no failure of a file");
     }
 }
