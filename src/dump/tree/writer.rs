@@ -110,13 +110,11 @@ impl Writer {
     }
 }
 
-impl Drop for Writer {
+impl Drop for Thread {
     /// Waits until the thread has closed its files, so that their directories can be removed everywhere.
     fn drop(&mut self) {
-        if let Some(Thread { jobs, handle, .. }) = self.thread.take() {
-            drop(jobs);
-            let _ = handle.map(JoinHandle::join);
-        }
+        self.jobs = None;
+        let _ = self.handle.take().map(JoinHandle::join);
     }
 }
 
@@ -187,30 +185,54 @@ mod tests {
         }
     }
 
+    /// A thread that was never there, or has ended.
+    fn no_thread(jobs: Option<SyncSender<Batch>>) -> Thread {
+        Thread { jobs, ended: mpsc::channel().1, handle: None }
+    }
+
     #[test]
     fn files_are_written_and_digests_come_back_in_order() {
-        let directory = tempfile::tempdir().unwrap();
-        let mut writer = Writer::default();
-        let (mut found, mut expected) = (Vec::new(), Vec::new());
-        let lengths = [0, 1, 4_096, BYTES - 1, BYTES, 100_000, 7];
-        for number in 0..FILES * BATCHES * 3 + 5 {
-            let body = vec![u8::try_from(number % 251).unwrap(); lengths[number % lengths.len()]];
-            let path = format!("file-{number}");
-            let file = File::create_new(directory.path().join(&path)).unwrap();
-            if writer.push(file, path.as_bytes(), &body) {
-                let ended = writer.pass_on();
-                drain(&mut writer, ended, &mut found);
+        let (jobs, waiting) = mpsc::sync_channel(1);
+        drop(waiting);
+        for thread in [None, Some(no_thread(None)), Some(no_thread(Some(jobs)))] {
+            let directory = tempfile::tempdir().unwrap();
+            let mut writer = Writer { thread, ..Writer::default() };
+            let (mut found, mut expected) = (Vec::new(), Vec::new());
+            let lengths = [0, 1, 4_096, BYTES - 1, BYTES, 100_000, 7];
+            for number in 0..FILES * BATCHES * 3 + 5 {
+                let body = vec![u8::try_from(number % 251).unwrap(); lengths[number % lengths.len()]];
+                let path = format!("file-{number}");
+                let file = File::create_new(directory.path().join(&path)).unwrap();
+                if writer.push(file, path.as_bytes(), &body) {
+                    let ended = writer.pass_on();
+                    drain(&mut writer, ended, &mut found);
+                }
+                expected.push((path.into_bytes(), body.len(), Some(Sha256::digest(&body).into())));
             }
-            expected.push((path.into_bytes(), body.len(), Some(Sha256::digest(&body).into())));
+            while let Some(batch) = writer.end() {
+                drain(&mut writer, Some(batch), &mut found);
+            }
+            assert!(found == expected);
+            for (path, length, digest) in &found {
+                let body = std::fs::read(directory.path().join(str::from_utf8(path).unwrap())).unwrap();
+                assert_eq!((body.len(), Some(Sha256::digest(&body).into())), (*length, *digest));
+            }
         }
-        while let Some(batch) = writer.end() {
-            drain(&mut writer, Some(batch), &mut found);
+    }
+
+    #[test]
+    fn files_of_a_thread_that_has_failed_do_not_come_back() {
+        let directory = tempfile::tempdir().unwrap();
+        let (jobs, waiting) = mpsc::sync_channel(BATCHES);
+        let mut writer = Writer { thread: Some(no_thread(Some(jobs))), ..Writer::default() };
+        for number in 0..FILES * BATCHES {
+            let file = File::create_new(directory.path().join(number.to_string())).unwrap();
+            if writer.push(file, b"path", b"body") {
+                assert!(writer.pass_on().is_none());
+            }
         }
-        assert!(found == expected);
-        for (path, length, digest) in &found {
-            let body = std::fs::read(directory.path().join(str::from_utf8(path).unwrap())).unwrap();
-            assert_eq!((body.len(), Some(Sha256::digest(&body).into())), (*length, *digest));
-        }
+        assert!(writer.end().is_none());
+        drop(waiting);
     }
 
     #[test]
