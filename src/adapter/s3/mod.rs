@@ -79,3 +79,6 @@ fn plan(context: &Context<'_, '_>, buckets: &Buckets, placements: &mut Placement
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;
