@@ -28,8 +28,9 @@ pub struct Ahead {
     unread: Arc<AtomicU64>,
     /// Number of the next block to be taken; `None` at the end.
     next: Option<u64>,
-    /// A block that was read here before its turn, or a buffer for one.
+    /// A block that was read here before its turn.
     own: Option<Block>,
+    /// A buffer for one.
     spare: Option<Vec<u8>>,
 }
 

@@ -84,7 +84,7 @@ impl Hashing {
 
 fn start(hashed: &Sender<Hashed>, spare: &Spare) -> Vec<SyncSender<Job>> {
     let mut lanes = Vec::new();
-    if thread::available_parallelism().is_ok_and(|cores| cores.get() > 1) {
+    if has_second_core() {
         for _ in 0..LANES {
             let (hashed, spare) = (hashed.clone(), Arc::clone(spare));
             let (sender, jobs) = mpsc::sync_channel(WAITING);
@@ -94,6 +94,11 @@ fn start(hashed: &Sender<Hashed>, spare: &Spare) -> Vec<SyncSender<Job>> {
         }
     }
     lanes
+}
+
+/// Whether a thread can do anything beside this one.
+pub(super) fn has_second_core() -> bool {
+    thread::available_parallelism().is_ok_and(|cores| cores.get() > 1)
 }
 
 impl Stream {

@@ -14,6 +14,8 @@ use std::thread::{self, JoinHandle};
 
 use sha2::{Digest, Sha256};
 
+use super::hashing::has_second_core;
+
 /// Files that are handed over together.
 const FILES: usize = 16;
 /// Bytes of paths and bodies from which on a batch is handed over.
@@ -129,8 +131,7 @@ impl Thread {
                 let _ = sender.send(batch);
             }
         };
-        let cores = thread::available_parallelism().is_ok_and(|cores| cores.get() > 1);
-        let handle = cores.then(|| thread::Builder::new().spawn(run).ok()).flatten();
+        let handle = has_second_core().then(|| thread::Builder::new().spawn(run).ok()).flatten();
         Self { jobs: handle.is_some().then_some(jobs), ended, handle }
     }
 }
@@ -253,7 +254,6 @@ mod tests {
         while let Some(mut batch) = writer.end() {
             failed.extend(batch.written().filter(|file| file.2.is_err()).map(|file| file.0.to_vec()));
         }
-        let two_threads = thread::available_parallelism().is_ok_and(|cores| cores.get() > 1);
-        assert!(!two_threads || failed == [b"3"], "{failed:?}");
+        assert!(!has_second_core() || failed == [b"3"], "{failed:?}");
     }
 }
