@@ -12,7 +12,7 @@ use crate::dump::json::{self, Html, Lossy};
 use crate::dump::{Scratch, Sorter};
 use crate::error::Result;
 use crate::limits;
-use crate::store::Place;
+use crate::store::RowLocation;
 
 /// One warning: a stable event name and its fields, in the order that the documents list.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -68,7 +68,7 @@ pub struct Problem<'a> {
     /// What is wrong, in words: lower case, no full stop.
     pub message: String,
     /// Where the row stands in the input.
-    pub place: Option<Place>,
+    pub place: Option<RowLocation>,
 }
 
 /// Collects the warnings and problems of one run.
@@ -185,7 +185,7 @@ impl<'a> From<&'a Problem<'a>> for Line<'a> {
             key: base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(problem.key),
             class: problem.class,
             message: &problem.message,
-            offset: problem.place.map(|place| place.offset),
+            offset: problem.place.map(RowLocation::offset),
         }
     }
 }
@@ -196,7 +196,7 @@ mod tests {
     use crate::dump::Scratch;
 
     fn problem<'a>(scope: &'a [u8], key: &'a [u8], message: &str) -> Problem<'a> {
-        let place = Some(Place { input: 0, offset: 7 });
+        let place = Some(RowLocation::new(0, 7));
         Problem { adapter: "s3", scope, key, class: "S3_CORRUPT_OBJECT", message: message.to_owned(), place }
     }
 

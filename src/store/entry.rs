@@ -3,13 +3,13 @@
 use crate::container::Row;
 use crate::cursor;
 
-/// Where a row stands: which input, and the offset of its first byte in it.
+/// Where a row is: which input, and its location in there. Locations of one input order as its rows do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Place {
+pub struct RowLocation {
     /// Index of the input among the store's sources.
-    pub input: u16,
+    pub(super) input: u16,
     /// Offset of the row in the (decompressed) input, bytes.
-    pub offset: u64,
+    pub(super) offset: u64,
 }
 
 /// The version of a user key that counts at the read timestamp; it is no tombstone and not expired.
@@ -24,7 +24,7 @@ pub struct Entry<'a> {
     /// Value, without header and envelope.
     pub body: &'a [u8],
     /// Where the row stands.
-    pub place: Place,
+    pub place: RowLocation,
 }
 
 /// One version of a user key, visible or not.
@@ -43,7 +43,7 @@ pub struct Version<'a> {
     /// Value, without header and envelope; empty for a tombstone.
     pub body: &'a [u8],
     /// Where the row stands.
-    pub place: Place,
+    pub place: RowLocation,
 }
 
 /// An owned entry, reused from one read to the next.
@@ -58,11 +58,23 @@ pub struct EntryBuf {
     /// Value, without header and envelope.
     pub body: Vec<u8>,
     /// Where the row stands.
-    pub place: Option<Place>,
+    pub place: Option<RowLocation>,
 }
 
-impl Place {
-    /// Length of [`Place::to_bytes`].
+impl RowLocation {
+    /// Location of a row by the index of its input and its offset there.
+    #[must_use]
+    pub(crate) const fn new(input: u16, offset: u64) -> Self {
+        Self { input, offset }
+    }
+
+    /// Offset of the row in its (decompressed) input, bytes.
+    #[must_use]
+    pub fn offset(self) -> u64 {
+        self.offset
+    }
+
+    /// Length of [`RowLocation::to_bytes`].
     pub const LEN: usize = 10;
 
     /// Returns the bytes that stand for the place in a sorted record; they order as places do.
@@ -103,7 +115,7 @@ impl EntryBuf {
         self.body.clear();
         self.body.extend_from_slice(row.body);
         (self.commit_ts, self.expire_at) = (row.head.commit_ts, row.head.expire_at);
-        self.place = Some(Place { input, offset: row.offset });
+        self.place = Some(RowLocation::new(input, row.offset));
     }
 }
 
@@ -113,10 +125,10 @@ mod tests {
 
     #[test]
     fn a_place_survives_as_bytes() {
-        let place = Place { input: 0x0102, offset: u64::MAX - 3 };
-        assert_eq!(Place::from_bytes(&place.to_bytes()), Some(place));
-        assert_eq!(Place::from_bytes(&place.to_bytes()[..9]), None);
-        assert_eq!(Place::from_bytes(&[0; 11]), None);
-        assert!(place.to_bytes() < Place { input: 0x0103, offset: 0 }.to_bytes());
+        let place = RowLocation::new(0x0102, u64::MAX - 3);
+        assert_eq!(RowLocation::from_bytes(&place.to_bytes()), Some(place));
+        assert_eq!(RowLocation::from_bytes(&place.to_bytes()[..9]), None);
+        assert_eq!(RowLocation::from_bytes(&[0; 11]), None);
+        assert!(place.to_bytes() < RowLocation::new(0x0103, 0).to_bytes());
     }
 }

@@ -1,6 +1,6 @@
 //! Why a sound snapshot cannot be read as asked.
 
-use super::Place;
+use super::RowLocation;
 
 /// The snapshot cannot be read as asked.
 #[derive(Debug, thiserror::Error)]
@@ -27,5 +27,5 @@ pub enum Error {
     Mixed,
     /// A place that no scan of this store gave.
     #[error("no row stands at offset {:#x} of input {}", .0.offset, .0.input)]
-    NoRow(Place),
+    NoRow(RowLocation),
 }

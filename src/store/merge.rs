@@ -1,6 +1,6 @@
 //! Scans of several inputs as one, in the order of encoded keys.
 
-use super::entry::Place;
+use super::entry::RowLocation;
 use super::scan::{Rank, Scan};
 use super::survey::user_key;
 use super::version::{Choice, VersionFilter};
@@ -85,14 +85,14 @@ impl<'s> Merge<'s> {
     }
 
     /// Lends the row that is current in a part.
-    pub(super) fn row(&mut self, part: usize) -> Result<Option<(Place, Row<'_>)>> {
+    pub(super) fn row(&mut self, part: usize) -> Result<Option<(RowLocation, Row<'_>)>> {
         let Some(part) = self.parts.get_mut(part) else { return Ok(None) };
         let row = part.scan.row()?;
-        Ok(Some((Place { input: part.input, offset: row.offset }, row)))
+        Ok(Some((RowLocation::new(part.input, row.offset), row)))
     }
 
     /// Lends the next row.
-    pub(super) fn next(&mut self) -> Result<Option<(Place, Row<'_>)>> {
+    pub(super) fn next(&mut self) -> Result<Option<(RowLocation, Row<'_>)>> {
         match self.advance()? {
             Some(part) => self.row(part),
             None => Ok(None),

@@ -42,7 +42,7 @@ use stats::Largest;
 use stretch::Stretches;
 
 pub use entries::{Entries, Versions};
-pub use entry::{Entry, EntryBuf, Place, Version};
+pub use entry::{Entry, EntryBuf, RowLocation, Version};
 pub use error::Error;
 pub use stats::{FamilyStats, InputInfo, Large};
 pub use txn::{Lock, Undecided};
@@ -198,7 +198,7 @@ impl Store {
     /// Scans the visible entries whose user key begins with `prefix`, whatever their families. `hint` is the
     /// place of a visible entry at or before the first of them, when the caller has one: it saves the search.
     #[must_use]
-    pub fn scan_prefix(&self, prefix: &[u8], hint: Option<Place>) -> Entries<'_> {
+    pub fn scan_prefix(&self, prefix: &[u8], hint: Option<RowLocation>) -> Entries<'_> {
         // The place of a committed write is that of its intent, far from where its key belongs.
         let hint = hint.filter(|hint| self.overlay.of_place(*hint).is_none());
         let scans = self.numbered().map(|(at, input)| {

@@ -1,7 +1,7 @@
 //! Single rows: by user key, or by the place that a scan gave.
 
 use super::clock::Clock;
-use super::entry::{EntryBuf, Place};
+use super::entry::{EntryBuf, RowLocation};
 use super::txn::{Intent, Replacement};
 use super::{Error, Store};
 use crate::container::{self, ErrorKind};
@@ -20,7 +20,7 @@ impl Store {
     }
 
     /// Reads again the row at a place that a scan gave.
-    pub fn read(&self, place: Place, entry: &mut EntryBuf) -> Result<()> {
+    pub fn read(&self, place: RowLocation, entry: &mut EntryBuf) -> Result<()> {
         match self.overlay.of_place(place) {
             Some(replacement) => self.put(replacement, entry),
             None => self.stored(place, entry),
@@ -71,7 +71,7 @@ impl Store {
         Ok(())
     }
 
-    fn stored(&self, place: Place, entry: &mut EntryBuf) -> Result<()> {
+    fn stored(&self, place: RowLocation, entry: &mut EntryBuf) -> Result<()> {
         let input = self.inputs.get(usize::from(place.input)).ok_or(Error::NoRow(place))?;
         let (mut rows, head) = input.row_at(place.offset)?.ok_or(Error::NoRow(place))?;
         self.refuse_encrypted(head.encrypted)?;
@@ -80,7 +80,7 @@ impl Store {
     }
 
     /// Returns the error that a row at this place is.
-    pub(super) fn error(&self, place: Place, kind: ErrorKind) -> container::Error {
+    pub(super) fn error(&self, place: RowLocation, kind: ErrorKind) -> container::Error {
         let path = self.inputs.get(usize::from(place.input)).map(|input| input.source.path().to_owned());
         container::Error { path: path.unwrap_or_default(), offset: place.offset, kind }
     }

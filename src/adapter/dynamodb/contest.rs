@@ -16,7 +16,7 @@ use crate::adapter::Context;
 use crate::dump::Sorter;
 use crate::error::Result;
 use crate::keyspace::dynamodb::{ItemKey, item_prefix};
-use crate::store::{Entry, EntryBuf, Place, Store};
+use crate::store::{Entry, EntryBuf, RowLocation, Store};
 
 /// Memory of each of the two sorters, bytes.
 const MEMORY: usize = 8 << 20;
@@ -92,7 +92,7 @@ impl Winners {
         let mut row = EntryBuf::default();
         let mut sorted = self.0.sort()?;
         while let Some((_, place)) = sorted.next()? {
-            let Some(place) = Place::from_bytes(place) else { continue };
+            let Some(place) = RowLocation::from_bytes(place) else { continue };
             store.read(place, &mut row)?;
             let EntryBuf { key, commit_ts, expire_at, body, .. } = &row;
             each(&Entry { key, commit_ts: *commit_ts, expire_at: *expire_at, body, place })?;

@@ -19,7 +19,7 @@ use crate::error::Result;
 use crate::keyspace::dynamodb::{ItemKey, MalformedKey, schema_table, table_name};
 use crate::keyspace::{Family, Owner};
 use crate::report::Warning;
-use crate::store::{Entry, EntryBuf, Place, Store};
+use crate::store::{Entry, EntryBuf, RowLocation, Store};
 
 /// Memory of the names that have rows but no schema, bytes.
 const MEMORY: usize = 1 << 20;
@@ -28,7 +28,7 @@ const MEMORY: usize = 1 << 20;
 #[derive(Debug)]
 pub(super) struct Table {
     /// Where its schema stands.
-    schema: Place,
+    schema: RowLocation,
     /// Live generations, the active one first.
     pub live: Vec<LiveGeneration>,
     /// Rows of all other generations.
@@ -79,7 +79,7 @@ pub(super) fn read(context: &mut Context<'_, '_>) -> Result<Tables> {
 }
 
 impl Table {
-    fn new(place: Place, schema: &Schema) -> Self {
+    fn new(place: RowLocation, schema: &Schema) -> Self {
         let live = schema.generations().live();
         let live = live.map(|(number, layout)| LiveGeneration { number, layout, rows: 0 }).collect();
         Self { schema: place, live, stale: 0 }

@@ -1,7 +1,7 @@
 //! Where the rows of one family stand, every so many numbers: the walk looks up millions of them, and the marks
 //! of the store lie far apart where chunks take most of the input.
 
-use crate::store::Place;
+use crate::store::RowLocation;
 
 /// Most marks, 32 bytes each.
 const MOST: usize = 1 << 16;
@@ -13,7 +13,7 @@ pub struct Marks {
     /// One offer of this many becomes a mark.
     spacing: u64,
     offers: u64,
-    places: Vec<(u64, Place)>,
+    places: Vec<(u64, RowLocation)>,
 }
 
 impl Default for Marks {
@@ -24,7 +24,7 @@ impl Default for Marks {
 
 impl Marks {
     /// Offers the first row of the next greater number.
-    pub fn offer(&mut self, number: u64, place: Place) {
+    pub fn offer(&mut self, number: u64, place: RowLocation) {
         if self.offers.is_multiple_of(self.spacing) {
             if self.places.len() >= self.most {
                 self.thin_out();
@@ -36,7 +36,7 @@ impl Marks {
 
     /// Returns a place from which a scan meets all rows of `number`.
     #[must_use]
-    pub fn at_or_before(&self, number: u64) -> Option<Place> {
+    pub fn at_or_before(&self, number: u64) -> Option<RowLocation> {
         let behind = self.places.partition_point(|(marked, _)| *marked <= number);
         self.places.get(behind.checked_sub(1)?).map(|(_, place)| *place)
     }
@@ -56,8 +56,8 @@ impl Marks {
 mod tests {
     use super::*;
 
-    fn place(offset: u64) -> Place {
-        Place { input: 0, offset }
+    fn place(offset: u64) -> RowLocation {
+        RowLocation::new(0, offset)
     }
 
     #[test]
@@ -71,7 +71,7 @@ mod tests {
             assert!(count < 8 || marks.places.len() >= 4);
             for number in 1..=count {
                 for near in [number * 10, number * 10 + 9] {
-                    assert!(marks.at_or_before(near).is_some_and(|found| found.offset <= number));
+                    assert!(marks.at_or_before(near).is_some_and(|found| found.offset() <= number));
                 }
             }
             assert_eq!(marks.at_or_before(9), None);

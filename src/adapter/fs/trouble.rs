@@ -5,7 +5,7 @@ use serde_json::Value;
 use crate::dump;
 use crate::error::{Error, Result};
 use crate::report::{Problem, Report, Warning};
-use crate::store::Place;
+use crate::store::RowLocation;
 
 /// Reports that the object `key` (its path, or a row's user key) is missing or altered.
 pub fn problem(
@@ -13,7 +13,7 @@ pub fn problem(
     key: &[u8],
     class: &'static str,
     message: impl Into<String>,
-    place: impl Into<Option<Place>>,
+    place: impl Into<Option<RowLocation>>,
 ) -> Result<()> {
     let (message, place) = (message.into(), place.into());
     report.problem(&Problem { adapter: "fs", scope: b"", key, class, message, place })

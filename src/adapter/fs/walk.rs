@@ -16,7 +16,7 @@ use crate::dump::Sorter;
 use crate::error::Result;
 use crate::keyspace::fs;
 use crate::limits;
-use crate::store::{Entry, EntryBuf, Place};
+use crate::store::{Entry, EntryBuf, RowLocation};
 
 const MEMORY: usize = 8 << 20;
 
@@ -198,7 +198,7 @@ impl<'w, 'a, 'r> Walk<'w, 'a, 'r> {
         }
     }
 
-    fn lost(&mut self, class: &'static str, message: impl Into<String>, place: Place) -> Result<()> {
+    fn lost(&mut self, class: &'static str, message: impl Into<String>, place: RowLocation) -> Result<()> {
         trouble::problem(self.context.report, &self.node.original, class, message, place)
     }
 }

@@ -10,7 +10,7 @@ use crate::adapter::Context;
 use crate::dump::Sorter;
 use crate::error::Result;
 use crate::keyspace::Family;
-use crate::store::{EntryBuf, Place};
+use crate::store::{EntryBuf, RowLocation};
 
 const MEMORY: usize = 8 << 20;
 
@@ -37,7 +37,7 @@ pub fn write(context: &mut Context<'_, '_>, objects: &mut Objects, bare: &mut Ba
     let mut string: Option<Vec<u8>> = None;
     let mut entry = EntryBuf::default();
     while let Some((key, value)) = keys.next()? {
-        match Place::from_bytes(value) {
+        match RowLocation::from_bytes(value) {
             None => {
                 let name = string.get_or_insert_default();
                 name.clear();

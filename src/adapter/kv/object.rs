@@ -3,7 +3,7 @@
 use crate::dump::{self, ErrorKind, Scratch, Sorter, Tree, keymap, segment};
 use crate::error::Result;
 use crate::report::{Problem, Report};
-use crate::store::{Entry, Place};
+use crate::store::{Entry, RowLocation};
 
 const DIRECTORY: &[u8] = b"extra/kv/";
 const SUFFIX: &[u8] = b".bin";
@@ -37,7 +37,7 @@ impl Objects {
         report: &mut Report<'_>,
         key: &[u8],
         body: &[u8],
-        place: Place,
+        place: RowLocation,
     ) -> Result<()> {
         if !self.enabled {
             return Ok(());

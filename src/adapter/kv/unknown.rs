@@ -10,7 +10,7 @@ use crate::error::Result;
 use crate::keyspace::Owner;
 use crate::limits;
 use crate::report::{Problem, Report, Warning};
-use crate::store::{EntryBuf, Place, Store};
+use crate::store::{EntryBuf, RowLocation, Store};
 
 const MEMORY: usize = 4 << 20;
 /// Prefixes whose rows become problems one by one. Only made-up keys have more.
@@ -31,7 +31,7 @@ impl UnknownRows {
     }
 
     /// Adds a row.
-    pub fn push(&mut self, key: &[u8], place: Place) -> Result<()> {
+    pub fn push(&mut self, key: &[u8], place: RowLocation) -> Result<()> {
         self.places.push(prefix::of(key), &place.to_bytes())?;
         Ok(())
     }
@@ -48,7 +48,7 @@ impl UnknownRows {
                 groups.close()?;
                 groups.open(prefix);
             }
-            groups.row(Place::from_bytes(value))?;
+            groups.row(RowLocation::from_bytes(value))?;
         }
         groups.close()?;
         groups.close_overflow()
@@ -90,7 +90,7 @@ impl<'s, 'r, 'a> Groups<'s, 'r, 'a> {
         self.named += u64::from(self.namespace.is_some());
     }
 
-    fn row(&mut self, place: Option<Place>) -> Result<()> {
+    fn row(&mut self, place: Option<RowLocation>) -> Result<()> {
         self.count += 1;
         let (Some((namespace, owner)), Some(place)) = (self.namespace, place) else { return Ok(()) };
         if self.named > PREFIXES_NAMED {
@@ -127,7 +127,7 @@ impl<'s, 'r, 'a> Groups<'s, 'r, 'a> {
     }
 }
 
-fn problem(owner: Owner, key: &[u8], message: String, place: Option<Place>) -> Problem<'_> {
+fn problem(owner: Owner, key: &[u8], message: String, place: Option<RowLocation>) -> Problem<'_> {
     let scope: &[u8] = if owner == Owner::Redis { b"db_0" } else { b"" };
     Problem { adapter: owner.name(), scope, key, class: CLASS, message, place }
 }

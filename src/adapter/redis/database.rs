@@ -9,7 +9,7 @@ use crate::dump::Sorter;
 use crate::dump::segment::{self, Segment};
 use crate::error::Result;
 use crate::report::{Problem, Warning};
-use crate::store::{EntryBuf, Place, Store};
+use crate::store::{EntryBuf, RowLocation, Store};
 
 /// Name of the database in the tree, in scopes and in problems.
 pub(super) const NAME: &[u8] = b"db_0";
@@ -68,7 +68,7 @@ impl<'c, 'a, 'r> Database<'c, 'a, 'r> {
     }
 
     /// Reads the value of a row once more.
-    pub(super) fn take_value(&mut self, place: Place) -> Result<Vec<u8>> {
+    pub(super) fn take_value(&mut self, place: RowLocation) -> Result<Vec<u8>> {
         self.store().read(place, &mut self.row)?;
         Ok(std::mem::take(&mut self.row.body))
     }
@@ -122,7 +122,7 @@ impl<'c, 'a, 'r> Database<'c, 'a, 'r> {
     }
 
     /// Counts or reports a key that its fate keeps out of the tree.
-    pub(super) fn leave_out(&mut self, key: &[u8], fate: Fate, place: Place) -> Result<()> {
+    pub(super) fn leave_out(&mut self, key: &[u8], fate: Fate, place: RowLocation) -> Result<()> {
         let (class, message) = match fate {
             Fate::Written(_) => return Ok(()),
             Fate::Dropped => {
@@ -149,7 +149,7 @@ impl<'c, 'a, 'r> Database<'c, 'a, 'r> {
         key: &[u8],
         class: &'static str,
         message: String,
-        place: Option<Place>,
+        place: Option<RowLocation>,
     ) -> Result<()> {
         self.context.report.problem(&Problem { adapter: "redis", scope: NAME, key, class, message, place })
     }

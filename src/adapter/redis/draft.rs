@@ -8,7 +8,7 @@ use super::verdict::{Bounds, Verdict};
 use crate::dump::Sorter;
 use crate::error::Result;
 use crate::keyspace::redis::{StreamId, sortable_seq};
-use crate::store::Place;
+use crate::store::RowLocation;
 
 /// The collection at hand; its elements stand in the database's sorter.
 #[derive(Debug)]
@@ -23,20 +23,20 @@ pub(super) struct Draft {
 pub(super) struct Findings {
     /// Elements that cannot be read or represented, and the first of them.
     pub(super) refused: u64,
-    pub(super) first: Option<(String, Option<Place>)>,
+    pub(super) first: Option<(String, Option<RowLocation>)>,
     /// Elements that no command reaches: outside a list's window, at or below a stream's trim cursor.
     pub(super) unreachable: u64,
     /// Stream entries whose stored ID is another number than their key's.
     pub(super) misnamed: u64,
     /// Where the blob stands that the elements are from.
-    pub(super) blob: Option<Place>,
+    pub(super) blob: Option<RowLocation>,
     /// What a legacy stream held that the server discards.
     pub(super) discarded: Option<String>,
 }
 
 impl Findings {
     /// Counts an element that is left out.
-    pub(super) fn refuse(&mut self, message: &impl ToString, place: Option<Place>) {
+    pub(super) fn refuse(&mut self, message: &impl ToString, place: Option<RowLocation>) {
         self.refused += 1;
         if self.first.is_none() {
             self.first = Some((message.to_string(), place));
@@ -70,7 +70,7 @@ impl Draft {
         elements: &mut Sorter,
         slot: Slot<'_>,
         value: &[u8],
-        place: Place,
+        place: RowLocation,
     ) -> Result<()> {
         match (slot, self.verdict.bounds) {
             (Slot::Name(name), _) => match self.verdict.collection {
@@ -104,7 +104,7 @@ impl Draft {
         &mut self,
         elements: &mut Sorter,
         value: &[u8],
-        place: Place,
+        place: RowLocation,
     ) -> Result<Result<(), blob::Error>> {
         self.findings.blob = Some(place);
         if self.verdict.collection == Collection::Stream {

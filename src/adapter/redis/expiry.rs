@@ -57,7 +57,7 @@ impl Clock {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::Place;
+    use crate::store::RowLocation;
 
     fn clock(drop_expired: bool) -> Clock {
         Clock { now: 1000, drop_expired }
@@ -79,7 +79,7 @@ mod tests {
 
     #[test]
     fn an_index_row_of_the_wrong_length_spoils_what_depends_on_it() {
-        let place = Place { input: 0, offset: 0 };
+        let place = RowLocation::new(0, 0);
         let index = |expiry| Some(Index { expiry, commit_ts: 1, place });
         assert_eq!(clock(false).fate_by_index(None), Fate::Written(None));
         assert_eq!(clock(false).fate_by_index(index(Some(5))), Fate::Written(Some(5)));

@@ -6,7 +6,7 @@
 use super::collection::Collection;
 use super::meta;
 use crate::cursor::{take_array, take_u8, take_u64_be};
-use crate::store::Place;
+use crate::store::RowLocation;
 
 /// One fact; the key stands beside it in the sorter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,21 +14,21 @@ pub(super) enum Fact<'a> {
     /// A string that needs no more attention, with its expiry, Unix ms.
     String { expiry: Option<u64> },
     /// A string in legacy form that is yet to be written.
-    LegacyString { place: Place },
+    LegacyString { place: RowLocation },
     /// A key without a prefix that may be a string.
-    Bare { place: Place },
+    Bare { place: RowLocation },
     /// A HyperLogLog.
-    Hll { place: Place },
+    Hll { place: RowLocation },
     /// An index row.
-    Index { place: Place, commit_ts: u64, value: &'a [u8] },
+    Index { place: RowLocation, commit_ts: u64, value: &'a [u8] },
     /// A base meta.
-    Meta { collection: Collection, place: Place, value: &'a [u8] },
+    Meta { collection: Collection, place: RowLocation, value: &'a [u8] },
     /// A run of delta rows.
     Deltas(Deltas),
     /// A run of element rows.
     Elements(Elements),
     /// A legacy blob.
-    Blob { collection: Collection, place: Place },
+    Blob { collection: Collection, place: RowLocation },
 }
 
 /// Delta rows of one collection, added up.
@@ -42,7 +42,7 @@ pub(super) struct Deltas {
     /// Lowest commit timestamp in their keys.
     pub(super) oldest: u64,
     /// The first one that does not parse.
-    pub(super) malformed: Option<Place>,
+    pub(super) malformed: Option<RowLocation>,
 }
 
 impl Deltas {
@@ -129,17 +129,17 @@ impl<'a> Fact<'a> {
         let rest = &mut record;
         let fact = match take_u8(rest)? {
             0 => Fact::String { expiry: if rest.is_empty() { None } else { Some(take_u64_be(rest)?) } },
-            1 => Fact::LegacyString { place: Place::take(rest)? },
-            2 => Fact::Bare { place: Place::take(rest)? },
-            3 => Fact::Hll { place: Place::take(rest)? },
+            1 => Fact::LegacyString { place: RowLocation::take(rest)? },
+            2 => Fact::Bare { place: RowLocation::take(rest)? },
+            3 => Fact::Hll { place: RowLocation::take(rest)? },
             4 => Fact::Index {
-                place: Place::take(rest)?,
+                place: RowLocation::take(rest)?,
                 commit_ts: take_u64_be(rest)?,
                 value: std::mem::take(rest),
             },
             5 => Fact::Meta {
                 collection: take_collection(rest)?,
-                place: Place::take(rest)?,
+                place: RowLocation::take(rest)?,
                 value: std::mem::take(rest),
             },
             6 => Fact::Deltas(Deltas {
@@ -148,14 +148,14 @@ impl<'a> Fact<'a> {
                 length: i128::from_be_bytes(take_array(rest)?),
                 head: i128::from_be_bytes(take_array(rest)?),
                 oldest: take_u64_be(rest)?,
-                malformed: if rest.is_empty() { None } else { Some(Place::take(rest)?) },
+                malformed: if rest.is_empty() { None } else { Some(RowLocation::take(rest)?) },
             }),
             7 => Fact::Elements(Elements {
                 collection: take_collection(rest)?,
                 rows: take_u64_be(rest)?,
                 run: take_u64_be(rest)?,
             }),
-            8 => Fact::Blob { collection: take_collection(rest)?, place: Place::take(rest)? },
+            8 => Fact::Blob { collection: take_collection(rest)?, place: RowLocation::take(rest)? },
             _ => return None,
         };
         record.is_empty().then_some(fact)
@@ -172,7 +172,7 @@ mod tests {
     use super::*;
 
     fn all() -> Vec<Fact<'static>> {
-        let place = Place { input: 7, offset: 1 << 40 };
+        let place = RowLocation::new(7, 1 << 40);
         let collection = Collection::Zset;
         let deltas =
             Deltas { collection, rows: 3, length: -5, head: i128::MAX, oldest: 9, malformed: Some(place) };
@@ -204,7 +204,7 @@ mod tests {
     fn a_value_that_is_too_long_stays_too_long() {
         let value = [0; 1000];
         let mut record = Vec::new();
-        let place = Place { input: 0, offset: 0 };
+        let place = RowLocation::new(0, 0);
         Fact::Meta { collection: Collection::Stream, place, value: &value }.write(&mut record);
         let Some(Fact::Meta { value, .. }) = Fact::parse(&record) else { panic!("no meta") };
         assert_eq!(value.len(), KEPT);

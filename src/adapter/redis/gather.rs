@@ -182,7 +182,7 @@ impl Database<'_, '_, '_> {
                         .with("type", collection.name())
                         .with("row_key_len", entry.key.len())
                         .with("value_len", entry.body.len())
-                        .with("offset", entry.place.offset),
+                        .with("offset", entry.place.offset()),
                 );
             }
         }

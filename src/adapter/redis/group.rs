@@ -5,15 +5,15 @@ use super::expiry;
 use super::fact::{Elements, Fact};
 use super::meta::Meta;
 use super::rows::{BaseMeta, Rows};
-use crate::store::Place;
+use crate::store::RowLocation;
 
 /// The facts about one Redis key, put together.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Group {
     pub(super) string: Option<StringRow>,
     /// The key without a prefix, where those count as strings.
-    pub(super) bare: Option<Place>,
-    pub(super) hll: Option<Place>,
+    pub(super) bare: Option<RowLocation>,
+    pub(super) hll: Option<RowLocation>,
     pub(super) index: Option<Index>,
     rows: [Rows; Collection::ALL.len()],
 }
@@ -24,7 +24,7 @@ pub(super) enum StringRow {
     /// Nothing is left to do.
     Settled { expiry: Option<u64> },
     /// The whole value is the body; not yet written.
-    Legacy { place: Place },
+    Legacy { place: RowLocation },
 }
 
 /// The index row of a key.
@@ -33,7 +33,7 @@ pub(super) struct Index {
     /// Unix ms; `None` when the row has the wrong length.
     pub(super) expiry: Option<u64>,
     pub(super) commit_ts: u64,
-    pub(super) place: Place,
+    pub(super) place: RowLocation,
 }
 
 /// What a Redis key is.
@@ -139,7 +139,7 @@ mod tests {
     use super::super::fact::Deltas;
     use super::*;
 
-    const PLACE: Place = Place { input: 0, offset: 0 };
+    const PLACE: RowLocation = RowLocation::new(0, 0);
 
     fn meta(collection: Collection) -> Fact<'static> {
         Fact::Meta { collection, place: PLACE, value: &[0; 24] }

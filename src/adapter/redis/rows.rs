@@ -3,7 +3,7 @@
 use super::collection::Collection;
 use super::fact::Deltas;
 use super::meta::Meta;
-use crate::store::Place;
+use crate::store::RowLocation;
 
 /// The rows of one type of collection under a key.
 #[derive(Clone, Copy, Debug, Default)]
@@ -15,13 +15,13 @@ pub(super) struct Rows {
     /// Number of the last run among those of the family.
     pub(super) run: u64,
     pub(super) deltas: Option<Deltas>,
-    pub(super) blob: Option<Place>,
+    pub(super) blob: Option<RowLocation>,
 }
 
 /// A base meta, parsed where it can be.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct BaseMeta {
-    pub(super) place: Place,
+    pub(super) place: RowLocation,
     pub(super) meta: Option<Meta>,
 }
 

@@ -11,7 +11,7 @@ use crate::error::Result;
 use crate::keyspace::Family;
 use crate::keyspace::redis::parse_plain;
 use crate::report::Warning;
-use crate::store::Place;
+use crate::store::RowLocation;
 
 impl Database<'_, '_, '_> {
     /// Writes the strings while their rows come by: nothing hides a `!redis|str|` row. Those that depend on the
@@ -74,7 +74,7 @@ impl Database<'_, '_, '_> {
     }
 
     /// Writes a string whose whole value is its body; returns whether it did.
-    fn settle_by_index(&mut self, key: &[u8], place: Place, group: &Group) -> Result<bool> {
+    fn settle_by_index(&mut self, key: &[u8], place: RowLocation, group: &Group) -> Result<bool> {
         let fate = self.clock.fate_by_index(group.index);
         let Fate::Written(expiry) = fate else {
             self.leave_out(key, fate, place)?;
@@ -87,7 +87,7 @@ impl Database<'_, '_, '_> {
     }
 
     /// Writes an HLL: the payload without its envelope.
-    pub(super) fn settle_hll(&mut self, key: &[u8], place: Place, group: &Group) -> Result<()> {
+    pub(super) fn settle_hll(&mut self, key: &[u8], place: RowLocation, group: &Group) -> Result<()> {
         let value = self.take_value(place)?;
         let (fate, body) = match envelope::parse(Version::Hll, &value) {
             Some(Form::Current { expiry, body }) => (self.clock.fate(expiry), body),

@@ -9,7 +9,7 @@ use super::problem::{Class, Fault};
 use crate::dump::{Tree, TreeFile};
 use crate::error::Result;
 use crate::keyspace::s3::ChunkKey;
-use crate::store::{EntryBuf, Place, Store};
+use crate::store::{EntryBuf, RowLocation, Store};
 
 /// The next chunk that a body needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,7 +50,7 @@ pub struct Body {
     part_length: u64,
     file: Option<TreeFile>,
     /// A chunk under an explicit version 0, which counts when no row without a version follows (1.3).
-    held: Option<Place>,
+    held: Option<RowLocation>,
     fault: Option<Fault>,
 }
 
@@ -214,7 +214,7 @@ pub struct Row<'a> {
     /// Its bytes.
     pub body: &'a [u8],
     /// Where it stands.
-    pub place: Place,
+    pub place: RowLocation,
 }
 
 #[cfg(test)]
@@ -224,7 +224,7 @@ mod tests {
     use crate::dump::TreeOptions;
     use crate::keyspace::s3::Segment;
 
-    const PLACE: Place = Place { input: 0, offset: 0 };
+    const PLACE: RowLocation = RowLocation::new(0, 0);
 
     struct Fixture {
         tree: Tree,

@@ -10,7 +10,7 @@ use crate::adapter::Context;
 use crate::dump::keymap;
 use crate::error::Result;
 use crate::report::Warning;
-use crate::store::{EntryBuf, Place};
+use crate::store::{EntryBuf, RowLocation};
 
 /// An object that is being written.
 #[derive(Debug)]
@@ -22,7 +22,7 @@ pub struct Live {
     /// Path in the bucket and kind of the KEYMAP record, for an object that does not stand at its key.
     pub renamed: Option<(Vec<u8>, keymap::Kind)>,
     /// Where the manifest stands.
-    pub place: Option<Place>,
+    pub place: Option<RowLocation>,
     sidecar: Vec<u8>,
 }
 

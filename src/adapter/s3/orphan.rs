@@ -10,7 +10,7 @@ use crate::dump::segment;
 use crate::error::Result;
 use crate::keyspace::Family;
 use crate::keyspace::s3::ChunkKey;
-use crate::store::{EntryBuf, Place};
+use crate::store::{EntryBuf, RowLocation};
 
 /// Writes each visible chunk of the object that its body, if it has one, does not use; those that `references`
 /// lead to as far as they are there.
@@ -63,7 +63,7 @@ impl Folder<'_> {
         context: &mut Context<'_, '_>,
         scope: &mut Scope,
         (key, extension): (&ChunkKey<'_>, &str),
-        (body, place): (&[u8], Place),
+        (body, place): (&[u8], RowLocation),
     ) -> Result<()> {
         if self.refused {
             return Ok(());

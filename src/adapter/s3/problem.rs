@@ -6,7 +6,7 @@ use crate::adapter::Context;
 use crate::dump::{self, ErrorKind};
 use crate::error::Result;
 use crate::report::{Problem, Warning};
-use crate::store::Place;
+use crate::store::RowLocation;
 
 /// A class of `s3.md` 6.3.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -87,7 +87,7 @@ impl Fault {
         context: &mut Context<'_, '_>,
         bucket: &[u8],
         key: &[u8],
-        place: Option<Place>,
+        place: Option<RowLocation>,
     ) -> Result<()> {
         context.report.problem(&Problem {
             adapter: "s3",
@@ -105,7 +105,7 @@ impl Fault {
         context: &mut Context<'_, '_>,
         bucket: &[u8],
         object: &[u8],
-        place: Option<Place>,
+        place: Option<RowLocation>,
     ) -> Result<()> {
         context.report.warn(
             Warning::new("s3_object_failed")

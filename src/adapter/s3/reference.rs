@@ -14,7 +14,7 @@ use crate::error::Result;
 use crate::keyspace::Family;
 use crate::keyspace::s3::{ChunkKey, parse_digest};
 use crate::report::Warning;
-use crate::store::Place;
+use crate::store::RowLocation;
 
 /// Memory of each sorter, bytes.
 const MEMORY: usize = 4 << 20;
@@ -23,7 +23,7 @@ const MEMORY: usize = 4 << 20;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Target {
     /// A sound version of the chunk: where it stands, and its length in bytes.
-    Sound(Place, u64),
+    Sound(RowLocation, u64),
     /// Every version there is fails its digest.
     Damaged,
     /// There is none, here.
@@ -34,8 +34,8 @@ impl Target {
     fn write(self, out: &mut Vec<u8>) {
         let (tag, place, length) = match self {
             Self::Sound(place, length) => (0, place, length),
-            Self::Damaged => (1, Place { input: 0, offset: 0 }, 0),
-            Self::Missing => (2, Place { input: 0, offset: 0 }, 0),
+            Self::Damaged => (1, RowLocation::new(0, 0), 0),
+            Self::Missing => (2, RowLocation::new(0, 0), 0),
         };
         out.push(tag);
         out.extend_from_slice(&place.to_bytes());
@@ -44,7 +44,7 @@ impl Target {
 
     fn take(bytes: &mut &[u8]) -> Option<Self> {
         let tag = cursor::take_u8(bytes)?;
-        let place = Place::take(bytes)?;
+        let place = RowLocation::take(bytes)?;
         let length = cursor::take_u64_be(bytes)?;
         match tag {
             0 => Some(Self::Sound(place, length)),
@@ -65,7 +65,7 @@ pub struct Reference {
 
 impl Reference {
     /// Returns where the chunk stands, if a live reader would accept it as `size` bytes.
-    pub fn chunk(&self, size: Option<u64>) -> Result<Place, Fault> {
+    pub fn chunk(&self, size: Option<u64>) -> Result<RowLocation, Fault> {
         let invalid = |message: String| Fault::new(Class::InvalidChunkRef, message);
         let Some(value) = self.value else {
             return Err(invalid("a chunk reference does not parse".into()));
@@ -277,7 +277,7 @@ impl<'s> Walk<'s> {
 mod tests {
     use super::*;
 
-    const PLACE: Place = Place { input: 1, offset: 77 };
+    const PLACE: RowLocation = RowLocation::new(1, 77);
 
     fn reference(size: u64, target: Target) -> Reference {
         Reference { value: Some(ChunkRef { digest: [1; 32], size }), target }

@@ -5,7 +5,7 @@
 //! the messages in the order of `messages.jsonl`, then the side records in the order in which they came.
 
 use crate::cursor;
-use crate::store::Place;
+use crate::store::RowLocation;
 
 /// What a record tells about its queue; in this order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -59,7 +59,7 @@ pub enum Held {
     /// As the rendered line.
     AsLine,
     /// Not at all: it is too large, and to be read again from here.
-    At(Place),
+    At(RowLocation),
 }
 
 /// What has to be known of a message to tell whether its queue holds it.
@@ -115,7 +115,11 @@ impl Sent {
             send_timestamp: cursor::take_array(value).map(i64::from_be_bytes)?,
             sequence: cursor::take_u64_be(value)?,
             mismatch: cursor::take_u8(value)? == 1,
-            held: if cursor::take_u8(value)? == 1 { Held::At(Place::take(value)?) } else { Held::AsLine },
+            held: if cursor::take_u8(value)? == 1 {
+                Held::At(RowLocation::take(value)?)
+            } else {
+                Held::AsLine
+            },
         })
     }
 }
@@ -153,7 +157,7 @@ mod tests {
 
     #[test]
     fn places_and_message_facts_come_back() {
-        let place = Place { input: 3, offset: 1 << 40 };
+        let place = RowLocation::new(3, 1 << 40);
         let sent = Sent {
             partition: Some(0),
             generation: 7,
@@ -167,7 +171,7 @@ mod tests {
         value.extend(place.to_bytes());
         sent.push(&mut value);
         let mut rest = &value[..];
-        assert_eq!((Place::take(&mut rest), Sent::take(&mut rest)), (Some(place), Some(sent)));
+        assert_eq!((RowLocation::take(&mut rest), Sent::take(&mut rest)), (Some(place), Some(sent)));
         assert!(rest.is_empty());
         assert_eq!(Sent::take(&mut &value[10..value.len() - 1]), None);
     }

@@ -22,7 +22,7 @@ use crate::dump::{Sorter, TreeFile};
 use crate::error::Result;
 use crate::keyspace::{Family, Owner};
 use crate::report::{Problem, Warning};
-use crate::store::{EntryBuf, Place};
+use crate::store::{EntryBuf, RowLocation};
 
 const SIDE_RECORDS: &str = "_internals/side_records.jsonl";
 
@@ -78,7 +78,7 @@ impl Writer<'_, '_, '_> {
     fn meta(&mut self, mut value: &[u8]) -> Result<()> {
         let group = &mut self.group;
         group.meta = true;
-        let place = Place::take(&mut value);
+        let place = RowLocation::take(&mut value);
         let queue = match Queue::parse(value) {
             Ok(queue) => queue,
             Err(invalid) => {
@@ -231,7 +231,7 @@ fn has_queue(context: &Context<'_, '_>, name: &[u8]) -> Result<bool> {
 /// Reads a message again and writes its line, piece by piece.
 fn copy_message(
     context: &Context<'_, '_>,
-    place: Place,
+    place: RowLocation,
     partition: Option<u32>,
     messages: &mut TreeFile,
 ) -> Result<()> {

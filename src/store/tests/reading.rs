@@ -1,7 +1,7 @@
 //! Scans, seeks and single reads on larger snapshots.
 
 use super::*;
-use crate::store::Place;
+use crate::store::RowLocation;
 
 fn numbered(rows: u32) -> Native {
     (0..rows).fold(Native::new(9), |snapshot, row| {
@@ -88,7 +88,7 @@ fn the_place_of_a_committed_write_is_no_hint_to_start_at() {
 fn places_that_no_scan_gave_hold_no_row() {
     let store = store(&numbered(3));
     let mut entry = EntryBuf::default();
-    for place in [Place { input: 1, offset: 32 }, Place { input: 0, offset: 1 << 40 }] {
+    for place in [RowLocation::new(1, 32), RowLocation::new(0, 1 << 40)] {
         assert!(matches!(store.read(place, &mut entry), Err(Error::Store(super::super::Error::NoRow(_)))));
     }
 }

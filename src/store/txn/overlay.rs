@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 
 use crate::keyspace::Family;
-use crate::store::entry::Place;
+use crate::store::entry::RowLocation;
 use crate::store::scan::Wanted;
 use crate::store::survey::user_key;
 
@@ -15,7 +15,7 @@ pub(in crate::store) struct Replacement {
     /// When the transaction was committed, an HLC timestamp.
     pub(in crate::store) commit_ts: u64,
     /// Where the intent stands.
-    pub(in crate::store) intent: Place,
+    pub(in crate::store) intent: RowLocation,
     /// Whether the key is deleted.
     pub(in crate::store) deleted: bool,
 }
@@ -46,7 +46,7 @@ pub(in crate::store) struct Overlay {
     /// Ascending by user key.
     writes: Vec<Replacement>,
     /// Place of each intent and index of its write, ascending: a scan lends that place.
-    places: Vec<(Place, usize)>,
+    places: Vec<(RowLocation, usize)>,
 }
 
 impl Overlay {
@@ -73,7 +73,7 @@ impl Overlay {
     }
 
     /// Returns the write whose intent stands at this place.
-    pub(in crate::store) fn of_place(&self, place: Place) -> Option<&Replacement> {
+    pub(in crate::store) fn of_place(&self, place: RowLocation) -> Option<&Replacement> {
         let at = self.places.binary_search_by_key(&place, |(intent, _)| *intent).ok()?;
         self.writes.get(self.places.get(at)?.1)
     }
@@ -107,7 +107,7 @@ mod tests {
         let write = |(offset, (key, deleted)): (u64, &(&str, bool))| Replacement {
             key: key.as_bytes().into(),
             commit_ts: 1 << 56,
-            intent: Place { input: 0, offset },
+            intent: RowLocation::new(0, offset),
             deleted: *deleted,
         };
         Overlay::new((0..).zip(keys).map(write).collect())
@@ -124,8 +124,8 @@ mod tests {
         assert_eq!(order(true), ["ab", "a"], "the extension of a key comes before it");
         assert_eq!(order(false), ["a", "ab"]);
         assert!(overlay.of_key(b"b").unwrap().deleted);
-        assert_eq!(*overlay.of_place(Place { input: 0, offset: 1 }).unwrap().key, *b"ab");
-        assert_eq!(overlay.of_place(Place { input: 0, offset: 3 }), None);
+        assert_eq!(*overlay.of_place(RowLocation::new(0, 1)).unwrap().key, *b"ab");
+        assert_eq!(overlay.of_place(RowLocation::new(0, 3)), None);
     }
 
     #[test]

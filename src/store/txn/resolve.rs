@@ -10,7 +10,7 @@ use crate::keyspace::Family;
 use crate::limits;
 use crate::report::Warning;
 use crate::store::clock::Clock;
-use crate::store::entry::{EntryBuf, Place};
+use crate::store::entry::{EntryBuf, RowLocation};
 use crate::store::facts::Capped;
 use crate::store::{Store, shown};
 
@@ -75,7 +75,7 @@ fn state(store: &Store, lock: &Lock<'_>) -> Result<State> {
     let start = lock.start_ts.to_be_bytes();
     let key = [Family::TxnCommit.prefix(), lock.primary, &start].concat();
     if store.find(&key, Clock::END_OF_TIME, &mut record)? {
-        let place = record.place.unwrap_or(Place { input: 0, offset: 0 });
+        let place = record.place.unwrap_or(RowLocation::new(0, 0));
         let at = commit_ts(&key, &record.body).map_err(|kind| store.error(place, kind))?;
         return Ok(if at <= store.read_ts() { State::Committed { at } } else { State::Stored });
     }
@@ -140,7 +140,7 @@ impl Resolved {
 
     /// Finds the committed writes that a live server never does: another lock row whose key extends the locked
     /// one stands right before its lock (6.2). `applied`: the locks, and when each was committed.
-    fn find_hidden(&mut self, store: &Store, applied: &BTreeMap<Place, u64>) -> Result<()> {
+    fn find_hidden(&mut self, store: &Store, applied: &BTreeMap<RowLocation, u64>) -> Result<()> {
         if applied.is_empty() {
             return Ok(());
         }

@@ -12,7 +12,7 @@ use crate::dump::keymap;
 use crate::error::Result;
 use crate::keyspace::Family;
 use crate::keyspace::s3::{ChunkKey, ObjectKey};
-use crate::store::{EntryBuf, Place};
+use crate::store::{EntryBuf, RowLocation};
 
 /// The object that rows are merged for. It need not be live, nor have a manifest.
 #[derive(Debug, Default)]
@@ -22,7 +22,7 @@ pub struct Object {
     pub name: Vec<u8>,
     pub has_head: bool,
     pub live: Option<Live>,
-    pub first_chunk: Option<Place>,
+    pub first_chunk: Option<RowLocation>,
     /// Whether the body has taken references.
     pub referenced: bool,
     /// Rows that are not part of a live body.
