@@ -1,6 +1,6 @@
 //! The crate's error: one variant a stage, so that an exit code follows from the variant.
 
-use crate::{container, dump, store};
+use crate::{container, dump, inputs, store};
 
 /// Result of every stage above `container`.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -15,6 +15,9 @@ pub enum Error {
     /// The snapshot cannot be read as asked: encrypted rows, a timestamp below the floor.
     #[error(transparent)]
     Store(#[from] store::Error),
+    /// The inputs cannot be found or read together.
+    #[error(transparent)]
+    Inputs(#[from] inputs::Error),
     /// A file of the tree could not be written or read.
     #[error(transparent)]
     Dump(dump::Error),
@@ -29,6 +32,9 @@ pub enum Error {
         /// Number of locks that no input decides.
         undecided: u64,
     },
+    /// `--strict`, and snapshots of Raft groups are not among the inputs.
+    #[error("{0}, and --strict was given")]
+    MissingGroups(store::MissingGroups),
     /// A signal asked the run to stop.
     #[error(transparent)]
     Interrupted(#[from] crate::interrupt::Interrupted),

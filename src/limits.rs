@@ -39,5 +39,25 @@ pub const FILESYSTEM_FILE: u64 = 1 << 40;
 pub const FILESYSTEM_PATH: usize = 1 << 20;
 /// Locked and primary keys of transactions in flight that are resolved, bytes: further locks stay undecided.
 pub const TXN_LOCK_BYTES: usize = 8 << 20;
+/// Snapshots that are read together.
+pub const INPUTS: usize = 1024;
+/// Levels of directories that are searched below one that was named: cluster, node, group, `fsm-snap`, and two above.
+pub const SEARCH_DEPTH: usize = 6;
+/// Directories that are searched below one that was named.
+pub const SEARCH_DIRECTORIES: usize = 1 << 14;
+/// Entries of all these directories that are looked at.
+pub const SEARCH_ENTRIES: usize = 1 << 20;
+/// Files that were passed over and are named one by one.
+pub const PASSED_OVER: usize = 1000;
+/// Routes of the catalog that are kept; a larger one is not used.
+pub const ROUTES: usize = 1 << 16;
+/// Descriptors of all routes together, bytes; a larger catalog is not used.
+pub const ROUTE_BYTES: usize = 16 << 20;
+/// Missing groups whose ranges a warning lists.
+pub const GROUPS_NAMED: usize = 64;
+/// Ranges of one missing group that a warning lists.
+pub const RANGES_NAMED: usize = 16;
+/// Bytes of a range's end that a warning shows.
+pub const RANGE_KEY_SHOWN: usize = 64;
 /// Undecided locks that are listed one by one.
 pub const TXN_UNDECIDED: u64 = 10_000;

@@ -4,6 +4,7 @@
 //! [`limits::WARNINGS_PER_EVENT`] are kept, the rest counted; problems are sorted with runs on disk.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use serde::Serialize;
 use serde_json::Value;
@@ -67,7 +68,7 @@ pub struct Problem<'a> {
     pub class: &'static str,
     /// What is wrong, in words: lower case, no full stop.
     pub message: String,
-    /// Where the row stands in the input.
+    /// The row, when a single one is to blame.
     pub place: Option<RowLocation>,
 }
 
@@ -78,6 +79,8 @@ pub struct Report<'a> {
     counts: BTreeMap<&'static str, u64>,
     problems: Sorter,
     problem_count: u64,
+    /// Paths of the inputs by their index, where there are several.
+    inputs: Vec<Vec<u8>>,
 }
 
 impl<'a> Report<'a> {
@@ -89,6 +92,15 @@ impl<'a> Report<'a> {
             counts: BTreeMap::new(),
             problems: Sorter::new(scratch, 1 << 20),
             problem_count: 0,
+            inputs: Vec::new(),
+        }
+    }
+
+    /// Names the inputs in the order of the store: where there are several, problems name theirs.
+    pub fn name_inputs<'p>(&mut self, paths: impl Iterator<Item = &'p Path>) {
+        self.inputs = paths.map(|path| path.as_os_str().as_encoded_bytes().to_vec()).collect();
+        if self.inputs.len() < 2 {
+            self.inputs.clear();
         }
     }
 
@@ -119,7 +131,8 @@ impl<'a> Report<'a> {
         self.problem_count += 1;
         let key = sort_key(problem);
         let mut line = Vec::new();
-        json::compact(&mut line, &Line::from(problem), Html::Raw);
+        let input = problem.place.and_then(|place| self.inputs.get(place.input()));
+        json::compact(&mut line, &Line::new(problem, input.map(Vec::as_slice)), Html::Raw);
         self.problems.push(&key, &line)?;
         Ok(())
     }
@@ -174,10 +187,12 @@ struct Line<'a> {
     message: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     offset: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    input: Option<Lossy<'a>>,
 }
 
-impl<'a> From<&'a Problem<'a>> for Line<'a> {
-    fn from(problem: &'a Problem<'a>) -> Self {
+impl<'a> Line<'a> {
+    fn new(problem: &'a Problem<'a>, input: Option<&'a [u8]>) -> Self {
         use base64::Engine;
         Line {
             adapter: problem.adapter,
@@ -186,6 +201,7 @@ impl<'a> From<&'a Problem<'a>> for Line<'a> {
             class: problem.class,
             message: &problem.message,
             offset: problem.place.map(RowLocation::offset),
+            input: input.map(Lossy),
         }
     }
 }

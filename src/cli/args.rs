@@ -25,11 +25,11 @@ Exit codes:
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Decode a snapshot into a dump tree
+    /// Decode the snapshots of one cluster into a dump tree
     Decode(Decode),
     /// Check a dump tree against its MANIFEST and CHECKSUMS
     Verify(Verify),
-    /// Show what is in a snapshot; write nothing
+    /// Show what is in snapshots; write nothing
     Inspect(Inspect),
 }
 
@@ -49,8 +49,10 @@ pub enum Progress {
 #[derive(Debug, Args)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub struct Decode {
-    /// Snapshot: an .fsm file (also .zst or .gz), or - for standard input
-    pub input: PathBuf,
+    /// Snapshots of one cluster: .fsm files (also .zst or .gz), - for standard input, or data directories of nodes, of
+    /// which the newest snapshot of each Raft group is read
+    #[arg(required = true, value_name = "INPUT")]
+    pub inputs: Vec<PathBuf>,
     /// Directory to create; must not exist or be empty
     #[arg(short, long, value_name = "DIR")]
     pub output: PathBuf,
@@ -140,8 +142,10 @@ pub struct Verify {
 
 #[derive(Debug, Args)]
 pub struct Inspect {
-    /// Snapshot: an .fsm file (also .zst or .gz), or - for standard input
-    pub input: PathBuf,
+    /// Snapshots of one cluster: .fsm files (also .zst or .gz), - for standard input, or data directories of nodes, of
+    /// which the newest snapshot of each Raft group is read
+    #[arg(required = true, value_name = "INPUT")]
+    pub inputs: Vec<PathBuf>,
     /// Count as seen at an older timestamp: a decimal HLC or an RFC 3339 time
     #[arg(long, value_name = "TS", value_parser = timestamp)]
     pub at: Option<u64>,

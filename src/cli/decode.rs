@@ -43,7 +43,7 @@ pub fn run(arguments: &args::Decode, interrupt: &Interrupt) -> u8 {
         }
     };
     let display = Display::start(arguments.progress, &request.progress);
-    let result = decode(&request, print::warning);
+    let result = decode(&request, print::warning, print::notice);
     drop(display);
     let (exit_code, error) = match &result {
         Ok(summary) if summary.problems > 0 => (exit::PROBLEMS, None),
@@ -88,7 +88,7 @@ fn request(arguments: &args::Decode, interrupt: &Interrupt) -> Result<Request, S
     let dynamodb_bundle =
         (arguments.dynamodb_layout == Layout::Jsonl).then_some(arguments.dynamodb_bundle_size);
     Ok(Request {
-        inputs: vec![arguments.input.clone()],
+        inputs: arguments.inputs.clone(),
         target: arguments.output.clone(),
         tree: TreeOptions {
             force: arguments.force,

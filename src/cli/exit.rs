@@ -17,13 +17,15 @@ pub const IO: u8 = 4;
 /// Returns the exit code that an error asks for.
 pub fn code(error: &Error) -> u8 {
     match error {
+        Error::Inputs(error) if error.is_usage() => USAGE,
+        Error::Inputs(error) if error.is_unreadable() => IO,
         Error::Container(error) if error.kind.is_unreadable() => IO,
         Error::Store(store::Error::BelowFloor { .. })
         | Error::Dump(dump::Error { kind: ErrorKind::TargetExists | ErrorKind::TargetHoldsDump, .. }) => {
             USAGE
         }
         Error::Dump(_) => IO,
-        Error::Strict { .. } => PROBLEMS,
+        Error::Strict { .. } | Error::MissingGroups(_) => PROBLEMS,
         // Signals have small numbers; anything else would be a mistake of ours.
         Error::Interrupted(by) => u8::try_from(128 + by.0).unwrap_or(IO),
         _ => INPUT,

@@ -3,7 +3,8 @@
 use std::fmt::Write as _;
 
 use ekv_backup::Result;
-use ekv_backup::container::Source;
+use ekv_backup::decode::PassedOverSummary;
+use ekv_backup::inputs::{Found, Opened};
 use ekv_backup::interrupt::Interrupt;
 use ekv_backup::keyspace::Family;
 use ekv_backup::progress::Progress;
@@ -39,6 +40,9 @@ struct Contents {
     families: Vec<FamilyCounts>,
     largest: Vec<LargeEntry>,
     warnings: Vec<Warning>,
+    inputs: Vec<InputFacts>,
+    passed_over: Vec<PassedOverSummary>,
+    passed_over_count: u64,
 }
 
 #[derive(Serialize)]
@@ -60,6 +64,8 @@ struct InputFacts {
     min_retained_ts: Option<u64>,
     pending_min_retained_ts: Option<u64>,
     operational_rows: u64,
+    group: Option<u64>,
+    group_from: Option<&'static str>,
 }
 
 #[derive(Serialize)]
@@ -115,28 +121,30 @@ pub fn run(arguments: &args::Inspect, interrupt: &Interrupt) -> u8 {
     if let Err(error) = &result {
         print::error(error);
     }
-    if let Ok(store) = &result {
-        store.warnings().iter().for_each(print::warning);
+    if let Ok(Opened { store, .. }) = &result {
+        warnings(store).iter().for_each(print::warning);
     }
     if arguments.json {
         let contents = result.as_ref().ok().and_then(contents);
         print::json(&Output { command: "inspect", exit_code, error, contents });
-    } else if let Ok(store) = &result {
-        print::out(&text(store));
+    } else if let Ok(opened) = &result {
+        print::out(&text(&opened.store));
     }
     exit_code
 }
 
-fn open(arguments: &args::Inspect, interrupt: &Interrupt, progress: &Progress) -> Result<Store> {
-    // Nothing is written, so what has to be spooled goes where temporary files go.
-    let source = Source::open(&arguments.input, &std::env::temp_dir(), interrupt)?;
+fn open(arguments: &args::Inspect, interrupt: &Interrupt, progress: &Progress) -> Result<Opened> {
+    let found = Found::find(&arguments.inputs, interrupt)?;
+    found.say(&mut print::notice);
     let options = StoreOptions {
         at: arguments.at,
         allow_encrypted: true,
         interrupt: interrupt.clone(),
         progress: progress.clone(),
+        ..StoreOptions::default()
     };
-    Store::open(vec![source], &options)
+    // Nothing is written, so what has to be spooled goes where temporary files go.
+    found.open(&std::env::temp_dir(), &options, &mut print::notice)
 }
 
 /// Lists the families that have rows.
@@ -144,10 +152,17 @@ fn families(store: &Store) -> impl Iterator<Item = (Family, &FamilyStats)> {
     Family::all().map(|family| (family, store.stats(family))).filter(|(_, stats)| stats.rows > 0)
 }
 
-fn contents(store: &Store) -> Option<Contents> {
+/// Lists what there is to warn of.
+fn warnings(store: &Store) -> Vec<Warning> {
+    let missing = store.missing_groups().map(|missing| missing.warning());
+    store.warnings().iter().cloned().chain(missing).collect()
+}
+
+fn contents(opened: &Opened) -> Option<Contents> {
+    let store = &opened.store;
     let (encrypted_rows, key_ids) = store.encrypted();
     Some(Contents {
-        input: facts(store.inputs().first()?),
+        input: facts(store.default_input()?),
         read_ts: store.read_ts(),
         read_time_iso: hlc_time(store.read_ts()),
         encrypted_rows,
@@ -169,7 +184,10 @@ fn contents(store: &Store) -> Option<Contents> {
                 bytes: large.bytes,
             })
             .collect(),
-        warnings: store.warnings().to_vec(),
+        warnings: warnings(store),
+        inputs: store.inputs_by_group().into_iter().map(facts).collect(),
+        passed_over: opened.passed_over.iter().map(PassedOverSummary::from).collect(),
+        passed_over_count: opened.passed_over_count,
     })
 }
 
@@ -192,12 +210,14 @@ fn facts(info: &InputInfo) -> InputFacts {
         min_retained_ts: info.min_retained_ts,
         pending_min_retained_ts: info.pending_min_retained_ts,
         operational_rows: info.operational_rows,
+        group: info.group(),
+        group_from: info.group.map(|(_, origin)| origin.name()),
     }
 }
 
 fn text(store: &Store) -> String {
     let mut text = String::new();
-    for info in store.inputs() {
+    for info in store.inputs_by_group() {
         header(&mut text, info);
     }
     row(&mut text, "read at", &hlc(store.read_ts()));
@@ -219,6 +239,9 @@ fn header(text: &mut String, info: &InputInfo) {
     text.push_str(&printable(&info.path.to_string_lossy()));
     text.push('\n');
     let compressed = info.compression.map_or(String::new(), |name| format!(" ({name}, decompressed)"));
+    if let Some((group, origin)) = info.group {
+        row(text, "Raft group", &format!("{group} (from the {})", origin.name()));
+    }
     row(text, "size", &format!("{} bytes{compressed}", info.size));
     match info.header_version {
         Some(version) => row(text, "FSM header", &format!("version {version}")),

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::io::{self, Write};
 
+use ekv_backup::inputs::Notice;
 use ekv_backup::report::Warning;
 use serde::Serialize;
 
@@ -42,6 +43,18 @@ pub fn chain(error: &dyn std::error::Error) -> String {
         cause = error.source();
     }
     printable(&text)
+}
+
+/// Prints what was chosen or passed over in a directory as one line.
+pub fn notice(notice: Notice<'_>) {
+    let line = match notice {
+        Notice::Chosen(candidate) => {
+            let group = candidate.group.map_or(String::new(), |group| format!("group {group}, "));
+            format!("reading: {group}{}", candidate.path.display())
+        }
+        Notice::PassedOver(passed) => format!("passed over: {}: {}", passed.path.display(), passed.reason),
+    };
+    err(&printable(&line));
 }
 
 /// Prints a warning as one line: the event and its fields.

@@ -19,10 +19,10 @@ pub enum Compression {
 
 impl Compression {
     /// Bytes that tell the compression.
-    pub(super) const MAGIC: usize = 4;
+    pub(crate) const MAGIC: usize = 4;
 
     /// Tells the compression from the first bytes.
-    pub(super) fn of(head: &[u8]) -> Option<Self> {
+    pub(crate) fn of(head: &[u8]) -> Option<Self> {
         match head {
             [0x28, 0xb5, 0x2f, 0xfd, ..] => Some(Compression::Zstd),
             [0x1f, 0x8b, ..] => Some(Compression::Gzip),

@@ -27,6 +27,7 @@ pub use error::{Error, ErrorKind, Excerpt};
 pub use header::Header;
 pub use layout::{Layout, Payload};
 pub use memory::Start;
+pub use name::snapshot_index;
 pub use row::{Head, KEY_SUFFIX, Row, VALUE_HEADER};
 pub use rows::{End, Rows};
 pub use source::Source;

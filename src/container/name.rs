@@ -3,7 +3,8 @@
 use std::path::Path;
 
 /// Reads the index: the stem must be exactly 16 lower-case hex digits, `.fsm`, perhaps `.gz` or `.zst` behind it.
-pub(super) fn snapshot_index(path: &Path) -> Option<u64> {
+#[must_use]
+pub fn snapshot_index(path: &Path) -> Option<u64> {
     let name = path.file_name()?.to_str()?;
     let name = name.strip_suffix(".gz").or_else(|| name.strip_suffix(".zst")).unwrap_or(name);
     let digits = name.strip_suffix(".fsm")?;

@@ -23,7 +23,7 @@ pub(super) fn of(
         _ => None,
     };
     Manifest {
-        origin: Origin::Snapshot(store.inputs().first().map(source)),
+        origin: Origin::Snapshot(store.default_input().map(source)),
         cluster_id: request.cluster_id.clone(),
         snapshot_index: single.and_then(|info| info.snapshot_index).unwrap_or_default(),
         last_commit_ts: store.last_commit_ts(),
@@ -45,7 +45,10 @@ pub(super) fn of(
             Some(_) => DynamodbLayout::Jsonl,
             None => DynamodbLayout::PerItem,
         },
-        inputs: if single.is_some() { Vec::new() } else { store.inputs().iter().map(input).collect() },
+        inputs: match single {
+            Some(_) => Vec::new(),
+            None => store.inputs_by_group().into_iter().map(input).collect(),
+        },
         problems,
         ..Manifest::new(request.wall_time)
     }
@@ -70,7 +73,7 @@ fn source(info: &InputInfo) -> Source {
 fn input(info: &InputInfo) -> Input {
     Input {
         path: path(info),
-        group: None,
+        group: info.group(),
         snapshot_index: info.snapshot_index,
         last_commit_ts: Some(info.last_commit_ts),
         fsm_crc32c: crc(info),

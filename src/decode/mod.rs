@@ -6,9 +6,9 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use crate::adapter::{self, Context, ExtraKeymap, Scope};
-use crate::container::Source;
 use crate::dump::{Size, Sorter, Tree, TreeOptions};
 use crate::error::{Error, Result};
+use crate::inputs::{Found, Notice, Opened};
 use crate::keyspace::{Family, Owner};
 use crate::progress::{Phase, Progress};
 use crate::report::{Report, Warning};
@@ -17,12 +17,12 @@ use crate::store::{Store, StoreOptions};
 mod manifest;
 mod summary;
 
-pub use summary::{Counters, InputSummary, Summary};
+pub use summary::{Counters, InputSummary, PassedOverSummary, Summary};
 
 /// What is asked of a run.
 #[derive(Clone, Debug)]
 pub struct Request {
-    /// The snapshots. More than one is not supported yet.
+    /// Snapshots of one cluster's Raft groups: files, `-` for standard input, data directories.
     pub inputs: Vec<PathBuf>,
     /// The directory to create.
     pub target: PathBuf,
@@ -55,24 +55,39 @@ const ADAPTERS: [(Owner, Dump); 6] = [
     (Owner::Kv, adapter::kv::dump),
 ];
 
-/// Decodes snapshots into a tree. `sink` is called with each warning that is kept, as it comes up.
+/// Decodes snapshots into a tree. `sink` is called with each warning that is kept, as it comes up, `tell` with each
+/// choice that was made in a directory.
 ///
 /// An error leaves no tree: the target does not exist, or is as it was.
-pub fn decode(request: &Request, sink: impl FnMut(&Warning)) -> Result<Summary> {
+pub fn decode(
+    request: &Request,
+    sink: impl FnMut(&Warning),
+    mut tell: impl FnMut(Notice<'_>),
+) -> Result<Summary> {
+    let found = Found::find(&request.inputs, &request.tree.interrupt)?;
+    found.say(&mut tell);
     let mut tree = Tree::create(&request.target, &request.tree)?;
-    let store = open(request, &tree)?;
+    let opened = open(request, found, &tree, &mut tell)?;
+    let store = &opened.store;
     let mut report = Report::new(tree.scratch(), sink);
+    report.name_inputs(store.inputs().iter().map(|info| info.path.as_path()));
     report.adopt(store.warnings());
     let mut keymap = ExtraKeymap::new(tree.scratch());
     let mut scopes = BTreeMap::new();
-    expect(&store, &mut tree, &request.adapters);
+    if let Some(missing) = store.missing_groups() {
+        report.warn(missing.warning());
+        if request.strict {
+            return Err(Error::MissingGroups(missing));
+        }
+    }
+    expect(store, &mut tree, &request.adapters);
     request.progress.enter(Phase::Writing, 0);
     for (owner, dump) in ADAPTERS {
         if request.adapters.excluded.contains(&owner) {
             continue;
         }
         let scope = dump(&mut Context {
-            store: &store,
+            store,
             tree: &mut tree,
             report: &mut report,
             keymap: &mut keymap,
@@ -89,28 +104,24 @@ pub fn decode(request: &Request, sink: impl FnMut(&Warning)) -> Result<Summary> 
         return Err(Error::Strict { problems, undecided: store.undecided_count() });
     }
     lines(&mut tree, b"PROBLEMS.jsonl", report.problems(), b"\n")?;
-    let manifest = manifest::of(request, &store, &scopes, problems);
+    let manifest = manifest::of(request, store, &scopes, problems);
     request.progress.enter(Phase::Flushing, 0);
     let finished = tree.finish(&manifest)?;
     if let Some(left) = &finished.left {
         report.warn(Warning::new("cleanup_failed").with("error", left.to_string()));
     }
-    Ok(Summary::new(request, &store, &scopes, &report, &finished))
+    Ok(Summary::new(request, &opened, &scopes, &report, &finished))
 }
 
 /// Opens the inputs; what can be read only once is spooled beside the target, where there is room for a dump.
-fn open(request: &Request, tree: &Tree) -> Result<Store> {
-    let mut sources = Vec::new();
-    for path in &request.inputs {
-        sources.push(Source::open(path, tree.scratch().directory(), &request.tree.interrupt)?);
-    }
+fn open(request: &Request, found: Found, tree: &Tree, tell: &mut dyn FnMut(Notice<'_>)) -> Result<Opened> {
     let options = StoreOptions {
         at: request.at,
-        allow_encrypted: false,
         interrupt: request.tree.interrupt.clone(),
         progress: request.progress.clone(),
+        ..StoreOptions::default()
     };
-    Store::open(sources, &options)
+    found.open(tree.scratch().directory(), &options, tell)
 }
 
 /// Tells the tree about how much is to come, so that a full disk can be told how much was needed.

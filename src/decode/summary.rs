@@ -7,9 +7,10 @@ use serde::Serialize;
 use super::Request;
 use crate::adapter::Scope;
 use crate::dump::Finished;
+use crate::inputs::{Opened, PassedOver};
 use crate::keyspace::{Family, Kind, Owner};
 use crate::report::{Report, Warning};
-use crate::store::{InputInfo, Store};
+use crate::store::{GroupOrigin, InputInfo, Store};
 
 /// Rows and keys of the inputs. `total` is the sum of all other members.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -55,16 +56,39 @@ pub struct InputSummary {
     /// Verified footer, 8 hex digits.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fsm_crc32c: Option<String>,
+    /// Raft group, when something tells it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub group: Option<u64>,
+    /// What tells the group: `path`, `oracle` or `routes` (`docs/cluster.md`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub group_from: Option<&'static str>,
 }
 
 impl From<&InputInfo> for InputSummary {
     fn from(info: &InputInfo) -> Self {
         Self {
             path: info.path.to_string_lossy().into_owned(),
+            group: info.group(),
+            group_from: info.group.map(|(_, origin)| GroupOrigin::name(origin)),
             snapshot_index: info.snapshot_index,
             last_commit_ts: info.last_commit_ts,
             fsm_crc32c: info.crc32c.map(|crc| format!("{crc:08x}")),
         }
+    }
+}
+
+/// A snapshot in a directory that was not read.
+#[derive(Clone, Debug, Serialize)]
+pub struct PassedOverSummary {
+    /// The file or link.
+    pub path: String,
+    /// Why, in words.
+    pub reason: String,
+}
+
+impl From<&PassedOver> for PassedOverSummary {
+    fn from(passed: &PassedOver) -> Self {
+        Self { path: passed.path.to_string_lossy().into_owned(), reason: passed.reason.clone() }
     }
 }
 
@@ -81,7 +105,7 @@ pub struct Summary {
     pub bytes: u64,
     /// The read timestamp, an HLC.
     pub read_ts: u64,
-    /// The inputs.
+    /// The inputs, by Raft group.
     pub inputs: Vec<InputSummary>,
     /// Rows and keys.
     pub counters: Counters,
@@ -91,23 +115,28 @@ pub struct Summary {
     pub warnings: Vec<Warning>,
     /// How often each warning came up, kept or not.
     pub warning_counts: BTreeMap<&'static str, u64>,
+    /// What was passed over in directories: the first 1000.
+    pub passed_over: Vec<PassedOverSummary>,
+    /// Number of all that was passed over.
+    pub passed_over_count: u64,
 }
 
 impl Summary {
     pub(super) fn new(
         request: &Request,
-        store: &Store,
+        opened: &Opened,
         scopes: &BTreeMap<Owner, Scope>,
         report: &Report<'_>,
         finished: &Finished,
     ) -> Self {
+        let store = &opened.store;
         Self {
             output: request.target.to_string_lossy().into_owned(),
             problems: report.problem_count(),
             files: finished.size.files,
             bytes: finished.size.bytes,
             read_ts: store.read_ts(),
-            inputs: store.inputs().iter().map(InputSummary::from).collect(),
+            inputs: store.inputs_by_group().into_iter().map(InputSummary::from).collect(),
             counters: counters(store, request),
             scopes: scopes
                 .iter()
@@ -116,6 +145,8 @@ impl Summary {
                 .collect(),
             warnings: report.warnings().to_vec(),
             warning_counts: report.counts().clone(),
+            passed_over: opened.passed_over.iter().map(PassedOverSummary::from).collect(),
+            passed_over_count: opened.passed_over_count,
         }
     }
 

@@ -7,7 +7,9 @@ pub mod dynamodb;
 mod family;
 pub mod fs;
 pub mod redis;
+mod routing;
 pub mod s3;
 pub mod sqs;
 
 pub use family::{FAMILIES, Family, FamilyInfo, Kind, Owner};
+pub use routing::routing_key;

@@ -74,6 +74,12 @@ impl RowLocation {
         self.offset
     }
 
+    /// Index of the input among the store's inputs.
+    #[must_use]
+    pub fn input(self) -> usize {
+        usize::from(self.input)
+    }
+
     /// Length of [`RowLocation::to_bytes`].
     pub const LEN: usize = 10;
 

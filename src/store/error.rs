@@ -1,5 +1,7 @@
 //! Why a sound snapshot cannot be read as asked.
 
+use std::path::PathBuf;
+
 use super::RowLocation;
 
 /// The snapshot cannot be read as asked.
@@ -15,8 +17,10 @@ pub enum Error {
         key_ids: Vec<u32>,
     },
     /// The timestamp asked for lies below the compaction floor (exit 2).
-    #[error("cannot read at {at}: versions below {floor} may have been compacted away")]
+    #[error("{}: cannot read at {at}: versions below {floor} may have been compacted away", input.display())]
     BelowFloor {
+        /// The input with the highest floor.
+        input: PathBuf,
         /// What was asked for, an HLC timestamp.
         at: u64,
         /// Lowest timestamp that can be read, an HLC timestamp.

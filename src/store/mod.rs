@@ -13,6 +13,7 @@ mod facts;
 mod index;
 mod input;
 mod merge;
+mod missing;
 mod open;
 mod operational;
 mod point;
@@ -26,6 +27,9 @@ mod tests;
 mod txn;
 mod version;
 
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
 use crate::container::Source;
 use crate::error::Result;
 use crate::interrupt::Interrupt;
@@ -37,6 +41,7 @@ use facts::shown;
 use index::IndexShape;
 use input::Input;
 use merge::Merge;
+use routes::Catalog;
 use scan::{Rank, Scan, Wanted};
 use stats::Largest;
 use stretch::Stretches;
@@ -44,7 +49,8 @@ use stretch::Stretches;
 pub use entries::{Entries, Versions};
 pub use entry::{Entry, EntryBuf, RowLocation, Version};
 pub use error::Error;
-pub use stats::{FamilyStats, InputInfo, Large};
+pub use missing::MissingGroups;
+pub use stats::{FamilyStats, GroupOrigin, InputInfo, Large};
 pub use txn::{Lock, Undecided};
 
 /// How a store is opened.
@@ -52,6 +58,8 @@ pub use txn::{Lock, Undecided};
 pub struct StoreOptions {
     /// Read at this HLC timestamp instead of T; above T it is T (`decisions.md` 4).
     pub at: Option<u64>,
+    /// Raft groups of inputs by their paths, where the place in which they were found tells them.
+    pub groups: BTreeMap<PathBuf, u64>,
     /// Open a store with encrypted rows all the same, to look at its counts; reading one of them is an error.
     pub allow_encrypted: bool,
     /// Polled while rows are read.
@@ -76,6 +84,7 @@ pub struct Store {
     overlay: txn::Overlay,
     undecided: Vec<Undecided>,
     undecided_count: u64,
+    catalog: Option<Catalog>,
 }
 
 impl Store {
@@ -121,6 +130,27 @@ impl Store {
     #[must_use]
     pub fn inputs(&self) -> &[InputInfo] {
         &self.infos
+    }
+
+    /// Returns facts about the inputs by Raft group; inputs of unknown group come last.
+    #[must_use]
+    pub fn inputs_by_group(&self) -> Vec<&InputInfo> {
+        let mut infos: Vec<_> = self.infos.iter().collect();
+        infos.sort_by_key(|info| info.group().map_or((true, 0), |group| (false, group)));
+        infos
+    }
+
+    /// Returns the input of the default group: the lowest that is not the timestamp oracle's 0 (`keyspaces.md` 10).
+    #[must_use]
+    pub fn default_input(&self) -> Option<&InputInfo> {
+        let infos = self.inputs_by_group();
+        infos.iter().find(|info| info.group() != Some(0)).or(infos.first()).copied()
+    }
+
+    /// Gives the sources back, in their order.
+    #[must_use]
+    pub fn into_sources(self) -> Vec<Source> {
+        self.inputs.into_iter().map(|input| input.source).collect()
     }
 
     /// Returns what the first pass found worth a warning.

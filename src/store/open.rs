@@ -5,8 +5,7 @@ use super::entry::EntryBuf;
 use super::facts;
 use super::index::IndexShape;
 use super::input::Input;
-use super::routes;
-use super::stats::{FamilyStats, InputInfo, Largest};
+use super::stats::{FamilyStats, GroupOrigin, InputInfo, Largest};
 use super::survey::{Survey, survey};
 use super::txn::{self, Overlay, Resolved};
 use super::{Error, Store, StoreOptions};
@@ -51,20 +50,22 @@ pub(super) fn open(sources: Vec<Source>, options: &StoreOptions, shape: IndexSha
         return Err(store.encrypted_error().into());
     }
     if store.encrypted == 0 {
+        store.place_inputs()?;
         if store.stats(Family::TxnLock).visible > 0 {
             let resolved = txn::resolve(&store)?;
             store.lay_over(resolved)?;
         }
-        let missing = routes::missing_groups(&store)?;
-        store.warnings.extend(missing);
     }
     Ok(store)
 }
 
 fn refuse_below_floor(options: &StoreOptions, latest: u64, surveys: &[Survey]) -> Result<()> {
-    let floor = surveys.iter().map(|survey| survey.info.floor()).max().unwrap_or_default();
+    let Some(highest) = surveys.iter().map(|survey| &survey.info).max_by_key(|info| info.floor()) else {
+        return Ok(());
+    };
+    let floor = highest.floor();
     match options.at.filter(|at| *at < floor && *at < latest) {
-        Some(at) => Err(Error::BelowFloor { at, floor }.into()),
+        Some(at) => Err(Error::BelowFloor { input: highest.path.clone(), at, floor }.into()),
         None => Ok(()),
     }
 }
@@ -87,7 +88,9 @@ fn assemble(mut inputs: Vec<Input>, clock: Clock, latest: u64, options: &StoreOp
         warnings.extend(survey.facts.warnings());
         encrypted += survey.encrypted;
         key_ids.append(&mut survey.key_ids);
-        infos.push(std::mem::take(&mut survey.info));
+        let mut info = std::mem::take(&mut survey.info);
+        info.group = options.groups.get(&info.path).map(|group| (*group, GroupOrigin::Path));
+        infos.push(info);
     }
     if let [info] = infos.as_slice()
         && info.oracle
@@ -111,6 +114,7 @@ fn assemble(mut inputs: Vec<Input>, clock: Clock, latest: u64, options: &StoreOp
         overlay: Overlay::default(),
         undecided: Vec::new(),
         undecided_count: 0,
+        catalog: None,
     }
 }
 

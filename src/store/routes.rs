@@ -1,54 +1,247 @@
-//! Which Raft groups share the cluster's keys, as far as the route catalog in the inputs tells (`keyspaces.md` 10).
+//! The route catalog: which Raft group owns which keys, as far as the inputs tell (`keyspaces.md` 7.5, 10).
 
 use std::collections::BTreeSet;
 
-use super::{Family, Store};
-use crate::cursor;
+use super::merge::Merge;
+use super::scan::Rank;
+use super::stats::GroupOrigin;
+use super::stretch::Stretches;
+use super::{Family, Input, Store};
 use crate::error::Result;
-use crate::report::Warning;
+use crate::keyspace::routing_key;
+use crate::{cursor, limits};
 
-/// Groups that are told apart, at most.
-const GROUPS: usize = 1024;
+/// Families whose rows tell the group of an input, since the ranges alone place them.
+const TELLING: [Family; 16] = [
+    Family::RedisString,
+    Family::RedisTtl,
+    Family::HashMeta,
+    Family::HashField,
+    Family::ListMeta,
+    Family::ListItem,
+    Family::SetMeta,
+    Family::SetMember,
+    Family::ZsetMeta,
+    Family::ZsetMember,
+    Family::StreamMeta,
+    Family::StreamEntry,
+    Family::DynamodbTable,
+    Family::DynamodbItem,
+    Family::S3ObjectHead,
+    Family::Bare,
+];
+/// Rows of each of these families that are looked at.
+const ROWS: usize = 64;
 
-/// Warns when the route rows name more groups than there are inputs: what the others hold is not in the dump.
-pub(super) fn missing_groups(store: &Store) -> Result<Option<Warning>> {
-    let mut groups = BTreeSet::new();
-    let mut routes = store.scan(Family::DistRoute);
-    while let Some(row) = routes.next()? {
-        // The catalog is the servers' own: a route that does not parse says nothing about the dump.
-        if groups.len() < GROUPS {
-            groups.extend(group(row.body));
-        }
-    }
-    // The timestamp oracle's group holds no keys, so no route names it.
-    let inputs = store.infos.iter().filter(|info| !info.oracle).count();
-    if groups.len() <= inputs {
-        return Ok(None);
-    }
-    let groups: Vec<u64> = groups.into_iter().collect();
-    Ok(Some(Warning::new("multi_group_input_missing").with("groups", groups)))
+/// A range of routing keys and its group.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Route {
+    /// First routing key.
+    pub(super) start: Vec<u8>,
+    /// First routing key beyond the range; `None` when there is no end.
+    pub(super) end: Option<Vec<u8>>,
+    /// Raft group.
+    pub(super) group: u64,
+    /// Whether the range is on its way to the group, so that another one still owns it.
+    arriving: bool,
 }
 
-/// Reads the group's id from a route descriptor (`keyspaces.md` 7.5).
-fn group(mut descriptor: &[u8]) -> Option<u64> {
-    cursor::take_u8(&mut descriptor).filter(|version| matches!(version, 1 | 2))?;
-    let _route = cursor::take_u64_be(&mut descriptor)?;
-    cursor::take_u64_be(&mut descriptor)
+/// The routes of the newest catalog among the inputs.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Catalog {
+    /// Ascending by start.
+    routes: Vec<Route>,
+}
+
+impl Catalog {
+    /// Reads the newest catalog: of the input with the highest `!dist|meta|version`, of equal ones the one that was
+    /// committed last. `None` when no input holds any, or when it is larger than [`limits::ROUTES`] or
+    /// [`limits::ROUTE_BYTES`].
+    pub(super) fn newest(store: &Store) -> Result<Option<Self>> {
+        let mut newest = None;
+        for (at, input) in store.numbered() {
+            let Some(age) = version(store, at, input)? else { continue };
+            if newest.is_none_or(|(best, _)| best < age) {
+                newest = Some((age, (at, input)));
+            }
+        }
+        match newest {
+            Some((_, (at, input))) => Self::read(store, at, input),
+            None => Ok(None),
+        }
+    }
+
+    fn read(store: &Store, at: u16, input: &Input) -> Result<Option<Self>> {
+        let mut routes = Vec::new();
+        let mut bytes = 0;
+        let mut rows = one(store, at, input, Family::DistRoute, Rank::Visible);
+        while let Some((_, row)) = rows.next()? {
+            bytes += row.body.len();
+            if routes.len() >= limits::ROUTES || bytes > limits::ROUTE_BYTES {
+                return Ok(None);
+            }
+            // The catalog is the servers' own: a route that does not parse says nothing about the dump.
+            routes.extend(Route::parse(row.body));
+        }
+        routes.sort_by(|one: &Route, other| one.start.cmp(&other.start));
+        Ok((!routes.is_empty()).then_some(Self { routes }))
+    }
+
+    /// Returns the group that owns a user key; `None` when ranges alone do not place it, or no route covers it.
+    pub(super) fn owner(&self, user_key: &[u8]) -> Option<u64> {
+        let key = routing_key(user_key)?;
+        let behind = self.routes.partition_point(|route| *route.start <= *key);
+        let route = self.routes.get(..behind)?.iter().rev().find(|route| !route.arriving)?;
+        route.end.as_ref().is_none_or(|end| *key < **end).then_some(route.group)
+    }
+
+    /// Lists the groups that own a range, or are about to; not the timestamp oracle's.
+    pub(super) fn groups(&self) -> BTreeSet<u64> {
+        self.routes.iter().map(|route| route.group).filter(|group| *group != 0).collect()
+    }
+
+    /// Lists the ranges of a group, ascending.
+    pub(super) fn ranges(&self, group: u64) -> impl Iterator<Item = &Route> {
+        self.routes.iter().filter(move |route| route.group == group)
+    }
+}
+
+impl Route {
+    /// Reads a route descriptor (`keyspaces.md` 7.5).
+    fn parse(mut descriptor: &[u8]) -> Option<Self> {
+        let rest = &mut descriptor;
+        cursor::take_u8(rest).filter(|version| matches!(version, 1 | 2))?;
+        let _route = cursor::take_u64_be(rest)?;
+        let group = cursor::take_u64_be(rest)?;
+        let state = cursor::take_u8(rest)?;
+        let _parent = cursor::take_u64_be(rest)?;
+        let start = key(rest)?.to_vec();
+        let end = match cursor::take_u8(rest)? {
+            0 => None,
+            1 => Some(key(rest)?.to_vec()),
+            _ => return None,
+        };
+        Some(Self { start, end, group, arriving: state == 3 })
+    }
+}
+
+/// Reads bytes after their be8 length.
+fn key<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
+    let length = usize::try_from(cursor::take_u64_be(rest)?).ok()?;
+    cursor::take(rest, length)
+}
+
+/// Returns the version of an input's catalog and when it was committed; `None` when it has no catalog.
+fn version(store: &Store, at: u16, input: &Input) -> Result<Option<(u64, u64)>> {
+    let mut rows = one(store, at, input, Family::DistVersion, Rank::Visible);
+    if let Some((_, row)) = rows.next()? {
+        let mut body = row.body;
+        let version = cursor::take_u8(&mut body)
+            .filter(|format| *format == 1)
+            .and_then(|_| cursor::take_u64_be(&mut body))
+            .unwrap_or_default();
+        return Ok(Some((version, row.head.commit_ts)));
+    }
+    let mut routes = one(store, at, input, Family::DistRoute, Rank::Visible);
+    Ok(routes.next()?.map(|(_, row)| (0, row.head.commit_ts)))
+}
+
+/// Scans one family of one input.
+fn one<'s>(store: &'s Store, at: u16, input: &'s Input, family: Family, rank: Rank) -> Merge<'s> {
+    let stretches = input.survey.stretches.get(family.index()).map(Stretches::to_vec).unwrap_or_default();
+    Merge::new(std::iter::once((at, store.over(input, stretches, family))), rank)
+}
+
+/// Returns the group of an input by what it holds: the owner of all keys that were looked at. `None` when they have
+/// several owners, or none tells.
+pub(super) fn group_by_keys(store: &Store, catalog: &Catalog, at: u16) -> Result<Option<u64>> {
+    let Some(input) = store.inputs.get(usize::from(at)) else { return Ok(None) };
+    let mut group = None;
+    for family in TELLING {
+        let mut rows = one(store, at, input, family, Rank::All);
+        for _ in 0..ROWS {
+            let Some((_, row)) = rows.next()? else { break };
+            if row.head.tombstone {
+                continue;
+            }
+            match (catalog.owner(row.key), group) {
+                (Some(owner), None) => group = Some(owner),
+                (Some(owner), Some(group)) if owner != group => return Ok(None),
+                _ => {}
+            }
+        }
+    }
+    Ok(group)
+}
+
+impl Store {
+    /// Reads the catalog and names the group of each input that nothing named so far.
+    pub(super) fn place_inputs(&mut self) -> Result<()> {
+        self.catalog = Catalog::newest(self)?;
+        for at in 0..u16::try_from(self.infos.len()).unwrap_or(u16::MAX) {
+            let told = self.infos.get(usize::from(at)).map(|info| (info.group.is_some(), info.oracle));
+            let found = match (told, &self.catalog) {
+                (Some((false, true)), _) => Some((0, GroupOrigin::Oracle)),
+                (Some((false, false)), Some(catalog)) => {
+                    group_by_keys(self, catalog, at)?.map(|group| (group, GroupOrigin::Routes))
+                }
+                _ => None,
+            };
+            if let (Some(found), Some(info)) = (found, self.infos.get_mut(usize::from(at))) {
+                info.group = Some(found);
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns the Raft group that owns a user key by the newest catalog among the inputs; `None` when it does not
+    /// tell (`keyspaces.md` 10).
+    #[must_use]
+    pub fn route_owner(&self, user_key: &[u8]) -> Option<u64> {
+        self.catalog.as_ref()?.owner(user_key)
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn route(start: &str, end: Option<&str>, group: u64, arriving: bool) -> Route {
+        Route { start: start.into(), end: end.map(Into::into), group, arriving }
+    }
+
     #[test]
-    fn a_route_names_its_group() {
+    fn a_route_names_its_group_and_range() {
         // `keyspaces.md` example F.
         let hex = "02000000000000000100000000000000010000000000000000000000000000000000000000000000000000";
         let descriptor = hex::decode(hex).unwrap();
-        assert_eq!(group(&descriptor), Some(1));
-        assert_eq!(group(&descriptor[..17]), Some(1));
-        assert_eq!(group(&descriptor[..16]), None);
-        assert_eq!(group(&[3; 40]), None);
-        assert_eq!(group(b""), None);
+        assert_eq!(Route::parse(&descriptor), Some(route("", None, 1, false)));
+        for length in 0..35 {
+            assert_eq!(Route::parse(&descriptor[..length]), None, "{length}");
+        }
+        assert_eq!(Route::parse(&[3; 80]), None);
+        let hex =
+            "01000000000000000100000000000000070300000000000000000000000000000001620100000000000000016d";
+        assert_eq!(Route::parse(&hex::decode(hex).unwrap()), Some(route("b", Some("m"), 7, true)));
+        let endless = [&descriptor[..26], &u64::MAX.to_be_bytes(), b"x"].concat();
+        assert_eq!(Route::parse(&endless), None);
+    }
+
+    #[test]
+    fn the_owner_is_the_group_of_the_range_that_covers_the_routing_key() {
+        let routes = vec![
+            route("", Some("b"), 1, false),
+            route("b", Some("m"), 2, false),
+            route("d", Some("f"), 3, true),
+            route("n", None, 3, false),
+        ];
+        let catalog = Catalog { routes };
+        let owner = |key: &str| catalog.owner(format!("!redis|str|{key}").as_bytes());
+        assert_eq!((owner(""), owner("a"), owner("b"), owner("e")), (Some(1), Some(1), Some(2), Some(2)));
+        assert_eq!((owner("m"), owner("n"), owner("z")), (None, Some(3), Some(3)));
+        assert_eq!(catalog.owner(b"!hs|fld|x"), Some(1));
+        assert_eq!(catalog.owner(b"!sqs|queue|meta|x"), None);
+        assert_eq!(Vec::from_iter(catalog.groups()), [1, 2, 3]);
+        assert_eq!(catalog.ranges(3).count(), 2);
     }
 }

@@ -33,11 +33,36 @@ impl FamilyStats {
     }
 }
 
+/// What tells the Raft group of an input; in the order in which they count (`docs/cluster.md`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GroupOrigin {
+    /// The path: `group-<n>/`.
+    Path,
+    /// The input is a timestamp oracle's: group 0.
+    Oracle,
+    /// The route catalog among the inputs: it gives all keys of the input to this group.
+    Routes,
+}
+
+impl GroupOrigin {
+    /// Returns the word that stands in reports.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Path => "path",
+            Self::Oracle => "oracle",
+            Self::Routes => "routes",
+        }
+    }
+}
+
 /// Facts about one input.
 #[derive(Clone, Debug, Default)]
 pub struct InputInfo {
     /// The path as it was given.
     pub path: PathBuf,
+    /// Raft group, and what tells it; `None` when nothing does.
+    pub group: Option<(u64, GroupOrigin)>,
     /// Length after decompression, bytes.
     pub size: u64,
     /// `zstd` or `gzip`, when the input was compressed.
@@ -73,6 +98,12 @@ pub struct InputInfo {
 }
 
 impl InputInfo {
+    /// Returns the Raft group, when something tells it.
+    #[must_use]
+    pub fn group(&self) -> Option<u64> {
+        self.group.map(|(group, _)| group)
+    }
+
     /// Returns the timestamp below which versions may have been compacted away, an HLC.
     #[must_use]
     pub fn floor(&self) -> u64 {

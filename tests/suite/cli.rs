@@ -150,7 +150,6 @@ fn exit_4_when_the_input_or_the_target_cannot_be_opened() {
     let work = Work::with(&sound().live());
     for arguments in [
         ["decode", "missing.fsm", "-o", "dump"],
-        ["decode", ".", "-o", "dump"],
         ["decode", "snapshot.fsm", "-o", "snapshot.fsm/dump"],
         ["decode", "snapshot.fsm", "-o", "missing/parent/dump"],
     ] {

@@ -3,6 +3,7 @@
 mod memory;
 mod model;
 mod opening;
+mod placing;
 mod reading;
 mod several;
 mod transactions;

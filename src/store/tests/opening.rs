@@ -156,7 +156,7 @@ fn the_floor_can_be_read_and_nothing_below_it() {
     assert_eq!(open_at(vec![snapshot.source()], Some(5)).unwrap().read_ts(), 5);
     assert_eq!(open_at(vec![snapshot.source()], Some(100)).unwrap().read_ts(), 9);
     let error = open_at(vec![snapshot.source()], Some(4)).unwrap_err();
-    assert!(matches!(error, Error::Store(StoreError::BelowFloor { at: 4, floor: 5 })));
+    assert!(matches!(error, Error::Store(StoreError::BelowFloor { at: 4, floor: 5, .. })));
 }
 
 #[test]

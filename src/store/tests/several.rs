@@ -1,8 +1,6 @@
 //! Several snapshots as one store.
 
 use super::*;
-use crate::container::fixture;
-use crate::report::Warning;
 
 fn two() -> Vec<Source> {
     let one = Native::new(10)
@@ -89,28 +87,4 @@ fn an_oracle_among_others_is_silent_and_no_input_is_an_empty_store() {
     assert_eq!(keys(store.scan(Family::Bare)), ["a"]);
     let store = open_at(Vec::new(), None).unwrap();
     assert!(everything(&store).is_empty());
-}
-
-#[test]
-fn groups_that_routes_name_beyond_the_inputs_are_missing() {
-    let with_routes = |groups: &[u64]| {
-        let mut snapshot = Native::new(9);
-        for (route, group) in (1_u64..).zip(groups) {
-            let key = [b"!dist|route|", &route.to_be_bytes()[..]].concat();
-            let descriptor = [&[2][..], &route.to_be_bytes(), &group.to_be_bytes(), &[0; 26]].concat();
-            snapshot = snapshot.put(&key, 3, &descriptor);
-        }
-        snapshot.source()
-    };
-    assert_eq!(open_at(vec![with_routes(&[7, 7])], None).unwrap().warnings(), []);
-    let missing = Warning::new("multi_group_input_missing").with("groups", vec![1, 7]);
-    assert_eq!(
-        open_at(vec![with_routes(&[7, 1, 7])], None).unwrap().warnings(),
-        std::slice::from_ref(&missing)
-    );
-    let other = || Native::new(5).put(b"k", 5, b"").source();
-    assert_eq!(open_at(vec![other(), with_routes(&[7, 1])], None).unwrap().warnings(), []);
-    let oracle =
-        fixture::source(&fixture::headed(&Native::new(0).raw(b"_meta_applied_index", &[9; 8]).payload()));
-    assert_eq!(open_at(vec![oracle, with_routes(&[7, 1])], None).unwrap().warnings(), [missing]);
 }
