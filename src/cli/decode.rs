@@ -94,6 +94,7 @@ fn request(arguments: &args::Decode, interrupt: &Interrupt) -> Result<Request, S
             force: arguments.force,
             mode_from_umask: arguments.mode_from_umask,
             interrupt: interrupt.clone(),
+            ..TreeOptions::default()
         },
         adapters: Options {
             excluded,

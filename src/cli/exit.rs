@@ -1,6 +1,5 @@
 //! Exit codes (`decisions.md` 3).
 
-use ekv_backup::dump::{self, ErrorKind};
 use ekv_backup::{Error, store};
 
 /// Everything was decoded; the tree is sound.
@@ -20,10 +19,8 @@ pub fn code(error: &Error) -> u8 {
         Error::Inputs(error) if error.is_usage() => USAGE,
         Error::Inputs(error) if error.is_unreadable() => IO,
         Error::Container(error) if error.kind.is_unreadable() => IO,
-        Error::Store(store::Error::BelowFloor { .. })
-        | Error::Dump(dump::Error { kind: ErrorKind::TargetExists | ErrorKind::TargetHoldsDump, .. }) => {
-            USAGE
-        }
+        Error::Store(store::Error::BelowFloor { .. }) => USAGE,
+        Error::Dump(error) if error.kind.is_usage() => USAGE,
         Error::Dump(_) => IO,
         Error::Strict { .. } | Error::MissingGroups(_) => PROBLEMS,
         // Signals have small numbers; anything else would be a mistake of ours.

@@ -29,6 +29,11 @@ pub fn main() -> ExitCode {
         // Without a handler the signal still ends the process; only the staging directory stays.
         let _ = signal_hook::flag::register_usize(signal, interrupt.flag().clone(), number);
     }
+    // A file over the limit of file sizes is an error of its write (EFBIG), and does not end the process.
+    let _ = signal_hook::flag::register(signal_hook::consts::SIGXFSZ, std::sync::Arc::default());
+    // What we make we must be able to write into and to remove: the umask takes nothing from its owner.
+    let umask = rustix::process::umask(rustix::fs::Mode::RWXU);
+    rustix::process::umask(umask - rustix::fs::Mode::RWXU);
     let exit = match &arguments.command {
         Command::Decode(arguments) => decode::run(arguments, &interrupt),
         Command::Verify(arguments) => verify::run(arguments, &interrupt),

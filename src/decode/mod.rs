@@ -15,6 +15,7 @@ use crate::report::{Report, Warning};
 use crate::store::{Store, StoreOptions};
 
 mod manifest;
+mod notice;
 mod summary;
 
 pub use summary::{Counters, InputSummary, PassedOverSummary, Summary};
@@ -61,16 +62,36 @@ const ADAPTERS: [(Owner, Dump); 6] = [
 /// An error leaves no tree: the target does not exist, or is as it was.
 pub fn decode(
     request: &Request,
-    sink: impl FnMut(&Warning),
+    mut sink: impl FnMut(&Warning),
     mut tell: impl FnMut(Notice<'_>),
 ) -> Result<Summary> {
     let found = Found::find(&request.inputs, &request.tree.interrupt)?;
     found.say(&mut tell);
-    let mut tree = Tree::create(&request.target, &request.tree)?;
-    let opened = open(request, found, &tree, &mut tell)?;
+    let options = TreeOptions { inputs: request.inputs.clone(), ..request.tree.clone() };
+    let mut tree = Tree::create(&request.target, &options)?;
+    let result = fill(request, found, &mut tree, &mut sink, &mut tell);
+    if result.is_err()
+        && let Err(left) = tree.discard()
+    {
+        sink(&notice::cleanup_failed(&left));
+    }
+    result
+}
+
+/// Decodes snapshots into a tree that was just created, and finishes it.
+fn fill(
+    request: &Request,
+    found: Found,
+    tree: &mut Tree,
+    sink: impl FnMut(&Warning),
+    tell: &mut impl FnMut(Notice<'_>),
+) -> Result<Summary> {
+    let opened = open(request, found, tree, tell)?;
     let store = &opened.store;
     let mut report = Report::new(tree.scratch(), sink);
     report.name_inputs(store.inputs().iter().map(|info| info.path.as_path()));
+    tree.notices().iter().for_each(|notice| report.warn(notice::warning(notice)));
+    let told = tree.notices().len();
     report.adopt(store.warnings());
     let mut keymap = ExtraKeymap::new(tree.scratch());
     let mut scopes = BTreeMap::new();
@@ -80,7 +101,7 @@ pub fn decode(
             return Err(Error::MissingGroups(missing));
         }
     }
-    expect(store, &mut tree, &request.adapters);
+    expect(store, tree, &request.adapters);
     request.progress.enter(Phase::Writing, 0);
     for (owner, dump) in ADAPTERS {
         if request.adapters.excluded.contains(&owner) {
@@ -88,7 +109,7 @@ pub fn decode(
         }
         let scope = dump(&mut Context {
             store,
-            tree: &mut tree,
+            tree: &mut *tree,
             report: &mut report,
             keymap: &mut keymap,
             options: &request.adapters,
@@ -97,19 +118,17 @@ pub fn decode(
         scopes.insert(owner, scope);
     }
     if !request.adapters.no_extra {
-        lines(&mut tree, b"extra/KEYMAP.jsonl", keymap.records(), b"")?;
+        lines(tree, b"extra/KEYMAP.jsonl", keymap.records(), b"")?;
     }
     let problems = report.problem_count();
     if request.strict && problems + store.undecided_count() > 0 {
         return Err(Error::Strict { problems, undecided: store.undecided_count() });
     }
-    lines(&mut tree, b"PROBLEMS.jsonl", report.problems(), b"\n")?;
+    lines(tree, b"PROBLEMS.jsonl", report.problems(), b"\n")?;
     let manifest = manifest::of(request, store, &scopes, problems);
     request.progress.enter(Phase::Flushing, 0);
     let finished = tree.finish(&manifest)?;
-    if let Some(left) = &finished.left {
-        report.warn(Warning::new("cleanup_failed").with("error", left.to_string()));
-    }
+    finished.notices.iter().skip(told).for_each(|notice| report.warn(notice::warning(notice)));
     Ok(Summary::new(request, &opened, &scopes, &report, &finished))
 }
 

@@ -95,7 +95,7 @@ impl Directories {
 /// Opens a directory for reading, and no link to one.
 pub(super) fn open_directory(parent: BorrowedFd<'_>, name: &[u8]) -> rustix::io::Result<OwnedFd> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    rustix::fs::openat(parent, name, flags, Mode::empty())
+    rustix::io::retry_on_intr(|| rustix::fs::openat(parent, name, flags, Mode::empty()))
 }
 
 /// Splits a path into its directory (empty for the root) and the file's name.

@@ -1,7 +1,11 @@
 //! Why a file of the tree could not be written or read: always with its path.
 
 use std::fmt;
+use std::io;
 use std::path::PathBuf;
+
+use rustix::io::Errno;
+use rustix::process::{Resource, getrlimit};
 
 use super::manifest::ManifestError;
 use crate::interrupt::Interrupted;
@@ -22,7 +26,22 @@ pub struct Error {
 pub enum ErrorKind {
     /// An operation of the file system failed.
     #[error(transparent)]
-    Io(#[from] std::io::Error),
+    Io(io::Error),
+    /// The process may not open more files at once.
+    #[error("too many open files: the limit of this process is {} (ulimit -n)", or_unknown(*limit))]
+    Descriptors {
+        /// The soft limit; `None` where there is none or the system does not say.
+        limit: Option<u64>,
+    },
+    /// All processes of the system together may not open more files.
+    #[error("too many open files in the whole system")]
+    SystemDescriptors,
+    /// The file is larger than the process or the file system may have one.
+    #[error("file too large: the limit of this process is {} bytes (ulimit -f)", or_unknown(*limit))]
+    FileTooLarge {
+        /// The soft limit, bytes; `None` where there is none, and the file system is the one that refuses.
+        limit: Option<u64>,
+    },
     /// The name is taken by another file or directory of this tree.
     #[error("this name is taken by another object of the dump")]
     Taken,
@@ -50,12 +69,101 @@ pub enum ErrorKind {
     /// The target is a mount point, which nothing can be renamed to.
     #[error("is a mount point: name a directory inside it")]
     TargetIsMountPoint,
+    /// The target is a symbolic link, which is not followed.
+    #[error("is a symbolic link: name the directory itself")]
+    TargetIsLink,
+    /// The target's path ends in no name: empty, `/`, `.` or `..`.
+    #[error("names no directory that could be created")]
+    TargetUnnamed,
+    /// The target has a `MANIFEST.json`, but not that of a decoded snapshot.
+    #[error("its MANIFEST.json is not that of a dump that --force replaces: {0}")]
+    TargetManifest(String),
+    /// The target holds what its CHECKSUMS does not list. The path of the error is the first of them, bytewise.
+    #[error(
+        "CHECKSUMS does not list it, and --force removes nothing that is not part of the dump ({files} such files)"
+    )]
+    TargetHoldsUnlisted {
+        /// How many files, links, pipes and so on.
+        files: u64,
+    },
+    /// An input of the run is in the dump that it would replace.
+    #[error("the input {} is inside it, and --force would remove it", .0.display())]
+    TargetHoldsInput(PathBuf),
+    /// A dump that an earlier run had set aside is back at the target, which `--force` was not given for.
+    #[error("holds the dump that an earlier run had set aside as {} when it was ended, and that is moved back now: only --force replaces it", .0.display())]
+    TargetRestored(PathBuf),
+    /// Another directory than the one that was examined is at the target.
+    #[error("was exchanged for another directory while the dump was being written")]
+    TargetChanged,
+    /// A directory that is not needed any more is still there.
+    #[error("could not be removed and stays: {0}")]
+    NotRemoved(io::Error),
+    /// Others have removed files from the staging directory, or put some into it. The path is the first of them.
+    #[error(
+        "the staging directory was changed from outside: {missing} files are missing and {foreign} are not of this run, this one first"
+    )]
+    StagingChanged {
+        /// Files that were written and are gone.
+        missing: u64,
+        /// Files that were not written by this run.
+        foreign: u64,
+    },
+    /// Others have removed directories from the staging directory, or put some into it.
+    #[error(
+        "the staging directory was changed from outside: it has {found} files and directories, {written} were written"
+    )]
+    StagingCount {
+        /// Entries that were written.
+        written: u64,
+        /// Entries that are there.
+        found: u64,
+    },
     /// The manifest is one that no reader takes.
     #[error(transparent)]
     Manifest(#[from] ManifestError),
     /// The run was asked to stop.
     #[error(transparent)]
     Interrupted(#[from] Interrupted),
+}
+
+impl ErrorKind {
+    /// Whether the request is to blame: there is something else at the target than may be replaced.
+    #[must_use]
+    pub fn is_usage(&self) -> bool {
+        matches!(
+            self,
+            Self::TargetExists
+                | Self::TargetHoldsDump
+                | Self::TargetIsMountPoint
+                | Self::TargetIsLink
+                | Self::TargetUnnamed
+                | Self::TargetManifest(_)
+                | Self::TargetHoldsUnlisted { .. }
+                | Self::TargetHoldsInput(_)
+                | Self::TargetRestored(_)
+        )
+    }
+}
+
+impl From<io::Error> for ErrorKind {
+    fn from(error: io::Error) -> Self {
+        match Errno::from_io_error(&error) {
+            Some(Errno::MFILE) => Self::Descriptors { limit: getrlimit(Resource::Nofile).current },
+            Some(Errno::NFILE) => Self::SystemDescriptors,
+            Some(Errno::FBIG) => Self::FileTooLarge { limit: getrlimit(Resource::Fsize).current },
+            _ => Self::Io(error),
+        }
+    }
+}
+
+impl From<Errno> for ErrorKind {
+    fn from(errno: Errno) -> Self {
+        io::Error::from(errno).into()
+    }
+}
+
+fn or_unknown(limit: Option<u64>) -> String {
+    limit.map_or_else(|| "not known".to_owned(), |limit| limit.to_string())
 }
 
 /// How far a dump came before its file system was full.

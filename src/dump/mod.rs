@@ -18,7 +18,7 @@ pub mod verify;
 
 pub use error::{Error, ErrorKind, Full, Size};
 pub use sort::{Scratch, Sorted, Sorter};
-pub use tree::{Finished, Tree, TreeFile, TreeOptions};
+pub use tree::{Finished, Notice, Tree, TreeFile, TreeOptions};
 
 /// Result of this stage.
 pub type Result<T, E = Error> = std::result::Result<T, E>;

@@ -112,8 +112,7 @@ fn an_old_dump_that_cannot_be_removed_is_named() {
     const NOBODY: u32 = 65534;
     let work = Work::with(&sound().live());
     work.decode(&[]).exits(0);
-    work.write("dump/redis/kept", b"");
-    fs::set_permissions(work.path("dump/redis"), fs::Permissions::from_mode(0o500)).unwrap();
+    fs::set_permissions(work.path("dump/redis/db_0/strings"), fs::Permissions::from_mode(0o500)).unwrap();
     let arguments = ["decode", "snapshot.fsm", "-o", "dump", "--force", "--json"];
     let mut command = work.command(arguments);
     if fs::metadata(work.path("dump")).unwrap().uid() == 0 {
@@ -129,10 +128,10 @@ fn an_old_dump_that_cannot_be_removed_is_named() {
     run.exits(0);
     assert_eq!(run.json()["warning_counts"]["cleanup_failed"], 1, "{run:?}");
     assert!(run.err.contains("cleanup_failed") && run.err.contains(".dump.partial-"), "{run:?}");
-    assert!(!work.path("dump/redis/kept").exists());
     let left = work.names().into_iter().find(|name| name.starts_with(".dump.partial-")).unwrap();
-    assert!(work.path(&left).join("redis/kept").exists());
-    fs::set_permissions(work.path(left).join("redis"), fs::Permissions::from_mode(0o700)).unwrap();
+    let strings = work.path(&left).join("redis/db_0/strings");
+    assert!(strings.join("k.bin").exists() && !work.path(&left).join("CHECKSUMS").exists());
+    fs::set_permissions(strings, fs::Permissions::from_mode(0o700)).unwrap();
 }
 
 #[test]

@@ -13,13 +13,13 @@ use crate::dump::Result;
 impl Tree {
     /// Counts a complete file and remembers its digest.
     pub(super) fn enter(&mut self, path: &[u8], digest: &[u8; 32], length: u64) -> Result<()> {
-        self.count(length);
+        self.count(path, length);
         self.checksums.push(path, digest)
     }
 
     /// Counts a complete file whose digest is still to come; remembers those that have come.
-    pub(super) fn enter_later(&mut self, length: u64) -> Result<()> {
-        self.count(length);
+    pub(super) fn enter_later(&mut self, path: &[u8], length: u64) -> Result<()> {
+        self.count(path, length);
         self.awaited += 1;
         while let Ok(hashed) = self.hashed.try_recv() {
             self.take_hashed(&hashed)?;
@@ -29,7 +29,7 @@ impl Tree {
 
     /// Counts a complete file of which nothing was written yet.
     pub(super) fn write_later(&mut self, file: File, path: &[u8], body: &[u8]) -> Result<()> {
-        self.add(u64::try_from(body.len()).unwrap_or(u64::MAX));
+        self.add(path, u64::try_from(body.len()).unwrap_or(u64::MAX));
         self.awaited += 1;
         if self.writer.push(file, path, body)
             && let Some(ended) = self.writer.pass_on()
@@ -39,12 +39,13 @@ impl Tree {
         Ok(())
     }
 
-    fn count(&mut self, length: u64) {
-        self.add(length);
+    fn count(&mut self, path: &[u8], length: u64) {
+        self.add(path, length);
         self.volume.count_file();
     }
 
-    fn add(&mut self, length: u64) {
+    fn add(&mut self, path: &[u8], length: u64) {
+        self.census.add(path);
         self.size.files += 1;
         self.size.bytes = self.size.bytes.saturating_add(length);
     }

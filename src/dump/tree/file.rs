@@ -8,7 +8,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 
 use rustix::fs::{AtFlags, OFlags};
-use rustix::io::Errno;
+use rustix::io::{Errno, retry_on_intr};
 use sha2::{Digest, Sha256};
 
 use super::Tree;
@@ -28,9 +28,9 @@ static ZEROS: [u8; 64 << 10] = [0; 64 << 10];
 
 /// Creates a file that must not exist.
 pub(super) fn create(volume: &Volume, directory: Option<&OwnedFd>, path: &[u8], name: &[u8]) -> Result<File> {
-    let parent = directory.map_or(volume.root(), AsFd::as_fd);
+    let parent = directory.unwrap_or(volume.root()).as_fd();
     let flags = OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::WRONLY | OFlags::CLOEXEC;
-    match rustix::fs::openat(parent, name, flags, volume.file_mode) {
+    match retry_on_intr(|| rustix::fs::openat(parent, name, flags, volume.file_mode)) {
         Ok(handle) => Ok(File::from(handle)),
         Err(Errno::EXIST) => Err(volume.error(path, volume.collision(parent, name))),
         Err(errno) => Err(volume.failure(path, errno)),
@@ -39,8 +39,18 @@ pub(super) fn create(volume: &Volume, directory: Option<&OwnedFd>, path: &[u8], 
 
 /// Removes a file that is not complete. That it may stay is no second error: the whole tree is removed then.
 pub(super) fn discard(volume: &Volume, directory: Option<&OwnedFd>, name: &[u8]) {
-    let parent = directory.map_or(volume.root(), AsFd::as_fd);
-    let _ = rustix::fs::unlinkat(parent, name, AtFlags::empty());
+    let parent = directory.unwrap_or(volume.root());
+    let _ = retry_on_intr(|| rustix::fs::unlinkat(parent, name, AtFlags::empty()));
+}
+
+/// Closes a file that was written. File systems over a network and in user space tell only here that they could not
+/// store it.
+pub(super) fn close(file: File) -> io::Result<()> {
+    match nix::unistd::close(file) {
+        // The descriptor is gone all the same, and the flush of the file system is still to come.
+        Ok(()) | Err(nix::errno::Errno::EINTR) => Ok(()),
+        Err(errno) => Err(errno.into()),
+    }
 }
 
 /// A file of the tree that is being written in pieces; buffered, hashed on the way.
@@ -135,8 +145,9 @@ impl TreeFile {
         match std::mem::replace(&mut self.hash, Hash::Here(Sha256::new())) {
             Hash::Here(hash) => tree.enter(&path, &hash.finalize().into(), self.length),
             Hash::Beside(stream) => {
+                tree.enter_later(&path, self.length)?;
                 stream.end(path);
-                tree.enter_later(self.length)
+                Ok(())
             }
         }
     }
@@ -148,9 +159,17 @@ impl TreeFile {
 
     /// Closes the file.
     pub(super) fn close(&mut self) -> Result<()> {
-        self.flush().and_then(|()| self.end_hole()).map_err(|error| self.failure(error))?;
-        self.file = None;
-        Ok(())
+        let written = self.flush().and_then(|()| self.end_hole());
+        // An error leaves the file open, and so to be removed.
+        written.and_then(|()| self.file.take().map_or(Ok(()), close)).map_err(|error| self.failure(error))
+    }
+
+    /// Flushes the file to the disk.
+    pub(super) fn sync(&mut self) -> Result<()> {
+        let synced = self.flush().and_then(|()| {
+            self.file.as_ref().map_or(Ok(()), |file| Ok(retry_on_intr(|| rustix::fs::fsync(file))?))
+        });
+        synced.map_err(|error| self.failure(error))
     }
 
     fn hash(&mut self, bytes: &[u8]) {

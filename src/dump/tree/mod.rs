@@ -2,33 +2,44 @@
 //!
 //! In: paths of components that others encoded, and bodies. Out: files, and a digest for each.
 
+mod access;
+mod census;
 mod digests;
 mod file;
 mod flush;
 mod hashing;
+mod inputs;
+mod leftovers;
+mod lock;
+mod notice;
+mod publish;
 mod remove;
 mod staging;
+mod target;
 mod volume;
+mod walk;
 mod writer;
 
-use std::os::fd::AsFd;
-use std::os::fd::OwnedFd;
-use std::path::Path;
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 
 use rustix::fs::AtFlags;
-use rustix::io::Errno;
+use rustix::io::{Errno, retry_on_intr};
 
 use super::directory::{Directories, open_directory, split};
 use super::manifest::{self, Manifest};
 use super::{Error, ErrorKind, Result, Scratch, Size, Sorter, checksums};
 use crate::interrupt::Interrupt;
+use census::{Census, Difference};
 pub use file::TreeFile;
 use flush::Flush;
 use hashing::{Hashed, Hashing};
-use staging::Staging;
+pub use notice::Notice;
+use staging::{Staging, flush_directory};
 use volume::Volume;
+use walk::Walk;
 use writer::Writer;
 
 /// Memory for the paths and digests of CHECKSUMS, bytes.
@@ -37,14 +48,20 @@ const CHECKSUMS_MEMORY: usize = 8 << 20;
 /// Bytes of a body from which on it is written at once, and hashed meanwhile; a shorter one is written later.
 const LONG: usize = 256 << 10;
 
+/// Name of CHECKSUMS until all of it is on the disk.
+const UNFINISHED_CHECKSUMS: &str = "CHECKSUMS.partial";
+
 /// Most directories that are kept open.
 const OPEN_DIRECTORIES: usize = 64;
 
 /// How a tree is made.
 #[derive(Clone, Debug, Default)]
 pub struct TreeOptions {
-    /// Replace a directory that holds a `MANIFEST.json`.
+    /// Replace a dump: a directory with the `MANIFEST.json` of a decoded snapshot and nothing that its CHECKSUMS
+    /// does not list.
     pub force: bool,
+    /// What the run reads; a dump that holds one of them is not replaced. `-` is standard input.
+    pub inputs: Vec<PathBuf>,
     /// 0666/0777 and the umask instead of 0600/0700.
     pub mode_from_umask: bool,
     /// Polled for each file.
@@ -56,8 +73,8 @@ pub struct TreeOptions {
 pub struct Finished {
     /// Its files, CHECKSUMS itself aside.
     pub size: Size,
-    /// What went wrong after the tree was in place, which it does not harm: the old one could not be removed.
-    pub left: Option<Error>,
+    /// What is to be said beside: what could not be removed, what earlier runs have left.
+    pub notices: Vec<Notice>,
 }
 
 /// A dump tree that is being written in a sibling directory of its target; removed unless it is finished.
@@ -73,6 +90,8 @@ pub struct Tree {
     awaited: u64,
     scratch: Scratch,
     size: Size,
+    /// What is in the staging directory, as far as this run has put it there.
+    census: Census,
     volume: Arc<Volume>,
     // Last, so that it is removed after all handles into it are closed.
     staging: Staging,
@@ -81,13 +100,14 @@ pub struct Tree {
 impl Tree {
     /// Creates the staging directory `.<name>.partial-<random>` beside `target`.
     pub fn create(target: &Path, options: &TreeOptions) -> Result<Self> {
-        let staging = Staging::create(target, options)?;
-        let volume = staging
-            .open()
-            .and_then(|root| {
-                Volume::new(root, target.to_owned(), options.mode_from_umask, options.interrupt.clone())
-            })
-            .map_err(|errno| Error { path: staging.path().to_owned(), kind: ErrorKind::Io(errno.into()) })?;
+        let (staging, root) = Staging::create(target, options)?;
+        let volume = match Volume::new(root, target.to_owned(), options) {
+            Ok(volume) => volume,
+            Err(errno) => {
+                let error = Error { path: staging.path().to_owned(), kind: errno.into() };
+                return Err(staging.discard_after(error));
+            }
+        };
         let scratch = Scratch::new(staging.path().to_owned());
         let (hashing, hashed) = Hashing::new();
         Ok(Self {
@@ -100,6 +120,7 @@ impl Tree {
             awaited: 0,
             scratch,
             size: Size::default(),
+            census: Census::default(),
             volume: Arc::new(volume),
             staging,
         })
@@ -145,6 +166,22 @@ impl Tree {
         TreeFile::create((&self.volume, &self.hashing), directory, path, name)
     }
 
+    /// Returns what is to be said so far: what earlier runs have left.
+    #[must_use]
+    pub fn notices(&self) -> &[Notice] {
+        &self.staging.notices
+    }
+
+    /// Gives the tree up and removes it. An error has the path of what stays.
+    pub fn discard(self) -> Result<()> {
+        // All handles into the directory are closed before it is removed.
+        self.into_staging().discard()
+    }
+
+    fn into_staging(self) -> Staging {
+        self.staging
+    }
+
     /// Removes the directories of the file `path`, which was dropped unfinished, as far as they are empty.
     pub fn remove_empty_directories(&mut self, path: &[u8]) -> Result<()> {
         // Nothing was made for a path that is refused at once, however many directories it names.
@@ -156,12 +193,15 @@ impl Tree {
             let root = self.volume.root();
             let opened = self
                 .directories
-                .open(parent, |parent, name, _| open_directory(parent.map_or(root, AsFd::as_fd), name));
+                .open(parent, |parent, name, _| open_directory(parent.unwrap_or(root).as_fd(), name));
             // What cannot be opened is not there.
             if let Ok(handle) = opened {
-                let directory = handle.as_deref().map_or(root, AsFd::as_fd);
-                match rustix::fs::unlinkat(directory, name, AtFlags::REMOVEDIR) {
-                    Ok(()) => self.directories.forget(path),
+                let directory = handle.as_deref().unwrap_or(root);
+                match retry_on_intr(|| rustix::fs::unlinkat(directory, name, AtFlags::REMOVEDIR)) {
+                    Ok(()) => {
+                        self.directories.forget(path);
+                        self.census.remove(path);
+                    }
                     Err(Errno::NOTEMPTY | Errno::EXIST) => break,
                     Err(Errno::NOENT | Errno::NOTDIR | Errno::NAMETOOLONG) => {}
                     Err(errno) => return Err(self.volume.failure(path, errno)),
@@ -179,27 +219,29 @@ impl Tree {
         self.open(path).map(drop)
     }
 
-    /// Writes MANIFEST.json and CHECKSUMS, flushes everything and moves the tree onto its target
-    /// (`decisions.md` 3).
-    pub fn finish(mut self, manifest: &Manifest) -> Result<Finished> {
+    /// Writes MANIFEST.json, flushes everything, writes CHECKSUMS, looks whether all of it is there, and moves the
+    /// tree onto its target (`decisions.md` 3). After an error the tree can only be given up.
+    pub fn finish(&mut self, manifest: &Manifest) -> Result<Finished> {
         debug_assert_eq!(Arc::strong_count(&self.volume), 1, "a file is still open: CHECKSUMS would lack it");
         let text = manifest.write();
         let text = text.map_err(|error| self.volume.error(manifest::NAME.as_bytes(), error.into()))?;
         self.write(manifest::NAME.as_bytes(), &text)?;
         self.await_threads()?;
-        self.write_checksums()?;
         self.flush
             .end()
             .and_then(|()| self.volume.flush())
             .map_err(|errno| self.volume.failure(b"", errno))?;
-        self.volume.check_interrupt(b"")?;
-        Ok(Finished { size: self.size, left: self.staging.publish()? })
+        self.write_checksums()?;
+        self.staging.publish(self.volume.root())?;
+        Ok(Finished { size: self.size, notices: std::mem::take(&mut self.staging.notices) })
     }
 
-    /// Writes a line for each file, sorted bytewise by path.
+    /// Writes a line for each file, sorted bytewise by path. The file gets its name when everything it lists is on the
+    /// disk and still there, and it too: what has a CHECKSUMS is complete.
     fn write_checksums(&mut self) -> Result<()> {
-        let path = checksums::NAME.as_bytes();
+        let path = UNFINISHED_CHECKSUMS.as_bytes();
         let mut file = TreeFile::create((&self.volume, &self.hashing), None, path, path)?;
+        self.census.add(path);
         let mut line = Vec::new();
         let mut rows = self.checksums.sort()?;
         while let Some((path, digest)) = rows.next()? {
@@ -207,7 +249,38 @@ impl Tree {
             checksums::line(&mut line, digest, path);
             file.write(&line)?;
         }
-        file.close()
+        drop(rows);
+        file.sync()?;
+        file.close()?;
+        self.check_census()?;
+        self.volume.check_interrupt(b"")?;
+        let root = self.volume.root();
+        retry_on_intr(|| rustix::fs::renameat(root, path, root, checksums::NAME))
+            .and_then(|()| flush_directory(root))
+            .map_err(|errno| self.volume.failure(checksums::NAME.as_bytes(), errno))
+    }
+
+    /// Compares what is in the staging directory with what was written.
+    fn check_census(&self) -> Result<()> {
+        let failure = |path: &[u8], kind| self.volume.error(path, kind);
+        let walk = Walk {
+            root: self.volume.root().as_fd(),
+            scratch: &self.scratch,
+            interrupt: &self.volume.interrupt,
+            failure: &failure,
+        };
+        let found = Census::take(&walk)?;
+        if found == self.census {
+            return Ok(());
+        }
+        let difference = Difference::find(&walk, UNFINISHED_CHECKSUMS, &[])?;
+        let (missing, foreign) = (difference.missing.count, difference.unlisted.count);
+        Err(match difference.missing.first.or(difference.unlisted.first) {
+            Some(path) => failure(&path, ErrorKind::StagingChanged { missing, foreign }),
+            None => {
+                failure(b"", ErrorKind::StagingCount { written: self.census.entries, found: found.entries })
+            }
+        })
     }
 
     /// Splits a path into its directory, opened, and the name of a file that may be created there.
@@ -223,8 +296,14 @@ impl Tree {
 
     /// Opens a directory, made with its parents where it is missing; `None` for the root.
     fn open(&mut self, path: &[u8]) -> Result<Option<Arc<OwnedFd>>> {
-        let volume = &*self.volume;
-        self.directories.open(path, |parent, name, whole| volume.make_directory(parent, name, whole))
+        let (volume, census) = (&*self.volume, &mut self.census);
+        self.directories.open(path, |parent, name, whole| {
+            let (opened, made) = volume.make_directory(parent, name, whole)?;
+            if made {
+                census.add(whole);
+            }
+            Ok(opened)
+        })
     }
 }
 

@@ -3,68 +3,77 @@
 use std::ffi::CStr;
 use std::os::fd::{AsFd, BorrowedFd};
 
-use rustix::fs::{AtFlags, Dir, FileType};
-use rustix::io::{Errno, Result};
+use rustix::fs::{AtFlags, FileType};
+use rustix::io::{Errno, Result, retry_on_intr};
 
+use super::walk::Listing;
+use crate::dump::checksums;
 use crate::dump::directory::open_directory;
 
-/// Removes the directory `name` in `parent` with everything in it. Links are removed, not followed.
+/// Descriptors that [`remove`] needs: the tree's root and one directory in it, each with its listing.
+pub(super) const DESCRIPTORS: usize = 4;
+
+/// Removes the directory `name` in `parent` with everything in it. Links are removed, not followed. That it is gone
+/// already is no error.
 ///
-/// A directory inside a directory is moved up to `name` itself before it is emptied, so that its depth does not
-/// matter.
+/// CHECKSUMS goes first: what has one is complete. A directory inside a directory is moved up to `name` itself before
+/// it is emptied, so that its depth does not matter.
 pub(super) fn remove(parent: BorrowedFd<'_>, name: &[u8]) -> Result<()> {
+    match unlink(parent, name, AtFlags::REMOVEDIR) {
+        Err(Errno::NOTEMPTY | Errno::EXIST) => {}
+        // An empty one needs not even to be opened.
+        Ok(()) | Err(Errno::NOENT) => return Ok(()),
+        Err(errno) => return Err(errno),
+    }
     let root = open_directory(parent, name)?;
+    match unlink(root.as_fd(), checksums::NAME, AtFlags::empty()) {
+        Ok(()) | Err(Errno::NOENT | Errno::ISDIR | Errno::PERM) => {}
+        Err(errno) => return Err(errno),
+    }
     let mut moved = 0;
     // Some file systems skip entries of a directory that changes while it is read.
     while for_each_entry(root.as_fd(), &mut |entry, is_directory| {
         if !is_directory {
-            return rustix::fs::unlinkat(&root, entry, AtFlags::empty());
+            return unlink(root.as_fd(), entry, AtFlags::empty());
         }
         let directory = open_directory(root.as_fd(), entry.to_bytes())?;
         while for_each_entry(directory.as_fd(), &mut |inner, is_directory| {
             if is_directory {
                 move_up(directory.as_fd(), inner, root.as_fd(), &mut moved)
             } else {
-                rustix::fs::unlinkat(&directory, inner, AtFlags::empty())
+                unlink(directory.as_fd(), inner, AtFlags::empty())
             }
         })? {}
-        rustix::fs::unlinkat(&root, entry, AtFlags::REMOVEDIR)
+        unlink(root.as_fd(), entry, AtFlags::REMOVEDIR)
     })? {}
-    rustix::fs::unlinkat(parent, name, AtFlags::REMOVEDIR)
+    unlink(parent, name, AtFlags::REMOVEDIR)
+}
+
+fn unlink(directory: BorrowedFd<'_>, name: impl rustix::path::Arg + Copy, flags: AtFlags) -> Result<()> {
+    retry_on_intr(|| rustix::fs::unlinkat(directory, name, flags))
 }
 
 /// Calls `act` with each entry, and whether it is a directory. Returns whether there was one.
 fn for_each_entry(directory: BorrowedFd<'_>, act: &mut dyn FnMut(&CStr, bool) -> Result<()>) -> Result<bool> {
     let mut found = false;
-    for entry in Dir::read_from(directory)? {
-        let entry = entry?;
-        let name = entry.file_name();
-        if matches!(name.to_bytes(), b"." | b"..") {
-            continue;
-        }
+    let mut listing = Listing::new(open_directory(directory, b".")?)?;
+    while let Some(entry) = listing.next()? {
         found = true;
-        let is_directory = match entry.file_type() {
-            FileType::Directory => true,
-            FileType::Unknown => {
-                let stat = rustix::fs::statat(directory, name, AtFlags::SYMLINK_NOFOLLOW)?;
-                FileType::from_raw_mode(stat.st_mode) == FileType::Directory
-            }
-            _ => false,
-        };
-        act(name, is_directory)?;
+        let is_directory = listing.kind(&entry)? == FileType::Directory;
+        act(entry.file_name(), is_directory)?;
     }
     Ok(found)
 }
 
 /// Moves a directory to a number as its name in `root`, or removes it when it is empty.
 fn move_up(directory: BorrowedFd<'_>, name: &CStr, root: BorrowedFd<'_>, moved: &mut u64) -> Result<()> {
-    match rustix::fs::unlinkat(directory, name, AtFlags::REMOVEDIR) {
+    match unlink(directory, name, AtFlags::REMOVEDIR) {
         Err(Errno::NOTEMPTY | Errno::EXIST) => {}
         done => return done,
     }
     loop {
         *moved += 1;
-        match rustix::fs::renameat(directory, name, root, moved.to_string()) {
+        match retry_on_intr(|| rustix::fs::renameat(directory, name, root, moved.to_string())) {
             // That number is a name in `root` already. (An empty directory of that name is replaced.)
             Err(Errno::NOTEMPTY | Errno::EXIST | Errno::NOTDIR | Errno::ISDIR) => {}
             done => return done,

@@ -10,8 +10,9 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use rustix::fs::{AtFlags, Dir, Mode, OFlags};
-use rustix::io::Errno;
+use rustix::io::{Errno, retry_on_intr};
 
+use super::TreeOptions;
 use crate::dump::directory::{check_name, open_directory};
 use crate::dump::{Error, ErrorKind, Full, Size};
 use crate::interrupt::Interrupt;
@@ -34,13 +35,9 @@ pub(super) struct Volume {
 
 impl Volume {
     /// Looks at the file system of `root`, an empty directory.
-    pub(super) fn new(
-        root: OwnedFd,
-        target: PathBuf,
-        mode_from_umask: bool,
-        interrupt: Interrupt,
-    ) -> rustix::io::Result<Self> {
-        let (file_mode, directory_mode) = if mode_from_umask { (0o666, 0o777) } else { (0o600, 0o700) };
+    pub(super) fn new(root: OwnedFd, target: PathBuf, options: &TreeOptions) -> rustix::io::Result<Self> {
+        let (file_mode, directory_mode) =
+            if options.mode_from_umask { (0o666, 0o777) } else { (0o600, 0o700) };
         let folds_names = folds_names(root.as_fd())?;
         Ok(Self {
             root,
@@ -48,37 +45,39 @@ impl Volume {
             folds_names,
             file_mode: Mode::from_raw_mode(file_mode),
             directory_mode: Mode::from_raw_mode(directory_mode),
-            interrupt,
+            interrupt: options.interrupt.clone(),
             files: AtomicU64::new(0),
             bytes: AtomicU64::new(0),
             expected: OnceLock::new(),
         })
     }
 
-    pub(super) fn root(&self) -> BorrowedFd<'_> {
-        self.root.as_fd()
+    pub(super) fn root(&self) -> &OwnedFd {
+        &self.root
     }
 
-    /// Makes a directory where it is missing, and opens it.
+    /// Makes a directory where it is missing, and opens it. Returns whether it was made.
     pub(super) fn make_directory(
         &self,
         parent: Option<&OwnedFd>,
         name: &[u8],
         path: &[u8],
-    ) -> Result<OwnedFd, Error> {
-        let parent = parent.map_or(self.root(), AsFd::as_fd);
+    ) -> Result<(OwnedFd, bool), Error> {
+        let parent = parent.unwrap_or(&self.root).as_fd();
         check_name(name).map_err(|kind| self.error(path, kind))?;
-        match rustix::fs::mkdirat(parent, name, self.directory_mode) {
+        let made = match retry_on_intr(|| rustix::fs::mkdirat(parent, name, self.directory_mode)) {
             Err(Errno::EXIST) if self.is_twin(parent, name) => {
                 return Err(self.error(path, ErrorKind::CaseTwin));
             }
-            Ok(()) | Err(Errno::EXIST) => {}
+            Ok(()) => true,
+            Err(Errno::EXIST) => false,
             Err(errno) => return Err(self.failure(path, errno)),
-        }
-        open_directory(parent, name).map_err(|errno| self.failure(path, errno))
+        };
+        let opened = open_directory(parent, name).map_err(|errno| self.failure(path, errno))?;
+        Ok((opened, made))
     }
 
-    /// Has everything that was written on the disk.
+    /// Flushes the file system.
     pub(super) fn flush(&self) -> rustix::io::Result<()> {
         flush(&self.root)
     }
@@ -151,11 +150,10 @@ impl Volume {
     }
 }
 
-/// Has all of the file system of `root` on the disk. One call for everything: a flush of each of a million files
-/// takes hours.
+/// Flushes the file system of `root`. One call for everything: a flush of each of a million files takes hours.
 pub(super) fn flush(root: &impl AsFd) -> rustix::io::Result<()> {
     #[cfg(target_os = "linux")]
-    return rustix::fs::syncfs(root);
+    return retry_on_intr(|| rustix::fs::syncfs(root));
     #[cfg(not(target_os = "linux"))]
     {
         let _ = root;
@@ -164,8 +162,8 @@ pub(super) fn flush(root: &impl AsFd) -> rustix::io::Result<()> {
     }
 }
 
-/// Has the disk begin to take what was written to a file from `offset` on, and does not wait for it. Only the
-/// flush makes it certain, so that this may fail is no error.
+/// Begins to write back what was written to a file from `offset` on, and does not wait for it. Only the flush makes it
+/// certain, so a failure here is no error.
 pub(super) fn start_write_back(file: &File, offset: u64) {
     #[cfg(target_os = "linux")]
     {
@@ -181,9 +179,9 @@ fn folds_names(root: BorrowedFd<'_>) -> rustix::io::Result<bool> {
     const PROBE: &str = "probe-\u{e9}";
     const TWINS: [&str; 2] = ["PROBE-\u{e9}", "probe-e\u{301}"];
     let flags = OFlags::CREATE | OFlags::EXCL | OFlags::WRONLY | OFlags::CLOEXEC;
-    drop(rustix::fs::openat(root, PROBE, flags, Mode::from_raw_mode(0o600))?);
+    drop(retry_on_intr(|| rustix::fs::openat(root, PROBE, flags, Mode::from_raw_mode(0o600)))?);
     let found = TWINS.iter().any(|twin| rustix::fs::statat(root, *twin, AtFlags::SYMLINK_NOFOLLOW).is_ok());
-    rustix::fs::unlinkat(root, PROBE, AtFlags::empty())?;
+    retry_on_intr(|| rustix::fs::unlinkat(root, PROBE, AtFlags::empty()))?;
     Ok(found)
 }
 
@@ -193,7 +191,7 @@ mod tests {
 
     fn volume(directory: &std::path::Path) -> Volume {
         let root = OwnedFd::from(File::open(directory).unwrap());
-        Volume::new(root, PathBuf::from("out"), false, Interrupt::default()).unwrap()
+        Volume::new(root, PathBuf::from("out"), &TreeOptions::default()).unwrap()
     }
 
     #[test]
@@ -209,12 +207,12 @@ mod tests {
         let mut volume = volume(directory.path());
         std::fs::write(directory.path().join("Key"), "").unwrap();
         volume.folds_names = true;
-        assert!(matches!(volume.collision(volume.root(), b"key"), ErrorKind::CaseTwin));
-        assert!(matches!(volume.collision(volume.root(), b"Key"), ErrorKind::Taken));
+        assert!(matches!(volume.collision(volume.root().as_fd(), b"key"), ErrorKind::CaseTwin));
+        assert!(matches!(volume.collision(volume.root().as_fd(), b"Key"), ErrorKind::Taken));
         std::fs::create_dir(directory.path().join("Directory")).unwrap();
         assert!(volume.make_directory(None, b"Directory", b"Directory").is_ok());
         volume.folds_names = false;
-        assert!(matches!(volume.collision(volume.root(), b"key"), ErrorKind::Taken));
+        assert!(matches!(volume.collision(volume.root().as_fd(), b"key"), ErrorKind::Taken));
     }
 
     #[test]

@@ -14,6 +14,7 @@ use std::thread::{self, JoinHandle};
 
 use sha2::{Digest, Sha256};
 
+use super::file::close;
 use super::hashing::has_second_core;
 
 /// Files that are handed over together.
@@ -58,6 +59,8 @@ struct Small {
 #[derive(Debug)]
 enum State {
     Created(File),
+    /// Being written.
+    Taken,
     Written(io::Result<[u8; 32]>),
 }
 
@@ -153,9 +156,13 @@ impl Batch {
     fn write(&mut self) {
         for small in &mut self.files {
             let body = self.bytes.get(small.body.clone()).unwrap_or_default();
-            if let State::Created(file) = &mut small.state {
-                small.state = State::Written(file.write_all(body).map(|()| Sha256::digest(body).into()));
-            }
+            let state = std::mem::replace(&mut small.state, State::Taken);
+            small.state = match state {
+                State::Created(mut file) => State::Written(
+                    file.write_all(body).and_then(|()| close(file)).map(|()| Sha256::digest(body).into()),
+                ),
+                other => other,
+            };
         }
     }
 
@@ -167,7 +174,7 @@ impl Batch {
             let path = bytes.get(small.path).unwrap_or_default();
             match small.state {
                 State::Written(result) => Some((path, small.body.len(), result)),
-                State::Created(_) => None,
+                State::Created(_) | State::Taken => None,
             }
         })
     }

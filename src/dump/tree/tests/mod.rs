@@ -8,6 +8,8 @@ use sha2::{Digest, Sha256};
 
 use super::*;
 
+mod replace;
+
 fn target() -> (tempfile::TempDir, PathBuf) {
     let parent = tempfile::tempdir().unwrap();
     let target = parent.path().join("out");
@@ -79,9 +81,11 @@ fn a_file_that_the_disk_refuses_later_fails_the_tree_with_its_path() {
         matches!(tree.finish(&manifest()).unwrap_err().kind, ErrorKind::Io(_)),
         "though it was told before"
     );
+    drop(tree);
     let mut tree = Tree::create(&target, &TreeOptions::default()).unwrap();
     tree.write_later(read_only(), b"a/refused", b"body").unwrap();
     assert_eq!(tree.finish(&manifest()).unwrap_err().path, target.join("a/refused"));
+    drop(tree);
     assert_eq!(entries(parent.path()), [""; 0]);
 }
 
@@ -204,7 +208,7 @@ fn a_finished_tree_stands_at_its_target_with_a_line_for_each_file() {
     }
     tree.directory(b"empty/directory").unwrap();
     let finished = tree.finish(&manifest()).unwrap();
-    assert!(finished.left.is_none());
+    assert!(finished.notices.is_empty());
     assert_eq!(finished.size.files, 5);
     assert_eq!(entries(parent.path()), ["out"]);
     assert_eq!(entries(&target), ["CHECKSUMS", "MANIFEST.json", "a", "a\nb", "a.b", "b", "empty"]);
@@ -216,59 +220,6 @@ fn a_finished_tree_stands_at_its_target_with_a_line_for_each_file() {
     for (name, mode) in [("", 0o700), ("CHECKSUMS", 0o600), ("MANIFEST.json", 0o600)] {
         assert_eq!(fs::metadata(target.join(name)).unwrap().permissions().mode() & 0o777, mode);
     }
-}
-
-#[test]
-fn an_empty_directory_becomes_the_tree() {
-    let (_parent, target) = target();
-    fs::create_dir(&target).unwrap();
-    tree(&target).finish(&manifest()).unwrap();
-    assert_eq!(entries(&target), ["CHECKSUMS", "MANIFEST.json"]);
-}
-
-#[test]
-fn nothing_but_a_dump_is_replaced_and_that_only_by_force() {
-    let (parent, target) = target();
-    let refused = |options: &TreeOptions| Tree::create(&target, options).unwrap_err().kind;
-    fs::write(&target, "a file").unwrap();
-    assert!(matches!(refused(&force()), ErrorKind::TargetExists));
-    fs::remove_file(&target).unwrap();
-    fs::create_dir(parent.path().join("elsewhere")).unwrap();
-    std::os::unix::fs::symlink("elsewhere", &target).unwrap();
-    assert!(matches!(refused(&force()), ErrorKind::TargetExists));
-    fs::remove_file(&target).unwrap();
-    fs::create_dir_all(target.join("MANIFEST.json")).unwrap();
-    assert!(matches!(refused(&force()), ErrorKind::TargetExists));
-    fs::remove_dir(target.join("MANIFEST.json")).unwrap();
-    fs::write(target.join("MANIFEST.json"), "").unwrap();
-    assert!(matches!(refused(&TreeOptions::default()), ErrorKind::TargetHoldsDump));
-    assert!(Tree::create(&target, &force()).is_ok());
-    assert_eq!(entries(parent.path()), ["elsewhere", "out"]);
-}
-
-#[test]
-fn force_replaces_the_whole_old_dump() {
-    let (parent, target) = target();
-    let mut old = tree(&target);
-    old.write(b"old/file", b"").unwrap();
-    old.finish(&manifest()).unwrap();
-    let mut new = Tree::create(&target, &force()).unwrap();
-    new.write(b"new/file", b"").unwrap();
-    assert_eq!(entries(&target), ["CHECKSUMS", "MANIFEST.json", "old"], "until the new one is complete");
-    assert!(new.finish(&manifest()).unwrap().left.is_none());
-    assert_eq!(entries(&target), ["CHECKSUMS", "MANIFEST.json", "new"]);
-    assert_eq!(entries(parent.path()), ["out"]);
-}
-
-#[test]
-fn a_target_that_came_up_meanwhile_is_kept() {
-    let (parent, target) = target();
-    let tree = tree(&target);
-    fs::create_dir(&target).unwrap();
-    fs::write(target.join("MANIFEST.json"), "another run").unwrap();
-    assert!(matches!(tree.finish(&manifest()).unwrap_err().kind, ErrorKind::TargetHoldsDump));
-    assert_eq!(fs::read(target.join("MANIFEST.json")).unwrap(), b"another run");
-    assert_eq!(entries(parent.path()), ["out"]);
 }
 
 #[test]
