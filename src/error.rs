@@ -35,6 +35,15 @@ pub enum Error {
     /// `--strict`, and snapshots of Raft groups are not among the inputs.
     #[error("{0}, and --strict was given")]
     MissingGroups(store::MissingGroups),
+    /// `--strict`, and an input that nothing proves to be whole (`decisions.md` 5).
+    #[error(
+        "{}: nothing proves that the file is whole, a payload without footer and checksum, and --strict was given",
+        .path.display()
+    )]
+    Unchecked {
+        /// The input.
+        path: std::path::PathBuf,
+    },
     /// A signal asked the run to stop.
     #[error(transparent)]
     Interrupted(#[from] crate::interrupt::Interrupted),

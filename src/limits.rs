@@ -14,6 +14,12 @@ pub const MEMORY_VALUE: u64 = 256 << 20;
 pub const MEMORY_VERSIONS: u64 = 1 << 20;
 /// Shortest and longest extension of a version 2 FSM header, bytes (`container.md` 3).
 pub const HEADER_PAYLOAD: std::ops::RangeInclusive<u16> = 16..=1024;
+/// Unix ms from which on no HLC holds a time, 48 bits (`container.md` 2, 5.2).
+pub const CEILING_MS: u64 = 1 << 48;
+/// Longest manifest of an offloaded payload that is read, bytes (`container.md` 2.2).
+pub const OFFLOAD_MANIFEST: u64 = 1 << 20;
+/// Manifests that are looked at for the one of a payload, at most (`container.md` 2.2).
+pub const OFFLOAD_MANIFESTS: usize = 100_000;
 /// Longest encoded segment, bytes (`dump.md` 2).
 pub const SEGMENT: usize = 240;
 /// Raw bytes that a SHA fallback keeps in readable form (`dump.md` 2).

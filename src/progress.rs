@@ -15,6 +15,8 @@ pub enum Phase {
     Flushing,
     /// Hashing the files of a tree; counts bytes.
     Verifying,
+    /// Copying, decompressing or hashing an input before it is read; counts its bytes as they stand there.
+    Copying,
 }
 
 #[derive(Debug, Default)]
@@ -53,6 +55,7 @@ impl Progress {
             1 => Phase::Writing,
             2 => Phase::Flushing,
             3 => Phase::Verifying,
+            4 => Phase::Copying,
             _ => Phase::Reading,
         };
         (phase, self.0.done.load(Ordering::Relaxed), self.0.total.load(Ordering::Relaxed))
@@ -67,7 +70,7 @@ mod tests {
     fn a_new_phase_starts_from_zero() {
         let progress = Progress::default();
         assert_eq!(progress.state(), (Phase::Reading, 0, 0));
-        for phase in [Phase::Reading, Phase::Writing, Phase::Flushing, Phase::Verifying] {
+        for phase in [Phase::Reading, Phase::Writing, Phase::Flushing, Phase::Verifying, Phase::Copying] {
             progress.enter(phase, 9);
             assert_eq!(progress.state(), (phase, 0, 9));
             progress.clone().add(4);

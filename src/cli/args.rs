@@ -21,7 +21,7 @@ Exit codes:
   2    bad usage
   3    the input is corrupt or not supported
   4    input unreadable, output not writable, disk or inodes full
-  130  interrupted (SIGINT); 143 for SIGTERM";
+  130  interrupted (SIGINT); 143 for SIGTERM, 129 for SIGHUP";
 
 #[derive(Debug, Subcommand)]
 pub enum Command {

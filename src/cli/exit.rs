@@ -22,7 +22,7 @@ pub fn code(error: &Error) -> u8 {
         Error::Store(store::Error::BelowFloor { .. }) => USAGE,
         Error::Dump(error) if error.kind.is_usage() => USAGE,
         Error::Dump(_) => IO,
-        Error::Strict { .. } | Error::MissingGroups(_) => PROBLEMS,
+        Error::Strict { .. } | Error::MissingGroups(_) | Error::Unchecked { .. } => PROBLEMS,
         // Signals have small numbers; anything else would be a mistake of ours.
         Error::Interrupted(by) => u8::try_from(128 + by.0).unwrap_or(IO),
         _ => INPUT,

@@ -56,6 +56,7 @@ struct InputFacts {
     cutover_index: Option<u64>,
     payload: &'static str,
     fsm_crc32c: Option<String>,
+    checked_by: Option<&'static str>,
     snapshot_index: Option<u64>,
     name_index: Option<u64>,
     applied_index: Option<u64>,
@@ -144,7 +145,9 @@ fn open(arguments: &args::Inspect, interrupt: &Interrupt, progress: &Progress) -
         ..StoreOptions::default()
     };
     // Nothing is written, so what has to be spooled goes where temporary files go.
-    found.open(&std::env::temp_dir(), &options, &mut print::notice)
+    let opened = found.open(&std::env::temp_dir(), &options, &mut print::notice)?;
+    opened.store.check_unchanged()?;
+    Ok(opened)
 }
 
 /// Lists the families that have rows.
@@ -202,6 +205,7 @@ fn facts(info: &InputInfo) -> InputFacts {
         cutover_index: info.cutover_index,
         payload: info.payload,
         fsm_crc32c: info.crc32c.map(|crc| format!("{crc:08x}")),
+        checked_by: info.checked_by,
         snapshot_index: info.snapshot_index,
         name_index: info.name_index,
         applied_index: info.applied_index,
@@ -254,12 +258,10 @@ fn header(text: &mut String, info: &InputInfo) {
         row(text, "cutover index", &index.to_string());
     }
     row(text, "payload", info.payload);
-    let footer = info.crc32c.map_or("none".to_owned(), |crc| format!("{crc:08x}, verified"));
-    row(text, "footer", &footer);
-    let indexes = [
-        ("snapshot index", info.name_index, "from the name"),
-        ("applied index", info.applied_index, "from the rows"),
-    ];
+    row(text, "footer", &footer(info));
+    let origin = if info.checked_by == Some("manifest") { "from the manifest" } else { "from the name" };
+    let indexes =
+        [("snapshot index", info.name_index, origin), ("applied index", info.applied_index, "from the rows")];
     for (name, index, origin) in indexes {
         if let Some(index) = index {
             row(text, name, &format!("{index} ({origin})"));
@@ -274,6 +276,19 @@ fn header(text: &mut String, info: &InputInfo) {
         }
     }
     row(text, "operational", &format!("{} rows", info.operational_rows));
+}
+
+/// Says what proves that the file is whole.
+fn footer(info: &InputInfo) -> String {
+    match (info.checked_by, info.crc32c) {
+        (Some("manifest"), Some(crc)) => {
+            format!("none; the manifest has length, SHA-256 and checksum {crc:08x} of these bytes")
+        }
+        (Some("name"), _) => "none; the file's name is the SHA-256 of its bytes".to_owned(),
+        (_, Some(crc)) => format!("{crc:08x}, verified"),
+        (Some(_), None) => "none; the payload's own checksum is right".to_owned(),
+        (None, None) => "none: nothing proves that the file is whole".to_owned(),
+    }
 }
 
 fn table(text: &mut String, store: &Store) {

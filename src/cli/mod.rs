@@ -10,6 +10,7 @@ mod exit;
 mod inspect;
 mod print;
 mod progress;
+mod signals;
 mod time;
 mod verify;
 
@@ -24,11 +25,7 @@ use args::{Arguments, Command};
 pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let interrupt = Interrupt::default();
-    for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
-        let number = usize::try_from(signal).unwrap_or_default();
-        // Without a handler the signal still ends the process; only the staging directory stays.
-        let _ = signal_hook::flag::register_usize(signal, interrupt.flag().clone(), number);
-    }
+    signals::watch(&interrupt);
     // A file over the limit of file sizes is an error of its write (EFBIG), and does not end the process.
     let _ = signal_hook::flag::register(signal_hook::consts::SIGXFSZ, std::sync::Arc::default());
     // What we make we must be able to write into and to remove: the umask takes nothing from its owner.

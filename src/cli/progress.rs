@@ -33,7 +33,7 @@ impl Display {
         };
         let progress = progress.clone();
         let (stop, stopped) = mpsc::channel();
-        let thread = std::thread::spawn(move || {
+        let show = move || {
             let tick = if bar { BAR_TICK } else { PLAIN_TICK };
             let started = Instant::now();
             let display = bar.then(ProgressBar::no_length);
@@ -46,8 +46,10 @@ impl Display {
             if let Some(display) = display {
                 display.finish_and_clear();
             }
-        });
-        Self { stop: Some(stop), thread: Some(thread) }
+        };
+        // Where no thread is to be had, the run goes on without a display.
+        let thread = std::thread::Builder::new().spawn(show).ok();
+        Self { stop: Some(stop), thread }
     }
 }
 
@@ -64,6 +66,7 @@ impl Drop for Display {
 /// Returns the words for a phase, and whether its unit is bytes.
 fn words(phase: Phase) -> (&'static str, bool) {
     match phase {
+        Phase::Copying => ("copying the input", true),
         Phase::Reading => ("reading the snapshot", true),
         Phase::Writing => ("writing files", false),
         Phase::Flushing => ("flushing to disk", false),

@@ -55,8 +55,12 @@ impl<'s> Checksums<'s> {
         let mut whole = self.body.clone();
         whole.update(&self.last);
         let (body, whole) = (self.body.finalize(), whole.finalize());
-        if !self.layout.footer && whole == start.crc32 {
-            return Ok((self.source.len(), None));
+        if whole == start.crc32 {
+            return if self.layout.footer {
+                Err(self.source.error(self.source.len(), ErrorKind::NoFooter))
+            } else {
+                Ok((self.source.len(), None))
+            };
         }
         let footer = self.file.check(self.last);
         let expected = start.crc32;
@@ -108,6 +112,15 @@ mod tests {
             let footer = u32::from_be_bytes(*bytes.last_chunk().unwrap());
             assert_eq!(check(&bytes).unwrap(), (len, Some(footer)));
             assert_eq!(check(&fixture::headed(&payload)).unwrap().0, len + 16);
+        }
+    }
+
+    #[test]
+    fn a_header_and_no_footer_is_called_that() {
+        for body in [0, 1, 4, STEP] {
+            let mut bytes = fixture::headed(&payload(body));
+            bytes.truncate(bytes.len() - 4);
+            assert!(matches!(check(&bytes), Err(ErrorKind::NoFooter)), "{body}");
         }
     }
 

@@ -25,6 +25,9 @@ impl fmt::Display for Error {
     }
 }
 
+/// What to do about a file that is not whole.
+const TAKE_ANOTHER: &str = "; copy it again, or take the one before it";
+
 /// The kinds that `container.md` names.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -38,9 +41,38 @@ pub enum ErrorKind {
     /// The input is a directory.
     #[error("is a directory, not a snapshot file")]
     Directory,
+    /// The input is a dump.
+    #[error("is a dump, not a snapshot: `verify` checks it; give the .fsm file that it was made from")]
+    Dump,
+    /// There is no file of that name.
+    #[error("there is no such file")]
+    Missing,
+    /// The name is a symbolic link to a file that is not there.
+    #[error("is a symbolic link to {}, which does not exist", .target.display())]
+    DanglingLink {
+        /// What the link says.
+        target: PathBuf,
+    },
+    /// The input is no longer what it was when it was opened, or reads otherwise than in the first pass.
+    #[error("changed while it was read: {what}; decode a copy that nobody writes to")]
+    Changed {
+        /// What is different.
+        what: String,
+    },
     /// The unlinked copy of a pipe or a compressed input could not be written.
-    #[error("cannot write the temporary copy of the input: {0}")]
-    Spool(io::Error),
+    #[error("cannot write the temporary copy of the input in {}: {error}", .directory.display())]
+    Spool {
+        /// The directory of the copy.
+        directory: PathBuf,
+        /// What the system said.
+        error: io::Error,
+    },
+    /// A zstd frame needs more memory than is given to it.
+    #[error(
+        "a zstd window over 128 MiB, more than is read: recompress it, \
+         zstd -d --long=31 -c FILE.zst | zstd -o OTHER.zst"
+    )]
+    WindowTooLarge,
     /// A compressed input cannot be decompressed.
     #[error("corrupt {format} stream: {reason}")]
     Compressed {
@@ -50,11 +82,38 @@ pub enum ErrorKind {
         reason: io::Error,
     },
     /// The input begins with no magic that is known.
-    #[error("not a snapshot: begins with \"{found}\"")]
+    #[error("not a snapshot: begins with \"{found}\"{}", .is.map(|is| format!(": {is}")).unwrap_or_default())]
     NotASnapshot {
         /// The first bytes, at most 8.
         found: Excerpt,
+        /// What such a file is, and what to do with it, where that is known.
+        is: Option<&'static str>,
     },
+    /// A file of 0 bytes.
+    #[error("truncated: the file is empty, 0 bytes{TAKE_ANOTHER}")]
+    Empty,
+    /// A file with an FSM header and no footer, for which nothing vouches (`container.md` 2.2).
+    #[error(
+        "no footer; the records end where the file ends, perhaps an offloaded payload (give its manifest, .json, or the \
+         file under its name of 64 hex digits), or a copy that was truncated: then copy it again, or take the one \
+         before it"
+    )]
+    NoFooter,
+    /// An offloaded payload is not what its manifest or its name says (`container.md` 2.2).
+    #[error("is not what {by} says: {what} {found}, expected {expected}{TAKE_ANOTHER}")]
+    NotAsVouched {
+        /// `its manifest` or `its name`.
+        by: &'static str,
+        /// `bytes`, `SHA-256` or `CRC32C`.
+        what: &'static str,
+        /// What the manifest or the name says.
+        expected: String,
+        /// What the bytes give.
+        found: String,
+    },
+    /// A manifest of the offload tool that does not lead to a payload (`container.md` 2.2).
+    #[error("a manifest of an offloaded payload, but {0}")]
+    Manifest(String),
     /// An FSM header of another version.
     #[error("unknown header version: expected '1' or '2', found '{}'", found.escape_ascii())]
     UnknownHeaderVersion {
@@ -68,7 +127,7 @@ pub enum ErrorKind {
         found: u16,
     },
     /// The input ends inside a field.
-    #[error("truncated: {what} needs {needed} bytes, {found} are left")]
+    #[error("truncated: {what} needs {needed} bytes, {found} are left{TAKE_ANOTHER}")]
     Truncated {
         /// The field.
         what: &'static str,
@@ -116,7 +175,9 @@ pub enum ErrorKind {
         found: u64,
     },
     /// The CRC32C footer does not match.
-    #[error("footer mismatch: the file says {expected:08x}, its bytes give {found:08x}")]
+    #[error(
+        "footer mismatch: the file says {expected:08x}, its bytes give {found:08x}: it is damaged or was cut{TAKE_ANOTHER}"
+    )]
     FooterMismatch {
         /// The footer.
         expected: u32,
@@ -143,12 +204,45 @@ impl ErrorKind {
     /// Whether the input (or its temporary copy) could not be read or written at all: exit 4 instead of 3.
     #[must_use]
     pub fn is_unreadable(&self) -> bool {
-        matches!(self, ErrorKind::Io(_) | ErrorKind::Directory | ErrorKind::Spool(_))
+        matches!(
+            self,
+            ErrorKind::Io(_)
+                | ErrorKind::Directory
+                | ErrorKind::Dump
+                | ErrorKind::Missing
+                | ErrorKind::DanglingLink { .. }
+                | ErrorKind::Changed { .. }
+                | ErrorKind::Spool { .. }
+        )
+    }
+
+    /// Whether bytes that were sound in the first pass can be this only when they have changed since.
+    pub(crate) fn is_structure(&self) -> bool {
+        matches!(
+            self,
+            ErrorKind::Truncated { .. }
+                | ErrorKind::LengthOverLimit { .. }
+                | ErrorKind::OutOfOrder { .. }
+                | ErrorKind::CorruptRow { .. }
+                | ErrorKind::UnsupportedFormat { .. }
+        ) || matches!(self, ErrorKind::Io(error) if error.kind() == io::ErrorKind::UnexpectedEof)
     }
 
     fn has_offset(&self) -> bool {
-        !matches!(self, ErrorKind::Directory | ErrorKind::Spool(_) | ErrorKind::Compressed { .. })
-            && !matches!(self, ErrorKind::Io(error) if error.kind() == io::ErrorKind::NotFound
+        !matches!(
+            self,
+            ErrorKind::Directory
+                | ErrorKind::Dump
+                | ErrorKind::Missing
+                | ErrorKind::DanglingLink { .. }
+                | ErrorKind::Spool { .. }
+                | ErrorKind::Compressed { .. }
+                | ErrorKind::WindowTooLarge
+                | ErrorKind::Empty
+                | ErrorKind::NoFooter
+                | ErrorKind::NotAsVouched { .. }
+                | ErrorKind::Manifest(_)
+        ) && !matches!(self, ErrorKind::Io(error) if error.kind() == io::ErrorKind::NotFound
                 || error.kind() == io::ErrorKind::PermissionDenied)
     }
 }

@@ -10,12 +10,11 @@ pub(crate) fn source(bytes: &[u8]) -> Source {
     source_named("test.fsm", bytes)
 }
 
-/// Returns a source of this file name that holds `bytes`.
+/// Returns a source of this file name that holds `bytes`, in a file that nothing can change.
 pub(crate) fn source_named(name: &str, bytes: &[u8]) -> Source {
-    let directory = tempfile::tempdir().unwrap();
-    let path = directory.path().join(Path::new(name));
-    std::fs::File::create(&path).unwrap().write_all(bytes).unwrap();
-    Source::open(&path, directory.path(), &crate::interrupt::Interrupt::default()).unwrap()
+    let mut file = tempfile::tempfile().unwrap();
+    file.write_all(bytes).unwrap();
+    Source::in_place(Path::new(name), file, None, &crate::interrupt::Interrupt::default()).unwrap()
 }
 
 /// Returns `user_key · NOT ts`.

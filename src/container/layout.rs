@@ -1,8 +1,9 @@
 //! Which layers a file has: header, payload, footer (`container.md` 2).
 
 use super::header::Header;
-use super::{Error, ErrorKind, Excerpt, Source, footer};
-use crate::cursor;
+use super::spool::not_a_snapshot;
+use super::{Error, ErrorKind, Source, footer};
+use crate::{cursor, limits};
 
 /// Which payload a file has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,14 +56,19 @@ impl Layout {
         let mut head = [0; Header::MAX + 8];
         let found = source.read_at(&mut head, 0)?;
         let head = head.get(..found).unwrap_or_default();
-        Self::detect(head, source.len()).map_err(|(offset, kind)| source.error(offset, kind))
+        let mut layout =
+            Self::detect(head, source.len()).map_err(|(offset, kind)| source.error(offset, kind))?;
+        if source.proof().is_some() && layout.header.is_some() {
+            // An offloaded payload: the footer was cut off (`container.md` 2.2).
+            (layout.payload_end, layout.footer) = (source.len(), false);
+        }
+        Ok(layout)
     }
 
     /// `head`: the first [`Header::MAX`] + 8 bytes, or all there are.
-    fn detect(head: &[u8], len: u64) -> Result<Self, (u64, ErrorKind)> {
+    pub(super) fn detect(head: &[u8], len: u64) -> Result<Self, (u64, ErrorKind)> {
         if head.is_empty() {
-            let kind = ErrorKind::Truncated { what: "snapshot", needed: 4, found: 0 };
-            return Err((0, kind));
+            return Err((0, ErrorKind::Empty));
         }
         if let Ok(footer) = <[u8; 4]>::try_from(head) {
             return match footer {
@@ -75,7 +81,10 @@ impl Layout {
                 Ok(payload) => {
                     Ok(Self { header: None, payload, payload_offset: 0, payload_end: len, footer: false })
                 }
-                Err(kind) => oracle(head).map(|it| Self::without_payload(it, 8)).ok_or((0, kind)),
+                Err(kind) => match oracle(head) {
+                    Some(oracle) => Ok(Self::without_payload(oracle.map_err(|kind| (0, kind))?, 8)),
+                    None => Err((0, kind)),
+                },
             };
         };
         let end = len.saturating_sub(footer::LEN);
@@ -104,16 +113,21 @@ fn payload(bytes: &[u8]) -> Result<Payload, ErrorKind> {
     }
 }
 
-/// Recognises the 12 bytes of a dedicated timestamp oracle: ceiling and footer.
-fn oracle(mut file: &[u8]) -> Option<Payload> {
+/// Recognises the 12 bytes of a dedicated timestamp oracle: ceiling and footer. A ceiling that no HLC can hold is
+/// refused, as by the server (`container.md` 2).
+fn oracle(mut file: &[u8]) -> Option<Result<Payload, ErrorKind>> {
     let bytes: [u8; 12] = file.try_into().ok()?;
     let ceiling_ms = cursor::take_u64_be(&mut file)?;
     let footer = cursor::take_u32_be(&mut file)?;
-    (crc32c::crc32c(bytes.first_chunk::<8>()?) == footer).then_some(Payload::Oracle { ceiling_ms })
-}
-
-fn not_a_snapshot(bytes: &[u8]) -> ErrorKind {
-    ErrorKind::NotASnapshot { found: Excerpt::of(bytes.get(..8).unwrap_or(bytes)) }
+    if crc32c::crc32c(bytes.first_chunk::<8>()?) != footer {
+        return None;
+    }
+    Some(if ceiling_ms < limits::CEILING_MS {
+        Ok(Payload::Oracle { ceiling_ms })
+    } else {
+        let (what, expected) = ("timestamp oracle ceiling in ms", "less than 2^48");
+        Err(ErrorKind::UnsupportedFormat { what, expected, found: ceiling_ms })
+    })
 }
 
 #[cfg(test)]
@@ -166,7 +180,7 @@ mod tests {
     #[test]
     fn four_zero_bytes_are_an_empty_snapshot_and_none_are_truncated() {
         assert_eq!(detect(&[0; 4]).unwrap().payload, Payload::Empty);
-        assert!(matches!(detect(b""), Err(ErrorKind::Truncated { .. })));
+        assert!(matches!(detect(b""), Err(ErrorKind::Empty)));
     }
 
     #[test]
@@ -176,5 +190,16 @@ mod tests {
         assert_eq!(detect(&bytes).unwrap().payload, oracle);
         bytes[11] ^= 1;
         assert!(matches!(detect(&bytes), Err(ErrorKind::NotASnapshot { .. })));
+    }
+
+    #[test]
+    fn an_oracle_has_a_ceiling_that_an_hlc_can_hold() {
+        let file = |ceiling: u64| super::super::fixture::with_footer(ceiling.to_be_bytes().to_vec());
+        let most = Payload::Oracle { ceiling_ms: (1 << 48) - 1 };
+        assert_eq!(detect(&file((1 << 48) - 1)).unwrap().payload, most);
+        for ceiling in [1 << 48, u64::MAX] {
+            let error = detect(&file(ceiling)).unwrap_err();
+            assert!(matches!(error, ErrorKind::UnsupportedFormat { found, .. } if found == ceiling));
+        }
     }
 }

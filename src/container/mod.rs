@@ -10,14 +10,20 @@ mod error;
 #[cfg(test)]
 pub(crate) mod fixture;
 mod footer;
+mod foreign;
 mod header;
+mod identity;
 mod layout;
 mod memory;
 mod name;
 mod native;
+mod offload;
+mod open;
 mod row;
 mod rows;
 mod source;
+mod spool;
+mod stream;
 mod window;
 
 pub use ahead::Ahead;
@@ -28,6 +34,7 @@ pub use header::Header;
 pub use layout::{Layout, Payload};
 pub use memory::Start;
 pub use name::snapshot_index;
+pub use offload::Proof;
 pub use row::{Head, KEY_SUFFIX, Row, VALUE_HEADER};
 pub use rows::{End, Rows};
 pub use source::Source;

@@ -24,6 +24,19 @@ pub(super) fn last_commit_ts(source: &Source, layout: &Layout) -> Result<u64, Er
     Err(source.error(layout.payload_offset, kind))
 }
 
+/// Whether the row at `offset`, which no footer leaves room for, is the last one and ends where the file ends
+/// (`container.md` 2.2).
+pub(super) fn ends_without_footer(source: &Source, offset: u64) -> Result<bool, Error> {
+    let mut rows = Rows::between(source, offset, source.len());
+    match rows.advance() {
+        Ok(more) => Ok(more && rows.next_offset() == source.len()),
+        Err(error) if error.kind.is_unreadable() || matches!(error.kind, ErrorKind::Interrupted(_)) => {
+            Err(error)
+        }
+        Err(_) => Ok(false),
+    }
+}
+
 /// A walk over raw rows. `advance` makes a row current: its key and the head of its value are then here; the
 /// whole value is read when it is asked for.
 #[derive(Debug)]

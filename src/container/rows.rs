@@ -1,7 +1,7 @@
 //! Rows of a payload of any form, through one interface.
 
 use super::row::{Head, VALUE_HEADER};
-use super::{Ahead, Error, Layout, Payload, Row, Source, footer, memory, native};
+use super::{Ahead, Error, ErrorKind, Layout, Payload, Row, Source, footer, memory, native};
 use crate::cursor;
 
 /// A walk over the rows of one source. A row is current from one `advance` to the next.
@@ -170,7 +170,12 @@ impl<'s> Rows<'s> {
         }
         let mut bytes = [0; 4];
         source.read_at(&mut bytes, at)?;
-        let footer = checksum.check(bytes).map_err(|kind| source.error(at, kind))?;
-        Ok(End { rows_end, footer: Some(footer) })
+        match checksum.check(bytes) {
+            Ok(footer) => Ok(End { rows_end, footer: Some(footer) }),
+            Err(_) if native::ends_without_footer(source, rows.offset())? => {
+                Err(source.error(source.len(), ErrorKind::NoFooter))
+            }
+            Err(kind) => Err(source.error(at, kind)),
+        }
     }
 }

@@ -1,95 +1,112 @@
 //! Where snapshot bytes come from: a file, standard input, a compressed file.
 //!
-//! In: a path. Out: positioned reads. The only file of this stage that does I/O.
+//! In: a path. Out: positioned reads, always of the same bytes: of the file as it was opened, or of a copy.
 
 use std::fs::File;
-use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
-use super::compression::{Compression, Decompressor};
-use super::{Error, ErrorKind, name};
+use super::compression::Compression;
+use super::identity::Identity;
+use super::offload::Proof;
+use super::spool::{Copied, Spool};
+use super::{Error, ErrorKind, name, open};
 use crate::interrupt::Interrupt;
+use crate::progress::Progress;
 
-/// Bytes that are copied at a time into a spool.
-const COPY: usize = 1 << 18;
+/// Bytes that are read between two looks at the request to stop: a value may be as long as 1 GiB.
+const STEP: usize = 8 << 20;
 
-/// A readable, seekable input: the file itself, or an unlinked spool of what can be read only once.
+/// SHA-256 in hex: the one of a file's name, and the one of its bytes.
+#[derive(Clone, Debug)]
+pub(super) struct Digests {
+    pub(super) expected: String,
+    pub(super) found: String,
+}
+
+/// A readable, seekable input: the file itself, or an unlinked copy of what can be read only once.
 #[derive(Debug)]
 pub struct Source {
     path: PathBuf,
     file: File,
     len: u64,
     compression: Option<Compression>,
+    /// What the file was when it was opened; a copy cannot change.
+    identity: Option<Identity>,
+    interrupt: Interrupt,
+    /// What vouches for the bytes, beside what they hold themselves; or that it does not.
+    proof: Option<Result<Proof, Digests>>,
 }
 
 impl Source {
     /// Opens `path` (`-` is standard input). What is compressed (`.zst`, `.gz` by their first bytes) or a pipe
-    /// is spooled to an unlinked file in `spool`, as long as `interrupt` lets it.
+    /// is copied to an unlinked file in `spool`, as long as `interrupt` lets it.
     pub fn open(path: &Path, spool: &Path, interrupt: &Interrupt) -> Result<Self, Error> {
-        Self::open_kind(path, spool, interrupt).map_err(|kind| Error {
-            path: path.to_owned(),
-            offset: 0,
-            kind,
-        })
+        Self::open_showing(path, spool, interrupt, &Progress::default())
     }
 
-    fn open_kind(path: &Path, spool: &Path, interrupt: &Interrupt) -> Result<Self, ErrorKind> {
-        if path == Path::new("-") {
-            return Self::spooled(path, io::stdin().lock(), spool, interrupt);
-        }
-        let mut file = File::open(path).map_err(ErrorKind::Io)?;
-        let metadata = file.metadata().map_err(ErrorKind::Io)?;
-        if metadata.is_dir() {
-            return Err(ErrorKind::Directory);
-        }
-        if !metadata.is_file() {
-            return Self::spooled(path, file, spool, interrupt);
-        }
-        let mut head = [0; Compression::MAGIC];
-        let found = read_full(&mut file, &mut head).map_err(ErrorKind::Io)?;
-        if Compression::of(head.get(..found).unwrap_or_default()).is_none() {
-            return Ok(Self { path: path.to_owned(), file, len: metadata.len(), compression: None });
-        }
-        file.seek(SeekFrom::Start(0)).map_err(ErrorKind::Io)?;
-        Self::spooled(path, file, spool, interrupt)
-    }
-
-    /// Copies `input`, decompressed, to an unlinked file.
-    fn spooled(
+    /// Does the same, and counts in `progress` what is copied or hashed.
+    pub fn open_showing(
         path: &Path,
-        mut input: impl Read,
         spool: &Path,
         interrupt: &Interrupt,
-    ) -> Result<Self, ErrorKind> {
-        let mut head = [0; Compression::MAGIC];
-        let found = read_full(&mut input, &mut head).map_err(ErrorKind::Io)?;
-        let head = head.get(..found).unwrap_or_default();
-        let compression = Compression::of(head);
-        let mut file = tempfile::tempfile_in(spool).map_err(ErrorKind::Spool)?;
-        let mut decompressor = Decompressor::new(head.chain(input), compression)?;
-        let mut buffer = vec![0; COPY];
-        let mut len = 0;
-        loop {
-            let read = decompressor.read(&mut buffer)?;
-            interrupt.check()?;
-            let Some(bytes) = buffer.get(..read).filter(|bytes| !bytes.is_empty()) else { break };
-            file.write_all(bytes).map_err(ErrorKind::Spool)?;
-            len += read as u64;
-        }
-        Ok(Self { path: path.to_owned(), file, len, compression })
+        progress: &Progress,
+    ) -> Result<Self, Error> {
+        open::open(path, &Spool { directory: spool, interrupt, progress })
     }
 
-    /// Returns the path as it was given.
+    /// Returns a source that reads `file` itself.
+    pub(super) fn in_place(
+        path: &Path,
+        file: File,
+        identity: Option<Identity>,
+        interrupt: &Interrupt,
+    ) -> io::Result<Self> {
+        let (path, len, interrupt) = (path.to_owned(), file.metadata()?.len(), interrupt.clone());
+        Ok(Self { path, file, len, compression: None, identity, interrupt, proof: None })
+    }
+
+    /// Returns a source that reads a copy.
+    pub(super) fn copy(path: &Path, copied: Copied, interrupt: &Interrupt) -> Self {
+        let Copied { file, len, compression } = copied;
+        let (path, interrupt) = (path.to_owned(), interrupt.clone());
+        Self { path, file, len, compression, identity: None, interrupt, proof: None }
+    }
+
+    /// Records what vouches for the bytes, or what was found instead.
+    pub(super) fn vouch(&mut self, proof: Result<Proof, Digests>) {
+        self.proof = Some(proof);
+    }
+
+    /// Returns the path as it was given; of an offloaded payload given by its manifest, the payload's.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Returns the Raft index that the file's name tells (`container.md` 1).
+    /// Returns the Raft index that the manifest of an offloaded payload tells (`container.md` 2.2), or the file's
+    /// name (`container.md` 1).
     #[must_use]
     pub fn snapshot_index(&self) -> Option<u64> {
-        name::snapshot_index(&self.path)
+        match self.proof {
+            Some(Ok(Proof::Manifest { snapshot_index, .. })) => Some(snapshot_index),
+            _ => name::snapshot_index(&self.path),
+        }
+    }
+
+    /// Returns what vouches for the bytes, beside a footer or a checksum that they hold themselves.
+    #[must_use]
+    pub fn proof(&self) -> Option<Proof> {
+        self.proof.as_ref().and_then(|proof| proof.as_ref().ok().copied())
+    }
+
+    /// Returns the error that the input is where its name says another SHA-256 and nothing else proves its bytes.
+    #[must_use]
+    pub fn disproof(&self) -> Option<Error> {
+        let Digests { expected, found } = self.proof.as_ref()?.as_ref().err()?.clone();
+        let kind = ErrorKind::NotAsVouched { by: "its name", what: "SHA-256", expected, found };
+        Some(self.error(0, kind))
     }
 
     /// Returns how the input is compressed; what is read is always decompressed.
@@ -114,21 +131,35 @@ impl Source {
     pub fn read_at(&self, buffer: &mut [u8], offset: u64) -> Result<usize, Error> {
         let mut filled = 0;
         while let Some(rest) = buffer.get_mut(filled..).filter(|rest| !rest.is_empty()) {
-            match self.file.read_at(rest, offset.saturating_add(filled as u64)) {
+            let step = rest.len().min(STEP);
+            let at = offset.saturating_add(filled as u64);
+            match self.file.read_at(rest.get_mut(..step).unwrap_or_default(), at) {
                 Ok(0) => break,
                 Ok(read) => filled += read,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(self.error(offset, ErrorKind::Io(error))),
             }
+            self.interrupt.check().map_err(|by| self.error(offset, by.into()))?;
         }
         Ok(filled)
+    }
+
+    /// Fails when the file is no longer what it was when it was opened (`decisions.md` 3): [`ErrorKind::Changed`].
+    pub fn check_unchanged(&self) -> Result<(), Error> {
+        let Some(identity) = self.identity else { return Ok(()) };
+        match identity.difference(&self.file, Some(&self.path)) {
+            Ok(None) => Ok(()),
+            Ok(Some(what)) => Err(self.error(0, ErrorKind::Changed { what })),
+            Err(error) => Err(self.error(0, ErrorKind::Io(error))),
+        }
     }
 
     /// Returns a source that the disk cannot read.
     #[cfg(test)]
     pub(super) fn unreadable(len: u64) -> Self {
-        let file = File::open("/").unwrap();
-        Self { path: PathBuf::from("unreadable.fsm"), file, len, compression: None }
+        let (path, file) = (PathBuf::from("unreadable.fsm"), File::open("/").unwrap());
+        let interrupt = Interrupt::default();
+        Self { path, file, len, compression: None, identity: None, interrupt, proof: None }
     }
 
     /// Returns an error of this input.
@@ -138,48 +169,20 @@ impl Source {
     }
 }
 
-/// Fills `buffer`, or as much of it as there is.
-fn read_full(input: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
-    let mut filled = 0;
-    while let Some(rest) = buffer.get_mut(filled..).filter(|rest| !rest.is_empty()) {
-        match input.read(rest) {
-            Ok(0) => break,
-            Ok(read) => filled += read,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(filled)
-}
-
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::Ordering;
+
     use super::*;
-
-    fn opened(bytes: &[u8]) -> Result<Source, Error> {
-        let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("0000000000000064.fsm");
-        std::fs::write(&path, bytes).unwrap();
-        Source::open(&path, directory.path(), &Interrupt::default())
-    }
-
-    fn content(source: &Source) -> Vec<u8> {
-        let mut bytes = vec![0; usize::try_from(source.len()).unwrap() + 1];
-        let read = source.read_at(&mut bytes, 0).unwrap();
-        bytes.truncate(read);
-        bytes
-    }
-
-    fn gzip(bytes: &[u8]) -> Vec<u8> {
-        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
-        encoder.write_all(bytes).unwrap();
-        encoder.finish().unwrap()
-    }
 
     #[test]
     fn a_plain_file_is_read_in_place() {
-        let source = opened(b"hello").unwrap();
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("0000000000000064.fsm");
+        std::fs::write(&path, b"hello").unwrap();
+        let source = Source::open(&path, directory.path(), &Interrupt::default()).unwrap();
         assert_eq!((source.len(), source.snapshot_index(), source.compression()), (5, Some(100), None));
+        assert_eq!(source.proof(), None);
         let mut buffer = [0; 4];
         assert_eq!(source.read_at(&mut buffer, 3).unwrap(), 2);
         assert_eq!(&buffer[..2], b"lo");
@@ -188,83 +191,29 @@ mod tests {
     }
 
     #[test]
-    fn short_files_have_no_magic() {
-        for length in 0..Compression::MAGIC {
-            assert_eq!(content(&opened(&b"\x1fxyz"[..length]).unwrap()), b"\x1fxyz"[..length]);
-        }
-    }
-
-    #[test]
-    fn gzip_members_follow_each_other() {
-        let source = opened(&[gzip(b"one"), gzip(b" two")].concat()).unwrap();
-        assert_eq!(source.compression(), Some(Compression::Gzip));
-        assert_eq!(content(&source), b"one two");
-    }
-
-    #[test]
-    fn zstd_frames_follow_each_other() {
-        let frames = [zstd::encode_all(&b"one"[..], 1).unwrap(), zstd::encode_all(&b" two"[..], 1).unwrap()];
-        let source = opened(&frames.concat()).unwrap();
-        assert_eq!(source.compression(), Some(Compression::Zstd));
-        assert_eq!(content(&source), b"one two");
-    }
-
-    #[test]
-    fn every_truncated_or_flipped_stream_is_corrupt_or_other_bytes() {
-        for whole in [gzip(b"hello hello"), zstd::encode_all(&b"hello hello"[..], 1).unwrap()] {
-            for length in Compression::MAGIC..whole.len() {
-                let error = opened(&whole[..length]).unwrap_err();
-                assert!(matches!(error.kind, ErrorKind::Compressed { .. }), "{error}");
-                assert!(!error.kind.is_unreadable());
-            }
-        }
-    }
-
-    #[test]
-    fn garbage_behind_a_gzip_member_is_corrupt() {
-        let error = opened(&[gzip(b"one"), b"garbage".to_vec()].concat()).unwrap_err();
-        assert!(matches!(error.kind, ErrorKind::Compressed { format: "gzip", .. }));
-    }
-
-    #[test]
-    fn a_directory_and_a_missing_file_are_unreadable() {
+    fn a_file_that_changes_is_called_that() {
         let directory = tempfile::tempdir().unwrap();
-        let error = Source::open(directory.path(), directory.path(), &Interrupt::default()).unwrap_err();
-        assert!(matches!(error.kind, ErrorKind::Directory));
-        let error = Source::open(&directory.path().join("none"), directory.path(), &Interrupt::default())
-            .unwrap_err();
+        let path = directory.path().join("a.fsm");
+        std::fs::write(&path, b"hello").unwrap();
+        let source = Source::open(&path, directory.path(), &Interrupt::default()).unwrap();
+        source.check_unchanged().unwrap();
+        std::fs::write(&path, b"hello, world").unwrap();
+        let error = source.check_unchanged().unwrap_err();
         assert!(error.kind.is_unreadable());
+        assert!(error.to_string().contains("changed while it was read"), "{error}");
     }
 
     #[test]
-    fn a_spool_that_cannot_be_made_is_unreadable() {
+    fn a_long_read_ends_when_the_run_is_to_end() {
         let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("a.gz");
-        std::fs::write(&path, gzip(b"one")).unwrap();
-        let error = Source::open(&path, &directory.path().join("none"), &Interrupt::default()).unwrap_err();
-        assert!(matches!(error.kind, ErrorKind::Spool(_)));
-    }
-
-    #[test]
-    fn a_pipe_is_spooled() {
-        let spool = tempfile::tempdir().unwrap();
-        let source =
-            Source::spooled(Path::new("-"), &gzip(b"piped")[..], spool.path(), &Interrupt::default())
-                .unwrap();
-        assert_eq!(content(&source), b"piped");
-        let source =
-            Source::spooled(Path::new("-"), &b"pip"[..], spool.path(), &Interrupt::default()).unwrap();
-        assert_eq!(content(&source), b"pip");
-    }
-
-    #[test]
-    fn a_copy_ends_when_the_run_is_to_end() {
-        let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("snapshot.fsm.zst");
-        std::fs::write(&path, zstd::encode_all(&[0; 100][..], 1).unwrap()).unwrap();
+        let path = directory.path().join("a.fsm");
+        File::create(&path).unwrap().set_len(3 * STEP as u64).unwrap();
         let interrupt = Interrupt::default();
-        interrupt.flag().store(2, std::sync::atomic::Ordering::Relaxed);
-        let error = Source::open(&path, directory.path(), &interrupt).unwrap_err();
-        assert!(matches!(crate::Error::from(error), crate::Error::Interrupted(by) if by.0 == 2));
+        let source = Source::open(&path, directory.path(), &interrupt).unwrap();
+        let mut buffer = vec![0; 2 * STEP + 1];
+        assert_eq!(source.read_at(&mut buffer, 0).unwrap(), buffer.len());
+        interrupt.flag().store(15, Ordering::Relaxed);
+        let error = source.read_at(&mut buffer, 0).unwrap_err();
+        assert!(matches!(crate::Error::from(error), crate::Error::Interrupted(by) if by.0 == 15));
     }
 }

@@ -69,7 +69,13 @@ pub fn decode(
     found.say(&mut tell);
     let options = TreeOptions { inputs: request.inputs.clone(), ..request.tree.clone() };
     let mut tree = Tree::create(&request.target, &options)?;
-    let result = fill(request, found, &mut tree, &mut sink, &mut tell);
+    let result = open(request, found, &tree, &mut tell).and_then(|opened| {
+        write(request, &opened, &mut tree, &mut sink).or_else(|error| match error {
+            Error::Interrupted(_) => Err(error),
+            // Whatever went wrong: a file that is written to meanwhile is the reason.
+            _ => opened.store.check_unchanged().and(Err(error)),
+        })
+    });
     if result.is_err()
         && let Err(left) = tree.discard()
     {
@@ -78,16 +84,13 @@ pub fn decode(
     result
 }
 
-/// Decodes snapshots into a tree that was just created, and finishes it.
-fn fill(
-    request: &Request,
-    found: Found,
-    tree: &mut Tree,
-    sink: impl FnMut(&Warning),
-    tell: &mut impl FnMut(Notice<'_>),
-) -> Result<Summary> {
-    let opened = open(request, found, tree, tell)?;
+/// Writes the tree of a store and finishes it.
+fn write(request: &Request, opened: &Opened, tree: &mut Tree, sink: impl FnMut(&Warning)) -> Result<Summary> {
     let store = &opened.store;
+    let unchecked = store.inputs().iter().find(|info| info.checked_by.is_none());
+    if let Some(info) = unchecked.filter(|_| request.strict) {
+        return Err(Error::Unchecked { path: info.path.clone() });
+    }
     let mut report = Report::new(tree.scratch(), sink);
     report.name_inputs(store.inputs().iter().map(|info| info.path.as_path()));
     tree.notices().iter().for_each(|notice| report.warn(notice::warning(notice)));
@@ -126,10 +129,12 @@ fn fill(
     }
     lines(tree, b"PROBLEMS.jsonl", report.problems(), b"\n")?;
     let manifest = manifest::of(request, store, &scopes, problems);
+    // The last row was read: what was read is published only where it still stands in the files.
+    store.check_unchanged()?;
     request.progress.enter(Phase::Flushing, 0);
     let finished = tree.finish(&manifest)?;
     finished.notices.iter().skip(told).for_each(|notice| report.warn(notice::warning(notice)));
-    Ok(Summary::new(request, &opened, &scopes, &report, &finished))
+    Ok(Summary::new(request, opened, &scopes, &report, &finished))
 }
 
 /// Opens the inputs; what can be read only once is spooled beside the target, where there is room for a dump.

@@ -35,7 +35,7 @@ impl Found {
         }
         let mut sources = Vec::new();
         for candidate in &self.candidates {
-            let source = Source::open(&candidate.path, spool, &options.interrupt);
+            let source = Source::open_showing(&candidate.path, spool, &options.interrupt, &options.progress);
             sources.push(source.map_err(|error| self.explained(error.into()))?);
         }
         let mut sources = order::sort(sources, &options.interrupt)?;

@@ -29,7 +29,7 @@ pub enum Error {
     /// Snapshots that cannot be read together (exit 3).
     #[error("an EKVMVCC2 payload cannot be read together with other snapshots")]
     Mixed,
-    /// A place that no scan of this store gave.
+    /// A place of another store: a fault of the program.
     #[error("no row stands at offset {:#x} of input {}", .0.offset, .0.input)]
     NoRow(RowLocation),
 }

@@ -3,7 +3,7 @@
 use super::clock::Clock;
 use super::operational::Operational;
 use super::survey::{Survey, user_key};
-use crate::container::{Head, KEY_SUFFIX, Payload, Rows, Source};
+use crate::container::{self, ErrorKind, Head, KEY_SUFFIX, Payload, Rows, Source};
 use crate::error::Result;
 use crate::interrupt::Interrupt;
 use crate::keyspace::Family;
@@ -28,19 +28,37 @@ impl Input {
         self.survey.index.at_or_before(target).unwrap_or(self.survey.start)
     }
 
-    /// Makes the row at `offset` current; `None` when none begins there.
-    pub(super) fn row_at(&self, offset: u64) -> Result<Option<(Rows<'_>, Head)>> {
+    /// Returns the error that the input is when it reads otherwise than in the first pass.
+    #[cold]
+    pub(super) fn differs(&self, offset: u64, what: &str) -> container::Error {
+        self.source.error(offset, ErrorKind::Changed { what: what.to_owned() })
+    }
+
+    /// Takes the result of a second reading: bytes that cannot be rows were rows in the first pass.
+    #[inline]
+    pub(super) fn again<T>(&self, result: Result<T, container::Error>) -> Result<T, container::Error> {
+        match result {
+            Err(error) if error.kind.is_structure() => {
+                Err(self.differs(error.offset, &error.kind.to_string()))
+            }
+            result => result,
+        }
+    }
+
+    /// Makes the row at `offset` current, where the first pass or a scan saw one begin.
+    pub(super) fn row_at(&self, offset: u64) -> Result<(Rows<'_>, Head)> {
         let Survey { payload, end, .. } = self.survey;
         let start = if self.is_native() { Some(offset) } else { self.survey.index.mark_before(offset) };
-        let Some(start) = start.filter(|_| offset < end) else { return Ok(None) };
+        let gone = || self.differs(offset, "a row is not where it was");
+        let start = start.filter(|_| offset < end).ok_or_else(gone)?;
         let mut rows = Rows::between(&self.source, payload, start, end);
-        while rows.advance()? && rows.span().0 <= offset {
+        while self.again(rows.advance())? && rows.span().0 <= offset {
             if rows.offset() == offset {
-                let head = rows.head(&self.source)?;
-                return Ok(Some((rows, head)));
+                let head = self.again(rows.head(&self.source))?;
+                return Ok((rows, head));
             }
         }
-        Ok(None)
+        Err(gone().into())
     }
 
     /// Finds the version of a user key that counts; a tombstone too, and one that has expired.
@@ -57,7 +75,7 @@ impl Input {
         }
         let (start, end) = (self.seek(&target), self.survey.end);
         let mut rows = Rows::between(&self.source, self.survey.payload, start, end);
-        while rows.advance()? {
+        while self.again(rows.advance())? {
             interrupt.check()?;
             let encoded = rows.key();
             let user = user_key(encoded);
@@ -66,7 +84,7 @@ impl Input {
                 continue;
             }
             if user == key && !(self.is_native() && Operational::of(encoded).is_some()) {
-                let head = rows.head(&self.source)?;
+                let head = self.again(rows.head(&self.source))?;
                 if clock.is_too_new(&head) {
                     continue;
                 }

@@ -153,6 +153,12 @@ impl Store {
         self.inputs.into_iter().map(|input| input.source).collect()
     }
 
+    /// Fails when an input is no longer what it was when it was opened (`decisions.md` 3). To be asked when the last
+    /// row was read, before what was read is published.
+    pub fn check_unchanged(&self) -> Result<()> {
+        self.inputs.iter().try_for_each(|input| Ok(input.source.check_unchanged()?))
+    }
+
     /// Returns what the first pass found worth a warning.
     #[must_use]
     pub fn warnings(&self) -> &[Warning] {
@@ -221,7 +227,8 @@ impl Store {
         }
         let Some(stretches) = input.survey.stretches.get(family.index()) else { return Vec::new() };
         let lists = stretches.cut(input.survey.index.splits(), parts);
-        let merge = |list| Merge::new(std::iter::once((0, self.over(input, list, family))), Rank::Visible);
+        let merge =
+            |list| Merge::new(std::iter::once((0, self.over(input, list, family, false))), Rank::Visible);
         lists.into_iter().map(|list| Entries::new(self, merge(list), &Wanted::Family(family))).collect()
     }
 
@@ -248,13 +255,19 @@ impl Store {
     fn family(&self, family: Family, rank: Rank) -> Merge<'_> {
         let scans = self.numbered().map(|(at, input)| {
             let stretches = input.survey.stretches.get(family.index()).map(Stretches::to_vec);
-            (at, self.over(input, stretches.unwrap_or_default(), family))
+            (at, self.over(input, stretches.unwrap_or_default(), family, true))
         });
         Merge::new(scans, rank)
     }
 
-    fn over<'s>(&'s self, input: &'s Input, stretches: Vec<(u64, u64)>, family: Family) -> Scan<'s> {
-        Scan::over(input, stretches, Wanted::Family(family), self.clock, &self.interrupt)
+    fn over<'s>(
+        &'s self,
+        input: &'s Input,
+        stretches: Vec<(u64, u64)>,
+        family: Family,
+        whole: bool,
+    ) -> Scan<'s> {
+        Scan::over(input, stretches, Wanted::Family(family), whole, self.clock, &self.interrupt)
     }
 
     /// Nothing that is enveloped leaves the store as a plaintext.

@@ -19,7 +19,7 @@ use crate::report::Warning;
 pub(super) fn open(sources: Vec<Source>, options: &StoreOptions, shape: IndexShape) -> Result<Store> {
     let mut at_least = 0;
     for source in &sources {
-        let layout = Layout::of(source)?;
+        let layout = Layout::of(source).or_else(|error| source.check_unchanged().and(Err(error)))?;
         if layout.payload == Payload::Memory && sources.len() > 1 {
             return Err(Error::Mixed.into());
         }
@@ -29,7 +29,13 @@ pub(super) fn open(sources: Vec<Source>, options: &StoreOptions, shape: IndexSha
     // expiry in between can have been judged wrongly.
     let newest = options.at.unwrap_or(u64::MAX);
     let guess = Clock { newest, now: newest.min(at_least) };
-    let survey = |source: &Source, clock| survey(source, clock, shape, options);
+    let survey = |source: &Source, clock| {
+        let result = survey(source, clock, shape, options);
+        // A file that was written to meanwhile: that is what is wrong, whatever the pass met.
+        options.interrupt.check()?;
+        source.check_unchanged()?;
+        result
+    };
     options.progress.enter(Phase::Reading, sources.iter().map(Source::len).sum());
     let mut surveys = Vec::new();
     for source in &sources {
@@ -84,6 +90,10 @@ fn assemble(mut inputs: Vec<Input>, clock: Clock, latest: u64, options: &StoreOp
         }
         for large in survey.largest.as_slice() {
             largest.take(large.clone());
+        }
+        if survey.info.checked_by.is_none() {
+            let path = survey.info.path.to_string_lossy().into_owned();
+            warnings.push(Warning::new("input_unchecked").with("path", path));
         }
         warnings.extend(survey.facts.warnings());
         encrypted += survey.encrypted;

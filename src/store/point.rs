@@ -40,7 +40,7 @@ impl Store {
                 newest = Some(head.commit_ts);
                 found = true;
                 self.refuse_encrypted(head.encrypted)?;
-                entry.set(at, &rows.row(head)?);
+                entry.set(at, &input.again(rows.row(head))?);
             }
         }
         Ok(found)
@@ -73,9 +73,9 @@ impl Store {
 
     fn stored(&self, place: RowLocation, entry: &mut EntryBuf) -> Result<()> {
         let input = self.inputs.get(usize::from(place.input)).ok_or(Error::NoRow(place))?;
-        let (mut rows, head) = input.row_at(place.offset)?.ok_or(Error::NoRow(place))?;
+        let (mut rows, head) = input.row_at(place.offset)?;
         self.refuse_encrypted(head.encrypted)?;
-        entry.set(place.input, &rows.row(head)?);
+        entry.set(place.input, &input.again(rows.row(head))?);
         Ok(())
     }
 

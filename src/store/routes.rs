@@ -149,7 +149,7 @@ fn version(store: &Store, at: u16, input: &Input) -> Result<Option<(u64, u64)>> 
 /// Scans one family of one input.
 fn one<'s>(store: &'s Store, at: u16, input: &'s Input, family: Family, rank: Rank) -> Merge<'s> {
     let stretches = input.survey.stretches.get(family.index()).map(Stretches::to_vec).unwrap_or_default();
-    Merge::new(std::iter::once((at, store.over(input, stretches, family))), rank)
+    Merge::new(std::iter::once((at, store.over(input, stretches, family, true))), rank)
 }
 
 /// Returns the group of an input by what it holds: the owner of all keys that were looked at. `None` when they have

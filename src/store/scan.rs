@@ -56,18 +56,30 @@ pub(super) struct Scan<'s> {
     classifier: Classifier,
     filter: VersionFilter,
     head: Head,
+    /// Wanted rows so far.
+    met: u64,
+    /// How many the first pass met, of a scan that is to meet them all.
+    expected: Option<u64>,
 }
 
 impl<'s> Scan<'s> {
-    /// Walks some stretches of an input.
+    /// Walks some stretches of an input; `whole`: all of its family.
     pub(super) fn over(
         input: &'s Input,
         stretches: Vec<(u64, u64)>,
         wanted: Wanted,
+        whole: bool,
         clock: Clock,
         interrupt: &'s Interrupt,
     ) -> Self {
+        let expected = match &wanted {
+            Wanted::Family(family) if whole => {
+                Some(input.survey.stats.get(family.index()).map_or(0, |stats| stats.rows))
+            }
+            _ => None,
+        };
         Self {
+            expected,
             stretches: stretches.into_iter(),
             ..Self::from(input, input.survey.end, wanted, clock, interrupt)
         }
@@ -100,6 +112,20 @@ impl<'s> Scan<'s> {
             classifier: Classifier::default(),
             filter: VersionFilter::default(),
             head: Head { commit_ts: 0, tombstone: true, encrypted: false, expire_at: 0 },
+            met: 0,
+            expected: None,
+        }
+    }
+
+    /// Ends the walk: a family has as many rows as in the first pass.
+    #[cold]
+    fn end(&mut self) -> Result<bool> {
+        match self.expected.take() {
+            Some(expected) if expected != self.met => {
+                let what = format!("{} rows of a family were read, {expected} before", self.met);
+                Err(self.input.differs(self.rows.offset(), &what).into())
+            }
+            _ => Ok(false),
         }
     }
 
@@ -116,8 +142,8 @@ impl<'s> Scan<'s> {
     fn advance(&mut self) -> Result<bool> {
         loop {
             self.interrupt.check()?;
-            if !self.rows.advance()? {
-                let Some((start, end)) = self.stretches.next() else { return Ok(false) };
+            if !self.input.again(self.rows.advance())? {
+                let Some((start, end)) = self.stretches.next() else { return self.end() };
                 self.rows.seek(start, end);
                 continue;
             }
@@ -126,7 +152,8 @@ impl<'s> Scan<'s> {
             }
             match self.matches() {
                 Match::Yes => {
-                    self.head = self.rows.head(&self.input.source)?;
+                    self.head = self.input.again(self.rows.head(&self.input.source))?;
+                    self.met += 1;
                     return Ok(true);
                 }
                 Match::No => {}
@@ -203,6 +230,6 @@ impl<'s> Scan<'s> {
 
     /// Lends the current row.
     pub(super) fn row(&mut self) -> Result<Row<'_>> {
-        Ok(self.rows.row(self.head)?)
+        Ok(self.input.again(self.rows.row(self.head))?)
     }
 }

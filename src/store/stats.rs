@@ -93,8 +93,11 @@ pub struct InputInfo {
     pub pending_min_retained_ts: Option<u64>,
     /// Operational rows, which no family counts.
     pub operational_rows: u64,
-    /// Verified footer, when there is one.
+    /// Verified footer, when there is one; of an offloaded payload the one that was cut off, where its manifest tells.
     pub crc32c: Option<u32>,
+    /// What proves that the file is whole: `footer`, `manifest` or `name` (`container.md` 2.2), `payload` for a
+    /// payload with a checksum of its own. `None`: nothing does.
+    pub checked_by: Option<&'static str>,
 }
 
 impl InputInfo {

@@ -13,7 +13,7 @@ use super::stats::{FamilyStats, InputInfo, Largest};
 use super::stretch::Stretches;
 use super::version::{Choice, VersionFilter};
 use crate::container::{
-    self, Ahead, Checksums, ErrorKind, Excerpt, Head, KEY_SUFFIX, Layout, Payload, Rows, Source, Start,
+    self, Ahead, Checksums, ErrorKind, Excerpt, Head, KEY_SUFFIX, Layout, Payload, Proof, Rows, Source, Start,
 };
 use crate::error::{Error, Result};
 use crate::interrupt::Interrupt;
@@ -115,7 +115,22 @@ pub(super) fn survey(
         pass.first(Rows::first(source, &layout, Ahead::start(source, scope)), &layout)
     })?;
     pass.end_run();
-    Ok(pass.survey.completed(&layout))
+    let mut survey = pass.survey;
+    (survey.info.checked_by, survey.info.crc32c) = proof(source, &layout, survey.info.crc32c);
+    if let (None, Some(error)) = (survey.info.checked_by, source.disproof()) {
+        return Err(error.into());
+    }
+    Ok(survey.completed(&layout))
+}
+
+/// Returns what proves that the input is whole, and the checksum of the file if one was checked.
+fn proof(source: &Source, layout: &Layout, footer: Option<u32>) -> (Option<&'static str>, Option<u32>) {
+    match (footer, source.proof()) {
+        (Some(_), _) => (Some("footer"), footer),
+        (None, Some(Proof::Manifest { crc32c, .. })) => (Some("manifest"), Some(crc32c)),
+        (None, Some(Proof::Name)) => (Some("name"), None),
+        (None, None) => (Some("payload").filter(|_| layout.payload != Payload::Native), None),
+    }
 }
 
 /// Collects what the layout tells.

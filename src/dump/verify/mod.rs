@@ -76,13 +76,16 @@ pub fn verify(
     join::read_checksums(&shared, &mut rows)?;
     let join = Mutex::new(Join::new(files.sort()?, rows.sort()?)?);
     thread::scope(|scope| {
-        let workers: Vec<_> = (0..options.threads.clamp(1, THREADS))
-            .map(|_| scope.spawn(|| Checker::new(&shared).run(&join, progress)))
+        let check = || Checker::new(&shared).run(&join, progress);
+        // This thread is one of them, and does the work alone where no other is to be had.
+        let workers: Vec<_> = (1..options.threads.clamp(1, THREADS))
+            .map_while(|_| thread::Builder::new().spawn_scoped(scope, check).ok())
             .collect();
+        let own = check();
         let results =
             workers.into_iter().map(|worker| worker.join().unwrap_or_else(|panic| resume_unwind(panic)));
         // All threads are waited for; the first error in their order counts.
-        results.fold(Ok(()), Result::and)
+        results.fold(own, Result::and)
     })?;
     drop(join);
     keymaps::join(&shared)?;
