@@ -21,7 +21,9 @@ pub struct Error {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.path.display(), self.kind)?;
-        if self.kind.has_offset() { write!(f, " (at offset {:#x})", self.offset) } else { Ok(()) }
+        // What is wrong with the file as a whole has no offset.
+        let whole = self.offset == 0 && matches!(self.kind, ErrorKind::Changed { .. });
+        if self.kind.has_offset() && !whole { write!(f, " (at offset {:#x})", self.offset) } else { Ok(()) }
     }
 }
 

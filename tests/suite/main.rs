@@ -13,5 +13,7 @@ mod inspect;
 mod live;
 mod malformed;
 mod readme;
+mod signals;
+mod source;
 mod tool;
 mod verify;
