@@ -191,6 +191,7 @@ fn place<'c>(counters: &'c mut Counters, family: Family, request: &Request) -> &
     }
     match owner {
         Owner::Dynamodb => &mut counters.dynamodb,
+        Owner::S3 if family.kind() == Kind::Internal => &mut counters.internal,
         Owner::S3 => &mut counters.s3,
         Owner::Redis if family.kind() == Kind::Internal => &mut counters.internal,
         Owner::Redis => &mut counters.redis,
@@ -199,5 +200,34 @@ fn place<'c>(counters: &'c mut Counters, family: Family, request: &Request) -> &
         Owner::Kv if family == Family::Bare => &mut counters.unprefixed,
         Owner::Kv => &mut counters.unknown,
         Owner::Internal => &mut counters.internal,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn internal_families_of_s3_count_as_internal() {
+        let request = Request {
+            inputs: Vec::new(),
+            target: std::path::PathBuf::new(),
+            tree: crate::dump::TreeOptions::default(),
+            adapters: crate::adapter::Options::default(),
+            at: None,
+            strict: false,
+            cluster_id: String::new(),
+            wall_time: time::OffsetDateTime::UNIX_EPOCH,
+            progress: crate::progress::Progress::default(),
+        };
+        let mut counters = Counters::default();
+        for family in [Family::S3BucketGeneration, Family::S3GcUpload, Family::S3Route] {
+            *place(&mut counters, family, &request) += 1;
+        }
+        assert_eq!((counters.internal, counters.s3), (3, 0));
+        for family in [Family::S3BucketMeta, Family::S3UploadPart, Family::S3ChunkBlob] {
+            *place(&mut counters, family, &request) += 1;
+        }
+        assert_eq!((counters.internal, counters.s3), (3, 3));
     }
 }

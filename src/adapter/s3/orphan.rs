@@ -3,7 +3,7 @@
 use super::census::Bucket;
 use super::join::Object;
 use super::path::ORPHANS;
-use super::problem::{Class, Fault};
+use super::problem::{Class, Fault, RENAME_OPTION};
 use super::reference::{Target, Walk};
 use crate::adapter::{Context, Scope};
 use crate::dump::segment;
@@ -71,11 +71,19 @@ impl Folder<'_> {
         let (bucket, name) = self.bucket;
         let upload = segment::encode(&key.upload.upload.raw()).text;
         let file = format!("{upload}_{:016x}_{:016x}_{:016x}{extension}", key.part, key.chunk, key.version());
-        let Some(path) = self.path(&file) else {
+        let Some(path) = self.path(&file, context.options.rename_collisions) else {
             self.refused = true;
-            let fault =
-                Fault::new(Class::MalformedKey, "no directory can hold the orphan chunks of this key");
-            return fault.report(context, name, &self.object.name, Some(place));
+            let message = if bucket.directory.is_none() {
+                "a bucket of this name has no directory".to_owned()
+            } else {
+                format!("no directory can hold the orphan chunks of this key; {RENAME_OPTION}")
+            };
+            return Fault::new(Class::MalformedKey, message).report(
+                context,
+                name,
+                &self.object.name,
+                Some(place),
+            );
         };
         match context.tree.write(&path, body) {
             Ok(()) => bucket.enter(context, scope, name),
@@ -86,12 +94,19 @@ impl Folder<'_> {
         }
     }
 
-    /// Returns the path of a file, unless bucket or object have a name that no directory can have.
-    fn path(&self, file: &str) -> Option<Vec<u8>> {
-        let object = segment::encode(&self.object.name).text;
+    /// Returns the path of a file, unless bucket or object have a name that no directory can have. With
+    /// `rename` the object's takes the fallback that it would have as an object (D10).
+    fn path(&self, file: &str, rename: bool) -> Option<Vec<u8>> {
+        let mut object = segment::encode(&self.object.name).text;
+        if matches!(&*object, "" | "." | "..") {
+            if !rename {
+                return None;
+            }
+            object = segment::fallback(&self.object.name);
+        }
         let generation = format!("gen-{}", self.object.generation);
         let parts = [ORPHANS, object.as_bytes(), generation.as_bytes(), file.as_bytes()];
-        if matches!(&*object, "" | "." | "..") { None } else { self.bucket.0.path(&parts.join(&b'/')) }
+        self.bucket.0.path(&parts.join(&b'/'))
     }
 }
 

@@ -8,6 +8,9 @@ use crate::error::Result;
 use crate::report::{Problem, Warning};
 use crate::store::RowLocation;
 
+/// What helps where a key cannot stand at its own path.
+pub const RENAME_OPTION: &str = "--rename-collisions writes it under another name";
+
 /// A class of `s3.md` 6.3.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Class {
@@ -25,6 +28,8 @@ pub enum Class {
     IncompleteChunks,
     /// Two objects need the same name.
     MetaSuffixCollision,
+    /// The path of the object, as a whole, is longer than a system call takes.
+    PathTooLong,
     /// Lengths do not add up.
     CorruptObject,
     /// The file system does not take the name.
@@ -32,7 +37,7 @@ pub enum Class {
 }
 
 impl Class {
-    const ALL: [(Self, &'static str); 9] = [
+    const ALL: [(Self, &'static str); 10] = [
         (Self::MalformedKey, "S3_MALFORMED_KEY"),
         (Self::InvalidBucketMeta, "S3_INVALID_BUCKET_META"),
         (Self::InvalidManifest, "S3_INVALID_MANIFEST"),
@@ -40,6 +45,7 @@ impl Class {
         (Self::ChunkblobHashMismatch, "S3_CHUNKBLOB_HASH_MISMATCH"),
         (Self::IncompleteChunks, "S3_INCOMPLETE_CHUNKS"),
         (Self::MetaSuffixCollision, "S3_META_SUFFIX_COLLISION"),
+        (Self::PathTooLong, "S3_PATH_TOO_LONG"),
         (Self::CorruptObject, "S3_CORRUPT_OBJECT"),
         (Self::Io, "IO"),
     ];

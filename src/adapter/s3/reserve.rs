@@ -5,7 +5,7 @@ use super::path::{INCOMPLETE_UPLOADS, ORPHANS, Rules};
 use crate::adapter::Context;
 use crate::error::Result;
 use crate::keyspace::Family;
-use crate::keyspace::s3::{ObjectKey, Segment};
+use crate::keyspace::s3::{ObjectKey, Segment, UploadKey};
 use crate::store::EntryBuf;
 
 /// Returns the rules for one generation of a bucket, whose directory has a path of that length. A directory of an
@@ -35,10 +35,12 @@ fn exists(context: &Context<'_, '_>, bucket: &[u8], generation: u64, object: &[u
     context.store.get(&key, &mut EntryBuf::default())
 }
 
+/// Whether an upload is in progress: parts alone are not listed (`decisions.md` 4).
 fn has_uploads(context: &Context<'_, '_>, bucket: &[u8], generation: u64) -> Result<bool> {
-    for family in [Family::S3UploadMeta, Family::S3UploadPart] {
-        let prefix = ObjectKey::generation_prefix(family, bucket, generation);
-        if context.store.scan_prefix(&prefix, None).next()?.is_some() {
+    let prefix = ObjectKey::generation_prefix(Family::S3UploadMeta, bucket, generation);
+    let mut uploads = context.store.scan_prefix(&prefix, None);
+    while let Some(upload) = uploads.next()? {
+        if UploadKey::parse(upload.key).is_some() {
             return Ok(true);
         }
     }

@@ -13,6 +13,7 @@ pub struct Tally {
     objects: u64,
     chunks: u64,
     stale: u64,
+    markers: u64,
 }
 
 impl Tally {
@@ -30,6 +31,11 @@ impl Tally {
         self.stale += 1;
     }
 
+    /// Counts an object that was written although its key ends in `/`.
+    pub fn folder_marker(&mut self) {
+        self.markers += 1;
+    }
+
     /// Returns the warnings at the end of a bucket.
     pub fn warnings(&self, bucket: &[u8], generation: Option<u64>) -> Vec<Warning> {
         let orphans = || Warning::new("s3_orphan_chunks").with("bucket", text(bucket));
@@ -41,6 +47,17 @@ impl Tally {
                 let warning = orphans().with("object", text(object)).with("chunks", *chunks);
                 warning.with("hint", "chunks without a manifest; see --include-orphans")
             }));
+        }
+        if self.markers > 0 {
+            warnings.push(
+                Warning::new("s3_folder_markers")
+                    .with("bucket", text(bucket))
+                    .with("objects", self.markers)
+                    .with(
+                        "hint",
+                        "keys that end in /: written to <key>.elastickv-leaf-data, see KEYMAP.jsonl",
+                    ),
+            );
         }
         if let (Some(generation), 1..) = (generation, self.stale) {
             warnings.push(
@@ -71,6 +88,16 @@ mod tests {
         let names: Vec<_> = warnings[0].fields.iter().map(|(name, _)| *name).collect();
         assert_eq!((warnings.len(), names), (1, vec!["bucket", "objects", "chunks"]));
         assert_eq!((&warnings[0].fields[1].1, &warnings[0].fields[2].1), (&101.into(), &202.into()));
+    }
+
+    #[test]
+    fn folder_markers_are_told_once_a_bucket_with_their_number() {
+        let mut tally = Tally::default();
+        tally.folder_marker();
+        tally.folder_marker();
+        let warnings = tally.warnings(b"b", Some(1));
+        assert_eq!((warnings.len(), warnings[0].event), (1, "s3_folder_markers"));
+        assert_eq!(warnings[0].fields[..2], [("bucket", "b".into()), ("objects", 2.into())]);
     }
 
     #[test]

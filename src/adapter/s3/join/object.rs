@@ -204,6 +204,9 @@ impl Join<'_, '_, '_, '_> {
             return Ok(None);
         }
         open.bucket.enter(self.context, self.scope, &open.name)?;
+        if object.name.ends_with(b"/") {
+            open.tally.folder_marker();
+        }
         if let Some((path, kind)) = &live.renamed {
             let mut record = Vec::new();
             keymap::line(&mut record, path, &object.name, *kind);

@@ -1,7 +1,7 @@
 //! The path of one object as its own key asks for it, other keys left out of account.
 
 use super::{BUCKET_FILE, INCOMPLETE_UPLOADS, ORPHANS, Rules, TRACKER};
-use crate::adapter::s3::problem::{Class, Fault};
+use crate::adapter::s3::problem::{Class, Fault, RENAME_OPTION};
 use crate::adapter::s3::sidecar;
 use crate::dump::segment;
 use crate::limits::FILE_NAME;
@@ -12,18 +12,21 @@ pub const USER_DATA: &[u8] = b".user-data";
 /// A key's path before the keys of its neighbours are considered.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Base {
-    /// The path: no empty, `.` or `..` segment, no NUL, no backslash, each segment short enough.
+    /// The path: no empty, `.` or `..` segment, no NUL, no backslash, each segment short enough. Only that of a
+    /// folder marker ends in `/`.
     pub path: Vec<u8>,
     /// Whether any segment is a SHA fallback (D10).
     pub replaced: bool,
     /// Whether the last one is.
     pub last_replaced: bool,
+    /// Whether the path is one SHA fallback of the whole key (D10).
+    pub whole: bool,
 }
 
 /// Splits the object key and replaces each offending segment, or says why the object cannot be written (D8, D10).
 pub fn base(key: &[u8], rules: Rules, base: &mut Base) -> Result<(), Fault> {
     base.path.clear();
-    base.replaced = false;
+    (base.replaced, base.last_replaced, base.whole) = (false, false, false);
     let last = key.split(|&byte| byte == b'/').count() - 1;
     let user_data = key.ends_with(sidecar::SUFFIX);
     if !rules.rename {
@@ -36,9 +39,15 @@ pub fn base(key: &[u8], rules: Rules, base: &mut Base) -> Result<(), Fault> {
         }
     }
     for (at, segment) in key.split(|&byte| byte == b'/').enumerate() {
-        let malformed = matches!(segment, b"" | b"." | b"..") || memchr::memchr2(0, b'\\', segment).is_some();
+        // Nothing after the last `/`: a folder marker (4.6 b').
+        let marker = at == last && last > 0 && segment.is_empty();
+        let malformed = !marker
+            && (matches!(segment, b"" | b"." | b"..") || memchr::memchr2(0, b'\\', segment).is_some());
         if malformed && !rules.rename {
-            return Err(Fault::new(Class::MalformedKey, "no path can hold the key"));
+            return Err(Fault::new(
+                Class::MalformedKey,
+                format!("no path can hold the key; {RENAME_OPTION}"),
+            ));
         }
         let behind =
             if at < last { 0 } else { sidecar::SUFFIX.len() + if user_data { USER_DATA.len() } else { 0 } };
@@ -54,7 +63,7 @@ pub fn base(key: &[u8], rules: Rules, base: &mut Base) -> Result<(), Fault> {
             base.path.extend_from_slice(segment);
         }
     }
-    rules.check_length(&base.path)
+    Ok(())
 }
 
 /// Whether the layout needs a directory's name for itself (D8).
@@ -74,7 +83,7 @@ pub fn is_layout_file(path: &[u8], rules: Rules) -> bool {
 }
 
 fn collision(message: &str) -> Fault {
-    Fault::new(Class::MetaSuffixCollision, message)
+    Fault::new(Class::MetaSuffixCollision, format!("{message}; {RENAME_OPTION}"))
 }
 
 #[cfg(test)]
@@ -106,9 +115,9 @@ mod tests {
             "../../../etc/passwd-attack",
             "/etc/host-attack",
             "a//b",
-            "a/",
+            "/",
+            "a//",
             "/a//",
-            "x/",
             "a/../b",
             "a/./b",
             "..",
@@ -131,10 +140,22 @@ mod tests {
     #[test]
     fn the_rename_option_replaces_each_offending_segment() {
         let renamed = |key: &[u8]| path(key, RENAME).unwrap();
-        assert_eq!(renamed(b"dir/"), ("dir/e3b0c44298fc1c149afbf4c8996fb924__".into(), true));
+        assert_eq!(renamed(b"dir//x"), ("dir/e3b0c44298fc1c149afbf4c8996fb924__/x".into(), true));
+        assert_eq!(renamed(b"/"), ("e3b0c44298fc1c149afbf4c8996fb924__/".into(), true));
         assert_eq!(renamed(b"a\\b"), ("c62016d0f8ee333350283fd879b50b69__a%5Cb".into(), true));
         assert_eq!(renamed(b"_orphans/x"), ("3f934075538fa91cff124ee52ddf0d57___orphans/x".into(), true));
         assert_eq!(renamed(b"ok"), ("ok".into(), false));
+    }
+
+    #[test]
+    fn folder_markers_end_in_a_slash_with_and_without_the_option() {
+        for rules in [Rules::default(), RENAME] {
+            assert_eq!(path(b"dir/", rules), Ok(("dir/".into(), false)));
+            assert_eq!(path(b"a/b/", rules), Ok(("a/b/".into(), false)));
+            assert!(path(b"_bucket.json/", rules).unwrap().1);
+        }
+        assert_eq!(path(b"_orphans/", Rules::default()), Err(Class::MetaSuffixCollision));
+        assert_eq!(path(b"\\/", Rules::default()), Err(Class::MalformedKey));
     }
 
     #[test]

@@ -1,10 +1,12 @@
 //! Who claims which path: where two objects meet, one makes way or fails (4.6, D9).
 
+use super::length;
 use super::placement::Decisions;
 use super::suffix::replace_segment;
 use super::{Placement, from_sorting_form, is_below, to_sorting_form};
-use crate::adapter::s3::problem::{Class, Fault};
+use crate::adapter::s3::problem::{Class, Fault, RENAME_OPTION};
 use crate::adapter::s3::sidecar;
+use crate::container::Excerpt;
 use crate::dump::keymap::Kind;
 use crate::dump::{self, Scratch, Sorter};
 
@@ -132,7 +134,7 @@ fn settle_path(
     for Claim { role, key } in group.drain(..) {
         let kind = match (role, &key_here) {
             (Role::Target | Role::Body { base: false, .. }, Some(other)) => {
-                decisions.push(&key, &collision(other))?;
+                decisions.push(&key, &collision(other, ""))?;
                 continue;
             }
             (Role::Body { kind, .. }, _) => kind,
@@ -176,14 +178,25 @@ fn clash(
     decisions: &mut Decisions<'_>,
 ) -> dump::Result<()> {
     if !decisions.rules.rename {
-        return decisions.push(key, &collision(other));
+        return decisions.push(key, &collision(other, RENAME_OPTION));
     }
     let mut path = path.to_vec();
     from_sorting_form(&mut path);
-    decisions.push(key, &Placement::At(replace_segment(&path, at), Kind::ShaFallback))
+    let mut path = replace_segment(&path, at);
+    if !length::fits(&path, decisions.rules) {
+        path = match length::in_root(key, decisions.rules) {
+            Ok(moved) => moved.path,
+            Err(fault) => return decisions.push(key, &Placement::Failed(fault)),
+        };
+    }
+    decisions.push(key, &Placement::At(path, Kind::ShaFallback))
 }
 
-fn collision(other: &[u8]) -> Placement {
-    let message = format!("its name is also that of the object \"{}\"", other.escape_ascii());
+fn collision(other: &[u8], help: &str) -> Placement {
+    let mut message = format!("its name is also that of the object \"{}\"", Excerpt::of(other));
+    if !help.is_empty() {
+        message.push_str("; ");
+        message.push_str(help);
+    }
     Placement::Failed(Fault::new(Class::MetaSuffixCollision, message))
 }

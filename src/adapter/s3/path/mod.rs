@@ -8,16 +8,13 @@
 
 mod base;
 mod claim;
+mod length;
 mod placement;
 mod plan;
 mod suffix;
 
 pub use placement::{Placement, Placements, PlacementsSorter};
 pub use plan::Planner;
-
-use super::problem::{Class, Fault};
-use super::sidecar;
-use crate::limits;
 
 /// The first segments that the layout itself uses, when more follow (D8).
 pub const ORPHANS: &[u8] = b"_orphans";
@@ -45,14 +42,6 @@ pub struct Rules {
     pub tracker: bool,
     /// Length of the bucket's directory as a path from the root of the dump, bytes.
     pub directory: usize,
-}
-
-impl Rules {
-    /// Says what is wrong when the path of a body, or that of its sidecar, is too long as a whole (D10).
-    fn check_length(self, path: &[u8]) -> Result<(), Fault> {
-        let length = self.directory + 1 + path.len() + sidecar::SUFFIX.len();
-        if length <= limits::PATH { Ok(()) } else { Err(Fault::new(Class::Io, "path too long")) }
-    }
 }
 
 /// Maps a path without NUL to sorting form and back.

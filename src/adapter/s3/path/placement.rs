@@ -135,11 +135,6 @@ pub struct Decisions<'a> {
 impl Decisions<'_> {
     /// Records the placement of one object.
     pub fn push(&mut self, object: &[u8], placement: &Placement) -> dump::Result<()> {
-        if let Placement::At(path, _) = placement
-            && let Err(fault) = self.rules.check_length(path)
-        {
-            return self.push(object, &Placement::Failed(fault));
-        }
         match placement {
             Placement::At(..) => self.found.renamed = true,
             Placement::Failed(_) => self.found.failed = true,

@@ -2,10 +2,11 @@
 
 use super::base::{self, Base};
 use super::claim::{Claims, Role};
+use super::length;
 use super::placement::{Decisions, Findings};
 use super::suffix::{Suffix, rename};
 use super::{Placement, PlacementsSorter, Rules, from_sorting_form, is_below, to_sorting_form};
-use crate::adapter::s3::problem::{Class, Fault};
+use crate::adapter::s3::problem::{Class, Fault, RENAME_OPTION};
 use crate::adapter::s3::sidecar;
 use crate::dump::{Scratch, Sorter};
 use crate::error::Result;
@@ -61,13 +62,15 @@ impl Planner {
         let mut value = Vec::new();
         self.claims.sidecars = false;
         keys(&mut |key| {
-            if let Err(fault) = base::base(key, decisions.rules, &mut of_key) {
+            let rules = decisions.rules;
+            let placed = base::base(key, rules, &mut of_key);
+            if let Err(fault) = placed.and_then(|()| length::settle(key, rules, &mut of_key)) {
                 return Ok(decisions.push(key, &Placement::Failed(fault))?);
             }
             self.claims.sidecars |= has_sidecar_directory(&of_key.path);
             value.clear();
             if of_key.replaced {
-                value.push(u8::from(of_key.last_replaced));
+                value.push(u8::from(of_key.last_replaced) + u8::from(of_key.whole));
                 value.extend_from_slice(key);
             }
             to_sorting_form(&mut of_key.path);
@@ -97,10 +100,11 @@ impl Planner {
             from_sorting_form(&mut base.path);
             for value in values.drain(..) {
                 let (key, flag) = match value.split_first() {
-                    Some((flag, key)) => (key, Some(*flag == 1)),
+                    Some((flag, key)) => (key, Some(*flag)),
                     None => (&*base.path, None),
                 };
-                (base.replaced, base.last_replaced) = (flag.is_some(), flag == Some(true));
+                base.replaced = flag.is_some();
+                (base.last_replaced, base.whole) = (flag >= Some(1), flag == Some(2));
                 claim_one(&mut self.claims, decisions, &base, key, directory)?;
             }
             let Some((path, value)) = next else { return Ok(()) };
@@ -118,22 +122,25 @@ fn claim_one(
     key: &[u8],
     directory: bool,
 ) -> Result<()> {
-    // A replaced name keeps the suffix that its key calls for, as it does where it is also a directory
-    // (`decisions.md` 4).
-    let suffix = if key.ends_with(sidecar::SUFFIX) || base.path.ends_with(sidecar::SUFFIX) {
-        if !decisions.rules.rename {
+    let rules = decisions.rules;
+    let suffix = match Suffix::of_key(key, base, rules) {
+        Suffix::UserData if !rules.rename => {
             // Only a fallback that was cut there: keys with the suffix have failed before.
-            let fault =
-                Fault::new(Class::MetaSuffixCollision, "the shortened key ends in the suffix of sidecars");
+            let message = format!("the shortened key ends in the suffix of sidecars; {RENAME_OPTION}");
+            let fault = Fault::new(Class::MetaSuffixCollision, message);
             return Ok(decisions.push(key, &Placement::Failed(fault))?);
         }
-        Suffix::UserData
-    } else if directory || base::is_layout_file(&base.path, decisions.rules) {
-        Suffix::LeafData
-    } else {
-        Suffix::None
+        Suffix::None if directory => Suffix::LeafData,
+        suffix => suffix,
     };
-    let renamed = rename(base, suffix);
+    let mut renamed = rename(base, suffix);
+    if !length::fits(&renamed.path, rules) {
+        // It fitted before it had to make way for a directory.
+        renamed = match length::in_root(key, rules) {
+            Ok(moved) => rename(&moved, Suffix::None),
+            Err(fault) => return Ok(decisions.push(key, &Placement::Failed(fault))?),
+        };
+    }
     if renamed.path == base.path {
         claims.push(&base.path, Role::Body { base: true, kind: renamed.kind }, key)?;
     } else {
@@ -160,6 +167,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::dump::segment;
     use crate::keyspace::s3::Segment;
     use crate::limits;
 
@@ -245,7 +253,39 @@ mod tests {
     fn keys_that_fail_are_no_directories() {
         expect(&[("a", at("a", "")), ("a//b", Err(Class::MalformedKey))], Rules::default());
         let leaf = ("a", at("a.elastickv-leaf-data", "s3-leaf-data"));
-        expect(&[leaf, ("a/", at("a/e3b0c44298fc1c149afbf4c8996fb924__", "sha-fallback"))], RENAME);
+        expect(&[leaf, ("a//b", at("a/e3b0c44298fc1c149afbf4c8996fb924__/b", "sha-fallback"))], RENAME);
+    }
+
+    #[test]
+    fn a_folder_marker_makes_its_folder_a_directory() {
+        let leaf = |path| at(path, "s3-leaf-data");
+        let keys = [
+            ("a", leaf("a.elastickv-leaf-data")),
+            ("a/", leaf("a/.elastickv-leaf-data")),
+            ("a/b", leaf("a/b.elastickv-leaf-data")),
+            ("a/b/", leaf("a/b/.elastickv-leaf-data")),
+            ("c/", leaf("c/.elastickv-leaf-data")),
+        ];
+        for rules in [Rules::default(), RENAME] {
+            expect(&keys, rules);
+        }
+    }
+
+    #[test]
+    fn a_folder_marker_makes_way_for_a_key_that_has_its_new_name() {
+        let keys = [
+            ("a/", Err(Class::MetaSuffixCollision)),
+            ("a/.elastickv-leaf-data", at("a/.elastickv-leaf-data", "")),
+        ];
+        expect(&keys, Rules::default());
+        expect(&keys, RENAME);
+        let below = [
+            ("a/", at("a/.elastickv-leaf-data", "s3-leaf-data")),
+            ("a/.elastickv-leaf-data/", Err(Class::MetaSuffixCollision)),
+            ("b", at("b", "")),
+            ("b.elastickv-meta.json/", Err(Class::MetaSuffixCollision)),
+        ];
+        expect(&below, Rules::default());
     }
 
     #[test]
@@ -288,17 +328,26 @@ mod tests {
         let (fits, over) = (long(200), long(201));
         assert_eq!("s3/b/".len() + fits.len() + sidecar::SUFFIX.len(), limits::PATH);
         expect(&[("d", at("d.elastickv-leaf-data", "s3-leaf-data")), (&fits, at(&fits, ""))], rules);
-        expect(&[("d", at("d", "")), (&over, Err(Class::Io))], rules);
+        expect(&[("d", at("d", "")), (&over, Err(Class::PathTooLong))], rules);
         // It would fit, but not where it has to make way.
         let below = format!("{}/x", long(190));
-        expect(&[(&long(190), Err(Class::Io)), (&below, at(&below, ""))], rules);
+        expect(&[(&long(190), Err(Class::PathTooLong)), (&below, at(&below, ""))], rules);
+        let marker = format!("{}/", long(180));
+        expect(&[("d", at("d", "")), (&marker, Err(Class::PathTooLong))], rules);
+
+        let moved = |key: &str| at(&segment::fallback(key.as_bytes()), "sha-fallback");
+        expect(&[("d", at("d", "")), (&over, moved(&over)), (&marker, moved(&marker))], RENAME);
+        expect(&[(&long(190), moved(&long(190))), (&below, at(&below, ""))], RENAME);
+        // A replaced segment may be longer than it was.
+        let clash = format!("a.elastickv-meta.json/{}", "e/".repeat(2010) + "x");
+        expect(&[("a", at("a", "")), (&clash, moved(&clash))], RENAME);
     }
 
     #[test]
     fn a_forged_fallback_name_makes_way() {
-        let forged = "dir/e3b0c44298fc1c149afbf4c8996fb924__";
-        let plan = plan(&[b"dir/", forged.as_bytes()], RENAME);
-        assert_eq!(plan[&b"dir/"[..]], at(forged, "sha-fallback"));
+        let forged = "dir/e3b0c44298fc1c149afbf4c8996fb924__/x";
+        let plan = plan(&[b"dir//x", forged.as_bytes()], RENAME);
+        assert_eq!(plan[&b"dir//x"[..]], at(forged, "sha-fallback"));
         assert_eq!(plan[forged.as_bytes()].as_ref().unwrap().1, "sha-fallback");
     }
 

@@ -1,6 +1,7 @@
 //! The path of an object that has to make way: suffix, shortened names, names that JSON can hold.
 
-use super::base::{Base, USER_DATA};
+use super::Rules;
+use super::base::{Base, USER_DATA, is_layout_file};
 use crate::adapter::s3::sidecar;
 use crate::dump::{keymap, segment};
 use crate::limits::FILE_NAME;
@@ -13,13 +14,26 @@ const HASH: usize = 34;
 pub enum Suffix {
     /// None is.
     None,
-    /// The path is also a directory, or the layout's own (4.6 b).
+    /// The path is also a directory, a folder marker's, or the layout's own (4.6 b, b').
     LeafData,
     /// The path ends in the suffix of sidecars (4.6 a).
     UserData,
 }
 
 impl Suffix {
+    /// Returns the suffix that a key calls for by itself. A replaced name keeps it, as it does where it is also a
+    /// directory (`decisions.md` 4); not so the name of a whole key.
+    pub fn of_key(key: &[u8], base: &Base, rules: Rules) -> Self {
+        let path = &*base.path;
+        if path.ends_with(sidecar::SUFFIX) || (key.ends_with(sidecar::SUFFIX) && !base.whole) {
+            Self::UserData
+        } else if path.ends_with(b"/") || is_layout_file(path, rules) {
+            Self::LeafData
+        } else {
+            Self::None
+        }
+    }
+
     fn bytes(self) -> &'static [u8] {
         match self {
             Self::None => b"",
@@ -115,7 +129,7 @@ fn cut(fallback: &[u8]) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Rules, base::base};
+    use super::super::base::base;
     use super::*;
 
     fn renamed(key: &[u8], suffix: Suffix) -> (String, &'static str) {
@@ -133,8 +147,13 @@ mod tests {
         assert_eq!(renamed(b"evil.elastickv-meta.json", Suffix::UserData), user);
         assert_eq!(renamed(b"a/b", Suffix::None), ("a/b".into(), ""));
         assert_eq!(
-            renamed(b"x/", Suffix::None),
-            ("x/e3b0c44298fc1c149afbf4c8996fb924__".into(), "sha-fallback")
+            renamed(b"x//y", Suffix::None),
+            ("x/e3b0c44298fc1c149afbf4c8996fb924__/y".into(), "sha-fallback")
+        );
+        assert_eq!(renamed(b"x/", Suffix::LeafData), ("x/.elastickv-leaf-data".into(), "s3-leaf-data"));
+        assert_eq!(
+            renamed(b"/", Suffix::LeafData),
+            ("e3b0c44298fc1c149afbf4c8996fb924__/.elastickv-leaf-data".into(), "sha-fallback")
         );
     }
 

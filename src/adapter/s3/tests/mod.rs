@@ -71,31 +71,45 @@ fn any_object() -> impl Strategy<Value = Object> {
 
 fn any_name() -> impl Strategy<Value = Name> {
     let bucket = prop::sample::select(vec!["b", "b0", "a.b"]);
-    let key = prop::sample::select(vec![
+    let short = prop::sample::select(vec![
         "a",
         "a/b",
+        "a/b/",
         "a/b/c",
         "a/",
+        "a//",
         "a//b",
+        "a/.elastickv-leaf-data",
         "",
+        "/",
+        "//",
         "/x",
+        "/x/",
         "x",
+        "x/",
         "x\0",
         "x\\y",
         "..",
+        "../",
         "../x",
         "x/..",
         "x/./y",
         "\u{e4}",
+        "\u{e4}/",
         "a.elastickv-leaf-data",
         "a.elastickv-meta.json",
         "a.elastickv-meta.json.user-data",
         "a/b.elastickv-meta.json",
         "a/b.elastickv-leaf-data",
     ]);
-    (bucket, 1..3_u64, key).prop_map(|(bucket, generation, key)| {
-        (bucket.as_bytes().to_vec(), generation, key.as_bytes().to_vec())
-    })
+    // Around the limit of 4095 bytes, with each suffix: `s3/b/` and the sidecar's take 25.
+    let tail = prop::sample::select(vec!["", "/", "/x", ".elastickv-meta.json", "/\u{e4}/"]);
+    let long = (38..72_usize, tail).prop_map(|(length, tail)| {
+        format!("{}{}{tail}", ("s".repeat(199) + "/").repeat(20), "t".repeat(length))
+    });
+    let key = prop_oneof![30 => short.prop_map(str::to_owned), 1 => long];
+    (bucket, 1..3_u64, key)
+        .prop_map(|(bucket, generation, key)| (bucket.as_bytes().to_vec(), generation, key.into_bytes()))
 }
 
 fn any_bucket() -> impl Strategy<Value = Bucket> {
@@ -105,8 +119,6 @@ fn any_bucket() -> impl Strategy<Value = Bucket> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
-
     #[test]
     fn a_dump_is_what_the_slow_model_says(
         buckets in prop::collection::vec(any_bucket(), 3),

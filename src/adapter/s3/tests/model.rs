@@ -22,8 +22,10 @@ pub(super) struct Expected {
     buckets: BTreeSet<String>,
     /// Paths of the renamed, and their keys.
     renamed: BTreeMap<String, Vec<u8>>,
-    /// Keys of the objects that are not in the tree, sorted.
-    failed: Vec<Vec<u8>>,
+    /// Classes and keys of the objects that are not in the tree, sorted.
+    failed: Vec<(String, Vec<u8>)>,
+    /// Folder markers by bucket, where there are any.
+    markers: BTreeMap<String, u64>,
 }
 
 pub(super) fn expected(
@@ -48,12 +50,17 @@ pub(super) fn expected(
             .map(|((.., key), object)| (String::from_utf8(key.clone()).unwrap(), object))
             .collect();
         for (key, object) in &emitted {
-            let placed = place(key, &emitted, rename);
-            let body = body(object);
-            let (Some(path), Some(body)) = (placed, body) else {
-                expected.failed.push(key.clone().into_bytes());
-                continue;
+            let outcome = Place { bucket: &text, rename }.of(key, &emitted);
+            let (path, body) = match outcome.and_then(|path| Ok((path, body(object)?))) {
+                Ok(written) => written,
+                Err(class) => {
+                    expected.failed.push((class.to_owned(), key.clone().into_bytes()));
+                    continue;
+                }
             };
+            if key.ends_with('/') {
+                *expected.markers.entry(text.clone()).or_default() += 1;
+            }
             let whole = format!("s3/{text}/{path}");
             if path != *key {
                 expected.renamed.insert(whole.clone(), key.clone().into_bytes());
@@ -65,46 +72,98 @@ pub(super) fn expected(
     expected
 }
 
-fn place(key: &str, keys: &BTreeMap<String, &Object>, rename: bool) -> Option<String> {
-    let mut path = shown(key, rename)?;
-    let directory = format!("{path}/");
-    // REQ-7: a key that cannot stand anywhere makes no directory.
-    let mut others = keys.keys().filter(|other| *other != key).filter_map(|other| shown(other, rename));
-    if key.ends_with(META) {
-        path.push_str(".user-data");
-    } else if others.clone().any(|other| other.starts_with(&directory)) {
-        path.push_str(LEAF);
-    }
-    let taken = others.any(|other| other == path);
-    (!taken).then_some(path)
+/// Where objects of a bucket stand.
+struct Place<'a> {
+    bucket: &'a str,
+    rename: bool,
 }
 
-fn shown(key: &str, rename: bool) -> Option<String> {
-    let sound = !key.ends_with(META) && key.split('/').all(is_sound);
-    (rename || sound).then(|| replaced(key))
+impl Place<'_> {
+    fn of(&self, key: &str, keys: &BTreeMap<String, &Object>) -> Result<String, &'static str> {
+        let shown = self.shown(key)?;
+        let directory = format!("{shown}/");
+        // REQ-7: a key that cannot stand anywhere makes no directory.
+        let mut others = keys.keys().filter(|other| *other != key).filter_map(|other| self.shown(other).ok());
+        let mut path = format!("{shown}{}", if shown == whole(key) { "" } else { own_suffix(key) });
+        if path == shown && others.clone().any(|other| other.starts_with(&directory)) {
+            path.push_str(LEAF);
+        }
+        if self.is_too_long(&path) {
+            path = self.moved(key)?;
+        }
+        if others.any(|other| other == path) { Err("S3_META_SUFFIX_COLLISION") } else { Ok(path) }
+    }
+
+    /// The path before other keys are looked at.
+    fn shown(&self, key: &str) -> Result<String, &'static str> {
+        if !self.rename && key.ends_with(META) {
+            return Err("S3_META_SUFFIX_COLLISION");
+        }
+        let marked = key.strip_suffix('/').filter(|_| key != "/").unwrap_or(key);
+        let sound = key != "/" && marked.split('/').all(is_sound);
+        if !self.rename && !sound {
+            return Err("S3_MALFORMED_KEY");
+        }
+        let shown = replaced(key);
+        if self.is_too_long(&format!("{shown}{}", own_suffix(key))) { self.moved(key) } else { Ok(shown) }
+    }
+
+    fn is_too_long(&self, path: &str) -> bool {
+        format!("s3/{}/{path}{META}", self.bucket).len() > 4095
+    }
+
+    fn moved(&self, key: &str) -> Result<String, &'static str> {
+        if self.rename { Ok(whole(key)) } else { Err("S3_PATH_TOO_LONG") }
+    }
+}
+
+/// What a key calls for by itself.
+fn own_suffix(key: &str) -> &'static str {
+    match key {
+        _ if key.ends_with(META) => ".user-data",
+        _ if key.ends_with('/') => LEAF,
+        _ => "",
+    }
 }
 
 fn is_sound(segment: &str) -> bool {
     !matches!(segment, "" | "." | "..") && !segment.contains(['\0', '\\'])
 }
 
-/// D10: what no path can hold, as hash and text.
+/// D10: what no path can hold, as hash and text; nothing after a last `/` is a folder marker.
 fn replaced(key: &str) -> String {
-    let segments = key.split('/').map(|segment| {
-        if is_sound(segment) {
-            return segment.to_owned();
-        }
-        let hash = hex::encode(Sha256::digest(segment));
-        let text = segment.replace('\0', "%00").replace('\\', "%5C");
-        format!("{}__{text}", &hash[..32])
-    });
-    segments.collect::<Vec<_>>().join("/")
+    let (folders, marker) = match key.strip_suffix('/') {
+        Some(folders) => (folders, "/"),
+        None => (key, ""),
+    };
+    let segments = folders.split('/').map(|part| if is_sound(part) { part.to_owned() } else { whole(part) });
+    format!("{}{marker}", segments.collect::<Vec<_>>().join("/"))
 }
 
-fn body(object: &Object) -> Option<Vec<u8>> {
-    let chunks = object.parts.iter().flat_map(|part| &part.chunks);
-    let sound = chunks.clone().all(|(_, state)| *state == State::Sound) && object.excess == 0;
-    sound.then(|| chunks.flat_map(|(bytes, _)| bytes.clone()).collect())
+/// The fallback of a name that is ASCII but for letters that stay in its first 64 bytes.
+fn whole(name: &str) -> String {
+    let hash = hex::encode(Sha256::digest(name));
+    let head: String = name
+        .bytes()
+        .take(64)
+        .map(|byte| match byte {
+            b'a'..=b'z' | b'.' | b'-' | b'_' => char::from(byte).to_string(),
+            _ => format!("%{byte:02X}"),
+        })
+        .collect();
+    format!("{}__{head}", &hash[..32])
+}
+
+fn body(object: &Object) -> Result<Vec<u8>, &'static str> {
+    let chunks = object.parts.iter().flat_map(|part| part.chunks.iter().map(move |chunk| (part, chunk)));
+    let first = chunks.clone().find(|(_, (_, state))| *state != State::Sound);
+    match first {
+        None if object.excess == 0 => Ok(chunks.flat_map(|(_, (bytes, _))| bytes.clone()).collect()),
+        None => Err("S3_CORRUPT_OBJECT"),
+        Some((part, (_, State::Longer))) if part.offloaded => Err("S3_INVALID_CHUNK_REF"),
+        Some((_, (_, State::Longer))) => Err("S3_CORRUPT_OBJECT"),
+        Some(_) => Err("S3_INCOMPLETE_CHUNKS"),
+    }
 }
 
 pub(super) fn found(dumped: &Dumped) -> Expected {
@@ -132,7 +191,11 @@ pub(super) fn found(dumped: &Dumped) -> Expected {
     }
     let bodies = found.bodies.iter().map(|(path, body)| (path.clone(), body.len() as u64));
     assert_eq!(bodies.collect::<BTreeSet<_>>(), sidecars, "a sidecar for each body");
-    found.failed = dumped.classes().into_iter().map(|(_, key)| key).collect();
+    found.failed = dumped.classes();
     found.failed.sort();
+    for warning in dumped.warnings.iter().filter(|warning| warning.event == "s3_folder_markers") {
+        let [(_, bucket), (_, count), ..] = &warning.fields[..] else { panic!("{warning:?}") };
+        found.markers.insert(bucket.as_str().unwrap().to_owned(), count.as_u64().unwrap());
+    }
     found
 }
