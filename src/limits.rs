@@ -41,6 +41,12 @@ pub const WARNINGS_PER_EVENT: u64 = 100;
 pub const UNKNOWN_ROWS_NAMED: u64 = 100;
 /// Largest file of the filesystem that is written, bytes: its size is a claim (`keyspaces.md` 8).
 pub const FILESYSTEM_FILE: u64 = 1 << 40;
+/// Bytes of holes in all files of the filesystem that are always written: the tree's readers read each of them.
+pub const FILESYSTEM_HOLES: u64 = 8 << 30;
+/// Bytes of holes that each stored byte of the filesystem adds to [`FILESYSTEM_HOLES`].
+pub const FILESYSTEM_HOLES_A_BYTE: u64 = 16;
+/// Bytes of files that are written under a second name, besides as many as are stored. Servers make no links.
+pub const FILESYSTEM_COPIES: u64 = 1 << 30;
 /// Longest path in the filesystem, bytes: a KEYMAP line holds it in base64 (`dump.md` 3).
 pub const FILESYSTEM_PATH: usize = 1 << 20;
 /// Locked and primary keys of transactions in flight that are resolved, bytes: further locks stay undecided.

@@ -27,7 +27,8 @@ impl Stored {
     }
 }
 
-/// Writes the content of a file to `path`, exactly `size` bytes; `seen` counts the chunk rows that were read.
+/// Writes the content of a file to `path`, exactly `size` bytes; `seen` counts the chunk rows that were
+/// read. Returns how many bytes are holes.
 pub fn write(
     store: &Store,
     tree: &mut Tree,
@@ -35,10 +36,12 @@ pub fn write(
     inode: u64,
     record: &InodeRecord,
     seen: &mut Stored,
-) -> Result<()> {
+) -> Result<u64> {
     if record.size == 0 {
-        return Ok(tree.write(path, b"")?);
+        tree.write(path, b"")?;
+        return Ok(0);
     }
+    let mut holes = 0_u64;
     let mut chunks = store.scan_prefix(&fs::chunks_prefix(record.home_slot, inode), None);
     let mut file: Option<TreeFile> = None;
     while let Some(row) = chunks.next()? {
@@ -46,7 +49,8 @@ pub fn write(
         seen.count(row.body);
         let Some((start, piece)) = piece(record, key.index, row.body) else { continue };
         if start == 0 && file.is_none() && length(piece) == record.size {
-            return Ok(tree.write(path, piece)?);
+            tree.write(path, piece)?;
+            return Ok(0);
         }
         let open = match &mut file {
             Some(open) => open,
@@ -54,6 +58,7 @@ pub fn write(
         };
         // Chunk keys have one length, so their rows ascend by index.
         if let Some(hole) = start.checked_sub(open.len()) {
+            holes = holes.saturating_add(hole);
             open.zeros(hole)?;
             open.write(piece)?;
         }
@@ -62,8 +67,22 @@ pub fn write(
         Some(file) => file,
         None => tree.file(path)?,
     };
-    file.zeros(record.size.saturating_sub(file.len()))?;
-    Ok(file.finish(tree)?)
+    let hole = record.size.saturating_sub(file.len());
+    file.zeros(hole)?;
+    file.finish(tree)?;
+    Ok(holes.saturating_add(hole))
+}
+
+/// Returns how many bytes of the file no chunk covers: a look at its chunks ahead of the write.
+pub fn holes(store: &Store, inode: u64, record: &InodeRecord) -> Result<u64> {
+    let mut left = record.size;
+    let mut chunks = store.scan_prefix(&fs::chunks_prefix(record.home_slot, inode), None);
+    while let Some(row) = chunks.next()? {
+        let Some(key) = fs::chunk(row.key) else { continue };
+        let Some((_, piece)) = piece(record, key.index, row.body) else { break };
+        left = left.saturating_sub(length(piece));
+    }
+    Ok(left)
 }
 
 /// Returns where chunk `index` begins in the file, and what of it counts; `None` at or beyond the end.

@@ -6,6 +6,7 @@
 //! The walk goes down level by level: a level's directories wait in a sorter, so memory depends neither on the
 //! number of files nor on the depth of the tree.
 
+mod allowance;
 mod census;
 mod content;
 mod listing;

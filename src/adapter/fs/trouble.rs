@@ -2,10 +2,14 @@
 
 use serde_json::Value;
 
+use crate::container::Excerpt;
 use crate::dump;
 use crate::error::{Error, Result};
 use crate::report::{Problem, Report, Warning};
 use crate::store::RowLocation;
+
+/// Longest path or key that a warning shows whole, bytes.
+const SHOWN: usize = 256;
 
 /// Reports that the object `key` (its path, or a row's user key) is missing or altered.
 pub fn problem(
@@ -21,12 +25,22 @@ pub fn problem(
 
 /// Builds a warning about one inode: fields `inode`, `path`.
 pub fn warning(event: &'static str, inode: u64, path: &[u8]) -> Warning {
-    Warning::new(event).with("inode", inode).with("path", Value::from(String::from_utf8_lossy(path)))
+    let shown = if path.len() > SHOWN {
+        Value::from(Excerpt::of(path).to_string())
+    } else {
+        Value::from(String::from_utf8_lossy(path))
+    };
+    Warning::new(event).with("inode", inode).with("path", shown)
 }
 
-/// Builds a warning about a row that is not user data: field `key_hex`.
+/// Builds a warning about a row that is not user data: field `key_hex`; a long key is cut, `key_len` says its length.
 pub fn row_warning(event: &'static str, key: &[u8]) -> Warning {
-    Warning::new(event).with("key_hex", hex::encode(key))
+    match key.get(..SHOWN) {
+        Some(head) if key.len() > SHOWN => {
+            Warning::new(event).with("key_hex", hex::encode(head)).with("key_len", key.len())
+        }
+        _ => Warning::new(event).with("key_hex", hex::encode(key)),
+    }
 }
 
 /// Separates the failures that concern one name of the tree from those that end the run.
@@ -61,6 +75,17 @@ mod tests {
             "fs_name_too_long"
         );
         assert!(refused_name(failed(dump::ErrorKind::BadPath)).is_err());
+    }
+
+    #[test]
+    fn long_paths_and_keys_are_cut_in_warnings() {
+        let long = [b'n'; 257];
+        let shown = Value::from(format!("{}... (257 bytes)", "n".repeat(64)));
+        assert_eq!(warning("fs_dangling_entry", 1, &long).fields[1], ("path", shown));
+        assert_eq!(warning("fs_dangling_entry", 1, &long[1..]).fields[1].1, "n".repeat(256));
+        let row = row_warning("fs_malformed_key", &long);
+        assert_eq!(row.fields, [("key_hex", Value::from("6e".repeat(256))), ("key_len", Value::from(257))]);
+        assert_eq!(row_warning("fs_malformed_key", &long[1..]).fields.len(), 1);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! In: name and inode rows. Out: directories, files, lines of the listing; names that lead nowhere or to the
 //! wrong thing, as warnings; nodes that cannot be written, as problems.
 
+use super::allowance::Allowance;
 use super::content::{self, Stored};
 use super::listing::Listing;
 use super::path::NodePath;
@@ -14,7 +15,7 @@ use crate::adapter::Context;
 use crate::cursor;
 use crate::dump::Sorter;
 use crate::error::Result;
-use crate::keyspace::fs;
+use crate::keyspace::{Family, fs};
 use crate::limits;
 use crate::store::{Entry, EntryBuf, RowLocation};
 
@@ -65,6 +66,7 @@ struct Walk<'w, 'a, 'r> {
     survey: &'w mut Survey,
     listing: Listing,
     walked: Walked,
+    allowance: Allowance,
     /// Directories of the level below: path in the filesystem -> inode, path in the dump.
     next_level: Sorter,
     directory: NodePath,
@@ -79,6 +81,7 @@ impl<'w, 'a, 'r> Walk<'w, 'a, 'r> {
             listing: Listing::new(scratch),
             next_level: Sorter::new(scratch, MEMORY),
             walked: Walked::default(),
+            allowance: Allowance::new(context.store.stats(Family::FsChunk).bytes),
             directory: NodePath::default(),
             node: NodePath::default(),
             pending: Vec::new(),
@@ -143,8 +146,9 @@ impl<'w, 'a, 'r> Walk<'w, 'a, 'r> {
             let message = format!("the name is too long, and another one is called {name}");
             return self.lost("fs_name_taken", message, row.place);
         }
-        if record.node_type == NodeType::File && record.size > limits::FILESYSTEM_FILE {
-            let message = format!("size {} is over the limit of {}", record.size, limits::FILESYSTEM_FILE);
+        if record.node_type != NodeType::Directory
+            && let Some(message) = self.over_limit(named.inode, &record, meeting)?
+        {
             return self.lost("fs_size_over_limit", message, row.place);
         }
         if let Some((class, message)) = trouble::refused_name(self.write(named.inode, &record))? {
@@ -156,12 +160,39 @@ impl<'w, 'a, 'r> Walk<'w, 'a, 'r> {
         Ok(())
     }
 
+    /// Says what is wrong when the file is much longer than what is stored of it: holes are sparse on disk, but all
+    /// who read the tree read them.
+    fn over_limit(&mut self, inode: u64, record: &InodeRecord, meeting: Meeting) -> Result<Option<String>> {
+        let size = record.size;
+        let file = format!("inode {inode}: size {size}");
+        if size > limits::FILESYSTEM_FILE {
+            return Ok(Some(format!("{file} is over the limit of {}", limits::FILESYSTEM_FILE)));
+        }
+        if meeting != Meeting::First
+            && let Err(left) = self.allowance.take_copy(size)
+        {
+            return Ok(Some(format!(
+                "{file}, written under another name already; {left} bytes are left for copies"
+            )));
+        }
+        // Only a file that may exceed the bound is read ahead; what others lack is counted as they are written.
+        if self.allowance.covers(size) {
+            return Ok(None);
+        }
+        let holes = content::holes(self.context.store, inode, record)?;
+        let left = self.allowance.left();
+        let message = format!("{file}, of which {holes} bytes are not stored; {left} are left for holes");
+        Ok((holes > left).then_some(message))
+    }
+
     fn write(&mut self, inode: u64, record: &InodeRecord) -> Result<()> {
         if record.node_type == NodeType::Directory {
             return self.enter(inode);
         }
         let Context { store, tree, .. } = &mut *self.context;
-        content::write(store, tree, &self.node.disk, inode, record, &mut self.walked.chunks)
+        let holes = content::write(store, tree, &self.node.disk, inode, record, &mut self.walked.chunks)?;
+        self.allowance.take_holes(holes);
+        Ok(())
     }
 
     /// Creates the directory of `self.node`, and puts it down for the next level.

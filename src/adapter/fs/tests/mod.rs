@@ -240,6 +240,23 @@ fn a_file_over_a_tebibyte_is_a_problem() {
 }
 
 #[test]
+fn a_hole_far_larger_than_what_is_stored_is_a_problem_that_names_inode_and_size() {
+    let mut rows = Rows::default();
+    put_node(&mut rows, 1, &directory());
+    put_node(&mut rows, 2, &Node { size: 1 << 40, ..file(b"head") });
+    put_node(&mut rows, 3, &file(b"abc"));
+    put_name(&mut rows, 1, b"a", 2, FILE);
+    put_name(&mut rows, 1, b"b", 3, FILE);
+    let dumped = dump(&rows);
+    assert_eq!(paths(&dumped), ["", "b"]);
+    assert_eq!(dumped.classes(), [("fs_size_over_limit".to_owned(), b"a".to_vec())]);
+    let message = dumped.problems[0]["message"].as_str().unwrap();
+    let holes = (1_u64 << 40) - 4;
+    assert!(message.starts_with("inode 2: size 1099511627776, "), "{message}");
+    assert!(message.contains(&format!("{holes} bytes are not stored")), "{message}");
+}
+
+#[test]
 fn the_fallback_of_a_long_name_gives_way_to_a_name_that_is_equal_to_it() {
     let long = [b'n'; 256];
     let fallback = segment::fallback(&long);

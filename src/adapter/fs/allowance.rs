@@ -1,0 +1,64 @@
+//! How much may be written that the input does not hold: sizes and names are claims (`keyspaces.md` 8).
+//!
+//! In: what is stored, what each file would add. Out: whether it may be written. Who reads the tree (CHECKSUMS,
+//! `verify`, `sha256sum`) reads every zero of a hole.
+
+use crate::limits;
+
+/// What is left of both bounds. Files are counted in the order of the walk, so the outcome is the same each time.
+#[derive(Debug, Default)]
+pub struct Allowance {
+    /// Bytes of holes.
+    holes: u64,
+    /// Bytes of files that another name has led to already.
+    copies: u64,
+}
+
+impl Allowance {
+    /// Returns the bounds for a filesystem whose chunk rows take that many bytes.
+    pub fn new(stored: u64) -> Self {
+        let holes = stored.saturating_mul(limits::FILESYSTEM_HOLES_A_BYTE);
+        Self {
+            holes: limits::FILESYSTEM_HOLES.saturating_add(holes),
+            copies: limits::FILESYSTEM_COPIES.saturating_add(stored),
+        }
+    }
+
+    /// Whether holes of any file of `size` bytes are allowed, however little of it is stored.
+    pub fn covers(&self, size: u64) -> bool {
+        size <= self.holes
+    }
+
+    /// Returns how many bytes of holes are left.
+    pub fn left(&self) -> u64 {
+        self.holes
+    }
+
+    /// Takes the holes of a file that was written.
+    pub fn take_holes(&mut self, bytes: u64) {
+        self.holes = self.holes.saturating_sub(bytes);
+    }
+
+    /// Takes a file that was written under another name already, or says how many bytes are left.
+    pub fn take_copy(&mut self, bytes: u64) -> Result<(), u64> {
+        self.copies = self.copies.checked_sub(bytes).ok_or(self.copies)?;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_taken_is_gone_and_a_refusal_takes_nothing() {
+        let mut allowance = Allowance::new(3);
+        let holes = limits::FILESYSTEM_HOLES + 3 * limits::FILESYSTEM_HOLES_A_BYTE;
+        assert!(allowance.covers(holes) && !allowance.covers(holes + 1));
+        allowance.take_holes(holes - 1);
+        assert_eq!(allowance.left(), 1);
+        assert_eq!(allowance.take_copy(limits::FILESYSTEM_COPIES + 4), Err(limits::FILESYSTEM_COPIES + 3));
+        assert_eq!(allowance.take_copy(limits::FILESYSTEM_COPIES + 3), Ok(()));
+        assert!(Allowance::new(u64::MAX).covers(u64::MAX));
+    }
+}
