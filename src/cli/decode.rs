@@ -35,11 +35,12 @@ pub fn run(arguments: &args::Decode, interrupt: &Interrupt) -> u8 {
         Ok(request) => request,
         Err(message) => {
             print::err(&format!("error: {}", printable(&message)));
-            if arguments.json {
-                let (exit_code, error) = (exit::USAGE, Some(message));
-                print::json(&Output { command: "decode", exit_code, error, summary: None });
+            if !arguments.json {
+                return exit::USAGE;
             }
-            return exit::USAGE;
+            let (exit_code, error) = (exit::USAGE, Some(message));
+            let output = Output { command: "decode", exit_code, error, summary: None };
+            return print::exit(exit_code, print::json(&output), "");
         }
     };
     let display = Display::start(arguments.progress, &request.progress);
@@ -57,10 +58,12 @@ pub fn run(arguments: &args::Decode, interrupt: &Interrupt) -> u8 {
     if let Some(summary) = summary {
         say(summary);
     }
-    if arguments.json {
-        print::json(&Output { command: "decode", exit_code, error, summary });
+    if !arguments.json {
+        return exit_code;
     }
-    exit_code
+    let left = summary.map_or(String::new(), |summary| format!("; the dump stands in {}", summary.output));
+    let output = Output { command: "decode", exit_code, error, summary };
+    print::exit(exit_code, print::json(&output), &printable(&left))
 }
 
 /// Ends a run in words.

@@ -125,13 +125,13 @@ pub fn run(arguments: &args::Inspect, interrupt: &Interrupt) -> u8 {
     if let Ok(Opened { store, .. }) = &result {
         warnings(store).iter().for_each(print::warning);
     }
-    if arguments.json {
+    let printed = if arguments.json {
         let contents = result.as_ref().ok().and_then(contents);
-        print::json(&Output { command: "inspect", exit_code, error, contents });
-    } else if let Ok(opened) = &result {
-        print::out(&text(&opened.store));
-    }
-    exit_code
+        print::json(&Output { command: "inspect", exit_code, error, contents })
+    } else {
+        result.as_ref().map_or(Ok(()), |opened| print::out(&text(&opened.store)))
+    };
+    print::exit(exit_code, printed, "")
 }
 
 fn open(arguments: &args::Inspect, interrupt: &Interrupt, progress: &Progress) -> Result<Opened> {

@@ -12,6 +12,7 @@ mod print;
 mod progress;
 mod signals;
 mod time;
+mod usage;
 mod verify;
 
 use std::process::ExitCode;
@@ -23,7 +24,10 @@ use args::{Arguments, Command};
 
 /// Runs the command line and returns the exit code of `decisions.md` 3.
 pub fn main() -> ExitCode {
-    let arguments = Arguments::parse();
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => return ExitCode::from(usage::refuse(&error)),
+    };
     let interrupt = Interrupt::default();
     signals::watch(&interrupt);
     // A file over the limit of file sizes is an error of its write (EFBIG), and does not end the process.

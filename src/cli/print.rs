@@ -1,4 +1,5 @@
-//! Writing to standard output and standard error: a closed pipe ends the output, never the run.
+//! Writing to standard output and standard error: a closed pipe ends the output, never the run; any other failure
+//! of standard output is an error of the run (`decisions.md` 3).
 
 use std::fmt::Write as _;
 use std::io::{self, Write};
@@ -8,19 +9,30 @@ use ekv_backup::report::Warning;
 use serde::Serialize;
 
 use super::escape::printable;
+use super::exit;
 
-/// Prints text to standard output.
-pub fn out(text: &str) {
+/// Prints text to standard output. Whoever closed the pipe has seen enough: that is no error.
+pub fn out(text: &str) -> io::Result<()> {
     let mut stdout = io::stdout().lock();
-    // Whoever closed the pipe has seen enough.
-    let _ = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
+    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        result => result,
+    }
 }
 
 /// Prints one JSON object to standard output.
-pub fn json<T: Serialize>(value: &T) {
-    let mut text = serde_json::to_string_pretty(value).unwrap_or_default();
+pub fn json<T: Serialize>(value: &T) -> io::Result<()> {
+    let mut text = serde_json::to_string_pretty(value)?;
     text.push('\n');
-    out(&text);
+    out(&text)
+}
+
+/// Returns the exit code of a run whose output was `printed`: `exit_code`, or that of a failed write where nothing
+/// worse happened. `left` says what the run has done all the same.
+pub fn exit(exit_code: u8, printed: io::Result<()>, left: &str) -> u8 {
+    let Err(error) = printed else { return exit_code };
+    err(&format!("error: cannot write to standard output: {error}{left}"));
+    if exit_code <= exit::PROBLEMS { exit::IO } else { exit_code }
 }
 
 /// Prints one line to standard error.

@@ -74,11 +74,11 @@ pub fn run(arguments: &args::Verify, interrupt: &Interrupt) -> u8 {
         Ok(report) => say(report),
         Err(error) => print::error(error),
     }
-    if arguments.json {
-        let report = result.as_ref().ok().map(|report| summary(arguments, report));
-        print::json(&Output { command: "verify", exit_code, error, report });
+    if !arguments.json {
+        return exit_code;
     }
-    exit_code
+    let report = result.as_ref().ok().map(|report| summary(arguments, report));
+    print::exit(exit_code, print::json(&Output { command: "verify", exit_code, error, report }), "")
 }
 
 fn check(arguments: &args::Verify, interrupt: &Interrupt, progress: &Progress) -> Result<VerifyReport> {

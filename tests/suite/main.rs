@@ -12,6 +12,7 @@ mod hostile;
 mod inspect;
 mod live;
 mod malformed;
+mod output;
 mod readme;
 mod signals;
 mod source;
