@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use ekv_backup::keyspace::Owner;
 
+use super::at::{self, At};
+
 /// Decode elastickv snapshots offline into a tree of ordinary files
 #[derive(Debug, Parser)]
 #[command(version, max_term_width = 100, after_help = EXIT_CODES)]
@@ -62,9 +64,9 @@ pub struct Decode {
     /// Only these names of one adapter, for example dynamodb=orders,users; repeatable
     #[arg(long, value_name = "ADAPTER=NAMES")]
     pub scope: Vec<OsString>,
-    /// Read at an older timestamp: a decimal HLC or an RFC 3339 time
-    #[arg(long, value_name = "TS", value_parser = timestamp)]
-    pub at: Option<u64>,
+    /// Read at an older time: an HLC, an RFC 3339 time, a date (UTC), or -2h (s, m, h, d) before the last commit
+    #[arg(long, value_name = "TIME", value_parser = at::parse, allow_hyphen_values = true)]
+    pub at: Option<At>,
     /// Replace a directory that holds a MANIFEST.json
     #[arg(long)]
     pub force: bool,
@@ -146,9 +148,9 @@ pub struct Inspect {
     /// which the newest snapshot of each Raft group is read
     #[arg(required = true, value_name = "INPUT")]
     pub inputs: Vec<PathBuf>,
-    /// Count as seen at an older timestamp: a decimal HLC or an RFC 3339 time
-    #[arg(long, value_name = "TS", value_parser = timestamp)]
-    pub at: Option<u64>,
+    /// Count as seen at an older time: an HLC, an RFC 3339 time, a date (UTC), or -2h (s, m, h, d) before the last commit
+    #[arg(long, value_name = "TIME", value_parser = at::parse, allow_hyphen_values = true)]
+    pub at: Option<At>,
     /// Print one JSON object to standard output
     #[arg(long)]
     pub json: bool,
@@ -212,20 +214,6 @@ fn size(text: &str) -> Result<u64, String> {
     }
 }
 
-/// Reads a decimal HLC, or an RFC 3339 time as the last HLC of its millisecond (`decisions.md` 4).
-fn timestamp(text: &str) -> Result<u64, String> {
-    if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
-        return text.parse().map_err(|_| "larger than 64 bits".to_owned());
-    }
-    let time = time::OffsetDateTime::parse(text, &time::format_description::well_known::Rfc3339)
-        .map_err(|_| "expected a decimal HLC or an RFC 3339 time".to_owned())?;
-    let ms = time.unix_timestamp_nanos().div_euclid(1_000_000);
-    match u64::try_from(ms) {
-        Ok(ms) if ms < 1 << 48 => Ok(ms << 16 | 0xffff),
-        _ => Err("outside the range of an HLC".to_owned()),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -244,16 +232,6 @@ mod tests {
         assert_eq!(size("3KiB"), Ok(3 << 10));
         for bad in ["", "0", "0KiB", "MiB", "1MB", "-1", "99999999999999GiB"] {
             assert!(size(bad).is_err(), "{bad}");
-        }
-    }
-
-    #[test]
-    fn a_time_is_the_last_hlc_of_its_millisecond() {
-        assert_eq!(timestamp("112354918400000001"), Ok(112_354_918_400_000_001));
-        assert_eq!(timestamp("2024-04-29T14:13:20Z"), Ok(1_714_400_000_000 << 16 | 0xffff));
-        assert_eq!(timestamp("2024-04-29T16:13:20.0019+02:00"), Ok(1_714_400_000_001 << 16 | 0xffff));
-        for bad in ["", "now", "1969-12-31T23:59:59Z", "18446744073709551616"] {
-            assert!(timestamp(bad).is_err(), "{bad}");
         }
     }
 }

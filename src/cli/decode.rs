@@ -43,6 +43,7 @@ pub fn run(arguments: &args::Decode, interrupt: &Interrupt) -> u8 {
             return print::exit(exit_code, print::json(&output), "");
         }
     };
+    print::time_taken(arguments.at.as_ref());
     let display = Display::start(arguments.progress, &request.progress);
     let result = decode(&request, print::warning, print::notice);
     drop(display);
@@ -112,7 +113,7 @@ fn request(arguments: &args::Decode, interrupt: &Interrupt) -> Result<Request, S
             preserve_sqs_visibility: arguments.preserve_sqs_visibility,
             include_sqs_side_records: arguments.include_sqs_side_records,
         },
-        at: arguments.at,
+        at: arguments.at.as_ref().map(|at| at.read),
         strict: arguments.strict,
         cluster_id: arguments.cluster_id.clone(),
         wall_time: wall_time(std::env::var("SOURCE_DATE_EPOCH").ok().as_deref())?,

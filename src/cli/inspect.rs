@@ -112,6 +112,7 @@ impl From<&FamilyStats> for Counts {
 /// Runs the command and returns its exit code.
 pub fn run(arguments: &args::Inspect, interrupt: &Interrupt) -> u8 {
     let progress = Progress::default();
+    print::time_taken(arguments.at.as_ref());
     let display = Display::start(arguments.progress, &progress);
     let result = open(arguments, interrupt, &progress);
     drop(display);
@@ -138,7 +139,7 @@ fn open(arguments: &args::Inspect, interrupt: &Interrupt, progress: &Progress) -
     let found = Found::find(&arguments.inputs, interrupt)?;
     found.say(&mut print::notice);
     let options = StoreOptions {
-        at: arguments.at,
+        at: arguments.at.as_ref().map(|at| at.read),
         allow_encrypted: true,
         interrupt: interrupt.clone(),
         progress: progress.clone(),

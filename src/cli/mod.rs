@@ -4,6 +4,7 @@
 //! output, words to standard error. A closed pipe is quiet.
 
 mod args;
+mod at;
 mod decode;
 mod escape;
 mod exit;

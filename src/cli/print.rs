@@ -8,6 +8,7 @@ use ekv_backup::inputs::Notice;
 use ekv_backup::report::Warning;
 use serde::Serialize;
 
+use super::at::At;
 use super::escape::printable;
 use super::exit;
 
@@ -38,6 +39,13 @@ pub fn exit(exit_code: u8, printed: io::Result<()>, left: &str) -> u8 {
 /// Prints one line to standard error.
 pub fn err(line: &str) {
     let _ = writeln!(io::stderr().lock(), "{line}");
+}
+
+/// Says how a time without zone was taken.
+pub fn time_taken(at: Option<&At>) {
+    if let Some(time) = at.and_then(|at| at.taken_as.as_deref()) {
+        err(&format!("note: --at is taken as {time}"));
+    }
 }
 
 /// Prints an error and its causes as one line to standard error.

@@ -61,7 +61,8 @@ mod tests {
 
     #[test]
     fn what_is_wrong_is_one_line() {
-        let text = "error: the following required arguments were not provided:\n  --output <DIR>\n\nUsage: x\n";
+        let text =
+            "error: the following required arguments were not provided:\n  --output <DIR>\n\nUsage: x\n";
         assert_eq!(sentence(text), "the following required arguments were not provided: --output <DIR>");
         assert_eq!(sentence(""), "");
     }

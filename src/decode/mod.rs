@@ -12,7 +12,7 @@ use crate::inputs::{Found, Notice, Opened};
 use crate::keyspace::{Family, Owner};
 use crate::progress::{Phase, Progress};
 use crate::report::{Report, Warning};
-use crate::store::{Store, StoreOptions};
+use crate::store::{ReadAt, Store, StoreOptions};
 
 mod manifest;
 mod notice;
@@ -31,8 +31,8 @@ pub struct Request {
     pub tree: TreeOptions,
     /// What is asked of the adapters.
     pub adapters: adapter::Options,
-    /// Read at this HLC timestamp instead of T.
-    pub at: Option<u64>,
+    /// Read at this time instead of T.
+    pub at: Option<ReadAt>,
     /// Any problem is fatal.
     pub strict: bool,
     /// `cluster_id` of the manifest; omitted when empty.

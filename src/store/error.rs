@@ -26,6 +26,17 @@ pub enum Error {
         /// Lowest timestamp that can be read, an HLC timestamp.
         floor: u64,
     },
+    /// A number that cannot be meant as an HLC timestamp (exit 2).
+    #[error(
+        "cannot read at {at}: that is no HLC timestamp of this snapshot's time. An HLC is Unix milliseconds times \
+         65536; {at} taken as Unix time is {as_ms}. Dates and times can be given as they are"
+    )]
+    NoHlc {
+        /// What was asked for.
+        at: u64,
+        /// The HLC timestamp that the number would be as Unix seconds or ms.
+        as_ms: u64,
+    },
     /// Snapshots that cannot be read together (exit 3).
     #[error("an EKVMVCC2 payload cannot be read together with other snapshots")]
     Mixed,

@@ -17,6 +17,7 @@ mod missing;
 mod open;
 mod operational;
 mod point;
+mod read_at;
 mod routes;
 mod scan;
 mod stats;
@@ -50,14 +51,15 @@ pub use entries::{Entries, Versions};
 pub use entry::{Entry, EntryBuf, RowLocation, Version};
 pub use error::Error;
 pub use missing::MissingGroups;
+pub use read_at::ReadAt;
 pub use stats::{FamilyStats, GroupOrigin, InputInfo, Large};
 pub use txn::{Lock, Undecided};
 
 /// How a store is opened.
 #[derive(Clone, Debug, Default)]
 pub struct StoreOptions {
-    /// Read at this HLC timestamp instead of T; above T it is T (`decisions.md` 4).
-    pub at: Option<u64>,
+    /// Read at this time instead of T; above T it is T (`decisions.md` 4).
+    pub at: Option<ReadAt>,
     /// Raft groups of inputs by their paths, where the place in which they were found tells them.
     pub groups: BTreeMap<PathBuf, u64>,
     /// Open a store with encrypted rows all the same, to look at its counts; reading one of them is an error.

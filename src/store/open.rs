@@ -27,7 +27,7 @@ pub(super) fn open(sources: Vec<Source>, options: &StoreOptions, shape: IndexSha
     }
     // What the payloads' headers say is T where a live node wrote them. Where a row lies above it, only an
     // expiry in between can have been judged wrongly.
-    let newest = options.at.unwrap_or(u64::MAX);
+    let newest = options.at.map_or(u64::MAX, |at| at.resolve(at_least));
     let guess = Clock { newest, now: newest.min(at_least) };
     let survey = |source: &Source, clock| {
         let result = survey(source, clock, shape, options);
@@ -42,11 +42,14 @@ pub(super) fn open(sources: Vec<Source>, options: &StoreOptions, shape: IndexSha
         surveys.push(survey(source, guess)?);
     }
     let latest = surveys.iter().map(|survey| survey.info.highest_commit_ts).fold(at_least, u64::max);
-    let clock = Clock::at(newest.min(latest));
-    refuse_below_floor(options, latest, &surveys)?;
+    let asked = options.at.map(|at| at.check(latest).map(|()| at.resolve(latest))).transpose()?;
+    let clock = Clock::at(asked.unwrap_or(u64::MAX).min(latest));
+    refuse_below_floor(asked, latest, &surveys)?;
     let mut inputs = Vec::new();
     for (source, mut first) in sources.into_iter().zip(surveys) {
-        if first.earliest_expiry.is_some_and(|expiry| expiry <= clock.now) {
+        // A time before T is another one where T was guessed wrongly.
+        let moved = asked.is_some_and(|asked| asked != newest);
+        if moved || first.earliest_expiry.is_some_and(|expiry| expiry <= clock.now) {
             first = survey(&source, clock)?;
         }
         inputs.push(Input { source, survey: first });
@@ -62,15 +65,16 @@ pub(super) fn open(sources: Vec<Source>, options: &StoreOptions, shape: IndexSha
             store.lay_over(resolved)?;
         }
     }
+    store.warn_of_time(options.at);
     Ok(store)
 }
 
-fn refuse_below_floor(options: &StoreOptions, latest: u64, surveys: &[Survey]) -> Result<()> {
+fn refuse_below_floor(asked: Option<u64>, latest: u64, surveys: &[Survey]) -> Result<()> {
     let Some(highest) = surveys.iter().map(|survey| &survey.info).max_by_key(|info| info.floor()) else {
         return Ok(());
     };
     let floor = highest.floor();
-    match options.at.filter(|at| *at < floor && *at < latest) {
+    match asked.filter(|at| *at < floor && *at < latest) {
         Some(at) => Err(Error::BelowFloor { input: highest.path.clone(), at, floor }.into()),
         None => Ok(()),
     }

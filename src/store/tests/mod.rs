@@ -9,7 +9,7 @@ mod several;
 mod transactions;
 
 use super::index::IndexShape;
-use super::{Entries, EntryBuf, Family, Store, StoreOptions, open};
+use super::{Entries, EntryBuf, Family, ReadAt, Store, StoreOptions, open};
 use crate::container::Source;
 use crate::container::fixture::Native;
 use crate::error::{Error, Result};
@@ -18,7 +18,7 @@ use crate::error::{Error, Result};
 const DENSE: IndexShape = IndexShape { spacing: 1, marks: 64, key: 2 };
 
 fn open_at(sources: Vec<Source>, at: Option<u64>) -> Result<Store> {
-    open::open(sources, &StoreOptions { at, ..StoreOptions::default() }, DENSE)
+    open::open(sources, &StoreOptions { at: at.map(ReadAt::Hlc), ..StoreOptions::default() }, DENSE)
 }
 
 fn store(snapshot: &Native) -> Store {

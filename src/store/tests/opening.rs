@@ -160,6 +160,27 @@ fn the_floor_can_be_read_and_nothing_below_it() {
 }
 
 #[test]
+fn a_time_before_t_counts_from_the_newest_row() {
+    let ts = |ms: u64| (1_714_400_000_000 + ms) << 16;
+    let snapshot = Native::new(ts(1)).put(b"a", ts(2), b"").put(b"b", ts(500), b"").put(b"c", ts(1000), b"");
+    let open = |at| {
+        let options = StoreOptions { at: Some(at), ..StoreOptions::default() };
+        Store::open(vec![snapshot.source()], &options)
+    };
+    let seen = |at| {
+        let store = open(at).unwrap();
+        let events: Vec<_> = store.warnings().iter().map(|warning| warning.event).collect();
+        (keys(store.scan(Family::Bare)), store.totals().visible, events)
+    };
+    assert_eq!(seen(ReadAt::Before(500)), (vec!["a".into(), "b".into()], 2, vec!["version_above_watermark"]));
+    assert_eq!(seen(ReadAt::Before(501)).1, 1);
+    assert_eq!(seen(ReadAt::Before(0)).1, 3);
+    assert!(seen(ReadAt::Before(999)).2.contains(&"nothing_visible"));
+    assert!(seen(ReadAt::ms(1_714_400_001_001)).2.contains(&"at_above_snapshot"));
+    assert!(matches!(open(ReadAt::Number(5)), Err(Error::Store(StoreError::NoHlc { at: 5, .. }))));
+}
+
+#[test]
 fn encrypted_rows_that_count_are_fatal() {
     let envelope = |id: u8| [&[1, 0, 0, 0, 0, id][..], &[0; 40]].concat();
     let snapshot = Native::new(9)
