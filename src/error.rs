@@ -44,6 +44,9 @@ pub enum Error {
         /// The input.
         path: std::path::PathBuf,
     },
+    /// A name that was asked for is not in the snapshot.
+    #[error("{0}")]
+    NotThere(crate::decode::NotThere),
     /// A signal asked the run to stop.
     #[error(transparent)]
     Interrupted(#[from] crate::interrupt::Interrupted),

@@ -1,5 +1,6 @@
 //! Arguments as they are typed.
 
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
@@ -58,10 +59,11 @@ pub struct Decode {
     /// Directory to create; must not exist or be empty
     #[arg(short, long, value_name = "DIR")]
     pub output: PathBuf,
-    /// Adapters to decode, separated by commas [default: all of dynamodb,s3,redis,sqs]
-    #[arg(long, value_name = "NAMES", value_delimiter = ',', value_parser = adapter)]
-    pub adapter: Vec<Owner>,
-    /// Only these names of one adapter, for example dynamodb=orders,users; repeatable
+    /// Adapters to decode: all, or names separated by commas of dynamodb,s3,redis,sqs [default: all]
+    #[arg(long, value_name = "NAMES", value_parser = adapters)]
+    pub adapter: Option<Adapters>,
+    /// Only these names, for example dynamodb=orders,users; repeatable. Alone it selects nothing else, with --adapter
+    /// the other adapters named there stay whole
     #[arg(long, value_name = "ADAPTER=NAMES")]
     pub scope: Vec<OsString>,
     /// Read at an older time: an HLC, an RFC 3339 time, a date (UTC), or -2h (s, m, h, d) before the last commit
@@ -187,6 +189,23 @@ fn layout(text: &str) -> Result<Layout, String> {
 /// The adapters that `--adapter` and `--scope` know, in the order of the dump.
 pub const ADAPTERS: [Owner; 4] = [Owner::Dynamodb, Owner::S3, Owner::Redis, Owner::Sqs];
 
+/// Adapters by name.
+pub type Adapters = BTreeSet<Owner>;
+
+/// Reads a list of adapters; blanks around a name and a comma behind the last are fine (`decisions.md` 5).
+fn adapters(text: &str) -> Result<Adapters, String> {
+    let text = text.trim();
+    let list = text.strip_suffix(',').unwrap_or(text);
+    let mut adapters = Adapters::new();
+    for name in list.split(',').map(str::trim) {
+        match name {
+            "all" => adapters.extend(ADAPTERS),
+            name => adapters.extend([adapter(name)?]),
+        }
+    }
+    Ok(adapters)
+}
+
 /// Reads the name of an adapter.
 pub fn adapter(text: &str) -> Result<Owner, String> {
     ADAPTERS
@@ -222,6 +241,16 @@ mod tests {
     fn the_command_line_is_consistent() {
         use clap::CommandFactory;
         Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn a_list_of_adapters_takes_blanks_and_a_last_comma() {
+        assert_eq!(adapters("all"), Ok(Adapters::from(ADAPTERS)));
+        assert_eq!(adapters(" s3 , sqs, "), Ok(Adapters::from([Owner::S3, Owner::Sqs])));
+        assert_eq!(adapters("redis,all"), Ok(Adapters::from(ADAPTERS)));
+        for bad in ["", " ", ",", "s3,,sqs", "s3,,", "kv", "S3"] {
+            assert!(adapters(bad).is_err(), "{bad}");
+        }
     }
 
     #[test]

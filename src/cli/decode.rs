@@ -1,21 +1,17 @@
 //! `ekv-backup decode`.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::ffi::OsStr;
-use std::os::unix::ffi::OsStrExt;
-
 use ekv_backup::adapter::Options;
 use ekv_backup::decode::{Request, Summary, decode};
 use ekv_backup::dump::TreeOptions;
 use ekv_backup::interrupt::Interrupt;
-use ekv_backup::keyspace::Owner;
 use ekv_backup::progress::Progress;
 use serde::Serialize;
 use time::OffsetDateTime;
 
-use super::args::{self, ADAPTERS, Layout};
+use super::args::{self, Layout};
 use super::escape::printable;
 use super::progress::Display;
+use super::selection::Selection;
 use super::{exit, print};
 
 /// What `--json` prints (`docs/output.md`).
@@ -80,15 +76,7 @@ fn say(summary: &Summary) {
 
 /// Turns what was typed into what was meant.
 fn request(arguments: &args::Decode, interrupt: &Interrupt) -> Result<Request, String> {
-    let mut excluded = BTreeSet::new();
-    if !arguments.adapter.is_empty() {
-        excluded.extend(ADAPTERS.into_iter().filter(|owner| !arguments.adapter.contains(owner)));
-    }
-    let mut scopes: BTreeMap<Owner, BTreeSet<Vec<u8>>> = BTreeMap::new();
-    for scope in &arguments.scope {
-        let (owner, names) = scope_of(scope)?;
-        scopes.entry(owner).or_default().extend(names);
-    }
+    let Selection { excluded, scopes } = Selection::of(arguments.adapter.as_ref(), &arguments.scope)?;
     let dynamodb_bundle =
         (arguments.dynamodb_layout == Layout::Jsonl).then_some(arguments.dynamodb_bundle_size);
     Ok(Request {
@@ -121,25 +109,6 @@ fn request(arguments: &args::Decode, interrupt: &Interrupt) -> Result<Request, S
     })
 }
 
-/// Reads `ADAPTER=NAME,NAME`; names are bytes. Redis has one database: `db_0` as in the tree, `0` as in the manifest.
-fn scope_of(text: &OsStr) -> Result<(Owner, Vec<Vec<u8>>), String> {
-    let usage = || format!("--scope {}: expected ADAPTER=NAME,NAME", text.to_string_lossy());
-    let bytes = text.as_bytes();
-    let at = bytes.iter().position(|&byte| byte == b'=').ok_or_else(usage)?;
-    let (name, names) = bytes.split_at(at);
-    let owner = std::str::from_utf8(name).ok().and_then(|name| args::adapter(name).ok()).ok_or_else(usage)?;
-    let name = |name: &[u8]| match (owner, name) {
-        (Owner::Redis, b"0") => b"db_0".to_vec(),
-        _ => name.to_vec(),
-    };
-    let names: Vec<Vec<u8>> =
-        names.get(1..).unwrap_or_default().split(|&byte| byte == b',').map(name).collect();
-    if names.iter().any(Vec::is_empty) {
-        return Err(usage());
-    }
-    Ok((owner, names))
-}
-
 /// Returns `wall_time_iso`: now, or `SOURCE_DATE_EPOCH` in seconds (`decisions.md` 1).
 fn wall_time(source_date_epoch: Option<&str>) -> Result<OffsetDateTime, String> {
     match source_date_epoch {
@@ -155,19 +124,6 @@ fn wall_time(source_date_epoch: Option<&str>) -> Result<OffsetDateTime, String> 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_scope_names_one_adapter_and_its_objects() {
-        let (owner, names) = scope_of(OsStr::new("dynamodb=orders,users")).unwrap();
-        assert_eq!(owner, Owner::Dynamodb);
-        assert_eq!(names, [b"orders".to_vec(), b"users".to_vec()]);
-        let (_, names) = scope_of(OsStr::from_bytes(b"s3=a=b\xff")).unwrap();
-        assert_eq!(names, [b"a=b\xff".to_vec()]);
-        assert_eq!(scope_of(OsStr::new("redis=0,db_0")).unwrap().1, [b"db_0", b"db_0"]);
-        for bad in ["", "dynamodb", "dynamodb=", "sql=a", "s3=a,,b"] {
-            assert!(scope_of(OsStr::new(bad)).is_err(), "{bad}");
-        }
-    }
 
     #[test]
     fn the_wall_time_can_be_fixed() {

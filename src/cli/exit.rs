@@ -19,7 +19,9 @@ pub fn code(error: &Error) -> u8 {
         Error::Inputs(error) if error.is_usage() => USAGE,
         Error::Inputs(error) if error.is_unreadable() => IO,
         Error::Container(error) if error.kind.is_unreadable() => IO,
-        Error::Store(store::Error::BelowFloor { .. } | store::Error::NoHlc { .. }) => USAGE,
+        Error::NotThere(_) | Error::Store(store::Error::BelowFloor { .. } | store::Error::NoHlc { .. }) => {
+            USAGE
+        }
         Error::Dump(error) if error.kind.is_usage() => USAGE,
         Error::Dump(_) => IO,
         Error::Strict { .. } | Error::MissingGroups(_) | Error::Unchecked { .. } => PROBLEMS,

@@ -11,6 +11,7 @@ mod exit;
 mod inspect;
 mod print;
 mod progress;
+mod selection;
 mod signals;
 mod time;
 mod usage;

@@ -16,8 +16,10 @@ use crate::store::{ReadAt, Store, StoreOptions};
 
 mod manifest;
 mod notice;
+mod scope;
 mod summary;
 
+pub use scope::NotThere;
 pub use summary::{Counters, InputSummary, PassedOverSummary, Summary};
 
 /// What is asked of a run.
@@ -117,9 +119,9 @@ fn write(request: &Request, opened: &Opened, tree: &mut Tree, sink: impl FnMut(&
             keymap: &mut keymap,
             options: &request.adapters,
         })?;
-        missing(owner, &scope, &request.adapters, &mut report);
         scopes.insert(owner, scope);
     }
+    scope::check(store, &request.adapters.scopes, &scopes)?;
     if !request.adapters.no_extra {
         lines(tree, b"extra/KEYMAP.jsonl", keymap.records(), b"")?;
     }
@@ -158,19 +160,6 @@ fn expect(store: &Store, tree: &mut Tree, options: &adapter::Options) {
         }
     }
     tree.expect(size);
-}
-
-/// Warns of names that `--scope` asked for and that are not there.
-fn missing(owner: Owner, found: &Scope, options: &adapter::Options, report: &mut Report<'_>) {
-    for name in options.scopes.get(&owner).into_iter().flatten() {
-        if !found.contains(name) {
-            report.warn(
-                Warning::new("scope_not_found")
-                    .with("adapter", owner.name())
-                    .with("name", String::from_utf8_lossy(name).into_owned()),
-            );
-        }
-    }
 }
 
 /// Writes the values of sorted records as a file, `end` behind each; no file when there are none.

@@ -14,6 +14,7 @@ mod live;
 mod malformed;
 mod output;
 mod readme;
+mod selection;
 mod signals;
 mod source;
 mod tool;
