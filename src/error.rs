@@ -17,7 +17,7 @@ pub enum Error {
     Store(#[from] store::Error),
     /// The inputs cannot be found or read together.
     #[error(transparent)]
-    Inputs(#[from] inputs::Error),
+    Inputs(Box<inputs::Error>),
     /// A file of the tree could not be written or read.
     #[error(transparent)]
     Dump(dump::Error),
@@ -50,6 +50,12 @@ pub enum Error {
     /// A signal asked the run to stop.
     #[error(transparent)]
     Interrupted(#[from] crate::interrupt::Interrupted),
+}
+
+impl From<inputs::Error> for Error {
+    fn from(error: inputs::Error) -> Self {
+        Self::Inputs(Box::new(error))
+    }
 }
 
 impl From<container::Error> for Error {

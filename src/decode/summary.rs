@@ -191,9 +191,8 @@ fn place<'c>(counters: &'c mut Counters, family: Family, request: &Request) -> &
     }
     match owner {
         Owner::Dynamodb => &mut counters.dynamodb,
-        Owner::S3 if family.kind() == Kind::Internal => &mut counters.internal,
+        Owner::S3 | Owner::Redis if family.kind() == Kind::Internal => &mut counters.internal,
         Owner::S3 => &mut counters.s3,
-        Owner::Redis if family.kind() == Kind::Internal => &mut counters.internal,
         Owner::Redis => &mut counters.redis,
         Owner::Sqs => &mut counters.sqs,
         Owner::Fs => &mut counters.fs,

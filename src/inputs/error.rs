@@ -73,7 +73,7 @@ pub enum Error {
     #[error("{source}; {hint}")]
     Chosen {
         /// What is wrong with it.
-        source: container::Error,
+        source: Box<container::Error>,
         /// How to take another one.
         hint: String,
     },

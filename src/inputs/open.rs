@@ -83,7 +83,7 @@ impl Found {
             ),
             None => format!("it was found in {directory}, where no older snapshot is"),
         };
-        Error::Chosen { source, hint }.into()
+        Error::Chosen { source: Box::new(source), hint }.into()
     }
 }
 

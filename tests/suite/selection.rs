@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use crate::tool::{Run, Work, testdata};
 
 fn shop() -> Work {
-    Work::with(&std::fs::read(testdata("live/shop/000000000000016e.fsm")).unwrap())
+    Work::with(&std::fs::read(testdata("live/shop/000000000000016e.fsm")).expect("the capture is there"))
 }
 
 fn services(run: &Run, work: &Work) -> BTreeSet<String> {

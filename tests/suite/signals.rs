@@ -13,7 +13,7 @@ const SOON: Duration = Duration::from_secs(3);
 
 fn kill(signal: &str, child: &Child) {
     let kill = Command::new("sh").args(["-c", &format!("kill -s {signal} {}", child.id())]).status();
-    assert!(kill.unwrap().success());
+    assert!(kill.expect("kill can be run").success());
 }
 
 /// Returns the command with no signal ignored, whatever the tests were started under.
