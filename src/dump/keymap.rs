@@ -25,6 +25,11 @@ pub enum Kind {
     MetaSuffixRename,
 }
 
+/// Bytes of a line around its name, original and kind.
+const FRAME: usize = r#"{"encoded":"","original":"","kind":""}"#.len();
+/// Most bytes of JSON that one byte of a name becomes.
+const ESCAPE: usize = r"\ufffd".len();
+
 impl Kind {
     const ALL: [Self; 3] = [Self::ShaFallback, Self::S3LeafData, Self::MetaSuffixRename];
 
@@ -56,6 +61,23 @@ pub fn line(out: &mut Vec<u8>, encoded: &[u8], original: &[u8], kind: Kind) {
     out.extend_from_slice(br#"","kind":""#);
     out.extend_from_slice(kind.name().as_bytes());
     out.extend_from_slice(b"\"}\n");
+}
+
+/// Class of the problem that an object is not written because readers take no KEYMAP line as long as its name needs.
+pub const LINE_TOO_LONG: &str = "keymap_line_too_long";
+
+/// Says that a line would be longer than readers take: `None` where it is not. The limit is on the line without its
+/// newline.
+#[must_use]
+pub fn too_long(encoded: &[u8], original: &[u8]) -> Option<String> {
+    // The longest kind, and each byte of the name as an escape.
+    let frame = FRAME + Kind::ALL.iter().map(|kind| kind.name().len()).max().unwrap_or_default();
+    let digits = base64::encoded_len(original.len(), false).unwrap_or(usize::MAX);
+    let most = digits.saturating_add(encoded.len().saturating_mul(ESCAPE)).saturating_add(frame);
+    (most > limits::KEYMAP_LINE).then(|| {
+        let length = original.len();
+        format!("a key of {length} bytes makes a KEYMAP line of more than {} bytes", limits::KEYMAP_LINE)
+    })
 }
 
 fn push_base64(out: &mut Vec<u8>, raw: &[u8]) {
@@ -259,6 +281,19 @@ mod tests {
             let error = Reader::new(longer.as_bytes()).read().unwrap_err();
             assert_eq!(error, ReadError { line: 1, kind: ReadErrorKind::TooLong });
         }
+    }
+
+    #[test]
+    fn what_is_not_too_long_to_write_is_read() {
+        // One that fits to the byte if all of the name were escapes: 3 bytes are 4 digits.
+        let name = [0xff; 10];
+        let room = limits::KEYMAP_LINE - FRAME - "meta-suffix-rename".len() - 60;
+        let longest = vec![7; room / 4 * 3];
+        assert_eq!(too_long(&name, &longest), None);
+        assert!(too_long(&name, &vec![7; room / 4 * 3 + 3]).is_some());
+        let mut text = Vec::new();
+        line(&mut text, &name, &longest, Kind::MetaSuffixRename);
+        assert!(text.len() - 1 > limits::KEYMAP_LINE - 4 && Reader::new(&text[..]).read().is_ok());
     }
 
     #[test]

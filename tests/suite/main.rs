@@ -17,5 +17,6 @@ mod readme;
 mod selection;
 mod signals;
 mod source;
+mod target;
 mod tool;
 mod verify;

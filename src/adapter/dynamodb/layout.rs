@@ -5,7 +5,7 @@
 
 use super::fallback::{Fallbacks, Reason};
 use super::identity::{KeyValue, KeyValues};
-use crate::dump::{self, ErrorKind, Tree, segment};
+use crate::dump::{self, ErrorKind, Tree, keymap, segment};
 use crate::error::Result;
 
 const SUFFIX: &[u8] = b".json";
@@ -40,20 +40,21 @@ impl PerItem {
         &self.path
     }
 
-    /// Writes an item; `false` when its plain name and its fallback name are both taken.
+    /// Writes an item, or says why it has no place.
     pub fn put(
         &mut self,
         tree: &mut Tree,
         fallbacks: &mut Fallbacks,
         keys: &KeyValues<'_>,
         json: &[u8],
-    ) -> Result<bool> {
+    ) -> Result<Put> {
         let plain = [
             Some(Name::plain(keys.hash, keys.range.is_some())),
             keys.range.map(|key| Name::plain(key, false)),
         ];
-        if self.write(tree, fallbacks, plain, json)? {
-            return Ok(true);
+        match self.write(tree, fallbacks, plain, json)? {
+            Put::Taken => {}
+            other => return Ok(other),
         }
         let names = [
             Some(Name::taken(keys.hash, keys.range.is_some())),
@@ -68,7 +69,7 @@ impl PerItem {
         fallbacks: &mut Fallbacks,
         names: [Option<Name>; 2],
         json: &[u8],
-    ) -> Result<bool> {
+    ) -> Result<Put> {
         self.path.truncate(self.directory);
         let [hash, range] = names;
         let (directory, file) = match (hash, range) {
@@ -86,9 +87,14 @@ impl PerItem {
             self.path.extend_from_slice(name.text.as_bytes());
         }
         self.path.extend_from_slice(SUFFIX);
+        for name in [&directory, &file].into_iter().flatten().filter(|name| name.fallback.is_some()) {
+            if let Some(message) = keymap::too_long(&self.path, &name.original) {
+                return Ok(Put::KeymapLine(message));
+            }
+        }
         match tree.write(&self.path, json) {
             Ok(()) => {}
-            Err(dump::Error { kind: ErrorKind::Taken, .. }) => return Ok(false),
+            Err(dump::Error { kind: ErrorKind::Taken, .. }) => return Ok(Put::Taken),
             Err(error) => return Err(error.into()),
         }
         for (name, end) in [(directory, directory_end), (file, self.path.len())] {
@@ -97,8 +103,19 @@ impl PerItem {
                 fallbacks.push(path, &name.original, reason)?;
             }
         }
-        Ok(true)
+        Ok(Put::Written)
     }
+}
+
+/// What became of an item.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Put {
+    /// It has its file.
+    Written,
+    /// Its plain name and its fallback name are both taken.
+    Taken,
+    /// No reader would take the KEYMAP line of its name, in words.
+    KeymapLine(String),
 }
 
 impl Name {
@@ -156,7 +173,7 @@ mod tests {
                 .put(&mut self.tree, &mut self.fallbacks, &KeyValues { hash, range }, b"{}")
                 .unwrap();
             let path = std::str::from_utf8(self.files.path()).unwrap().strip_prefix("t/items/").unwrap();
-            written.then(|| path.to_owned())
+            (written == Put::Written).then(|| path.to_owned())
         }
     }
 

@@ -33,8 +33,12 @@ mod wire;
 mod writer;
 
 use super::{Context, Scope};
+use crate::dump::keymap;
 use crate::error::Result;
+use crate::keyspace::Owner;
 use crate::keyspace::dynamodb::{ItemKey, item_prefix};
+use crate::limits;
+use crate::report::Problem;
 use contest::Winners;
 use schema::Schema;
 use table::Table;
@@ -49,6 +53,17 @@ pub fn dump(context: &mut Context<'_, '_>) -> Result<Scope> {
     for (name, table) in tables {
         let Some(table) = table else { continue };
         let Some(schema) = table.schema(context.store, &name)? else { continue };
+        if let Some(message) = keymap::too_long(&[b'n'; limits::FILE_NAME], &name) {
+            context.report.problem(&Problem {
+                adapter: Owner::Dynamodb.name(),
+                scope: &name,
+                key: &name,
+                class: keymap::LINE_TOO_LONG,
+                message,
+                place: None,
+            })?;
+            continue;
+        }
         write_table(context, &name, &table, &schema)?;
         scope.insert(name);
     }

@@ -8,13 +8,13 @@ use super::fallback::{Fallbacks, Reason};
 use super::generation::KeyLayout;
 use super::identity::{KeyValue, KeyValues, OrderedKey};
 use super::item::{InvalidItem, Item};
-use super::layout::PerItem;
+use super::layout::{PerItem, Put};
 use super::problem::{INVALID_ITEM, problem};
 use super::schema::Schema;
 use super::tally::Tally;
 use crate::adapter::Context;
 use crate::dump::json::{self, Html};
-use crate::dump::segment;
+use crate::dump::{keymap, segment};
 use crate::error::Result;
 use crate::keyspace::dynamodb::ItemKey;
 use crate::report::Warning;
@@ -112,8 +112,16 @@ impl<'t> TableWriter<'t> {
         let path = match &mut self.layout {
             Layout::PerItem(files) => {
                 json::indented(&mut self.json, &item.attributes, Html::Escaped);
-                if !files.put(context.tree, &mut self.fallbacks, &keys, &self.json)? {
-                    return self.problem(context, entry, &"other items have its name and its fallback name");
+                match files.put(context.tree, &mut self.fallbacks, &keys, &self.json)? {
+                    Put::Written => {}
+                    Put::Taken => {
+                        let reason = "other items have its name and its fallback name";
+                        return self.problem(context, entry, &reason);
+                    }
+                    Put::KeymapLine(reason) => {
+                        let class = keymap::LINE_TOO_LONG;
+                        return context.report.problem(&problem(entry, self.name, class, &reason));
+                    }
                 }
                 files.path()
             }

@@ -43,6 +43,18 @@ impl Objects {
             return Ok(());
         }
         let segment = segment::encode(key);
+        if segment.fallback
+            && let Some(message) = keymap::too_long(segment.text.as_bytes(), key)
+        {
+            return report.problem(&Problem {
+                adapter: "kv",
+                scope: b"",
+                key,
+                class: keymap::LINE_TOO_LONG,
+                message,
+                place: Some(place),
+            });
+        }
         self.path.clear();
         self.path.extend_from_slice(DIRECTORY);
         self.path.extend_from_slice(segment.text.as_bytes());

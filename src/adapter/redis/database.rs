@@ -6,6 +6,7 @@ use super::expiry::{Clock, Fate};
 use super::sidecar::{Object, Sidecars};
 use crate::adapter::{Context, Scope};
 use crate::dump::Sorter;
+use crate::dump::keymap;
 use crate::dump::segment::{self, Segment};
 use crate::error::Result;
 use crate::report::{Problem, Warning};
@@ -108,6 +109,16 @@ impl<'c, 'a, 'r> Database<'c, 'a, 'r> {
         self.sidecars.enter(object, key, segment, expiry)
     }
 
+    /// Whether a key needs a KEYMAP line that no reader takes: then it is a problem, and not to be written.
+    pub(super) fn lacks_keymap_line(&mut self, segment: &Segment, key: &[u8]) -> Result<bool> {
+        let text = segment.text.as_bytes();
+        let Some(message) = segment.fallback.then(|| keymap::too_long(text, key)).flatten() else {
+            return Ok(false);
+        };
+        self.problem(key, keymap::LINE_TOO_LONG, message, None)?;
+        Ok(true)
+    }
+
     /// Writes a string or an HLL; the expiry is Unix ms.
     pub(super) fn write(
         &mut self,
@@ -117,6 +128,9 @@ impl<'c, 'a, 'r> Database<'c, 'a, 'r> {
         expiry: Option<u64>,
     ) -> Result<()> {
         let segment = self.turn_to(object, key);
+        if self.lacks_keymap_line(&segment, key)? {
+            return Ok(());
+        }
         self.context.tree.write(&self.path, body)?;
         self.enter(object, key, &segment, expiry)
     }

@@ -30,6 +30,9 @@ impl Draft {
         let verdict = self.verdict;
         let object = Object::Collection(verdict.collection);
         let segment = database.turn_to(object, &self.key);
+        if database.lacks_keymap_line(&segment, &self.key)? {
+            return Ok(());
+        }
         let (elements, mut page) = database.page();
         let written = match verdict.bounds {
             Bounds::Above { last, .. } => write_stream(elements, &mut page, last, verdict.expiry)?,

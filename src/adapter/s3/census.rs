@@ -6,7 +6,7 @@ use super::bucket::BucketMeta;
 use super::path::BUCKET_FILE;
 use super::problem::{Class, Fault, text, warn_bad_record};
 use crate::adapter::{Context, Scope};
-use crate::dump::segment;
+use crate::dump::{keymap, segment};
 use crate::error::Result;
 use crate::keyspace::s3::{ObjectKey, UploadKey, parse_bucket};
 use crate::keyspace::{Family, Owner};
@@ -41,7 +41,8 @@ pub struct Bucket {
 impl Bucket {
     /// Returns a bucket of which nothing but the name is known.
     pub fn named(name: &[u8], state: State) -> Self {
-        let directory = (!matches!(name, b"" | b"." | b"..")).then(|| {
+        let named = !matches!(name, b"" | b"." | b"..") && keymap::too_long(&[b'n'; 255], name).is_none();
+        let directory = named.then(|| {
             let segment = segment::encode(name);
             ([b"s3/", segment.text.as_bytes()].concat(), segment.fallback)
         });

@@ -4,7 +4,7 @@ use super::body::Body;
 use super::census::Bucket;
 use super::manifest::Manifest;
 use super::path::Placement;
-use super::problem::{Fault, text};
+use super::problem::{Class, Fault, text};
 use super::sidecar;
 use crate::adapter::Context;
 use crate::dump::keymap;
@@ -38,7 +38,10 @@ impl Live {
         let manifest = Manifest::parse(&head.body)?;
         let renamed = match placement {
             Some(Placement::Failed(fault)) => return Err(fault),
-            Some(Placement::At(path, kind)) => Some((path, kind)),
+            Some(Placement::At(path, kind)) => match keymap::too_long(&path, object) {
+                Some(message) => return Err(Fault::new(Class::Io, message)),
+                None => Some((path, kind)),
+            },
             None => None,
         };
         for part in manifest.parts.iter().filter(|part| part.chunks() != part.chunk_count) {

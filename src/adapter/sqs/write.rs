@@ -18,7 +18,7 @@ use super::queue::Queue;
 use super::record::{self, Held, Kind, Sent};
 use super::{INVALID_QUEUE_META, ORPHAN_MESSAGES, elsewhere, queue_file};
 use crate::adapter::{Context, Scope};
-use crate::dump::{Sorter, TreeFile};
+use crate::dump::{Sorter, TreeFile, keymap};
 use crate::error::Result;
 use crate::keyspace::{Family, Owner};
 use crate::report::{Problem, Warning};
@@ -103,6 +103,16 @@ impl Writer<'_, '_, '_> {
         }
         let directory = Directory::of(&group.name);
         if directory.fallback {
+            if let Some(message) = keymap::too_long(directory.path.as_bytes(), &group.name) {
+                return self.context.report.problem(&Problem {
+                    adapter: Owner::Sqs.name(),
+                    scope: &group.name,
+                    key: &group.meta_key(),
+                    class: keymap::LINE_TOO_LONG,
+                    message,
+                    place,
+                });
+            }
             self.context.keymap.push(directory.path.as_bytes(), &group.name)?;
         }
         queue_file::set(&mut self.text, &name, &queue);

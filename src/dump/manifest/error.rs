@@ -16,6 +16,9 @@ pub enum ManifestError {
     /// Something stands behind the object.
     #[error("bytes behind the JSON object")]
     Trailing,
+    /// Longer than readers take, bytes.
+    #[error("{0} bytes, more than a reader takes ({max})", max = crate::limits::MANIFEST)]
+    TooLong(u64),
     /// A member is absent or `null`.
     #[error("{0} is missing")]
     Missing(&'static str),

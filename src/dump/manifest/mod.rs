@@ -15,6 +15,7 @@ use document::Document;
 pub use error::ManifestError;
 
 use super::json::{self, Html, Lossy};
+use crate::limits;
 
 /// Name of the file.
 pub(super) const NAME: &str = "MANIFEST.json";
@@ -220,6 +221,7 @@ impl Manifest {
         json::indented(&mut text, &document, Html::Raw);
         text.push(b'\n');
         document.into_manifest()?;
+        check_length(u64::try_from(text.len()).unwrap_or(u64::MAX))?;
         Ok(text)
     }
 
@@ -227,6 +229,11 @@ impl Manifest {
     pub fn read(text: &[u8]) -> Result<Self, ManifestError> {
         Document::parse(text)?.into_manifest()
     }
+}
+
+/// Refuses a length that no reader takes.
+pub(super) fn check_length(length: u64) -> Result<(), ManifestError> {
+    if length > limits::MANIFEST { Err(ManifestError::TooLong(length)) } else { Ok(()) }
 }
 
 #[cfg(test)]

@@ -308,3 +308,10 @@ proptest! {
         let _ = Manifest::read(&bytes);
     }
 }
+
+#[test]
+fn a_length_that_no_reader_takes_is_refused() {
+    assert_eq!(check_length(limits::MANIFEST), Ok(()));
+    let longer = limits::MANIFEST + 1;
+    assert_eq!(check_length(longer), Err(ManifestError::TooLong(longer)));
+}

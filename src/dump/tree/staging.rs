@@ -54,7 +54,7 @@ impl Staging {
         }
         let mode = if options.mode_from_umask { 0o777 } else { 0o700 };
         let staged = temporary(&target, PARTIAL, mode)?;
-        let path = target.parent_path.join(&staged);
+        let path = target.sibling(&staged);
         let options = options.clone();
         let staging = Self { target, staged: Some(staged), path, options, notices, reserve };
         match staging.enter(&found) {

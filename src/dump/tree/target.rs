@@ -140,9 +140,8 @@ fn check_manifest(walk: &Walk<'_>) -> Result<()> {
     let mut text = Vec::new();
     let length = file.take(limits::MANIFEST + 1).read_to_end(&mut text);
     let length = length.map_err(|error| (walk.failure)(manifest::NAME.as_bytes(), error.into()))?;
-    if u64::try_from(length).is_ok_and(|length| length > limits::MANIFEST) {
-        return Err(refuse("too long".to_owned()));
-    }
+    manifest::check_length(u64::try_from(length).unwrap_or(u64::MAX))
+        .map_err(|error| refuse(error.to_string()))?;
     match Manifest::read(&text).map(|manifest| manifest.origin) {
         Ok(Origin::Snapshot(_)) => Ok(()),
         Ok(Origin::Live(_)) => Err(refuse("it is of a live read".to_owned())),
