@@ -30,12 +30,12 @@ const BINARY: &str = env!("CARGO_BIN_EXE_ekv-backup");
 /// Gives the directory to a user without rights where the tests run as root, with a copy of the binary.
 fn unprivileged(work: &Work, script: &str) -> Command {
     use std::os::unix::process::CommandExt;
-    if fs::metadata(work.path("")).unwrap().uid() != 0 {
+    if fs::metadata(work.path("")).is_ok_and(|metadata| metadata.uid() != 0) {
         return shell(work, BINARY, script);
     }
-    fs::copy(BINARY, work.path("binary")).unwrap();
+    fs::copy(BINARY, work.path("binary")).expect("the binary can be copied");
     let given = Command::new("chown").arg("-R").arg(NOBODY.to_string()).arg(work.path("")).status();
-    assert!(given.unwrap().success());
+    assert!(given.is_ok_and(|status| status.success()));
     let mut command = shell(work, "./binary", script);
     command.uid(NOBODY).gid(NOBODY);
     command
