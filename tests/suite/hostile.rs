@@ -214,13 +214,13 @@ fn force_does_not_empty_what_a_link_leads_to() {
 }
 
 #[test]
-fn links_in_a_dump_that_is_replaced_are_removed_and_not_followed() {
+fn a_dump_with_a_link_in_it_is_not_replaced() {
     let work = Work::with(&Snapshot::new().string("k", "v").live());
     work.decode(&[]).exits(0);
     fs::create_dir(work.path("elsewhere")).unwrap();
     work.write("elsewhere/kept", b"kept");
     symlink(work.path("elsewhere"), work.path("dump/link")).unwrap();
-    work.decode(&["--force"]).exits(0);
+    assert!(work.decode(&["--force"]).exits(2).err.contains("dump/link"));
     assert!(work.path("elsewhere/kept").is_file());
-    assert!(work.dump().other.is_empty());
+    assert_eq!(work.dump().other.len(), 1);
 }
