@@ -2,7 +2,7 @@
 
 use super::length;
 use super::placement::Decisions;
-use super::suffix::replace_segment;
+use super::suffix::replace_segments;
 use super::{Placement, from_sorting_form, is_below, to_sorting_form};
 use crate::adapter::s3::problem::{Class, Fault, RENAME_OPTION};
 use crate::adapter::s3::sidecar;
@@ -56,11 +56,9 @@ struct Claim {
 }
 
 /// A file that the claims below it would make a directory.
-#[derive(Default)]
 struct File {
     path: Vec<u8>,
     key: Vec<u8>,
-    exists: bool,
 }
 
 impl Claims {
@@ -97,11 +95,11 @@ impl Claims {
         let mut records = self.records.sort()?;
         let mut path = Vec::new();
         let mut group: Vec<Claim> = Vec::new();
-        let mut file = File::default();
+        let mut files = Vec::new();
         loop {
             let next = records.next()?;
             if next.is_none_or(|(next, _)| next != path) && !group.is_empty() {
-                settle_path(&path, &mut group, &mut file, decisions)?;
+                settle_path(&path, &mut group, &mut files, decisions)?;
             }
             let Some((next, value)) = next else { return Ok(()) };
             path.clear();
@@ -117,14 +115,16 @@ impl Claims {
     }
 }
 
-/// Decides about all claims for one path, in sorting form.
+/// Decides about all claims for one path, in sorting form. `files` are those that the last path lies below, and
+/// itself: what lies below a file is moved as a whole, so files below files clash with what lies below them, too.
 fn settle_path(
     path: &[u8],
     group: &mut Vec<Claim>,
-    file: &mut File,
+    files: &mut Vec<File>,
     decisions: &mut Decisions<'_>,
 ) -> dump::Result<()> {
-    let below = file.exists && is_below(path, &file.path);
+    files.retain(|file| is_below(path, &file.path));
+    let depths: Vec<usize> = files.iter().map(|file| depth(&file.path)).collect();
     // The shortest key stays; so the order in which claims came does not matter.
     group.sort_by(|a, b| (a.key.len(), &a.key).cmp(&(b.key.len(), &b.key)));
     let key_here = group.iter().find(|claim| matches!(claim.role, Role::Key | Role::Body { base: true, .. }));
@@ -144,11 +144,13 @@ fn settle_path(
             }
             (Role::Key | Role::Target, _) => continue,
         };
-        if below {
-            let at = depth(&file.path);
-            clash(path, at, &key, &file.key, decisions)?;
-        } else if let Some(other) = &body {
-            clash(path, depth(path), &key, other, decisions)?;
+        if let Some(other) = &body {
+            let own = depth(path);
+            clash(path, &[depths.as_slice(), &[own]].concat(), &key, other, decisions)?;
+        } else if let Some(file) = files.first() {
+            clash(path, &depths, &key, &file.key, decisions)?;
+            // What fails is no file.
+            body = Some(key).filter(|_| decisions.rules.rename);
         } else {
             if let Some(kind) = kind {
                 let mut path = path.to_vec();
@@ -158,8 +160,8 @@ fn settle_path(
             body = Some(key);
         }
     }
-    if !below && let Some(key) = body.or(sidecar) {
-        *file = File { path: path.to_vec(), key, exists: true };
+    if let Some(key) = body.or(sidecar.filter(|_| files.is_empty() || decisions.rules.rename)) {
+        files.push(File { path: path.to_vec(), key });
     }
     Ok(())
 }
@@ -169,10 +171,11 @@ fn depth(path: &[u8]) -> usize {
     memchr::memchr_iter(0, path).count()
 }
 
-/// Moves the object out of the way, or lets it fail, where its path clashes with that of `other` (D9).
+/// Moves the object out of the way, or lets it fail, where its path clashes with that of `other` (D9): the segments
+/// at the indexes `at` are replaced.
 fn clash(
     path: &[u8],
-    at: usize,
+    at: &[usize],
     key: &[u8],
     other: &[u8],
     decisions: &mut Decisions<'_>,
@@ -182,7 +185,7 @@ fn clash(
     }
     let mut path = path.to_vec();
     from_sorting_form(&mut path);
-    let mut path = replace_segment(&path, at);
+    let mut path = replace_segments(&path, at);
     if !length::fits(&path, decisions.rules) {
         path = match length::in_root(key, decisions.rules) {
             Ok(moved) => moved.path,

@@ -87,14 +87,14 @@ pub fn rename(base: &Base, suffix: Suffix) -> Renamed {
     Renamed { target, path, kind: Some(kind) }
 }
 
-/// Replaces the segment at index `at` of a path, and each that is not UTF-8 (D9, D11).
-pub fn replace_segment(path: &[u8], at: usize) -> Vec<u8> {
+/// Replaces the segments at the indexes `at` of a path, and each that is not UTF-8 (D9, D11).
+pub fn replace_segments(path: &[u8], at: &[usize]) -> Vec<u8> {
     let mut out = Vec::with_capacity(path.len() + HASH);
     for (index, segment) in path.split(|&byte| byte == b'/').enumerate() {
         if index > 0 {
             out.push(b'/');
         }
-        if index == at || std::str::from_utf8(segment).is_err() {
+        if at.contains(&index) || std::str::from_utf8(segment).is_err() {
             out.extend_from_slice(segment::fallback(segment).as_bytes());
         } else {
             out.extend_from_slice(segment);
@@ -111,7 +111,7 @@ fn split(path: &[u8]) -> (&[u8], &[u8]) {
 
 /// Replaces the segments that are not UTF-8 in directories that end with a separator.
 fn readable(directories: &[u8]) -> Vec<u8> {
-    replace_segment(directories, usize::MAX)
+    replace_segments(directories, &[])
 }
 
 fn fits(name: &[u8], suffix: Suffix) -> bool {
@@ -186,8 +186,8 @@ mod tests {
 
     #[test]
     fn a_clashing_segment_is_replaced_in_place() {
-        let path = replace_segment(b"a.elastickv-meta.json/x", 0);
+        let path = replace_segments(b"a.elastickv-meta.json/x", &[0]);
         assert!(path.ends_with(b"__a.elastickv-meta.json/x"));
-        assert_eq!(replace_segment(b"a/b", usize::MAX), b"a/b");
+        assert_eq!(replace_segments(b"a/b", &[]), b"a/b");
     }
 }

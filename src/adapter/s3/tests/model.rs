@@ -159,9 +159,8 @@ fn body(object: &Object) -> Result<Vec<u8>, &'static str> {
     let first = chunks.clone().find(|(_, (_, state))| *state != State::Sound);
     match first {
         None if object.excess == 0 => Ok(chunks.flat_map(|(_, (bytes, _))| bytes.clone()).collect()),
-        None => Err("S3_CORRUPT_OBJECT"),
         Some((part, (_, State::Longer))) if part.offloaded => Err("S3_INVALID_CHUNK_REF"),
-        Some((_, (_, State::Longer))) => Err("S3_CORRUPT_OBJECT"),
+        None | Some((_, (_, State::Longer))) => Err("S3_CORRUPT_OBJECT"),
         Some(_) => Err("S3_INCOMPLETE_CHUNKS"),
     }
 }
