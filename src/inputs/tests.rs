@@ -10,6 +10,11 @@ use crate::error::{Error, Result};
 use crate::interrupt::Interrupt;
 use crate::store::{Store, StoreOptions};
 
+/// A snapshot that is read, and its group.
+type Read = (String, Option<u64>);
+/// A path that was passed over, and the first words of the reason.
+type Passed = (String, String);
+
 /// Files in a directory of one test.
 struct Files(tempfile::TempDir);
 
@@ -43,7 +48,7 @@ impl Files {
     }
 
     /// Returns what is read, with its group, and what was passed over with the first words of the reason.
-    fn found(&self, names: &[&str]) -> (Vec<(String, Option<u64>)>, Vec<(String, String)>) {
+    fn found(&self, names: &[&str]) -> (Vec<Read>, Vec<Passed>) {
         let found = self.find(names).unwrap();
         let read = |candidate: &super::Candidate| (self.shown(&candidate.path), candidate.group);
         let passed = |passed: &super::PassedOver| {
@@ -68,11 +73,11 @@ impl Files {
     }
 }
 
-fn pairs(list: &[(&str, &str)]) -> Vec<(String, String)> {
+fn pairs(list: &[(&str, &str)]) -> Vec<Passed> {
     list.iter().map(|(one, other)| ((*one).to_owned(), (*other).to_owned())).collect()
 }
 
-fn read(list: &[(&str, Option<u64>)]) -> Vec<(String, Option<u64>)> {
+fn read(list: &[(&str, Option<u64>)]) -> Vec<Read> {
     list.iter().map(|(path, group)| ((*path).to_owned(), *group)).collect()
 }
 
