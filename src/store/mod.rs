@@ -149,6 +149,13 @@ impl Store {
         infos.iter().find(|info| info.group() != Some(0)).or(infos.first()).copied()
     }
 
+    /// Returns the path of the input that holds a row, for reports; `None` where there is only one.
+    #[must_use]
+    pub fn input_name(&self, row: RowLocation) -> Option<String> {
+        let info = self.infos.get(row.input()).filter(|_| self.infos.len() > 1)?;
+        Some(info.path.to_string_lossy().into_owned())
+    }
+
     /// Gives the sources back, in their order.
     #[must_use]
     pub fn into_sources(self) -> Vec<Source> {

@@ -88,6 +88,7 @@ fn assemble(mut inputs: Vec<Input>, clock: Clock, latest: u64, options: &StoreOp
     let mut key_ids = std::collections::BTreeSet::new();
     let mut infos: Vec<InputInfo> = Vec::new();
     let mut encrypted = 0;
+    let several = inputs.len() > 1;
     for Input { survey, .. } in &mut inputs {
         for (sum, stats) in stats.iter_mut().zip(&survey.stats) {
             sum.add(stats);
@@ -99,7 +100,11 @@ fn assemble(mut inputs: Vec<Input>, clock: Clock, latest: u64, options: &StoreOp
             let path = survey.info.path.to_string_lossy().into_owned();
             warnings.push(Warning::new("input_unchecked").with("path", path));
         }
-        warnings.extend(survey.facts.warnings());
+        let named = several.then(|| survey.info.path.to_string_lossy().into_owned());
+        warnings.extend(survey.facts.warnings().into_iter().map(|warning| match &named {
+            Some(path) if warning.total().is_none() => warning.with("input", path.as_str()),
+            _ => warning,
+        }));
         encrypted += survey.encrypted;
         key_ids.append(&mut survey.key_ids);
         let mut info = std::mem::take(&mut survey.info);

@@ -3,6 +3,7 @@
 #![allow(clippy::indexing_slicing, clippy::cast_possible_truncation, reason = "a panic fails the test")]
 
 mod cli;
+mod cluster;
 #[path = "../dump/mod.rs"]
 mod dump;
 #[path = "../fixture/mod.rs"]

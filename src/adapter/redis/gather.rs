@@ -177,13 +177,15 @@ impl Database<'_, '_, '_> {
             };
             if !sound {
                 // No content depends on these, unlike those of lists.
-                self.warn(
-                    Warning::new("redis_malformed_delta")
-                        .with("type", collection.name())
-                        .with("row_key_len", entry.key.len())
-                        .with("value_len", entry.body.len())
-                        .with("offset", entry.place.offset()),
-                );
+                let warning = Warning::new("redis_malformed_delta")
+                    .with("type", collection.name())
+                    .with("row_key_len", entry.key.len())
+                    .with("value_len", entry.body.len())
+                    .with("offset", entry.place.offset());
+                self.warn(match self.store().input_name(entry.place) {
+                    Some(input) => warning.with("input", input),
+                    None => warning,
+                });
             }
         }
         sum.push(facts)
