@@ -30,13 +30,15 @@ impl Found {
         tell: &mut dyn FnMut(Notice<'_>),
     ) -> Result<Opened> {
         let mut options = options.clone();
-        for candidate in &self.candidates {
-            options.groups.extend(candidate.group.map(|group| (candidate.path.clone(), group)));
-        }
         let mut sources = Vec::new();
         for candidate in &self.candidates {
             let source = Source::open_showing(&candidate.path, spool, &options.interrupt, &options.progress);
             sources.push(source.map_err(|error| self.explained(error.into()))?);
+        }
+        for (candidate, source) in self.candidates.iter_mut().zip(&sources) {
+            // A manifest that was named stands for the payload that it tells of.
+            candidate.path = source.path().to_owned();
+            options.groups.extend(candidate.group.map(|group| (candidate.path.clone(), group)));
         }
         let mut sources = order::sort(sources, &options.interrupt)?;
         loop {
