@@ -37,7 +37,7 @@ impl Found {
         }
         for (candidate, source) in self.candidates.iter_mut().zip(&sources) {
             // A manifest that was named stands for the payload that it tells of.
-            candidate.path = source.path().to_owned();
+            source.path().clone_into(&mut candidate.path);
             options.groups.extend(candidate.group.map(|group| (candidate.path.clone(), group)));
         }
         let mut sources = order::sort(sources, &options.interrupt)?;

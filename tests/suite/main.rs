@@ -1,6 +1,11 @@
 //! Tests of the binary as its users run it; modules are named as commands and themes are.
 
-#![allow(clippy::indexing_slicing, clippy::cast_possible_truncation, reason = "a panic fails the test")]
+#![allow(
+    clippy::indexing_slicing,
+    clippy::cast_possible_truncation,
+    clippy::unwrap_used,
+    reason = "a panic fails the test"
+)]
 
 mod cli;
 mod cluster;
