@@ -3,7 +3,6 @@
 //! In: `Serialize` values (members in the order listed; maps must be sorted by their type, `BTreeMap`).
 //! Out: bytes without a trailing newline.
 
-use std::fmt::{Display, LowerExp};
 use std::io::{self, Write};
 
 use base64::display::Base64Display;
@@ -12,7 +11,7 @@ use serde::Serialize;
 use serde::ser::SerializeMap;
 use serde_json::ser::{CompactFormatter, Formatter, PrettyFormatter};
 
-use super::escape;
+use super::{escape, float};
 
 /// Whether `<`, `>` and `&` are escaped, as the adapters' documents say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -108,11 +107,11 @@ struct Go<L> {
 
 impl<L: Formatter> Formatter for Go<L> {
     fn write_f32<W: Write + ?Sized>(&mut self, writer: &mut W, value: f32) -> io::Result<()> {
-        write_float(writer, value, value.abs() < 1e-6 && value != 0.0 || value.abs() >= 1e21)
+        float::write(writer, value, value.abs() < 1e-6 && value != 0.0 || value.abs() >= 1e21)
     }
 
     fn write_f64<W: Write + ?Sized>(&mut self, writer: &mut W, value: f64) -> io::Result<()> {
-        write_float(writer, value, value.abs() < 1e-6 && value != 0.0 || value.abs() >= 1e21)
+        float::write(writer, value, value.abs() < 1e-6 && value != 0.0 || value.abs() >= 1e21)
     }
 
     // `serde_json` has found the quotes, backslashes and control characters; the rest is the same scan again.
@@ -165,30 +164,6 @@ impl<L: Formatter> Formatter for Go<L> {
     fn end_object_value<W: Write + ?Sized>(&mut self, writer: &mut W) -> io::Result<()> {
         self.layout.end_object_value(writer)
     }
-}
-
-/// Writes a finite number in its shortest form; Go shows the sign of every exponent, Rust of negative ones.
-fn write_float<W: Write + ?Sized>(
-    writer: &mut W,
-    value: impl Display + LowerExp,
-    exponent: bool,
-) -> io::Result<()> {
-    if !exponent {
-        return write!(writer, "{value}");
-    }
-    // The longest shortest form: sign, 17 digits, point, `e-324`.
-    let mut text = [0; 32];
-    let mut rest = text.as_mut_slice();
-    write!(rest, "{value:e}")?;
-    let unused = rest.len();
-    let text = text.get(..text.len() - unused).unwrap_or_default();
-    let place = text.iter().position(|&byte| byte == b'e').map_or(text.len(), |place| place + 1);
-    let (mantissa, exponent) = text.split_at(place);
-    writer.write_all(mantissa)?;
-    if !exponent.starts_with(b"-") {
-        writer.write_all(b"+")?;
-    }
-    writer.write_all(exponent)
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ mod checksums;
 mod directory;
 mod error;
 mod escape;
+mod float;
 pub mod json;
 pub mod keymap;
 mod lines;
