@@ -15,6 +15,7 @@ pub mod cursor;
 pub mod decode;
 pub mod dump;
 pub mod error;
+pub mod excerpt;
 pub mod inputs;
 pub mod interrupt;
 pub mod keyspace;

@@ -12,6 +12,7 @@ use serde_json::Value;
 use crate::dump::json::{self, Html, Lossy};
 use crate::dump::{Scratch, Sorter};
 use crate::error::Result;
+use crate::excerpt;
 use crate::limits;
 use crate::store::RowLocation;
 
@@ -44,6 +45,13 @@ impl Warning {
     pub fn with(mut self, name: &'static str, value: impl Into<Value>) -> Self {
         self.fields.push((name, value.into()));
         self
+    }
+
+    /// Adds the field `key`: the front of the key that the warning is about; with `key_hex` where that is no text.
+    #[must_use]
+    pub fn with_key(self, key: &[u8]) -> Self {
+        let named = self.with("key", excerpt::key(key));
+        if excerpt::needs_hex(key) { named.with("key_hex", excerpt::hex(key)) } else { named }
     }
 
     /// Returns the number of all warnings of the event, which the last one of a capped event has alone.

@@ -84,7 +84,9 @@ pub struct Decode {
     /// Use modes 0666 and 0777 and the umask instead of 0600 and 0700
     #[arg(long)]
     pub mode_from_umask: bool,
-    /// Leave out Redis keys that were expired when the snapshot was cut
+    /// Leave out Redis keys that were expired when the snapshot was cut: by its header's ceiling less 10 s, else by its
+    /// last commit less 10 s. Nothing in a snapshot tells that the cluster's clock ran ahead: then keys are left out
+    /// that the API still serves
     #[arg(long, help_heading = "Redis")]
     pub drop_expired: bool,
     /// Write keys without a prefix as Redis strings instead of extra/kv/

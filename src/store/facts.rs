@@ -2,14 +2,12 @@
 
 use serde_json::Value;
 
+use crate::excerpt;
 use crate::keyspace::{Family, Kind};
 use crate::limits;
 use crate::report::Warning;
 
 use super::stats::FamilyStats;
-
-/// Bytes of a key that a warning shows; the rest is left out.
-const KEY: usize = 1024;
 
 /// Warnings of one input, in row order: the first of each event, the rest counted.
 #[derive(Clone, Debug, Default)]
@@ -99,7 +97,7 @@ pub(super) fn reserved(stats: &[FamilyStats]) -> impl Iterator<Item = Warning> {
 
 /// Returns the first bytes of a key in hex.
 pub(super) fn shown(key: &[u8]) -> Value {
-    hex::encode(key.get(..KEY).unwrap_or(key)).into()
+    excerpt::hex(key).into()
 }
 
 #[cfg(test)]

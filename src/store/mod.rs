@@ -118,14 +118,14 @@ impl Store {
         self.read_ts() >> 16
     }
 
-    /// Returns the Unix time in ms for questions like "is this TTL past?": `max(T >> 16, ceiling_ms) - 10000`
-    /// (`decisions.md` 4), a lower bound of the wall clock when the snapshot was cut. Read at an older timestamp,
-    /// it is that timestamp's.
+    /// Returns the Unix time in ms for questions like "is this TTL past?" (`decisions.md` 4): the greatest ceiling of
+    /// the headers less 10 s, since it was agreed on when the snapshot was cut; commit timestamps may stem from a
+    /// clock that was set back. Without a header, or read at an older timestamp, that timestamp's time less 10 s.
     #[must_use]
     pub fn now_ms(&self) -> u64 {
-        let ceiling = self.infos.iter().filter_map(|info| info.ceiling_ms).max().unwrap_or_default();
-        let ceiling = if self.read_ts() < self.latest { 0 } else { ceiling };
-        self.read_ms().max(ceiling).saturating_sub(10_000)
+        let ceiling = self.infos.iter().filter_map(|info| info.ceiling_ms).max();
+        let ceiling = ceiling.filter(|_| self.read_ts() >= self.latest);
+        ceiling.unwrap_or(self.read_ms()).saturating_sub(10_000)
     }
 
     /// Returns facts about the inputs, in the order in which they were given.

@@ -9,6 +9,7 @@ use crate::dump::Sorter;
 use crate::dump::keymap;
 use crate::dump::segment::{self, Segment};
 use crate::error::Result;
+use crate::excerpt;
 use crate::report::{Problem, Warning};
 use crate::store::{EntryBuf, RowLocation, Store};
 
@@ -20,13 +21,31 @@ const ELEMENTS: usize = 8 << 20;
 const VALUE: usize = 1 << 20;
 
 /// What is counted over the whole run, to be told at its end.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Counts {
     pub(super) files: u64,
-    pub(super) orphan_ttls: u64,
-    pub(super) delta_only: u64,
-    pub(super) dropped: u64,
-    pub(super) bare_strings: u64,
+    pub(super) orphan_ttls: Keys,
+    pub(super) delta_only: Keys,
+    pub(super) dropped: Keys,
+    pub(super) kept: Keys,
+    pub(super) bare_strings: Keys,
+}
+
+/// A number of keys, and the first of them.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Keys {
+    count: u64,
+    /// As a warning shows it.
+    first: String,
+}
+
+impl Keys {
+    pub(super) fn count(&mut self, key: &[u8]) {
+        if self.count == 0 {
+            self.first = excerpt::key(key);
+        }
+        self.count += 1;
+    }
 }
 
 /// The database that is being written.
@@ -106,6 +125,9 @@ impl<'c, 'a, 'r> Database<'c, 'a, 'r> {
         expiry: Option<u64>,
     ) -> Result<()> {
         self.counts.files += 1;
+        if self.clock.is_expired(expiry) {
+            self.counts.kept.count(key);
+        }
         self.sidecars.enter(object, key, segment, expiry)
     }
 
@@ -140,7 +162,7 @@ impl<'c, 'a, 'r> Database<'c, 'a, 'r> {
         let (class, message) = match fate {
             Fate::Written(_) => return Ok(()),
             Fate::Dropped => {
-                self.counts.dropped += 1;
+                self.counts.dropped.count(key);
                 return Ok(());
             }
             Fate::Unrepresentable => {
@@ -171,15 +193,21 @@ impl<'c, 'a, 'r> Database<'c, 'a, 'r> {
     /// Writes the sidecars and tells the counts.
     pub(super) fn finish(mut self) -> Result<Scope> {
         self.sidecars.write(self.context.tree)?;
-        let counts = self.counts;
-        for (event, count, hint) in [
+        let counts = std::mem::take(&mut self.counts);
+        for (event, keys, hint) in [
             ("redis_orphan_ttl", counts.orphan_ttls, "index rows whose key has no data were left out"),
             ("redis_delta_only", counts.delta_only, "emptied collections without a base meta have no file"),
             ("redis_expired_dropped", counts.dropped, "keys expired at the snapshot were left out as asked"),
+            (
+                "redis_expired_kept",
+                counts.kept,
+                "keys expired at the snapshot were written with their past expiry; --drop-expired leaves them out",
+            ),
             ("redis_legacy_strings", counts.bare_strings, "keys without a prefix were written as strings"),
         ] {
-            if count > 0 {
-                self.warn(Warning::new(event).with("count", count).with("hint", hint));
+            if keys.count > 0 {
+                let warning = Warning::new(event).with("count", keys.count).with("hint", hint);
+                self.warn(warning.with("first_key", keys.first));
             }
         }
         Ok(if counts.files > 0 { Scope::from([NAME.to_vec()]) } else { Scope::new() })

@@ -44,7 +44,9 @@ impl Draft {
             database.enter(object, &self.key, &segment, verdict.expiry)?;
         } else {
             page.discard();
-            database.counts.delta_only += u64::from(self.findings.refused == 0);
+            if self.findings.refused == 0 {
+                database.counts.delta_only.count(&self.key);
+            }
         }
         self.report(database, written)
     }
@@ -61,7 +63,8 @@ impl Draft {
                     .with("user_key_len", key.len())
                     .with("declared_len", declared)
                     .with(field, observed)
-                    .with("hint", "base meta and deltas disagree with the elements, which count"),
+                    .with("hint", "base meta and deltas disagree with the elements, which count")
+                    .with_key(&key),
             );
         }
         for (event, count, hint) in [
@@ -83,7 +86,8 @@ impl Draft {
                         .with("user_key_len", key.len())
                         .with("type", verdict.collection.name())
                         .with("count", count)
-                        .with("hint", hint),
+                        .with("hint", hint)
+                        .with_key(&key),
                 );
             }
         }

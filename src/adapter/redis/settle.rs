@@ -50,14 +50,15 @@ impl Database<'_, '_, '_> {
                 }
             }
             Winner::Collection(collection) => self.settle_collection(key, group, collection, verdicts)?,
-            Winner::Nothing => self.counts.orphan_ttls += u64::from(group.index.is_some()),
+            Winner::Nothing if group.index.is_some() => self.counts.orphan_ttls.count(key),
+            Winner::Nothing => {}
         }
         for (hidden, rows) in group.hidden_by(winner) {
             self.warn_hidden(key, winner.name(), hidden, rows);
         }
         self.warn_orphans(key, group);
         if group.index.is_some_and(|index| index.expiry.is_none()) {
-            self.warn(Warning::new("redis_malformed_ttl").with("user_key_len", key.len()));
+            self.warn(Warning::new("redis_malformed_ttl").with("user_key_len", key.len()).with_key(key));
         }
         Ok(())
     }
@@ -141,10 +142,8 @@ impl Database<'_, '_, '_> {
                 Warning::new("redis_stale_ttl")
                     .with("user_key_len", key.len())
                     .with("expire_at_ms", index.expiry)
-                    .with(
-                        "hint",
-                        "the index row is older than every delta, and may stem from an earlier key",
-                    ),
+                    .with("hint", "the index row is older than every delta, and may stem from an earlier key")
+                    .with_key(key),
             );
         }
     }
@@ -160,7 +159,8 @@ impl Database<'_, '_, '_> {
                     Warning::new(event)
                         .with("user_key_len", key.len())
                         .with(field, orphans)
-                        .with("hint", "the server sees no such key, so no file was written"),
+                        .with("hint", "the server sees no such key, so no file was written")
+                        .with_key(key),
                 );
             }
         }

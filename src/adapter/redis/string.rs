@@ -59,7 +59,7 @@ impl Database<'_, '_, '_> {
             }
             (None, Some(place)) => {
                 if self.settle_by_index(key, place, group)? {
-                    self.counts.bare_strings += 1;
+                    self.counts.bare_strings.count(key);
                 }
                 index
             }
@@ -112,7 +112,8 @@ impl Database<'_, '_, '_> {
                 .with("type", winner)
                 .with("hidden", hidden)
                 .with("rows", rows)
-                .with("hint", "the server reads another type under this key, so these rows were not written"),
+                .with("hint", "the server reads another type under this key, so these rows were not written")
+                .with_key(key),
         );
     }
 }

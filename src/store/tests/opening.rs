@@ -139,6 +139,25 @@ fn node_local_chunks_neither_move_the_read_timestamp_nor_are_bound_to_it() {
 }
 
 #[test]
+fn now_is_the_greatest_ceiling_less_ten_seconds_else_the_read_timestamps_time() {
+    let ts = |ms: u64| ms << 16;
+    let payload = Native::new(ts(100_000)).put(b"a", ts(50_000), b"").put(b"b", ts(100_000), b"").payload();
+    let headed = |ceiling: u64| [b"EKVTHLC1", &ceiling.to_be_bytes()[..], &payload].concat();
+    let file = |ceiling| fixture::source(&fixture::with_footer(headed(ceiling)));
+    let now = |sources, at| open_at(sources, at).unwrap().now_ms();
+    // A clock that was set back: the ceiling is below the newest row's time, and counts.
+    assert_eq!(now(vec![file(40_000)], None), 30_000);
+    assert_eq!(now(vec![file(110_000)], None), 100_000);
+    assert_eq!(now(vec![file(110_000)], Some(ts(200_000))), 100_000);
+    assert_eq!(now(vec![file(110_000)], Some(ts(60_000))), 50_000);
+    assert_eq!(now(vec![fixture::source(&payload)], None), 90_000);
+    assert_eq!(now(vec![file(4_000)], None), 0);
+    let other = Native::new(ts(70_000)).put(b"c", ts(70_000), b"").payload();
+    let other = fixture::with_footer([b"EKVTHLC1", &45_000_u64.to_be_bytes()[..], &other].concat());
+    assert_eq!(now(vec![file(40_000), fixture::source(&other)], None), 35_000);
+}
+
+#[test]
 fn an_expiry_between_header_and_newest_row_is_judged_by_the_newest_row() {
     let snapshot = Native::new(10).version(b"a", 5, 0, 15, b"").put(b"b", 20, b"");
     let store = store(&snapshot);

@@ -160,11 +160,11 @@ fn an_index_row_older_than_every_delta_is_suspicious() {
         &Options::default(),
     );
     assert_eq!(found.files.keys().collect::<Vec<_>>(), ["hashes/k.json"]);
-    assert_eq!(found.warnings, ["redis_stale_ttl"]);
+    assert_eq!(found.warnings, ["redis_stale_ttl", "redis_expired_kept"]);
 }
 
 #[test]
-fn a_warning_tells_lengths_and_no_key() {
+fn a_warning_names_its_row_and_shows_the_front_of_a_long_key() {
     let mut rows = Rows::default();
     let key = [&b"!hs|meta|d|\0\x10\0\0"[..], &vec![b'k'; 1 << 20]].concat();
     rows.put(&key, b"12345678");
@@ -176,9 +176,29 @@ fn a_warning_tells_lengths_and_no_key() {
             ("type", "hash".into()),
             ("row_key_len", key.len().into()),
             ("value_len", 8.into()),
-            ("offset", 16.into())
+            ("offset", 16.into()),
+            ("key", format!("!hs|meta|d|\0\u{10}\0\0{}…", "k".repeat(49)).into()),
         ]
     );
+}
+
+#[test]
+fn expired_keys_that_are_kept_are_counted_and_dropped_ones_too() {
+    let past = |body: &[u8]| [&b"\xff\x01\x01"[..], &9_u64.to_be_bytes(), body].concat();
+    let mut rows = Rows::default();
+    rows.put(b"!redis|str|a\xff", &past(b"1"));
+    rows.put(b"!redis|str|b", &past(b"2"));
+    rows.put(b"!redis|str|c", b"\xff\x01\0live");
+    for (drop_expired, event, files) in [(false, "redis_expired_kept", 4), (true, "redis_expired_dropped", 1)]
+    {
+        let options = Options { drop_expired, ..Options::default() };
+        let dumped = rows.dump(&options, super::dump).unwrap();
+        let [warning] = dumped.warnings.as_slice() else { panic!("{} warnings", dumped.warnings.len()) };
+        assert_eq!(warning.event, event);
+        assert_eq!(warning.fields[0], ("count", 2.into()));
+        assert_eq!(warning.fields[2], ("first_key", r"a\xff".into()));
+        assert_eq!(dumped.files.keys().filter(|path| !path.ends_with(b"/")).count(), files);
+    }
 }
 
 #[test]
@@ -257,7 +277,7 @@ fn keys_without_a_prefix_are_strings_when_that_is_asked_for() {
         ["strings/both.bin", "strings/k.bin", "strings_ttl.jsonl"]
     );
     assert_eq!(all.files["strings/k.bin"], b"\xff\x01");
-    assert_eq!(all.warnings, ["redis_legacy_strings"]);
+    assert_eq!(all.warnings, ["redis_expired_kept", "redis_legacy_strings"]);
 }
 
 #[test]
