@@ -35,6 +35,8 @@ pub const KEYMAP_LINE: usize = 4 << 20;
 pub const CHECKSUMS_LINE: usize = 8 << 10;
 /// Longest MANIFEST.json that is read, bytes.
 pub const MANIFEST: u64 = 256 << 20;
+/// Most bytes of an item's JSON that stand around its texts: indentation, brackets, types.
+pub const ITEM_FRAME: u64 = 2 << 30;
 /// Warnings of one event that are kept and shown one by one; further ones are counted.
 pub const WARNINGS_PER_EVENT: u64 = 100;
 /// Unknown rows of one prefix that are named one by one in `PROBLEMS.jsonl` (`decisions.md` 4).

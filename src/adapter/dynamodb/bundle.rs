@@ -25,9 +25,8 @@ impl Bundle {
         &self.path
     }
 
-    /// Appends a line, newline included.
-    pub fn put(&mut self, tree: &mut Tree, line: &[u8]) -> Result<()> {
-        let length = u64::try_from(line.len()).unwrap_or(u64::MAX);
+    /// Returns the file for a line of this length, bytes, newline included.
+    pub fn file(&mut self, tree: &mut Tree, length: u64) -> Result<&mut TreeFile> {
         let fits = |file: &TreeFile| file.len().saturating_add(length) <= self.size;
         let file = match self.file.take() {
             Some(file) if file.is_empty() || fits(&file) => file,
@@ -42,7 +41,7 @@ impl Bundle {
                 tree.file(&self.path)?
             }
         };
-        Ok(self.file.insert(file).write(line)?)
+        Ok(self.file.insert(file))
     }
 
     /// Finishes the last part, if there is any.
@@ -63,7 +62,8 @@ mod tests {
         let mut bundle = Bundle::new(b"t", 10);
         let mut parts = Vec::new();
         for length in [4, 6, 1, 9, 11, 30, 10, 1] {
-            bundle.put(&mut tree, &vec![b'x'; length]).unwrap();
+            let file = bundle.file(&mut tree, length.try_into().unwrap()).unwrap();
+            file.write(&vec![b'x'; length]).unwrap();
             let part = std::str::from_utf8(bundle.path()).unwrap().strip_prefix("t/items/data-").unwrap();
             parts.push(part.strip_suffix(".jsonl").unwrap().to_owned());
         }

@@ -3,11 +3,11 @@
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
-use super::attribute::Attribute;
 use super::canonical::push_canonical;
 use super::item::{InvalidItem, Item};
 use super::number::Number;
 use super::schema::Schema;
+use super::value::Value;
 use crate::dump::segment::{self, Segment};
 
 /// The value of a key attribute.
@@ -23,10 +23,10 @@ pub(super) enum KeyValue<'a> {
 
 impl<'a> KeyValue<'a> {
     fn of(item: &Item<'a>, name: &str, role: &'static str) -> Result<Self, InvalidItem> {
-        match item.attributes.find(name).ok_or(InvalidItem::NoKey(role))? {
-            Attribute::S(text) => Ok(KeyValue::S(text)),
-            Attribute::N(text) => Ok(KeyValue::N(text)),
-            Attribute::B(bytes) => Ok(KeyValue::B(bytes)),
+        match item.find(name).ok_or(InvalidItem::NoKey(role))? {
+            Value::S(text) => Ok(KeyValue::S(text)),
+            Value::N(text) => Ok(KeyValue::N(text)),
+            Value::B(bytes) => Ok(KeyValue::B(bytes)),
             _ => Err(InvalidItem::KeyType(role)),
         }
     }

@@ -1,10 +1,11 @@
-//! Items: the body of a `!ddb|item|` row to its attributes (`dynamodb.md` 2).
+//! Items: the body of a `!ddb|item|` row, and the attributes that are its key (`dynamodb.md` 2).
 //!
 //! In: a body. Out: an [`Item`] that borrows from it.
 
-use super::attribute::Members;
-use super::parser::Parser;
+use super::check;
+use super::value::{Value, last_text, pieces};
 use super::wire::Malformed;
+use crate::limits;
 
 /// Head of every item body.
 const MAGIC: &[u8] = b"\0DI\x01";
@@ -18,6 +19,9 @@ pub(super) enum InvalidItem {
     /// The rest of the body is no `Item`.
     #[error(transparent)]
     Message(#[from] Malformed),
+    /// The JSON would be far larger than anything that a server takes.
+    #[error("its JSON would have some {0} bytes beside the texts, over the limit of {limit}", limit = limits::ITEM_FRAME)]
+    TooLarge(u64),
     /// The hash or range attribute is missing.
     #[error("the item lacks its {0} attribute")]
     NoKey(&'static str),
@@ -26,28 +30,36 @@ pub(super) enum InvalidItem {
     KeyType(&'static str),
 }
 
-/// A decoded item.
-#[derive(Clone, Debug, Default, PartialEq)]
+/// An item that was found valid.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(super) struct Item<'a> {
-    /// Attributes.
-    pub attributes: Members<'a>,
-    /// Fields that were skipped since `dynamodb.md` 2.1 does not know them.
+    /// The `Item` message.
+    pub message: &'a [u8],
+    /// Fields that were skipped since `dynamodb.md` 2.1 does not know them, or not with their wire type.
     pub unknown_fields: u64,
 }
 
 impl<'a> Item<'a> {
-    /// Decodes a body.
+    /// Checks a body.
     pub fn parse(body: &'a [u8]) -> Result<Self, InvalidItem> {
         let message = body.strip_prefix(MAGIC).ok_or(InvalidItem::Magic)?;
-        let mut parser = Parser::default();
-        let attributes = parser.item(message)?;
-        Ok(Self { attributes, unknown_fields: parser.unknown_fields })
+        let census = check::item(message)?;
+        if census.frame > limits::ITEM_FRAME {
+            return Err(InvalidItem::TooLarge(census.frame));
+        }
+        Ok(Self { message, unknown_fields: census.unknown_fields })
+    }
+
+    /// Returns the value of an attribute: of several the last.
+    pub fn find(&self, name: &str) -> Option<Value<'a>> {
+        let named =
+            pieces(self.message, 1).filter(|entry| last_text(entry, &[1]).unwrap_or_default() == name);
+        named.last().map(Value::of_entry)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::attribute::Attribute;
     use super::*;
 
     #[test]
@@ -64,9 +76,9 @@ mod tests {
                     20d0a0b736573732d616263313233";
         let body = hex::decode(body).unwrap();
         let item = Item::parse(&body).unwrap();
-        let names: Vec<_> = item.attributes.0.iter().map(|(name, _)| *name).collect();
-        assert_eq!(names, ["count", "flags", "session_id"]);
-        assert_eq!(item.attributes.find("flags"), Some(&Attribute::Bool(true)));
+        assert!(matches!(item.find("flags"), Some(Value::Bool(true))));
+        assert!(matches!(item.find("session_id"), Some(Value::S("sess-abc123"))));
+        assert!(item.find("other").is_none());
         assert_eq!(item.unknown_fields, 0);
     }
 
@@ -76,5 +88,35 @@ mod tests {
         for end in MAGIC.len() + 1..body.len() {
             assert_eq!(Item::parse(&body[..end]), Err(InvalidItem::Message(Malformed::Truncated)), "{end}");
         }
+    }
+
+    #[test]
+    fn of_equal_names_the_last_value_is_found() {
+        let body = b"\0DI\x01\x0a\x08\x0a\x01k\x12\x03\x0a\x01x\x0a\x08\x0a\x01k\x12\x03\x12\x017\x0a\x05\x12\x03\x0a\x01e";
+        let item = Item::parse(body).unwrap();
+        assert!(matches!(item.find("k"), Some(Value::N("7"))));
+        assert!(matches!(item.find(""), Some(Value::S("e"))));
+    }
+
+    fn field(tag: u8, bytes: &[u8]) -> Vec<u8> {
+        let mut out = vec![tag];
+        prost::encoding::encode_varint(bytes.len() as u64, &mut out);
+        [&out, bytes].concat()
+    }
+
+    #[test]
+    fn an_item_whose_json_would_be_beyond_all_bounds_is_refused() {
+        // 49 lists in each other, the innermost with elements that take 2 bytes, and over 600 of JSON each.
+        let nested = |elements: usize| {
+            let mut value = field(0x4a, &b"\x0a\x00".repeat(elements));
+            for _ in 1..49 {
+                value = field(0x4a, &field(0x0a, &value));
+            }
+            [MAGIC, &field(0x0a, &field(0x12, &value))].concat()
+        };
+        assert!(Item::parse(&nested(1000)).is_ok());
+        assert!(
+            matches!(Item::parse(&nested(3_500_000)), Err(InvalidItem::TooLarge(size)) if size > 2 << 30)
+        );
     }
 }

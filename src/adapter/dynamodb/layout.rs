@@ -1,12 +1,13 @@
 //! One file an item: `items/<hash>.json`, `items/<hash>/<range>.json` (`dynamodb.md` 4.1; 10: D6, L5, L8).
 //!
-//! In: key values and the JSON of an item. Out: a file. The tree itself knows which names are taken, so nothing
+//! In: key values and what writes the JSON of an item. Out: a file. The tree itself knows which names are taken, so nothing
 //! is kept for the items that are written.
 
 use super::fallback::{Fallbacks, Reason};
 use super::identity::{KeyValue, KeyValues};
+use crate::adapter::body::{Body, Page};
 use crate::dump::{self, ErrorKind, Tree, keymap, segment};
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 const SUFFIX: &[u8] = b".json";
 
@@ -16,6 +17,7 @@ pub(super) struct PerItem {
     /// `dynamodb/<table>/items/`, then the path of the item at hand.
     path: Vec<u8>,
     directory: usize,
+    body: Body,
 }
 
 /// One component of a path: hash or range.
@@ -32,7 +34,7 @@ impl PerItem {
     /// Writes into the directory `items/` of a table's directory.
     pub fn new(table_directory: &[u8]) -> Self {
         let path = [table_directory, b"/items/"].concat();
-        Self { directory: path.len(), path }
+        Self { directory: path.len(), path, body: Body::default() }
     }
 
     /// Returns the path of the last item.
@@ -40,13 +42,13 @@ impl PerItem {
         &self.path
     }
 
-    /// Writes an item, or says why it has no place.
+    /// Writes an item, whose JSON `json` appends, perhaps twice; or says why it has no place.
     pub fn put(
         &mut self,
         tree: &mut Tree,
         fallbacks: &mut Fallbacks,
         keys: &KeyValues<'_>,
-        json: &[u8],
+        json: &mut dyn FnMut(&mut Page<'_>) -> Result<()>,
     ) -> Result<Put> {
         let plain = [
             Some(Name::plain(keys.hash, keys.range.is_some())),
@@ -68,7 +70,7 @@ impl PerItem {
         tree: &mut Tree,
         fallbacks: &mut Fallbacks,
         names: [Option<Name>; 2],
-        json: &[u8],
+        json: &mut dyn FnMut(&mut Page<'_>) -> Result<()>,
     ) -> Result<Put> {
         self.path.truncate(self.directory);
         let [hash, range] = names;
@@ -92,10 +94,14 @@ impl PerItem {
                 return Ok(Put::KeymapLine(message));
             }
         }
-        match tree.write(&self.path, json) {
+        let mut page = Page { body: &mut self.body, tree, path: &self.path };
+        match json(&mut page).and_then(|()| page.finish()) {
             Ok(()) => {}
-            Err(dump::Error { kind: ErrorKind::Taken, .. }) => return Ok(Put::Taken),
-            Err(error) => return Err(error.into()),
+            Err(Error::Dump(dump::Error { kind: ErrorKind::Taken, .. })) => {
+                self.body.discard();
+                return Ok(Put::Taken);
+            }
+            Err(error) => return Err(error),
         }
         for (name, end) in [(directory, directory_end), (file, self.path.len())] {
             let Some((name, path)) = name.zip(self.path.get(..end)) else { continue };
@@ -149,6 +155,7 @@ mod tests {
     use super::super::identity::OrderedKey;
     use super::KeyValue::{B, N, S};
     use super::*;
+    use crate::adapter::output::Output;
     use crate::dump::TreeOptions;
 
     struct Table {
@@ -170,7 +177,10 @@ mod tests {
         fn put(&mut self, hash: KeyValue<'_>, range: Option<KeyValue<'_>>) -> Option<String> {
             let written = self
                 .files
-                .put(&mut self.tree, &mut self.fallbacks, &KeyValues { hash, range }, b"{}")
+                .put(&mut self.tree, &mut self.fallbacks, &KeyValues { hash, range }, &mut |page| {
+                    page.buffer().extend_from_slice(b"{}");
+                    Ok(())
+                })
                 .unwrap();
             let path = std::str::from_utf8(self.files.path()).unwrap().strip_prefix("t/items/").unwrap();
             (written == Put::Written).then(|| path.to_owned())

@@ -2,33 +2,38 @@
 //!
 //! ```text
 //! schema rows ─table─▶ tables ─survey of item keys─▶ live generations
-//! item rows ─item─▶ attributes ─layout, bundle─▶ files
+//! item rows ─item, check─▶ messages ─render, layout, bundle─▶ files
 //! ```
 //!
-//! Tables are written in the order of their names. What stays in memory is the names of the tables, one schema and
-//! one item. Rows of an ordered table are its items and stream straight through; only where legacy keys are in play
+//! Tables are written in the order of their names. What stays in memory is the names of the tables, the bytes of one
+//! schema and of one item: both are written from where they stand. Rows of an ordered table are its items and stream straight through; only where legacy keys are in play
 //! `contest` has to find out which of several rows is the item.
 
-mod attribute;
 mod bundle;
 mod canonical;
+mod check;
 mod contest;
 mod fallback;
 mod generation;
 mod identity;
 mod item;
 mod layout;
-mod message;
+mod line;
+mod members;
+#[cfg(test)]
+mod model;
 mod natural;
 mod number;
-mod parser;
 mod pending;
 mod problem;
+mod render;
 mod schema;
+mod shape;
 mod table;
 mod tally;
 #[cfg(test)]
 mod tests;
+mod value;
 mod wire;
 mod writer;
 

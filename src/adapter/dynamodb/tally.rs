@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::attribute::Unservable;
+use super::value::Unservable;
 use crate::report::{Report, Warning};
 
 /// Items of a table above which one file an item is worth a warning.

@@ -9,8 +9,7 @@ use sha2::{Digest, Sha256};
 
 use super::super::fixture::{Dumped, Rows};
 use super::super::{Options, Scope};
-use super::message::model::{AttributeValue, Item, Value};
-use super::message::{KeySchema, TableSchema};
+use super::model::{AttributeValue, Item, KeySchema, TableSchema, Value};
 use crate::keyspace::Owner;
 
 fn dump_with(rows: &Rows, options: &Options) -> (Dumped, Scope) {

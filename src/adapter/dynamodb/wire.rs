@@ -1,7 +1,8 @@
 //! The protobuf wire format: fields off the front of a message's bytes.
 //!
 //! In: the bytes of one message. Out: its fields in the order of the wire, borrowed. As strict as `prost`, which
-//! the tests hold it against; unknown fields are for the caller to count.
+//! the tests hold it against. Unknown fields, and known ones of another wire type than their own, are for the caller
+//! to count: servers skip both (`decisions.md` 4).
 
 use crate::cursor;
 
@@ -23,9 +24,6 @@ pub(super) enum Malformed {
     /// An end of a group that was not begun.
     #[error("protobuf group ends that was not begun")]
     Group,
-    /// A known field has another wire type than its own.
-    #[error("protobuf field {0} has the wrong wire type")]
-    WireType(u32),
     /// A `string` field is not valid UTF-8.
     #[error("protobuf string is not valid UTF-8")]
     Utf8,
@@ -48,6 +46,11 @@ pub(super) enum Value<'a> {
     Other,
 }
 
+/// Reads the bytes of a `string` field.
+pub(super) fn text(bytes: &[u8]) -> Result<&str, Malformed> {
+    std::str::from_utf8(bytes).map_err(|_| Malformed::Utf8)
+}
+
 /// One field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Field<'a> {
@@ -55,29 +58,6 @@ pub(super) struct Field<'a> {
     pub number: u32,
     /// Value.
     pub value: Value<'a>,
-}
-
-impl<'a> Field<'a> {
-    /// Returns the bytes of a length-delimited field.
-    pub fn bytes(&self) -> Result<&'a [u8], Malformed> {
-        match self.value {
-            Value::Bytes(bytes) => Ok(bytes),
-            _ => Err(Malformed::WireType(self.number)),
-        }
-    }
-
-    /// Returns the text of a `string` field.
-    pub fn text(&self) -> Result<&'a str, Malformed> {
-        std::str::from_utf8(self.bytes()?).map_err(|_| Malformed::Utf8)
-    }
-
-    /// Returns the value of a `bool` field.
-    pub fn bool(&self) -> Result<bool, Malformed> {
-        match self.value {
-            Value::Varint(number) => Ok(number != 0),
-            _ => Err(Malformed::WireType(self.number)),
-        }
-    }
 }
 
 /// Iterates over the fields of a message; after the first error it yields nothing more.

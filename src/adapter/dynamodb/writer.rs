@@ -2,18 +2,20 @@
 
 use std::borrow::Cow;
 
-use super::attribute::Unservable;
 use super::bundle::Bundle;
 use super::fallback::{Fallbacks, Reason};
 use super::generation::KeyLayout;
 use super::identity::{KeyValue, KeyValues, OrderedKey};
 use super::item::{InvalidItem, Item};
 use super::layout::{PerItem, Put};
+use super::line;
 use super::problem::{INVALID_ITEM, problem};
+use super::render;
 use super::schema::Schema;
 use super::tally::Tally;
+use super::value::Unservable;
 use crate::adapter::Context;
-use crate::dump::json::{self, Html};
+use crate::adapter::body::{Body, Page};
 use crate::dump::{keymap, segment};
 use crate::error::Result;
 use crate::keyspace::dynamodb::ItemKey;
@@ -37,13 +39,14 @@ pub(super) struct TableWriter<'t> {
     layout: Layout,
     fallbacks: Fallbacks,
     ordered: OrderedKey,
-    json: Vec<u8>,
+    /// A line of a bundle.
+    line: Vec<u8>,
     /// Counts of the table.
     pub tally: Tally,
 }
 
 enum Layout {
-    PerItem(PerItem),
+    PerItem(Box<PerItem>),
     Bundle(Box<Bundle>),
 }
 
@@ -64,16 +67,18 @@ impl<'t> TableWriter<'t> {
                 fallbacks.push(&directory, name, if dot { Reason::DotTable } else { Reason::Encoding })?;
             }
         }
-        let mut json = Vec::new();
-        schema.write(&mut json);
-        context.tree.write(&[&directory[..], b"/_schema.json"].concat(), &json)?;
+        let path = [&directory[..], b"/_schema.json"].concat();
+        let mut page = Page { body: &mut Body::default(), tree: context.tree, path: &path };
+        schema.write(&mut page)?;
+        page.finish()?;
         let layout = match context.options.dynamodb_bundle {
-            None => Layout::PerItem(PerItem::new(&directory)),
+            None => Layout::PerItem(Box::new(PerItem::new(&directory))),
             Some(size) => Layout::Bundle(Box::new(Bundle::new(&directory, size))),
         };
         let mut tally = Tally::default();
         tally.unknown_fields += schema.unknown_fields;
-        let writer = Self { name, schema, layout, fallbacks, ordered: OrderedKey::default(), json, tally };
+        let writer =
+            Self { name, schema, layout, fallbacks, ordered: OrderedKey::default(), line: Vec::new(), tally };
         writer.warn_stale(context, stale);
         Ok(writer)
     }
@@ -108,11 +113,14 @@ impl<'t> TableWriter<'t> {
             Ok(item) => item,
             Err(reason) => return self.problem(context, entry, &reason),
         };
-        self.json.clear();
+        let mut unservable = None;
         let path = match &mut self.layout {
             Layout::PerItem(files) => {
-                json::indented(&mut self.json, &item.attributes, Html::Escaped);
-                match files.put(context.tree, &mut self.fallbacks, &keys, &self.json)? {
+                let put = files.put(context.tree, &mut self.fallbacks, &keys, &mut |page| {
+                    unservable = render::item(page, &item, render::Layout::Indented)?;
+                    Ok(())
+                })?;
+                match put {
                     Put::Written => {}
                     Put::Taken => {
                         let reason = "other items have its name and its fallback name";
@@ -126,9 +134,7 @@ impl<'t> TableWriter<'t> {
                 files.path()
             }
             Layout::Bundle(parts) => {
-                json::compact(&mut self.json, &item.attributes, Html::Escaped);
-                self.json.push(b'\n');
-                parts.put(context.tree, &self.json)?;
+                unservable = line::write(context.tree, parts, &item, &mut self.line)?;
                 parts.path()
             }
         };
@@ -147,7 +153,7 @@ impl<'t> TableWriter<'t> {
             let legacy = layout != KeyLayout::Ordered && keys.iter().any(KeyValue::is_bad_number);
             legacy.then_some(Unservable::NotANumber)
         };
-        if let Some(reason) = item.attributes.unservable().or_else(bad_number) {
+        if let Some(reason) = unservable.or_else(bad_number) {
             self.tally.unservable(reason, path);
         }
         Ok(())

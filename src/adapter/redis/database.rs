@@ -1,9 +1,9 @@
 //! The one database of a dump, `redis/db_0/`: where files, warnings and problems of this adapter go.
 
-use super::body::{Body, Page};
 use super::collection::Collection;
 use super::expiry::{Clock, Fate};
 use super::sidecar::{Object, Sidecars};
+use crate::adapter::body::{Body, Page};
 use crate::adapter::{Context, Scope};
 use crate::dump::Sorter;
 use crate::dump::keymap;

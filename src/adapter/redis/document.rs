@@ -2,9 +2,9 @@
 //!
 //! A collection can be larger than memory: the frame is written by hand, what is in it by `dump::json`.
 
-use super::body::Output;
 use super::collection::Collection;
 use super::text::binary;
+use crate::adapter::output::Output;
 use crate::dump::json::{self, Html};
 use crate::error::Result;
 

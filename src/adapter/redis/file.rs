@@ -2,7 +2,6 @@
 //! (`redis.md` 4.3, 6, 10).
 
 use super::blob;
-use super::body::Page;
 use super::collection::Collection;
 use super::database::Database;
 use super::distinct::Distinct;
@@ -11,6 +10,7 @@ use super::draft::{Draft, Findings, parse_score};
 use super::sidecar::Object;
 use super::stream;
 use super::verdict::Bounds;
+use crate::adapter::body::Page;
 use crate::dump::Sorter;
 use crate::error::Result;
 use crate::keyspace::redis::StreamId;

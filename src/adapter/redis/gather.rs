@@ -177,26 +177,16 @@ impl Database<'_, '_, '_> {
             };
             if !sound {
                 // No content depends on these, unlike those of lists.
-<<<<<<< HEAD
                 let warning = Warning::new("redis_malformed_delta")
                     .with("type", collection.name())
                     .with("row_key_len", entry.key.len())
                     .with("value_len", entry.body.len())
-                    .with("offset", entry.place.offset());
+                    .with("offset", entry.place.offset())
+                    .with_key(entry.key);
                 self.warn(match self.store().input_name(entry.place) {
                     Some(input) => warning.with("input", input),
                     None => warning,
                 });
-=======
-                self.warn(
-                    Warning::new("redis_malformed_delta")
-                        .with("type", collection.name())
-                        .with("row_key_len", entry.key.len())
-                        .with("value_len", entry.body.len())
-                        .with("offset", entry.place.offset())
-                        .with_key(entry.key),
-                );
->>>>>>> a2a7501 (store, adapter/redis: Go by the ceiling for now; name keys in warnings, count expired ones that are kept)
             }
         }
         sum.push(facts)

@@ -7,7 +7,6 @@
 //! the number of keys or elements.
 
 mod blob;
-mod body;
 mod collection;
 mod content;
 mod database;

@@ -2,8 +2,7 @@
 
 use serde::Serialize;
 
-use super::body::Output;
-use super::text::text;
+use crate::adapter::output::{Output, text};
 use crate::dump::json::{self, Html};
 use crate::error::Result;
 use crate::keyspace::redis::StreamId;
@@ -36,6 +35,7 @@ pub(super) fn write_entry<'t>(
         text(out, value)?;
         out.buffer().push(b'}');
         separator = b",";
+        out.relieve()?;
     }
     out.buffer().extend_from_slice(b"]}\n");
     out.relieve()

@@ -1,32 +1,27 @@
 //! The body of one file: a buffer that becomes a file of its own once it is too large.
 
+use super::output::Output;
 use crate::dump::{Tree, TreeFile};
 use crate::error::Result;
 
 /// Bodies up to this size, bytes, are written by one call.
-pub(super) const WHOLE: usize = 256 << 10;
-
-/// Takes the bytes of a file in their order.
-pub(super) trait Output {
-    /// Returns the bytes that were not written yet, to append to.
-    fn buffer(&mut self) -> &mut Vec<u8>;
-
-    /// Empties the buffer into the file when it has grown too large.
-    fn relieve(&mut self) -> Result<()>;
-}
+pub const WHOLE: usize = 256 << 10;
 
 /// A body that is being put together; its buffer is used again for the next one.
 #[derive(Debug, Default)]
-pub(super) struct Body {
+pub struct Body {
     buffer: Vec<u8>,
     file: Option<TreeFile>,
 }
 
 /// A body on its way to the file at `path`.
-pub(super) struct Page<'d> {
-    pub(super) body: &'d mut Body,
-    pub(super) tree: &'d mut Tree,
-    pub(super) path: &'d [u8],
+pub struct Page<'d> {
+    /// What was put together so far.
+    pub body: &'d mut Body,
+    /// Where the file goes.
+    pub tree: &'d mut Tree,
+    /// Path from the dump's root.
+    pub path: &'d [u8],
 }
 
 impl Output for Page<'_> {
@@ -50,7 +45,7 @@ impl Output for Page<'_> {
 
 impl Page<'_> {
     /// Writes what is left.
-    pub(super) fn finish(self) -> Result<()> {
+    pub fn finish(self) -> Result<()> {
         match self.body.file.take() {
             None => self.tree.write(self.path, &self.body.buffer)?,
             Some(mut file) => {
@@ -63,27 +58,21 @@ impl Page<'_> {
     }
 
     /// Forgets what was appended.
-    pub(super) fn discard(self) {
-        self.body.discard_buffer();
-        self.body.file = None;
+    pub fn discard(self) {
+        self.body.discard();
     }
 }
 
 impl Body {
+    /// Forgets what was appended.
+    pub fn discard(&mut self) {
+        self.discard_buffer();
+        self.file = None;
+    }
+
     /// Empties the buffer, and gives back what made it larger than most bodies are.
     fn discard_buffer(&mut self) {
         self.buffer.clear();
         self.buffer.shrink_to(4 * WHOLE);
-    }
-}
-
-#[cfg(test)]
-impl Output for Vec<u8> {
-    fn buffer(&mut self) -> &mut Vec<u8> {
-        self
-    }
-
-    fn relieve(&mut self) -> Result<()> {
-        Ok(())
     }
 }

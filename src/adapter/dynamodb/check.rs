@@ -1,0 +1,102 @@
+//! Whether the protobuf bytes of an item are an item (`dynamodb.md` 2.1), before anything is made of them.
+//!
+//! In: an `Item` message. Out: nothing but counts, or what is wrong. What is superseded has to be valid all the same.
+//! Memory is that of the depth, which is limited; the rest of this adapter can read the message as often as it likes.
+
+use super::wire::{Fields, Malformed, NESTING, Value, text};
+
+/// What was found on the way.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Census {
+    /// Fields that were skipped: unknown ones, and known ones of another wire type.
+    pub unknown_fields: u64,
+    /// Bytes of indented JSON that stand around the texts and bytes of values.
+    pub frame: u64,
+}
+
+/// Checks an `Item`.
+pub(super) fn item(message: &[u8]) -> Result<Census, Malformed> {
+    let mut checker = Checker::default();
+    checker.map(message, NESTING, 1)?;
+    Ok(checker.0)
+}
+
+/// Goes down; `depth` is the number of messages that may still be nested in the one at hand, `indent` the number of
+/// levels that its members are indented in JSON.
+#[derive(Default)]
+struct Checker(Census);
+
+impl Checker {
+    /// Checks field 1 of `Item` and of `ValueMap`: a map of attributes.
+    fn map(&mut self, message: &[u8], depth: u32, indent: u32) -> Result<(), Malformed> {
+        for field in Fields::new(message) {
+            let field = field?;
+            match (field.number, field.value) {
+                (1, Value::Bytes(entry)) => self.entry(entry, deeper(depth)?, indent)?,
+                _ => self.0.unknown_fields += 1,
+            }
+        }
+        Ok(())
+    }
+
+    fn entry(&mut self, entry: &[u8], depth: u32, indent: u32) -> Result<(), Malformed> {
+        for field in Fields::new(entry) {
+            let field = field?;
+            match (field.number, field.value) {
+                (1, Value::Bytes(name)) => _ = text(name)?,
+                (2, Value::Bytes(value)) => self.value(value, deeper(depth)?, indent)?,
+                _ => self.0.unknown_fields += 1,
+            }
+        }
+        self.element(indent, 4);
+        Ok(())
+    }
+
+    fn value(&mut self, value: &[u8], depth: u32, indent: u32) -> Result<(), Malformed> {
+        for field in Fields::new(value) {
+            let field = field?;
+            match (field.number, field.value) {
+                (1 | 2, Value::Bytes(bytes)) => _ = text(bytes)?,
+                (3, Value::Bytes(_)) | (4 | 5, Value::Varint(_)) => {}
+                (number @ 6..=10, Value::Bytes(collection)) => {
+                    self.collection(number, collection, deeper(depth)?, indent + 2)?;
+                }
+                (1..=10, _) => self.0.unknown_fields += 1,
+                (number, _) => return Err(Malformed::UnknownMember(number)),
+            }
+        }
+        Ok(())
+    }
+
+    /// Checks `StringSet`, `NumberSet`, `BinarySet`, `ValueList` or `ValueMap`.
+    fn collection(&mut self, number: u32, message: &[u8], depth: u32, indent: u32) -> Result<(), Malformed> {
+        if number == 10 {
+            return self.map(message, depth, indent);
+        }
+        for field in Fields::new(message) {
+            let field = field?;
+            match (field.number, field.value) {
+                (1, Value::Bytes(element)) => {
+                    match number {
+                        6 | 7 => _ = text(element)?,
+                        9 => self.value(element, deeper(depth)?, indent)?,
+                        _ => {}
+                    }
+                    self.element(indent, if number == 9 { 4 } else { 1 });
+                }
+                _ => self.0.unknown_fields += 1,
+            }
+        }
+        Ok(())
+    }
+
+    /// Counts what the element of a collection has around it: indented lines, quotes, brackets, the name of a type.
+    fn element(&mut self, indent: u32, lines: u64) {
+        let line = 8 + 2 * u64::from(indent + 1);
+        self.0.frame = self.0.frame.saturating_add(lines * line);
+    }
+}
+
+fn deeper(depth: u32) -> Result<u32, Malformed> {
+    depth.checked_sub(1).ok_or(Malformed::Depth)
+}
