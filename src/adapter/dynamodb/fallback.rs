@@ -6,6 +6,7 @@
 use crate::adapter::ExtraKeymap;
 use crate::dump::{Scratch, Sorter};
 use crate::error::Result;
+use crate::excerpt;
 use crate::report::{Report, Warning};
 
 /// Memory of the records of one table, bytes.
@@ -80,7 +81,7 @@ impl Fallbacks {
             report.warn(
                 Warning::new("ddb_name_fallback")
                     .with("table", table)
-                    .with("path", String::from_utf8_lossy(path))
+                    .with("path", excerpt::name(path))
                     .with("reason", reason),
             );
         }

@@ -16,6 +16,7 @@ use crate::adapter::Context;
 use crate::cursor;
 use crate::dump::Sorter;
 use crate::error::Result;
+use crate::excerpt;
 use crate::keyspace::dynamodb::{ItemKey, MalformedKey, schema_table, table_name};
 use crate::keyspace::{Family, Owner};
 use crate::report::Warning;
@@ -169,9 +170,9 @@ fn warn_orphans(context: &mut Context<'_, '_>, mut orphans: Sorter) -> Result<()
     while let Some((name, mut count)) = names.next()? {
         context.report.warn(
             Warning::new("ddb_orphan_items")
-                .with("encoded_table", URL_SAFE_NO_PAD.encode(name))
+                .with("encoded_table", excerpt::name(URL_SAFE_NO_PAD.encode(name).as_bytes()))
                 .with("buffered_items", cursor::take_u64_be(&mut count))
-                .with("table", String::from_utf8_lossy(name)),
+                .with("table", excerpt::name(name)),
         );
     }
     Ok(())

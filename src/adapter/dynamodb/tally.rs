@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::value::Unservable;
+use crate::excerpt;
 use crate::report::{Report, Warning};
 
 /// Items of a table above which one file an item is worth a warning.
@@ -24,14 +25,14 @@ pub(super) struct Tally {
 impl Tally {
     /// Counts an item that a server would fail on.
     pub fn unservable(&mut self, reason: Unservable, path: &[u8]) {
-        let path = || (0, String::from_utf8_lossy(path).into_owned());
+        let path = || (0, excerpt::name(path));
         self.unservable.entry(reason).or_insert_with(path).0 += 1;
     }
 
     /// Counts an item whose row key is not that of its attributes.
     pub fn mismatch(&mut self, key: &[u8]) {
         if self.mismatches == 0 {
-            self.first_mismatch = hex::encode(key);
+            self.first_mismatch = excerpt::hex(key);
         }
         self.mismatches += 1;
     }
@@ -61,7 +62,10 @@ impl Tally {
             report.warn(warning.with("first_key", self.first_mismatch));
         }
         if per_item && self.items > LARGE {
-            report.warn(Warning::new("ddb_large_table").with("table", table).with("items", self.items));
+            let warning = Warning::new("ddb_large_table").with("table", table).with("items", self.items);
+            report.warn(
+                warning.with("hint", "--dynamodb-layout jsonl writes few files instead of one an item"),
+            );
         }
     }
 }
@@ -83,8 +87,8 @@ mod tests {
         let tally = |items| Tally { items, ..Tally::default() };
         assert!(events(tally(LARGE), true).is_empty());
         assert!(events(tally(LARGE + 1), false).is_empty());
-        let fields = vec![("table", "t".into()), ("items", (LARGE + 1).into())];
-        assert_eq!(events(tally(LARGE + 1), true), [("ddb_large_table", fields)]);
+        let [(event, fields)] = &events(tally(LARGE + 1), true)[..] else { panic!("not one warning") };
+        assert_eq!((*event, &fields[1]), ("ddb_large_table", &("items", (LARGE + 1).into())));
     }
 
     #[test]

@@ -1,7 +1,5 @@
 //! The directory of one table: `_schema.json`, its items in one of two layouts, and what there is to say of them.
 
-use std::borrow::Cow;
-
 use super::bundle::Bundle;
 use super::fallback::{Fallbacks, Reason};
 use super::generation::KeyLayout;
@@ -18,6 +16,7 @@ use crate::adapter::Context;
 use crate::adapter::body::{Body, Page};
 use crate::dump::{keymap, segment};
 use crate::error::Result;
+use crate::excerpt;
 use crate::keyspace::dynamodb::ItemKey;
 use crate::report::Warning;
 use crate::store::Entry;
@@ -97,8 +96,8 @@ impl<'t> TableWriter<'t> {
         }
     }
 
-    fn table(&self) -> Cow<'t, str> {
-        String::from_utf8_lossy(self.name)
+    fn table(&self) -> String {
+        excerpt::name(self.name)
     }
 
     /// Writes the item of a row whose key is laid out so.

@@ -13,6 +13,7 @@ mod unknown;
 
 use super::{Context, Scope};
 use crate::error::Result;
+use crate::excerpt;
 use crate::keyspace::{Family, Owner};
 use crate::report::Warning;
 
@@ -50,7 +51,7 @@ struct Bare {
 impl Bare {
     fn count(&mut self, key: &[u8]) {
         if self.count == 0 {
-            self.first_key.extend_from_slice(key);
+            self.first_key.extend_from_slice(key.get(..excerpt::KEY + 1).unwrap_or(key));
         }
         self.count += 1;
     }
@@ -59,8 +60,11 @@ impl Bare {
         if self.count != 0 {
             let warning = Warning::new("unprefixed_keys")
                 .with("count", self.count)
-                .with("first_key_hex", hex::encode(&self.first_key));
-            context.report.warn(warning);
+                .with("first_key_hex", excerpt::hex(&self.first_key))
+                .with("first_key", excerpt::key(&self.first_key));
+            let hint = "they are in extra/kv/; --legacy-redis-strings writes them as Redis strings";
+            let asked = context.options.legacy_redis_strings;
+            context.report.warn(if asked { warning } else { warning.with("hint", hint) });
         }
     }
 }

@@ -123,7 +123,8 @@ fn as_redis_strings_only_the_hidden_bare_keys_stay() {
     let dumped = dump(&rows(&keys), &options);
     assert_eq!(names(&dumped), ["%FF.bin", "ab.bin"]);
     assert_eq!(dumped.files[&b"extra/kv/ab.bin"[..]], b"ab");
-    assert_eq!(dumped.warnings[0].fields, [("count", json!(2)), ("first_key_hex", json!("6162"))]);
+    let fields = [("count", json!(2)), ("first_key_hex", json!("6162")), ("first_key", json!("ab"))];
+    assert_eq!(dumped.warnings[0].fields, fields);
 
     let options = Options { excluded: [Owner::Redis].into(), ..options };
     assert_eq!(names(&dump(&rows(&keys), &options)).len(), 4);

@@ -124,6 +124,7 @@ impl Collector<'_, '_> {
                 sequence: message.sequence_number,
                 group: group_hash(message.group_id.as_bytes()),
                 mismatch: generation != message.queue_generation || replace_invalid(&id) != message.id,
+                received: message.is_received(),
                 held,
             };
             self.value.clear();

@@ -24,6 +24,8 @@ pub struct Filter {
     hash_mismatch: u64,
     key_mismatch: u64,
     expired: u64,
+    preserved: bool,
+    zeroed: u64,
 }
 
 impl Filter {
@@ -40,6 +42,12 @@ impl Filter {
             now_ms,
             ..Self::default()
         }
+    }
+
+    /// Keeps what receivers did, as `--preserve-sqs-visibility` asks; else messages that lose it are counted.
+    #[must_use]
+    pub fn preserving(self, preserved: bool) -> Self {
+        Self { preserved, ..self }
     }
 
     /// Whether the message is to be written. Counts it either way.
@@ -62,6 +70,7 @@ impl Filter {
         self.key_mismatch += u64::from(sent.mismatch);
         self.highest_sequence = self.highest_sequence.max(sent.sequence);
         self.expired += u64::from(self.is_expired(sent.send_timestamp));
+        self.zeroed += u64::from(sent.received && !self.preserved);
         true
     }
 
@@ -132,6 +141,13 @@ impl Filter {
                     .with("now_ms", self.now_ms),
             );
         }
+        if self.zeroed > 0 {
+            warnings.push(warning("sqs_visibility_zeroed").with("count", self.zeroed).with(
+                "hint",
+                "receive counts, receipts and the time until which messages are hidden were written as 0; \
+                 --preserve-sqs-visibility keeps them",
+            ));
+        }
         warnings
     }
 }
@@ -148,6 +164,7 @@ mod tests {
         sequence: 8,
         group: None,
         mismatch: false,
+        received: false,
         held: Held::AsLine,
     };
 
@@ -168,6 +185,18 @@ mod tests {
 
     fn events(filter: &Filter) -> Vec<&'static str> {
         filter.warnings("q").iter().map(|warning| warning.event).collect()
+    }
+
+    #[test]
+    fn messages_that_lose_what_receivers_did_are_counted_unless_it_is_preserved() {
+        for (preserved, events) in [(false, &["sqs_visibility_zeroed"][..]), (true, &[])] {
+            let mut filter = Filter::new(&Queue::default(), 0, None, 0).preserving(preserved);
+            assert!(filter.keeps(&Sent { received: true, ..CLASSIC }));
+            assert!(filter.keeps(&CLASSIC));
+            let warnings = filter.warnings("q");
+            assert_eq!(warnings.iter().map(|warning| warning.event).collect::<Vec<_>>(), events);
+            assert!(warnings.iter().all(|warning| warning.fields[1] == ("count", 1.into())));
+        }
     }
 
     #[test]

@@ -56,6 +56,14 @@ pub struct Message<'a> {
 }
 
 impl<'a> Message<'a> {
+    /// Whether there is anything that only `--preserve-sqs-visibility` keeps: a receive, or a time before which
+    /// receivers do not see it other than its own delay.
+    pub fn is_received(&self) -> bool {
+        self.receive_count != 0
+            || self.first_receive != 0
+            || ![0, self.available_at].contains(&self.visible_at)
+    }
+
     /// Reads the value of a data row.
     pub fn parse(value: &'a [u8], buffers: &'a mut Buffers) -> Result<Self, Invalid> {
         let mut message = Self::default();
@@ -154,7 +162,8 @@ mod tests {
     fn a_field_of_another_type_is_invalid() {
         for text in [
             r#"{"message_id":1}"#,
-            r#"{"body":[1]}"#,
+            r#"{"body":[256]}"#,
+            r#"{"body":1}"#,
             r#"{"receive_count":"1"}"#,
             r#"{"receive_count":1.0}"#,
             r#"{"send_timestamp_millis":9223372036854775808}"#,

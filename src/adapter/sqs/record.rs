@@ -77,12 +77,14 @@ pub struct Sent {
     pub group: Option<u32>,
     /// Whether the value names another id or generation than the key.
     pub mismatch: bool,
+    /// Whether receivers left traces on it ([`super::message::Message::is_received`]).
+    pub received: bool,
     /// What there is of it.
     pub held: Held,
 }
 
 impl Sent {
-    /// Appends the encoded form: 36 bytes, or 46 with a place.
+    /// Appends the encoded form: 37 bytes, or 47 with a place.
     pub fn push(&self, value: &mut Vec<u8>) {
         for number in [self.partition, self.group] {
             value.push(u8::from(number.is_some()));
@@ -92,6 +94,7 @@ impl Sent {
         value.extend_from_slice(&self.send_timestamp.to_be_bytes());
         value.extend_from_slice(&self.sequence.to_be_bytes());
         value.push(u8::from(self.mismatch));
+        value.push(u8::from(self.received));
         match self.held {
             Held::AsLine => value.push(0),
             Held::At(place) => {
@@ -115,6 +118,7 @@ impl Sent {
             send_timestamp: cursor::take_array(value).map(i64::from_be_bytes)?,
             sequence: cursor::take_u64_be(value)?,
             mismatch: cursor::take_u8(value)? == 1,
+            received: cursor::take_u8(value)? == 1,
             held: if cursor::take_u8(value)? == 1 {
                 Held::At(RowLocation::take(value)?)
             } else {
@@ -165,6 +169,7 @@ mod tests {
             sequence: 8,
             group: None,
             mismatch: true,
+            received: false,
             held: Held::At(place),
         };
         let mut value = Vec::new();

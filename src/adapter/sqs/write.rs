@@ -123,7 +123,8 @@ impl Writer<'_, '_, '_> {
         }
         let extra = queue_file::open_extra(&name, &group.encoded(), &queue);
         let counter = group.counter.unwrap_or_default();
-        let filter = Filter::new(&queue, counter, group.sequence, self.context.store.now_ms());
+        let filter = Filter::new(&queue, counter, group.sequence, self.context.store.now_ms())
+            .preserving(self.context.options.preserve_sqs_visibility);
         group.queue = Some(OpenQueue { name, directory, extra, filter, messages: None });
         Ok(())
     }

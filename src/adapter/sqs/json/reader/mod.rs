@@ -95,6 +95,31 @@ impl<'a> Reader<'a> {
         if self.eat(b'}') { Ok(()) } else { Err(self.expected("a comma or the end of an object").into()) }
     }
 
+    /// Whether an array comes next.
+    pub fn is_array(&mut self) -> bool {
+        self.peek() == Some(b'[')
+    }
+
+    /// Takes an array: `element` is called at each element and must take it.
+    pub fn array<E: From<Error>>(
+        &mut self,
+        mut element: impl FnMut(&mut Self) -> Result<(), E>,
+    ) -> Result<(), E> {
+        if !self.eat(b'[') {
+            return Err(self.expected("an array").into());
+        }
+        if self.eat(b']') {
+            return Ok(());
+        }
+        loop {
+            element(self)?;
+            if !self.eat(b',') {
+                break;
+            }
+        }
+        if self.eat(b']') { Ok(()) } else { Err(self.expected("a comma or the end of an array").into()) }
+    }
+
     /// Takes a value of any type, checked, and returns its text.
     pub fn value(&mut self) -> Result<&'a [u8]> {
         self.space();
