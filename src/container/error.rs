@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::interrupt::Interrupted;
 
@@ -16,6 +16,14 @@ pub struct Error {
     pub offset: u64,
     /// What was expected and what was found.
     pub kind: ErrorKind,
+}
+
+impl Error {
+    /// Returns the error that a dump is in the place of a snapshot.
+    #[must_use]
+    pub fn dump(path: &Path) -> Self {
+        Self { path: path.to_owned(), offset: 0, kind: ErrorKind::Dump }
+    }
 }
 
 impl fmt::Display for Error {
@@ -102,16 +110,14 @@ pub enum ErrorKind {
     )]
     NoFooter,
     /// An offloaded payload is not what its manifest or its name says (`container.md` 2.2).
-    #[error("is not what {by} says: {what} {found}, expected {expected}{TAKE_ANOTHER}")]
+    #[error("{what} is {expected}, its bytes give {found}{TAKE_ANOTHER}")]
     NotAsVouched {
-        /// `its manifest` or `its name`.
-        by: &'static str,
-        /// `bytes`, `SHA-256` or `CRC32C`.
+        /// What was compared, and where it stands: `the SHA-256 in its name`.
         what: &'static str,
         /// What the manifest or the name says.
-        expected: String,
+        expected: Box<str>,
         /// What the bytes give.
-        found: String,
+        found: Box<str>,
     },
     /// A manifest of the offload tool that does not lead to a payload (`container.md` 2.2).
     #[error("a manifest of an offloaded payload, but {0}")]
@@ -210,7 +216,6 @@ impl ErrorKind {
             self,
             ErrorKind::Io(_)
                 | ErrorKind::Directory
-                | ErrorKind::Dump
                 | ErrorKind::Missing
                 | ErrorKind::DanglingLink { .. }
                 | ErrorKind::Changed { .. }

@@ -35,6 +35,7 @@ pub use layout::{Layout, Payload};
 pub use memory::Start;
 pub use name::snapshot_index;
 pub use offload::Proof;
+pub use open::is_dump;
 pub use row::{Head, KEY_SUFFIX, Row, VALUE_HEADER};
 pub use rows::{End, Rows};
 pub use source::Source;

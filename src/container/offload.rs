@@ -77,16 +77,21 @@ impl Manifest {
     fn check(&self, found: &Found) -> Result<Proof, ErrorKind> {
         let Payload { bytes, sha256, source_crc32c } = &self.payload;
         let differ = |what, expected: String, found: String| {
-            Err(ErrorKind::NotAsVouched { by: "its manifest", what, expected, found })
+            let (expected, found) = (expected.into(), found.into());
+            Err(ErrorKind::NotAsVouched { what, expected, found })
         };
         if *bytes != found.bytes {
-            return differ("length in bytes", bytes.to_string(), found.bytes.to_string());
+            return differ("the length in its manifest", bytes.to_string(), found.bytes.to_string());
         }
         if *sha256 != found.sha256 {
-            return differ("SHA-256", sha256.clone(), found.sha256.clone());
+            return differ("the SHA-256 in its manifest", sha256.clone(), found.sha256.clone());
         }
         if *source_crc32c != found.crc32c {
-            return differ("CRC32C", format!("{source_crc32c:08x}"), format!("{:08x}", found.crc32c));
+            return differ(
+                "the CRC32C in its manifest",
+                format!("{source_crc32c:08x}"),
+                format!("{:08x}", found.crc32c),
+            );
         }
         Ok(Proof::Manifest { snapshot_index: self.snapshot_index, crc32c: *source_crc32c })
     }
@@ -271,7 +276,7 @@ mod tests {
         let source = stored.open(&other).unwrap();
         assert_eq!(source.proof(), None);
         let error = source.disproof().unwrap();
-        assert!(matches!(error.kind, ErrorKind::NotAsVouched { by: "its name", .. }));
+        assert!(matches!(error.kind, ErrorKind::NotAsVouched { what: "the SHA-256 in its name", .. }));
     }
 
     #[test]

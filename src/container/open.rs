@@ -27,8 +27,7 @@ pub(super) fn open(path: &Path, spool: &Spool<'_>) -> Result<Source, Error> {
         File::from(io::stdin().as_fd().try_clone_to_owned().map_err(io)?)
     };
     if file.metadata().map_err(io)?.is_dir() {
-        let dump = named && path.join("CHECKSUMS").exists() && path.join("MANIFEST.json").exists();
-        return Err(fail((0, if dump { ErrorKind::Dump } else { ErrorKind::Directory })));
+        return Err(fail((0, if named && is_dump(path) { ErrorKind::Dump } else { ErrorKind::Directory })));
     }
     let identity = Identity::of_file(&file).map_err(io)?;
     if named && identity.is_some() {
@@ -47,6 +46,12 @@ pub(super) fn open(path: &Path, spool: &Spool<'_>) -> Result<Source, Error> {
     let mut source = copied(path, &file, identity, spool).map_err(fail)?;
     offload::prove(&mut source, spool)?;
     Ok(source)
+}
+
+/// Whether a directory looks like a dump.
+#[must_use]
+pub fn is_dump(directory: &Path) -> bool {
+    ["CHECKSUMS", "MANIFEST.json"].iter().all(|name| directory.join(name).is_file())
 }
 
 /// Copies what can be read only once, or only compressed.
@@ -141,7 +146,7 @@ mod tests {
             ("missing", "no such file"),
         ] {
             let error = work.open(name).unwrap_err();
-            assert!(error.kind.is_unreadable(), "{name}");
+            assert_eq!(error.kind.is_unreadable(), name != "dump", "{name}");
             assert!(error.to_string().contains(word) && !error.to_string().contains("offset"), "{error}");
         }
     }

@@ -105,7 +105,8 @@ impl Source {
     #[must_use]
     pub fn disproof(&self) -> Option<Error> {
         let Digests { expected, found } = self.proof.as_ref()?.as_ref().err()?.clone();
-        let kind = ErrorKind::NotAsVouched { by: "its name", what: "SHA-256", expected, found };
+        let (expected, found) = (expected.into(), found.into());
+        let kind = ErrorKind::NotAsVouched { what: "the SHA-256 in its name", expected, found };
         Some(self.error(0, kind))
     }
 

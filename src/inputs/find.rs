@@ -64,6 +64,9 @@ impl Found {
         }
         if self.candidates.len() == before {
             let passed_over = self.passed_over.count - passed_before;
+            if container::is_dump(root) {
+                return Err(container::Error::dump(root).into());
+            }
             return Err(Error::NoSnapshot { directory: root.to_owned(), passed_over }.into());
         }
         Ok(())

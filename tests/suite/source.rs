@@ -166,11 +166,10 @@ fn what_people_pass_instead_of_a_snapshot_is_named() {
         ("a.xz", 3, "decompress it first (xz -d)"),
         ("empty", 3, "the file is empty"),
         ("cut.fsm", 3, "copy it again, or take the one before it"),
-        ("dump", 4, "is a dump, not a snapshot"),
+        ("dump", 3, "is a dump, not a snapshot"),
         ("dump/MANIFEST.json", 3, "JSON text"),
         ("link", 4, "symbolic link to gone.fsm, which does not exist"),
         ("missing", 4, "there is no such file"),
-        (".", 4, "is a directory"),
     ] {
         for run in [work.run(["inspect", input]), work.run(["decode", input, "-o", "other"])] {
             run.exits(code);
