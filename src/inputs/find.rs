@@ -23,7 +23,8 @@ impl Found {
             return Err(Error::StandardInput.into());
         }
         for path in paths {
-            if !is_standard_input(path) && fs::metadata(path).is_ok_and(|metadata| metadata.is_dir()) {
+            let is_directory = fs::metadata(path).is_ok_and(|metadata| metadata.is_dir());
+            if is_directory && !is_standard_input(path) && !is_dump(path) {
                 found.search(path, interrupt)?;
             } else {
                 found.name(path);
@@ -160,6 +161,11 @@ impl Found {
             _ => Ok(()),
         }
     }
+}
+
+/// Whether a directory is a dump, which opening it as a file refuses by that name.
+fn is_dump(path: &Path) -> bool {
+    path.join("CHECKSUMS").exists() && path.join("MANIFEST.json").exists()
 }
 
 fn is_standard_input(path: &Path) -> bool {
