@@ -31,6 +31,8 @@ pub const FILE_NAME: usize = 255;
 pub const PATH: usize = 4095;
 /// Longest line of a KEYMAP, bytes (`dump.md` 3).
 pub const KEYMAP_LINE: usize = 4 << 20;
+/// Longest original of which a KEYMAP line surely holds the base64 form beside a path, bytes (`dump.md` 3).
+pub const KEYMAP_ORIGINAL: usize = (KEYMAP_LINE - CHECKSUMS_LINE) / 4 * 3;
 /// Longest line of CHECKSUMS, bytes (`dump.md` 5).
 pub const CHECKSUMS_LINE: usize = 8 << 10;
 /// Longest MANIFEST.json that is read, bytes.

@@ -6,10 +6,11 @@ use super::bucket::BucketMeta;
 use super::path::BUCKET_FILE;
 use super::problem::{Class, Fault, text, warn_bad_record};
 use crate::adapter::{Context, Scope};
-use crate::dump::{keymap, segment};
+use crate::dump::segment;
 use crate::error::Result;
 use crate::keyspace::s3::{ObjectKey, UploadKey, parse_bucket};
 use crate::keyspace::{Family, Owner};
+use crate::limits;
 use crate::report::Warning;
 
 /// What the bucket row says.
@@ -41,7 +42,8 @@ pub struct Bucket {
 impl Bucket {
     /// Returns a bucket of which nothing but the name is known.
     pub fn named(name: &[u8], state: State) -> Self {
-        let named = !matches!(name, b"" | b"." | b"..") && keymap::too_long(&[b'n'; 255], name).is_none();
+        // The record of a longer name would be a line that no reader of KEYMAPs takes.
+        let named = !matches!(name, b"" | b"." | b"..") && name.len() <= limits::KEYMAP_ORIGINAL;
         let directory = named.then(|| {
             let segment = segment::encode(name);
             ([b"s3/", segment.text.as_bytes()].concat(), segment.fallback)
@@ -224,6 +226,21 @@ impl Bucket {
         } else if !self.pinned {
             self.generation = Some(generation);
             self.objects = 1;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_has_a_directory_as_long_as_a_keymap_line_holds_it() {
+        let named = |name: &[u8]| Bucket::named(name, State::Live).directory.map(|(_, fallback)| fallback);
+        assert_eq!(named(b"photos"), Some(false));
+        assert_eq!(named(&vec![b'n'; limits::KEYMAP_ORIGINAL]), Some(true));
+        for name in [&b""[..], b".", b"..", &vec![b'n'; limits::KEYMAP_ORIGINAL + 1]] {
+            assert_eq!(named(name), None);
         }
     }
 }

@@ -10,9 +10,6 @@ use crate::adapter::s3::sidecar;
 use crate::dump::segment;
 use crate::limits;
 
-/// Longest key of which a KEYMAP line can hold the base64 form beside the path, bytes (`dump.md` 3).
-const RECORDED_KEY: usize = (limits::KEYMAP_LINE - limits::CHECKSUMS_LINE) / 4 * 3;
-
 /// Whether body and sidecar can be opened at `path` from the root of the dump.
 pub fn fits(path: &[u8], rules: Rules) -> bool {
     rules.directory + 1 + path.len() + sidecar::SUFFIX.len() <= limits::PATH
@@ -35,7 +32,7 @@ pub fn settle(key: &[u8], rules: Rules, base: &mut Base) -> Result<(), Fault> {
 
 /// Returns the base of a key whose path is too long: one fallback name, if names may be replaced.
 pub fn in_root(key: &[u8], rules: Rules) -> Result<Base, Fault> {
-    if key.len() > RECORDED_KEY {
+    if key.len() > limits::KEYMAP_ORIGINAL {
         let message = format!("a key of {} bytes is too long for a line of KEYMAP.jsonl", key.len());
         return Err(Fault::new(Class::PathTooLong, message));
     }
@@ -110,11 +107,11 @@ mod tests {
 
     #[test]
     fn a_key_that_no_keymap_line_holds_fails_with_the_option_too() {
-        let longest = key(RECORDED_KEY, "");
+        let longest = key(limits::KEYMAP_ORIGINAL, "");
         let mut line = Vec::new();
         let path = settled(&longest, RENAME).unwrap().path;
         crate::dump::keymap::line(&mut line, &path, &longest, crate::dump::keymap::Kind::ShaFallback);
         assert!(line.len() <= limits::KEYMAP_LINE);
-        assert_eq!(settled(&key(RECORDED_KEY + 1, ""), RENAME), Err(Class::PathTooLong));
+        assert_eq!(settled(&key(limits::KEYMAP_ORIGINAL + 1, ""), RENAME), Err(Class::PathTooLong));
     }
 }
