@@ -76,3 +76,9 @@ impl From<dump::Error> for Error {
         }
     }
 }
+
+impl From<crate::sort::Error> for Error {
+    fn from(error: crate::sort::Error) -> Self {
+        Self::Dump(error.into())
+    }
+}

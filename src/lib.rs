@@ -22,6 +22,7 @@ pub mod keyspace;
 pub mod limits;
 pub mod progress;
 pub mod report;
+pub mod sort;
 pub mod store;
 
 pub use error::{Error, Result};

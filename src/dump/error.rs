@@ -20,6 +20,12 @@ pub struct Error {
     pub kind: ErrorKind,
 }
 
+impl From<crate::sort::Error> for Error {
+    fn from(error: crate::sort::Error) -> Self {
+        Self { path: error.path, kind: error.source.into() }
+    }
+}
+
 /// What went wrong with a path.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]

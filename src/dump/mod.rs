@@ -13,12 +13,11 @@ pub mod keymap;
 mod lines;
 pub mod manifest;
 pub mod segment;
-mod sort;
 mod tree;
 pub mod verify;
 
+pub use crate::sort::{Scratch, Sorted, Sorter};
 pub use error::{Error, ErrorKind, Full, Size};
-pub use sort::{Scratch, Sorted, Sorter};
 pub use tree::{Finished, Notice, Tree, TreeFile, TreeOptions};
 
 /// Result of this stage.

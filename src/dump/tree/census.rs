@@ -91,9 +91,9 @@ impl Difference {
                 if inodes.contains(&entry.inode) {
                     difference.inode.get_or_insert_with(|| entry.path.to_vec());
                 }
-                if entry.path == name.as_bytes() { Ok(()) } else { files.push(entry.path, b"f") }
+                if entry.path == name.as_bytes() { Ok(()) } else { Ok(files.push(entry.path, b"f")?) }
             }
-            _ => files.push(entry.path, b""),
+            _ => Ok(files.push(entry.path, b"")?),
         })?;
         read_rows(walk, name, &mut rows)?;
         let (mut files, mut rows) = (files.sort()?, rows.sort()?);

@@ -14,7 +14,7 @@ impl Tree {
     /// Counts a complete file and remembers its digest.
     pub(super) fn enter(&mut self, path: &[u8], digest: &[u8; 32], length: u64) -> Result<()> {
         self.count(path, length);
-        self.checksums.push(path, digest)
+        Ok(self.checksums.push(path, digest)?)
     }
 
     /// Counts a complete file whose digest is still to come; remembers those that have come.
@@ -84,6 +84,6 @@ impl Tree {
 
     fn take_hashed(&mut self, hashed: &Hashed) -> Result<()> {
         self.awaited -= 1;
-        self.checksums.push(&hashed.path, &hashed.digest)
+        Ok(self.checksums.push(&hashed.path, &hashed.digest)?)
     }
 }

@@ -79,7 +79,7 @@ fn check(checker: &mut Checker<'_>, path: &[u8], number: u64, scope: Scope, reco
 
 /// Remembers that the name of a file is a SHA fallback.
 pub(super) fn push_file(shared: &Shared, scope: &[u8], segment: &[u8], path: &[u8]) -> Result<()> {
-    lock(&shared.fallbacks).push(&[scope, b"/", segment, FILE].concat(), path)
+    Ok(lock(&shared.fallbacks).push(&[scope, b"/", segment, FILE].concat(), path)?)
 }
 
 /// Finds the records without a file and the files without a record, once all files were read.

@@ -87,7 +87,7 @@ impl Claims {
             self.value.push(1);
             self.value.extend_from_slice(key);
         }
-        self.records.push(&self.path, &self.value)
+        Ok(self.records.push(&self.path, &self.value)?)
     }
 
     /// Decides about all claims; the collection is empty afterwards.

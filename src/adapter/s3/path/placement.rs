@@ -57,7 +57,7 @@ impl PlacementsSorter {
                 self.value.extend_from_slice(path);
             }
         }
-        self.records.push(&self.key, &self.value)
+        Ok(self.records.push(&self.key, &self.value)?)
     }
 
     /// Sorts and lends the placements.

@@ -8,7 +8,6 @@ mod run;
 use std::io;
 use std::path::PathBuf;
 
-use super::{Error, Result};
 use batch::Batch;
 use run::{Merge, Runs};
 
@@ -16,6 +15,19 @@ use run::{Merge, Runs};
 const FAN_IN: usize = 64;
 /// Least and most bytes of the buffer of a run that is merged.
 const BUFFER: (usize, usize) = (4 << 10, 128 << 10);
+
+/// A run could not be written or read.
+#[derive(Debug, thiserror::Error)]
+#[error("{}: {source}", path.display())]
+pub struct Error {
+    /// The directory that takes the runs.
+    pub path: PathBuf,
+    /// What the disk says.
+    pub source: io::Error,
+}
+
+/// Result of this stage.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// Where runs go: a directory on the file system of the dump. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -34,8 +46,8 @@ impl Scratch {
         &self.0
     }
 
-    fn error(&self, error: io::Error) -> Error {
-        Error { path: (*self.0).clone(), kind: error.into() }
+    pub(crate) fn error(&self, source: io::Error) -> Error {
+        Error { path: (*self.0).clone(), source }
     }
 }
 
