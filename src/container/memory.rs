@@ -219,6 +219,11 @@ impl<'s> Rows<'s> {
         self.value_len
     }
 
+    /// Returns the value of a version that was current before.
+    pub(super) fn value_at(&mut self, offset: u64, value_len: usize) -> Result<&[u8], Error> {
+        self.window.bytes(offset + VERSION as u64, value_len)
+    }
+
     /// Returns the encoded key and the value.
     pub(super) fn key_and_value(&mut self) -> Result<(&[u8], &[u8]), Error> {
         let value = self.window.bytes(self.offset + VERSION as u64, self.value_len)?;

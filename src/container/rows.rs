@@ -148,6 +148,14 @@ impl<'s> Rows<'s> {
         Ok(Row { offset, key, head, body })
     }
 
+    /// Returns the body of a row of `EKVMVCC2` that was current before; nothing for other payloads.
+    pub fn body_at(&mut self, offset: u64, value_len: usize) -> Result<&[u8], Error> {
+        match &mut self.0 {
+            Form::Memory(rows) => rows.value_at(offset, value_len),
+            Form::Native(_) => Ok(&[]),
+        }
+    }
+
     /// Hashes some more of what a first walk left unread; `false` when nothing is left.
     pub fn pass_on(&mut self) -> Result<bool, Error> {
         match &mut self.0 {

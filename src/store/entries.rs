@@ -37,7 +37,7 @@ enum Next<'s> {
 impl<'s> Entries<'s> {
     pub(super) fn new(store: &'s Store, rows: Merge<'s>, wanted: &Wanted) -> Self {
         let overlaid = (!store.overlay.is_empty()).then(|| Overlaid {
-            puts: store.overlay.puts(wanted, store.is_native()).into_iter(),
+            puts: store.overlay.puts(wanted, true).into_iter(),
             held: None,
             record: EntryBuf::default(),
         });
@@ -82,7 +82,7 @@ impl<'s> Entries<'s> {
                 continue;
             }
             let put_is_next = match (overlaid.puts.as_slice().first(), stored) {
-                (Some(put), Some(key)) => put.is_before(key, self.store.is_native()),
+                (Some(put), Some(key)) => put.is_before(key, true),
                 (put, _) => put.is_some(),
             };
             return Ok(if put_is_next {

@@ -37,10 +37,7 @@ pub enum Error {
         /// The HLC timestamp that the number would be as Unix seconds or ms.
         as_ms: u64,
     },
-    /// Snapshots that cannot be read together (exit 3).
-    #[error("an EKVMVCC2 payload cannot be read together with other snapshots")]
-    Mixed,
-    /// A place of another store: a fault of the program.
+    /// A location that no scan of this store gave: a fault of the program.
     #[error("no row stands at offset {:#x} of input {}", .0.offset, .0.input)]
     NoRow(RowLocation),
 }

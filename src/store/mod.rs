@@ -18,6 +18,7 @@ mod open;
 mod operational;
 mod point;
 mod read_at;
+mod reorder;
 mod routes;
 mod scan;
 mod stats;
@@ -217,7 +218,8 @@ impl Store {
         self.undecided_count
     }
 
-    /// Scans the visible entries of one family, in row order (`keyspaces.md` 4; in key order for `EKVMVCC2`).
+    /// Scans the visible entries of one family in row order, whatever the form of the payloads: that of encoded
+    /// keys, `user_key · NOT commit_ts` (`keyspaces.md` 4).
     /// A key's extensions by bytes below `fe` come before it: `ab` before `a`. Sort where order matters.
     /// Node-local chunks ([`Family::S3ChunkBlob`]) are read at the end of time; mind that an older version of
     /// such a key may be the good one (`keyspaces.md` 7.4): use [`Store::versions`].
@@ -286,11 +288,6 @@ impl Store {
 
     fn encrypted_error(&self) -> Error {
         Error::Encrypted { rows: self.encrypted, key_ids: self.key_ids.clone() }
-    }
-
-    /// Whether rows come in the order of encoded keys; else in that of user keys.
-    fn is_native(&self) -> bool {
-        self.inputs.iter().all(Input::is_native)
     }
 
     fn numbered(&self) -> impl Iterator<Item = (u16, &Input)> {

@@ -9,7 +9,7 @@ use super::stats::{FamilyStats, GroupOrigin, InputInfo, Largest};
 use super::survey::{Survey, survey};
 use super::txn::{self, Overlay, Resolved};
 use super::{Error, Store, StoreOptions};
-use crate::container::{self, Layout, Payload, Source};
+use crate::container::{self, Layout, Source};
 use crate::error::Result;
 use crate::keyspace::Family;
 use crate::progress::Phase;
@@ -20,9 +20,6 @@ pub(super) fn open(sources: Vec<Source>, options: &StoreOptions, shape: IndexSha
     let mut at_least = 0;
     for source in &sources {
         let layout = Layout::of(source).or_else(|error| source.check_unchanged().and(Err(error)))?;
-        if layout.payload == Payload::Memory && sources.len() > 1 {
-            return Err(Error::Mixed.into());
-        }
         at_least = at_least.max(container::last_commit_ts(source, &layout)?);
     }
     // What the payloads' headers say is T where a live node wrote them. Where a row lies above it, only an

@@ -6,9 +6,10 @@ use super::classify::Classifier;
 use super::clock::Clock;
 use super::input::Input;
 use super::operational::Operational;
+use super::reorder::Reorder;
 use super::survey::user_key;
 use super::version::{Choice, VersionFilter};
-use crate::container::{Head, Row, Rows};
+use crate::container::{Head, Row, Rows, VALUE_HEADER};
 use crate::error::Result;
 use crate::interrupt::Interrupt;
 use crate::keyspace::Family;
@@ -60,6 +61,8 @@ pub(super) struct Scan<'s> {
     met: u64,
     /// How many the first pass met, of a scan that is to meet them all.
     expected: Option<u64>,
+    /// Puts the rows in order where the input does not have them so.
+    reorder: Option<Reorder>,
 }
 
 impl<'s> Scan<'s> {
@@ -114,6 +117,7 @@ impl<'s> Scan<'s> {
             head: Head { commit_ts: 0, tombstone: true, encrypted: false, expire_at: 0 },
             met: 0,
             expected: None,
+            reorder: (!input.is_native()).then(Reorder::default),
         }
     }
 
@@ -129,9 +133,41 @@ impl<'s> Scan<'s> {
         }
     }
 
-    /// Makes the next row current; `false` at the end.
+    /// Makes the next row current, in the order of encoded keys; `false` at the end.
     #[inline]
     pub(super) fn advance_to(&mut self, rank: Rank) -> Result<bool> {
+        match self.reorder.take() {
+            None => self.advance_in_file(rank),
+            Some(mut reorder) => {
+                let more = self.advance_in_order(&mut reorder, rank);
+                self.reorder = Some(reorder);
+                more
+            }
+        }
+    }
+
+    #[cold]
+    fn advance_in_order(&mut self, reorder: &mut Reorder, rank: Rank) -> Result<bool> {
+        loop {
+            let more = match reorder.upcoming {
+                Some(more) => more,
+                None => self.advance_in_file(rank)?,
+            };
+            reorder.upcoming = Some(more);
+            let next = more.then(|| user_key(self.rows.key()));
+            if reorder.pop(next) {
+                return Ok(true);
+            }
+            let Some(next) = next else { return Ok(false) };
+            let value_len = self.rows.value_len().saturating_sub(VALUE_HEADER);
+            reorder.push(next, self.head, self.rows.offset(), value_len);
+            reorder.upcoming = None;
+        }
+    }
+
+    /// Makes the next row current, in the order of the input.
+    #[inline]
+    fn advance_in_file(&mut self, rank: Rank) -> Result<bool> {
         match rank {
             Rank::Visible => self.advance_visible(),
             Rank::All => self.advance(),
@@ -224,12 +260,26 @@ impl<'s> Scan<'s> {
     }
 
     /// Returns the encoded key of the current row.
+    #[inline]
     pub(super) fn key(&self) -> &[u8] {
-        self.rows.key()
+        match &self.reorder {
+            None => self.rows.key(),
+            Some(reorder) => reorder.current().0,
+        }
     }
 
     /// Lends the current row.
+    #[inline]
     pub(super) fn row(&mut self) -> Result<Row<'_>> {
-        Ok(self.input.again(self.rows.row(self.head))?)
+        match &self.reorder {
+            None => Ok(self.input.again(self.rows.row(self.head))?),
+            Some(reorder) => match reorder.current() {
+                (key, Some(held)) => {
+                    let body = self.input.again(self.rows.body_at(held.offset, held.value_len))?;
+                    Ok(Row { offset: held.offset, key: user_key(key), head: held.head, body })
+                }
+                (_, None) => Ok(self.input.again(self.rows.row(self.head))?),
+            },
+        }
     }
 }

@@ -212,11 +212,8 @@ impl Pass<'_> {
     fn row(&mut self, rows: &mut Rows<'_>) -> Result<()> {
         let key = rows.key();
         let (start, end) = rows.span();
-        if self.native {
-            self.survey.index.offer(start, key, self.filter.nothing_open());
-        } else {
-            self.survey.index.offer(start, user_key(key), true);
-        }
+        let sorted_by = if self.native { key } else { user_key(key) };
+        self.survey.index.offer(start, sorted_by, self.filter.nothing_open());
         let bytes = (key.len() + rows.value_len()) as u64;
         if key.len() as u64 > limits::RESTORE_KEY || rows.value_len() as u64 > limits::RESTORE_VALUE {
             self.survey.facts.over_limit(key, key.len(), rows.value_len(), rows.offset());

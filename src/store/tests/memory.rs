@@ -3,7 +3,6 @@
 use super::*;
 use crate::container::fixture::{self, MemoryVersion};
 use crate::container::{ErrorKind, Source};
-use crate::store::Error as StoreError;
 
 const AB: &[MemoryVersion<'_>] = &[(1, 0, 0, b"ab1"), (8, 0, 0, b"ab8")];
 const A: &[MemoryVersion<'_>] = &[(2, 0, 0, b"a2"), (4, 1, 0, b""), (6, 0, 0, b"a6")];
@@ -20,9 +19,11 @@ fn source() -> Source {
 }
 
 #[test]
-fn newest_versions_are_visible_in_key_order() {
+fn newest_versions_are_visible_in_the_order_of_encoded_keys() {
     let store = open_at(vec![source()], None).unwrap();
-    assert_eq!(keys(store.scan(Family::Bare)), ["", "_meta_applied_index", "a", "ab"]);
+    assert_eq!(keys(store.scan(Family::Bare)), ["_meta_applied_index", "ab", "a", ""]);
+    let parts = store.scan_parts(Family::Bare, 4).into_iter().flat_map(keys);
+    assert_eq!(parts.collect::<Vec<_>>(), ["_meta_applied_index", "ab", "a", ""]);
     assert_eq!(store.read_ts(), 8);
     let totals = store.totals();
     assert_eq!((totals.rows, totals.visible, totals.expired, totals.tombstones), (15, 4, 1, 4));
@@ -32,9 +33,9 @@ fn newest_versions_are_visible_in_key_order() {
 #[test]
 fn older_states_are_visible_at_older_timestamps() {
     for (at, expected) in [
-        (2, vec![("", 2), ("_meta_applied_index", 2), ("a", 2), ("ab", 1)]),
+        (2, vec![("_meta_applied_index", 2), ("ab", 1), ("a", 2), ("", 2)]),
         (4, vec![("ab", 1), ("b", 3), ("c", 3)]),
-        (6, vec![("", 6), ("_meta_applied_index", 6), ("a", 6), ("ab", 1), ("c", 5)]),
+        (6, vec![("_meta_applied_index", 6), ("ab", 1), ("a", 6), ("c", 5), ("", 6)]),
     ] {
         let store = open_at(vec![source()], Some(at)).unwrap();
         let found = collect(store.scan(Family::Bare));
@@ -52,7 +53,7 @@ fn single_keys_prefixes_and_places_are_found() {
     assert_eq!(body(&store, b"b"), None);
     assert_eq!(body(&store, b"aa"), None);
     assert_eq!(body(&store, b"zz"), None);
-    assert_eq!(keys(store.scan_prefix(b"a", None)), ["a", "ab"]);
+    assert_eq!(keys(store.scan_prefix(b"a", None)), ["ab", "a"]);
     let mut entry = EntryBuf::default();
     let mut versions = store.versions(Family::Bare);
     let mut seen = 0;
@@ -103,7 +104,13 @@ fn order_is_checked_under_a_valid_checksum() {
 }
 
 #[test]
-fn it_is_not_read_together_with_other_snapshots() {
-    let error = open_at(vec![source(), Native::new(1).source()], None).unwrap_err();
-    assert!(matches!(error, Error::Store(StoreError::Mixed)));
+fn it_is_merged_with_other_forms_by_user_key() {
+    let native = || Native::new(9).put(b"a", 7, b"a7").put(b"aa", 9, b"aa9").put(b"b", 1, b"b1").source();
+    for sources in [vec![source(), native()], vec![native(), source()]] {
+        let store = open_at(sources, None).unwrap();
+        let found: Vec<_> = collect(store.scan(Family::Bare)).into_iter().map(|(_, _, body)| body).collect();
+        assert_eq!(found, [&b"a6"[..], b"aa9", b"ab8", b"a7", b"b1", b"a6"]);
+        assert_eq!(keys(store.scan_prefix(b"a", None)), ["aa", "ab", "a"]);
+        assert_eq!(body(&store, b"a").unwrap(), b"a7");
+    }
 }
