@@ -53,8 +53,10 @@ pub const FILESYSTEM_HOLES_A_BYTE: u64 = 16;
 pub const FILESYSTEM_COPIES: u64 = 1 << 30;
 /// Longest path in the filesystem, bytes: a KEYMAP line holds it in base64 (`dump.md` 3).
 pub const FILESYSTEM_PATH: usize = 1 << 20;
-/// Locked and primary keys of transactions in flight that are resolved, bytes: further locks stay undecided.
-pub const TXN_LOCK_BYTES: usize = 8 << 20;
+/// Memory of each of the few sorters that resolve transactions and keys in several groups, bytes.
+pub const STORE_SORT: usize = 8 << 20;
+/// Edits of transactions and of keys in several groups that stay in memory, bytes; more go to a file.
+pub const OVERLAY: usize = 1 << 20;
 /// Snapshots that are read together.
 pub const INPUTS: usize = 1024;
 /// Levels of directories that are searched below one that was named: cluster, node, group, `fsm-snap`, and two above.

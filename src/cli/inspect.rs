@@ -9,6 +9,7 @@ use ekv_backup::interrupt::Interrupt;
 use ekv_backup::keyspace::Family;
 use ekv_backup::progress::Progress;
 use ekv_backup::report::Warning;
+use ekv_backup::sort::Scratch;
 use ekv_backup::store::{FamilyStats, InputInfo, Store, StoreOptions};
 use serde::Serialize;
 
@@ -143,6 +144,7 @@ fn open(arguments: &args::Inspect, interrupt: &Interrupt, progress: &Progress) -
         allow_encrypted: true,
         interrupt: interrupt.clone(),
         progress: progress.clone(),
+        scratch: Scratch::new(std::env::temp_dir()),
         ..StoreOptions::default()
     };
     // Nothing is written, so what has to be spooled goes where temporary files go.

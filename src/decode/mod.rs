@@ -143,6 +143,7 @@ fn write(request: &Request, opened: &Opened, tree: &mut Tree, sink: impl FnMut(&
 fn open(request: &Request, found: Found, tree: &Tree, tell: &mut dyn FnMut(Notice<'_>)) -> Result<Opened> {
     let options = StoreOptions {
         at: request.at,
+        scratch: tree.scratch().clone(),
         interrupt: request.tree.interrupt.clone(),
         progress: request.progress.clone(),
         ..StoreOptions::default()

@@ -29,8 +29,9 @@ pub struct Error {
 /// Result of this stage.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// Where runs go: a directory on the file system of the dump. Cheap to clone.
-#[derive(Clone, Debug)]
+/// Where runs go: a directory on the file system of the dump. Cheap to clone. The default is none: everything stays
+/// in memory.
+#[derive(Clone, Debug, Default)]
 pub struct Scratch(std::sync::Arc<PathBuf>);
 
 impl Scratch {
@@ -44,6 +45,11 @@ impl Scratch {
     #[must_use]
     pub fn directory(&self) -> &std::path::Path {
         &self.0
+    }
+
+    /// Whether nothing may go to disk.
+    pub(crate) fn is_none(&self) -> bool {
+        self.0.as_os_str().is_empty()
     }
 
     pub(crate) fn error(&self, source: io::Error) -> Error {
@@ -68,6 +74,7 @@ impl Sorter {
     /// Returns an empty sorter that holds at most about `memory` bytes.
     #[must_use]
     pub fn new(scratch: &Scratch, memory: usize) -> Self {
+        let memory = if scratch.is_none() { usize::MAX } else { memory };
         Self { scratch: scratch.clone(), memory, length: 0, batch: Batch::default(), levels: Vec::new() }
     }
 

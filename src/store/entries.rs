@@ -1,13 +1,10 @@
 //! Scans as callers see them: they lend entries or versions.
 
-use std::vec::IntoIter;
-
 use super::Store;
-use super::entry::{Entry, EntryBuf, Version};
-use super::merge::Merge;
+use super::entry::{Entry, EntryBuf, RowLocation, Version};
+use super::merge::{Merge, Next};
 use super::scan::Wanted;
-use super::survey::user_key;
-use super::txn::Replacement;
+use crate::cursor;
 use crate::error::Result;
 
 /// A scan that lends visible entries; after the first error or the end it yields nothing more.
@@ -15,82 +12,42 @@ use crate::error::Result;
 pub struct Entries<'s> {
     store: &'s Store,
     rows: Merge<'s>,
-    overlaid: Option<Overlaid<'s>>,
-}
-
-/// Committed writes that are lent between the stored rows, and instead of them.
-#[derive(Debug)]
-struct Overlaid<'s> {
-    /// In row order.
-    puts: IntoIter<&'s Replacement>,
-    /// The part of the stored row that is next.
-    held: Option<usize>,
-    record: EntryBuf,
-}
-
-/// What comes next.
-enum Next<'s> {
-    Stored(usize),
-    Put(&'s Replacement),
+    /// A committed write that was not applied to its key yet.
+    write: EntryBuf,
 }
 
 impl<'s> Entries<'s> {
-    pub(super) fn new(store: &'s Store, rows: Merge<'s>, wanted: &Wanted) -> Self {
-        let overlaid = (!store.overlay.is_empty()).then(|| Overlaid {
-            puts: store.overlay.puts(wanted, true).into_iter(),
-            held: None,
-            record: EntryBuf::default(),
-        });
-        Self { store, rows, overlaid }
+    pub(super) fn new(store: &'s Store, rows: Merge<'s>, wanted: Wanted) -> Self {
+        let rows = if store.overlay.is_empty() {
+            rows
+        } else {
+            let prefix = match &wanted {
+                Wanted::Family(family) => family.prefix(),
+                Wanted::Prefix(prefix) => prefix,
+            };
+            rows.with_edits(store.overlay.edits(prefix), wanted)
+        };
+        Self { store, rows, write: EntryBuf::default() }
     }
 
     /// Lends the next entry, valid until the next call.
     #[expect(clippy::should_implement_trait, reason = "a lending iterator is no Iterator")]
     #[inline]
     pub fn next(&mut self) -> Result<Option<Entry<'_>>> {
-        if self.overlaid.is_some() {
-            return self.next_overlaid();
-        }
         match self.rows.advance()? {
-            Some(part) => self.stored(part),
+            Some(Next::Row(part)) => self.stored(part),
+            Some(Next::Write(intent)) => self.written(intent),
             None => Ok(None),
         }
     }
 
-    fn next_overlaid(&mut self) -> Result<Option<Entry<'_>>> {
-        match self.choose()? {
-            Some(Next::Stored(part)) => self.stored(part),
-            Some(Next::Put(put)) => {
-                let Some(overlaid) = &mut self.overlaid else { return Ok(None) };
-                self.store.put(put, &mut overlaid.record)?;
-                Ok(overlaid.record.entry())
-            }
-            None => Ok(None),
-        }
-    }
-
-    /// Decides between the next stored row and the next put; passes stored rows that a put or a deletion replaces.
-    fn choose(&mut self) -> Result<Option<Next<'s>>> {
-        let Some(overlaid) = &mut self.overlaid else { return Ok(None) };
-        loop {
-            if overlaid.held.is_none() {
-                overlaid.held = self.rows.advance()?;
-            }
-            let stored = overlaid.held.and_then(|part| self.rows.key(part));
-            if stored.is_some_and(|key| self.store.overlay.of_key(user_key(key)).is_some()) {
-                overlaid.held = None;
-                continue;
-            }
-            let put_is_next = match (overlaid.puts.as_slice().first(), stored) {
-                (Some(put), Some(key)) => put.is_before(key, true),
-                (put, _) => put.is_some(),
-            };
-            return Ok(if put_is_next {
-                overlaid.puts.next().map(Next::Put)
-            } else {
-                overlaid.held.take().map(Next::Stored)
-            });
-        }
+    #[cold]
+    fn written(&mut self, intent: RowLocation) -> Result<Option<Entry<'_>>> {
+        let Some((key, commit_ts)) = cursor::split_last_u64_be(self.rows.edited_key()) else {
+            return Ok(None);
+        };
+        self.store.read_write(intent, key, !commit_ts, &mut self.write)?;
+        Ok(self.write.entry())
     }
 
     #[inline]

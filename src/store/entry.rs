@@ -77,7 +77,26 @@ impl RowLocation {
     /// Index of the input among the store's inputs.
     #[must_use]
     pub fn input(self) -> usize {
-        usize::from(self.input)
+        usize::from(self.index())
+    }
+
+    /// Marks the input of an intent that stands for the write that it holds.
+    const WRITE: u16 = 1 << 15;
+
+    /// Returns the same as a number of the store's.
+    pub(super) const fn index(self) -> u16 {
+        self.input & !Self::WRITE
+    }
+
+    /// Returns the location of an intent as that of the committed write that it holds.
+    #[must_use]
+    pub(super) const fn of_write(self) -> Self {
+        Self { input: self.input | Self::WRITE, offset: self.offset }
+    }
+
+    /// Whether the entry at this location is the write that an intent holds, not the intent.
+    pub(super) const fn is_write(self) -> bool {
+        self.input & Self::WRITE != 0
     }
 
     /// Length of [`RowLocation::to_bytes`].

@@ -1,17 +1,18 @@
 //! One input after the first pass, and single rows of it.
 
+use std::sync::Arc;
+
 use super::clock::Clock;
-use super::operational::Operational;
-use super::survey::{Survey, user_key};
-use crate::container::{self, ErrorKind, Head, KEY_SUFFIX, Payload, Rows, Source};
+use super::probe::Probe;
+use super::survey::Survey;
+use crate::container::{self, ErrorKind, Head, Payload, Rows, Source};
 use crate::error::Result;
 use crate::interrupt::Interrupt;
-use crate::keyspace::Family;
 
 /// A source and what the first pass learnt about it.
 #[derive(Debug)]
 pub(super) struct Input {
-    pub(super) source: Source,
+    pub(super) source: Arc<Source>,
     pub(super) survey: Survey,
 }
 
@@ -68,39 +69,8 @@ impl Input {
         clock: Clock,
         interrupt: &Interrupt,
     ) -> Result<Option<(Rows<'_>, Head)>> {
-        let clock = clock.of(Family::of(key));
-        let mut target = key.to_vec();
-        if self.is_native() {
-            target.extend_from_slice(&(!clock.newest).to_be_bytes());
-        }
-        let (start, end) = (self.seek(&target), self.survey.end);
-        let mut rows = Rows::between(&self.source, self.survey.payload, start, end);
-        while self.again(rows.advance())? {
-            interrupt.check()?;
-            let encoded = rows.key();
-            let user = user_key(encoded);
-            let sorted_by = if self.is_native() { encoded } else { user };
-            if sorted_by < target.as_slice() {
-                continue;
-            }
-            if user == key && !(self.is_native() && Operational::of(encoded).is_some()) {
-                let head = self.again(rows.head(&self.source))?;
-                if clock.is_too_new(&head) {
-                    continue;
-                }
-                return Ok(Some((rows, head)));
-            }
-            // Behind the oldest version that the key can have.
-            let past = match encoded.strip_prefix(key) {
-                Some(rest) => {
-                    !self.is_native() || rest.get(..KEY_SUFFIX).is_some_and(|rest| rest == [0xff; KEY_SUFFIX])
-                }
-                None => true,
-            };
-            if past {
-                return Ok(None);
-            }
-        }
-        Ok(None)
+        let mut probe = Probe::new(self);
+        let head = probe.find(key, clock, interrupt)?;
+        Ok(head.map(|head| (probe.rows, head)))
     }
 }

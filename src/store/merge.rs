@@ -1,7 +1,11 @@
-//! Scans of several inputs as one, in the order of encoded keys.
+//! Scans of several inputs as one, in the order of encoded keys, with the edits of the overlay.
 
+use std::cmp::Ordering;
+
+use super::classify::Classifier;
 use super::entry::RowLocation;
-use super::scan::{Rank, Scan};
+use super::overlay::{Edit, Edits};
+use super::scan::{Rank, Scan, Wanted};
 use super::survey::user_key;
 use super::version::{Choice, VersionFilter};
 use crate::container::Row;
@@ -14,7 +18,57 @@ pub(super) struct Merge<'s> {
     rank: Rank,
     /// Whether a key may be visible in more than one input.
     filter: Option<VersionFilter>,
+    edits: Option<Box<Editor<'s>>>,
     done: bool,
+}
+
+/// What comes next in a merge.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Next {
+    /// The row that is current in this part.
+    Row(usize),
+    /// The write that this intent holds; its key is [`Merge::edited_key`].
+    Write(RowLocation),
+}
+
+/// Goes through the edits of the overlay beside the rows.
+#[derive(Debug)]
+struct Editor<'s> {
+    edits: Edits<'s>,
+    wanted: Wanted,
+    classifier: Classifier,
+    /// Whether the current edits are still to be dealt with, and the write among them that is to be lent.
+    current: bool,
+    write: Option<RowLocation>,
+    ended: bool,
+}
+
+impl Editor<'_> {
+    /// Goes on to the edits at the next encoded key, if the current ones are done; `false` at the end.
+    fn load(&mut self) -> Result<bool> {
+        if self.current || self.ended {
+            return Ok(self.current);
+        }
+        let prefix = match &self.wanted {
+            Wanted::Family(family) => family.prefix(),
+            Wanted::Prefix(prefix) => prefix,
+        };
+        let Some(key) = self.edits.next()?.filter(|key| *key < prefix || key.starts_with(prefix)) else {
+            self.ended = true;
+            return Ok(false);
+        };
+        let key = user_key(key);
+        let wanted = match &self.wanted {
+            Wanted::Family(family) => self.classifier.of(key) == *family,
+            Wanted::Prefix(prefix) => key.starts_with(prefix),
+        };
+        self.write = self.edits.group().iter().filter(|_| wanted).find_map(|edit| match edit {
+            Edit::Put(intent) => Some(*intent),
+            Edit::Hide(_) => None,
+        });
+        self.current = true;
+        Ok(true)
+    }
 }
 
 #[derive(Debug)]
@@ -39,34 +93,52 @@ impl<'s> Merge<'s> {
     pub(super) fn new(scans: impl Iterator<Item = (u16, Scan<'s>)>, rank: Rank) -> Self {
         let parts: Vec<_> = scans.map(|(input, scan)| Part { input, scan, state: State::Lent }).collect();
         let filter = (parts.len() > 1 && rank == Rank::Visible).then(VersionFilter::default);
-        Self { parts, rank, filter, done: false }
+        Self { parts, rank, filter, edits: None, done: false }
     }
 
-    /// Makes the next row current and returns the index of its part. After an error there is nothing more.
-    pub(super) fn advance(&mut self) -> Result<Option<usize>> {
+    /// Has the edits at and after the first key that is wanted.
+    pub(super) fn with_edits(self, edits: Edits<'s>, wanted: Wanted) -> Self {
+        let classifier = Classifier::default();
+        let editor = Editor { edits, wanted, classifier, current: false, write: None, ended: false };
+        Self { edits: Some(Box::new(editor)), ..self }
+    }
+
+    /// Makes the next row current. After an error there is nothing more.
+    #[inline]
+    pub(super) fn advance(&mut self) -> Result<Option<Next>> {
         if self.done {
             return Ok(None);
         }
         let result = match self.parts.as_mut_slice() {
-            [part] => part.scan.advance_to(self.rank).map(|more| more.then_some(0)),
+            [part] if self.edits.is_none() => {
+                part.scan.advance_to(self.rank).map(|more| more.then_some(Next::Row(0)))
+            }
             _ => self.step(),
         };
         self.done = !matches!(result, Ok(Some(_)));
         result
     }
 
-    fn step(&mut self) -> Result<Option<usize>> {
+    fn step(&mut self) -> Result<Option<Next>> {
         loop {
             for part in self.parts.iter_mut().filter(|part| part.state == State::Lent) {
                 let more = part.scan.advance_to(self.rank)?;
                 part.state = if more { State::Ready } else { State::Ended };
             }
-            let ready = self.parts.iter_mut().enumerate().filter(|(_, part)| part.state == State::Ready);
-            let Some((at, part)) = ready.min_by(|(_, one), (_, other)| one.scan.key().cmp(other.scan.key()))
-            else {
+            let ready = self.parts.iter().enumerate().filter(|(_, part)| part.state == State::Ready);
+            let first = ready.min_by(|(_, one), (_, other)| one.scan.key().cmp(other.scan.key()));
+            let first = first.map(|(at, _)| at);
+            let hidden = match self.edit(first)? {
+                Some(Edit::Put(intent)) => return Ok(Some(Next::Write(intent))),
+                hidden => hidden.is_some(),
+            };
+            let Some((at, part)) = first.and_then(|at| Some((at, self.parts.get_mut(at)?))) else {
                 return Ok(None);
             };
             part.state = State::Lent;
+            if hidden {
+                continue;
+            }
             if let Some(filter) = &mut self.filter {
                 let key = part.scan.key();
                 let step = filter.step(key);
@@ -75,13 +147,37 @@ impl<'s> Merge<'s> {
                     continue;
                 }
             }
-            return Ok(Some(at));
+            return Ok(Some(Next::Row(at)));
         }
     }
 
-    /// Returns the encoded key of the row that is current in a part.
-    pub(super) fn key(&self, part: usize) -> Option<&[u8]> {
-        self.parts.get(part).map(|part| part.scan.key())
+    /// Returns the write that comes before the next row, or that the row is hidden.
+    fn edit(&mut self, next: Option<usize>) -> Result<Option<Edit>> {
+        let Some(editor) = &mut self.edits else { return Ok(None) };
+        let part = next.and_then(|at| self.parts.get(at));
+        while editor.load()? {
+            let order = part.map_or(Ordering::Less, |part| editor.edits.key().cmp(part.scan.key()));
+            if order.is_gt() {
+                return Ok(None);
+            }
+            if let Some(intent) = editor.write.take() {
+                return Ok(Some(Edit::Put(intent)));
+            }
+            if let Some(part) = part.filter(|_| order.is_eq()) {
+                return Ok(editor
+                    .edits
+                    .group()
+                    .contains(&Edit::Hide(part.input))
+                    .then_some(Edit::Hide(part.input)));
+            }
+            editor.current = false;
+        }
+        Ok(None)
+    }
+
+    /// Returns the encoded key of the write that came last.
+    pub(super) fn edited_key(&self) -> &[u8] {
+        self.edits.as_ref().map(|editor| editor.edits.key()).unwrap_or_default()
     }
 
     /// Lends the row that is current in a part.
@@ -91,11 +187,11 @@ impl<'s> Merge<'s> {
         Ok(Some((RowLocation::new(part.input, row.offset), row)))
     }
 
-    /// Lends the next row.
+    /// Lends the next row; for scans without edits.
     pub(super) fn next(&mut self) -> Result<Option<(RowLocation, Row<'_>)>> {
         match self.advance()? {
-            Some(part) => self.row(part),
-            None => Ok(None),
+            Some(Next::Row(part)) => self.row(part),
+            _ => Ok(None),
         }
     }
 }

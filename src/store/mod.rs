@@ -4,8 +4,10 @@
 //! timestamp, by family, by prefix or one at a time. Adapters never see two versions of a key, a tombstone or
 //! an expired version, unless they ask for [`Store::versions`].
 
+mod claims;
 mod classify;
 mod clock;
+mod duplicate;
 mod entries;
 mod entry;
 mod error;
@@ -16,7 +18,9 @@ mod merge;
 mod missing;
 mod open;
 mod operational;
+mod overlay;
 mod point;
+mod probe;
 mod read_at;
 mod reorder;
 mod routes;
@@ -31,6 +35,7 @@ mod version;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use crate::container::Source;
 use crate::error::Result;
@@ -38,6 +43,7 @@ use crate::interrupt::Interrupt;
 use crate::keyspace::Family;
 use crate::progress::Progress;
 use crate::report::Warning;
+use crate::sort::Scratch;
 use clock::Clock;
 use facts::shown;
 use index::IndexShape;
@@ -65,6 +71,11 @@ pub struct StoreOptions {
     pub groups: BTreeMap<PathBuf, u64>,
     /// Open a store with encrypted rows all the same, to look at its counts; reading one of them is an error.
     pub allow_encrypted: bool,
+    /// Snapshots that are searched for commit and rollback records only (`keyspaces.md` 6.3). They are read when there
+    /// are transactions to look up.
+    pub txn_from: Vec<Arc<Source>>,
+    /// Where transactions are sorted when there are very many of them; the default is in memory.
+    pub scratch: Scratch,
     /// Polled while rows are read.
     pub interrupt: Interrupt,
     /// Counts the bytes of the first pass.
@@ -75,6 +86,8 @@ pub struct StoreOptions {
 #[derive(Debug)]
 pub struct Store {
     inputs: Vec<Input>,
+    /// Indexes of the inputs in the order of their groups: what depends on an order does so on this one.
+    order: Vec<u16>,
     infos: Vec<InputInfo>,
     stats: Vec<FamilyStats>,
     largest: Largest,
@@ -84,7 +97,7 @@ pub struct Store {
     clock: Clock,
     latest: u64,
     interrupt: Interrupt,
-    overlay: txn::Overlay,
+    overlay: overlay::Overlay,
     undecided: Vec<Undecided>,
     undecided_count: u64,
     catalog: Option<Catalog>,
@@ -160,7 +173,7 @@ impl Store {
     /// Gives the sources back, in their order.
     #[must_use]
     pub fn into_sources(self) -> Vec<Source> {
-        self.inputs.into_iter().map(|input| input.source).collect()
+        self.inputs.into_iter().filter_map(|input| Arc::into_inner(input.source)).collect()
     }
 
     /// Fails when an input is no longer what it was when it was opened (`decisions.md` 3). To be asked when the last
@@ -225,7 +238,7 @@ impl Store {
     /// such a key may be the good one (`keyspaces.md` 7.4): use [`Store::versions`].
     #[must_use]
     pub fn scan(&self, family: Family) -> Entries<'_> {
-        Entries::new(self, self.family(family, Rank::Visible), &Wanted::Family(family))
+        Entries::new(self, self.family(family, Rank::Visible), Wanted::Family(family))
     }
 
     /// Splits [`Store::scan`] into at most `parts` scans of about equal length, for as many threads: one behind
@@ -240,20 +253,18 @@ impl Store {
         let lists = stretches.cut(input.survey.index.splits(), parts);
         let merge =
             |list| Merge::new(std::iter::once((0, self.over(input, list, family, false))), Rank::Visible);
-        lists.into_iter().map(|list| Entries::new(self, merge(list), &Wanted::Family(family))).collect()
+        lists.into_iter().map(|list| Entries::new(self, merge(list), Wanted::Family(family))).collect()
     }
 
     /// Scans the visible entries whose user key begins with `prefix`, whatever their families. `hint` is the
     /// place of a visible entry at or before the first of them, when the caller has one: it saves the search.
     #[must_use]
     pub fn scan_prefix(&self, prefix: &[u8], hint: Option<RowLocation>) -> Entries<'_> {
-        // The place of a committed write is that of its intent, far from where its key belongs.
-        let hint = hint.filter(|hint| self.overlay.of_place(*hint).is_none());
         let scans = self.numbered().map(|(at, input)| {
             let hint = hint.filter(|hint| hint.input == at && input.is_native()).map(|hint| hint.offset);
             (at, Scan::prefix(input, prefix, hint, self.clock, &self.interrupt))
         });
-        Entries::new(self, Merge::new(scans, Rank::Visible), &Wanted::Prefix(prefix.to_vec()))
+        Entries::new(self, Merge::new(scans, Rank::Visible), Wanted::Prefix(prefix.to_vec()))
     }
 
     /// Scans **all** versions of one family, also those newer than the read timestamp: tombstones, expired and
@@ -290,7 +301,18 @@ impl Store {
         Error::Encrypted { rows: self.encrypted, key_ids: self.key_ids.clone() }
     }
 
+    /// Lists the inputs with their indexes, in the order of their groups.
     fn numbered(&self) -> impl Iterator<Item = (u16, &Input)> {
-        (0..).zip(&self.inputs)
+        self.order.iter().filter_map(|at| Some((*at, self.inputs.get(usize::from(*at))?)))
+    }
+
+    /// Returns the place of an input in the order of groups.
+    fn rank(&self, input: u16) -> usize {
+        self.order.iter().position(|at| *at == input).unwrap_or_default()
+    }
+
+    /// Returns the Raft group of an input, where it is known.
+    fn group(&self, input: u16) -> Option<u64> {
+        self.infos.get(usize::from(input))?.group()
     }
 }

@@ -1,14 +1,17 @@
 //! From sources to a store: the first pass over each, and what follows from all of them together.
 
+use std::sync::Arc;
+
+use super::claims::Claims;
 use super::clock::Clock;
-use super::entry::EntryBuf;
 use super::facts;
 use super::index::IndexShape;
 use super::input::Input;
+use super::overlay::Overlay;
 use super::stats::{FamilyStats, GroupOrigin, InputInfo, Largest};
 use super::survey::{Survey, survey};
-use super::txn::{self, Overlay, Resolved};
 use super::{Error, Store, StoreOptions};
+use super::{duplicate, txn};
 use crate::container::{self, Layout, Source};
 use crate::error::Result;
 use crate::keyspace::Family;
@@ -49,7 +52,7 @@ pub(super) fn open(sources: Vec<Source>, options: &StoreOptions, shape: IndexSha
         if moved || first.earliest_expiry.is_some_and(|expiry| expiry <= clock.now) {
             first = survey(&source, clock)?;
         }
-        inputs.push(Input { source, survey: first });
+        inputs.push(Input { source: Arc::new(source), survey: first });
     }
     let mut store = assemble(inputs, clock, latest, options);
     if store.encrypted > 0 && !options.allow_encrypted {
@@ -57,10 +60,14 @@ pub(super) fn open(sources: Vec<Source>, options: &StoreOptions, shape: IndexSha
     }
     if store.encrypted == 0 {
         store.place_inputs()?;
-        if store.stats(Family::TxnLock).visible > 0 {
-            let resolved = txn::resolve(&store)?;
-            store.lay_over(resolved)?;
-        }
+        store.put_in_order();
+        let read =
+            |source: &Arc<Source>| Ok(Input { survey: survey(source, clock)?, source: Arc::clone(source) });
+        let records = match store.stats(Family::TxnLock).visible {
+            0 => Vec::new(),
+            _ => options.txn_from.iter().map(read).collect::<Result<_>>()?,
+        };
+        store.settle(&records, options)?;
     }
     store.warn_of_time(options.at);
     Ok(store)
@@ -117,6 +124,7 @@ fn assemble(mut inputs: Vec<Input>, clock: Clock, latest: u64, options: &StoreOp
     let key_ids = key_ids.into_iter().collect();
     let interrupt = options.interrupt.clone();
     Store {
+        order: (0..).zip(&inputs).map(|(at, _)| at).collect(),
         inputs,
         infos,
         stats,
@@ -135,28 +143,31 @@ fn assemble(mut inputs: Vec<Input>, clock: Clock, latest: u64, options: &StoreOp
 }
 
 impl Store {
-    /// Takes over what became of transactions that were cut in the middle. A committed write counts as a row of
-    /// its key's family from here on.
-    fn lay_over(&mut self, resolved: Resolved) -> Result<()> {
-        let mut record = EntryBuf::default();
-        self.warnings.extend(resolved.warnings());
-        let overlay = Overlay::new(resolved.committed);
-        for write in overlay.writes() {
-            let was_visible = self.find(&write.key, self.clock, &mut record)?;
-            if let Some(intents) = self.stats.get_mut(Family::TxnIntent.index()) {
-                intents.rows -= 1;
-                intents.visible -= 1;
-            }
-            if let Some(stats) = self.stats.get_mut(Family::of(&write.key).index()) {
-                stats.rows += 1;
-                stats.tombstones += u64::from(write.deleted);
-                stats.shadowed += u64::from(was_visible);
-                stats.visible = stats.visible + u64::from(!write.deleted) - u64::from(was_visible);
-            }
+    /// Orders the inputs by group, so that the order in which they were given does not matter.
+    fn put_in_order(&mut self) {
+        let infos = &self.infos;
+        self.order.sort_by_key(|at| {
+            let info = infos.get(usize::from(*at));
+            let group = info.and_then(InputInfo::group);
+            (group.is_none(), group, info.map(|info| (info.last_commit_ts, info.crc32c, info.size)))
+        });
+    }
+
+    /// Decides about transactions that were cut in the middle and about keys in several inputs.
+    fn settle(&mut self, records: &[Input], options: &StoreOptions) -> Result<()> {
+        let locks = self.stats(Family::TxnLock).visible > 0;
+        if !locks && self.inputs.len() < 2 {
+            return Ok(());
         }
-        self.overlay = overlay;
-        self.undecided = resolved.undecided;
-        self.undecided_count = resolved.undecided_count;
+        let mut claims = Claims::new(&options.scratch);
+        if locks {
+            let resolved = txn::resolve(self, records, &options.scratch, &mut claims)?;
+            self.warnings.extend(resolved.warnings());
+            self.undecided = resolved.undecided;
+            self.undecided_count = resolved.undecided_count;
+        }
+        duplicate::find(self, &mut claims)?;
+        claims.settle(self)?.lay_over(self);
         Ok(())
     }
 }

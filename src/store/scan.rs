@@ -6,7 +6,7 @@ use super::classify::Classifier;
 use super::clock::Clock;
 use super::input::Input;
 use super::operational::Operational;
-use super::reorder::Reorder;
+use super::reorder::{HeldRow, Reorder};
 use super::survey::user_key;
 use super::version::{Choice, VersionFilter};
 use crate::container::{Head, Row, Rows, VALUE_HEADER};
@@ -26,8 +26,10 @@ pub(super) enum Wanted {
 /// Which rows of each key are wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Rank {
-    /// The visible version; of several inputs' versions the newest.
+    /// The visible version.
     Visible,
+    /// The version that counts, be it visible or not.
+    Counting,
     /// All.
     All,
 }
@@ -102,7 +104,13 @@ impl<'s> Scan<'s> {
     }
 
     /// Walks an input from an offset on.
-    fn from(input: &'s Input, start: u64, wanted: Wanted, clock: Clock, interrupt: &'s Interrupt) -> Self {
+    pub(super) fn from(
+        input: &'s Input,
+        start: u64,
+        wanted: Wanted,
+        clock: Clock,
+        interrupt: &'s Interrupt,
+    ) -> Self {
         Self {
             input,
             interrupt,
@@ -169,7 +177,8 @@ impl<'s> Scan<'s> {
     #[inline]
     fn advance_in_file(&mut self, rank: Rank) -> Result<bool> {
         match rank {
-            Rank::Visible => self.advance_visible(),
+            Rank::Visible => self.advance_visible(true),
+            Rank::Counting => self.advance_visible(false),
             Rank::All => self.advance(),
         }
     }
@@ -240,8 +249,9 @@ impl<'s> Scan<'s> {
         }
     }
 
-    /// Makes the next visible entry current.
-    fn advance_visible(&mut self) -> Result<bool> {
+    /// Makes the next version current that counts, or of these the next that is visible.
+    #[inline]
+    fn advance_visible(&mut self, visible: bool) -> Result<bool> {
         while self.advance()? {
             let encoded = self.rows.key();
             let step = self.filter.step(encoded);
@@ -252,7 +262,8 @@ impl<'s> Scan<'s> {
                 Wanted::Prefix(_) => self.clock.of(self.classifier.of(user)),
             };
             let choice = self.filter.decide(user.len(), clock.is_too_new(&self.head));
-            if choice == Choice::Counts && clock.is_visible(&self.head) && self.is_proven(clock)? {
+            let wanted = choice == Choice::Counts && (!visible || clock.is_visible(&self.head));
+            if wanted && self.is_proven(clock)? {
                 return Ok(true);
             }
         }
@@ -266,6 +277,20 @@ impl<'s> Scan<'s> {
             None => self.rows.key(),
             Some(reorder) => reorder.current().0,
         }
+    }
+
+    /// Returns what the current row says besides its body.
+    pub(super) fn head(&self) -> Head {
+        self.held().map_or(self.head, |held| held.head)
+    }
+
+    /// Returns the offset of the current row.
+    pub(super) fn offset(&self) -> u64 {
+        self.held().map_or_else(|| self.rows.offset(), |held| held.offset)
+    }
+
+    fn held(&self) -> Option<&HeldRow> {
+        self.reorder.as_ref().and_then(|reorder| reorder.current().1)
     }
 
     /// Lends the current row.

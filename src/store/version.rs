@@ -25,7 +25,7 @@ pub(super) enum Choice {
 pub(super) struct Step {
     pub(super) ordering: Ordering,
     /// Length of the common prefix, bytes.
-    common: usize,
+    pub(super) common: usize,
 }
 
 /// The keys that can still get rows.

@@ -29,8 +29,14 @@ fn commit(snapshot: Native, at: u64) -> Native {
     snapshot.put(&key, at, &[&[1][..], &at.to_be_bytes()].concat())
 }
 
+/// Warnings that are about transactions or keys.
+fn warnings(store: &Store) -> Vec<Warning> {
+    let others = |warning: &&Warning| warning.event != "multi_group_input_missing";
+    store.warnings().iter().filter(others).cloned().collect()
+}
+
 fn events(store: &Store) -> Vec<&'static str> {
-    store.warnings().iter().map(|warning| warning.event).collect()
+    warnings(store).iter().map(|warning| warning.event).collect()
 }
 
 #[test]
@@ -101,7 +107,7 @@ fn a_lock_without_record_is_undecided_and_pending_where_its_primary_is_locked() 
     assert_eq!(body(&alone, b"k").unwrap(), b"old");
     let warning = Warning::new("txn_unresolved");
     let warning = warning.with("key_hex", "6b").with("primary_hex", "70").with("start_ts", START);
-    assert_eq!(alone.warnings(), [warning]);
+    assert_eq!(warnings(&alone), [warning]);
     assert_eq!((alone.undecided_count(), alone.undecided()[0].pending), (1, false));
     let store = store(&prepare(snapshot, b"p", Some(b"new")));
     assert_eq!(events(&store), ["txn_pending", "txn_pending"]);

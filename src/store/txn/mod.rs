@@ -1,20 +1,20 @@
 //! Transactions that were cut in the middle (`keyspaces.md` 6.2, 6.3).
 //!
-//! In: the visible locks of a store. Out: an [`Overlay`] with the writes that were committed and not yet applied
-//! to their keys, and the locks that nothing in the inputs decides. Locks are those of transactions in flight:
-//! few, and bounded here all the same.
+//! In: the visible locks of a store. Out: claims of the writes that were committed and not yet applied to their keys,
+//! and the locks that nothing in the inputs decides. Locks are those of transactions in flight: few as a rule, and
+//! whatever their number, sorted on disk.
 
 mod intent;
 mod lock;
-mod overlay;
+mod lookup;
 mod resolve;
+mod scan;
 
 use crate::container::{ErrorKind, Excerpt};
 
 pub(super) use intent::Intent;
 pub use lock::Lock;
-pub(super) use overlay::{Overlay, Replacement};
-pub(super) use resolve::{Resolved, resolve};
+pub(super) use resolve::resolve;
 
 /// A lock of which no input tells whether its transaction was committed.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,24 +1,29 @@
 //! What became of each lock's transaction, as far as the inputs tell (`keyspaces.md` 6.3).
-
-use std::collections::BTreeMap;
+//!
+//! Locks come in the order of their keys, the records of their transactions are in that of the primaries, and there
+//! may be millions of both. So the locks are sorted by transaction, looked up in ascending order, and sorted back by
+//! key: each step reads its families once, front to back, and memory does not grow.
 
 use super::intent::{self, Intent};
-use super::{Lock, Replacement, Undecided, corrupt};
-use crate::container::{ErrorKind, KEY_SUFFIX};
+use super::lookup::Lookup;
+use super::scan::Locks;
+use super::{Lock, Undecided, corrupt};
+use crate::cursor;
 use crate::error::Result;
 use crate::keyspace::Family;
 use crate::limits;
 use crate::report::Warning;
+use crate::sort::{Scratch, Sorter};
+use crate::store::claims::{Claim, Claims};
 use crate::store::clock::Clock;
-use crate::store::entry::{EntryBuf, RowLocation};
+use crate::store::entry::RowLocation;
 use crate::store::facts::Capped;
+use crate::store::input::Input;
 use crate::store::{Store, shown};
 
-/// What resolving a store's locks gave.
+/// What resolving a store's locks gave, but for the committed writes.
 #[derive(Debug, Default)]
 pub(in crate::store) struct Resolved {
-    /// Writes that were committed and not applied, in the row order of their locks.
-    pub(in crate::store) committed: Vec<Replacement>,
     pub(in crate::store) undecided: Vec<Undecided>,
     /// Undecided locks, those included that are not listed.
     pub(in crate::store) undecided_count: u64,
@@ -28,6 +33,7 @@ pub(in crate::store) struct Resolved {
 }
 
 /// The state of a transaction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
     Committed {
         at: u64,
@@ -39,95 +45,208 @@ enum State {
     },
 }
 
-/// Resolves all visible locks of a store.
-pub(in crate::store) fn resolve(store: &Store) -> Result<Resolved> {
-    let mut resolved = Resolved::default();
-    let mut applied = BTreeMap::new();
-    let mut kept = 0;
-    let mut locks = store.scan(Family::TxnLock);
-    while let Some(entry) = locks.next()? {
-        let place = entry.place;
-        let lock = Lock::parse(entry.key, entry.body).map_err(|kind| store.error(place, kind))?;
-        let Some(key) = entry.key.strip_prefix(Family::TxnLock.prefix()) else { continue };
-        kept += key.len() + lock.primary.len();
-        let state = if kept > limits::TXN_LOCK_BYTES {
-            State::Undecided { pending: false }
-        } else {
-            state(store, &lock)?
-        };
-        match state {
-            State::Committed { at } => {
-                if resolved.apply(store, key, &lock, at)? {
-                    applied.insert(place, at);
-                }
-            }
-            State::Stored => {}
-            State::Undecided { pending } => resolved.leave(key, &lock, pending),
-        }
-    }
-    resolved.find_hidden(store, &applied)?;
-    Ok(resolved)
+/// A lock between two sorts, without the key that it is sorted by.
+struct Sorted<'a> {
+    place: RowLocation,
+    hidden: bool,
+    start_ts: u64,
+    state: State,
+    /// The locked key, then the primary.
+    other_key: &'a [u8],
 }
 
-/// Looks the transaction up, in the order of 6.3.
-fn state(store: &Store, lock: &Lock<'_>) -> Result<State> {
-    let mut record = EntryBuf::default();
-    let start = lock.start_ts.to_be_bytes();
-    let key = [Family::TxnCommit.prefix(), lock.primary, &start].concat();
-    if store.find(&key, Clock::END_OF_TIME, &mut record)? {
-        let place = record.place.unwrap_or(RowLocation::new(0, 0));
-        let at = commit_ts(&key, &record.body).map_err(|kind| store.error(place, kind))?;
-        return Ok(if at <= store.read_ts() { State::Committed { at } } else { State::Stored });
+/// Resolves all visible locks of a store. `records`: snapshots that are searched for commit and rollback records
+/// only. Claims each write that was committed and not applied, and every stored copy of its key.
+pub(in crate::store) fn resolve(
+    store: &Store,
+    records: &[Input],
+    scratch: &Scratch,
+    claims: &mut Claims,
+) -> Result<Resolved> {
+    let mut by_transaction = Sorter::new(scratch, limits::STORE_SORT);
+    for (at, input) in store.numbered() {
+        let mut locks = Locks::new(store, at, input);
+        while let Some((place, key, body, hidden)) = locks.next()? {
+            let lock = Lock::parse(key, body).map_err(|kind| store.error(place, kind))?;
+            let Some(locked) = key.strip_prefix(Family::TxnLock.prefix()) else { continue };
+            let id = [lock.primary, &lock.start_ts.to_be_bytes()].concat();
+            let (start_ts, state) = (lock.start_ts, State::Stored);
+            let sorted = Sorted { place, hidden, start_ts, state, other_key: locked };
+            by_transaction.push(&id, &sorted.to_bytes())?;
+        }
     }
-    let key = [Family::TxnRollback.prefix(), lock.primary, &start].concat();
-    if store.find(&key, Clock::END_OF_TIME, &mut record)? {
-        return Ok(State::Stored);
+    let mut by_key = states(store, records, scratch, &mut by_transaction)?;
+    drop(by_transaction);
+    writes(store, &mut by_key, claims)
+}
+
+/// Looks all transactions up; returns the locks by key, without those whose transactions changed nothing.
+fn states(
+    store: &Store,
+    records: &[Input],
+    scratch: &Scratch,
+    by_transaction: &mut Sorter,
+) -> Result<Sorter> {
+    let mut by_key = Sorter::new(scratch, limits::STORE_SORT);
+    let mut lookups = Transactions {
+        store,
+        commits: Lookup::new(store, records),
+        rollbacks: Lookup::new(store, records),
+        locks: Lookup::new(store, &[]),
+    };
+    let (mut id, mut state) = (Vec::new(), None);
+    let mut sorted = by_transaction.sort()?;
+    while let Some((transaction, lock)) = sorted.next()? {
+        store.interrupt.check()?;
+        if state.is_none() || id != transaction {
+            id.clear();
+            id.extend_from_slice(transaction);
+            state = Some(lookups.state(&id)?);
+        }
+        let (Some((primary, _)), Some(lock)) = (cursor::split_last_u64_be(&id), Sorted::parse(lock)) else {
+            continue;
+        };
+        if let Some(state) = state.filter(|state| *state != State::Stored) {
+            by_key.push(lock.other_key, &Sorted { state, other_key: primary, ..lock }.to_bytes())?;
+        }
     }
-    let key = [Family::TxnLock.prefix(), lock.primary].concat();
-    let pending = store.get(&key, &mut record)?
-        && Lock::parse(&key, &record.body).is_ok_and(|primary| primary.start_ts == lock.start_ts);
-    Ok(State::Undecided { pending })
+    drop(sorted);
+    Ok(by_key)
+}
+
+/// Reads the records of transactions, in ascending order of (primary, start).
+struct Transactions<'s> {
+    store: &'s Store,
+    commits: Lookup<'s>,
+    rollbacks: Lookup<'s>,
+    locks: Lookup<'s>,
+}
+
+impl Transactions<'_> {
+    /// Looks a transaction up, in the order of 6.3; `id` is its primary key and its start.
+    fn state(&mut self, id: &[u8]) -> Result<State> {
+        let store = self.store;
+        let key = [Family::TxnCommit.prefix(), id].concat();
+        let mut committed = None;
+        self.commits.each(&key, Clock::END_OF_TIME, |row| {
+            committed = Some(commit_ts(&key, row.body).map_err(|kind| row.error(kind))?);
+            Ok(())
+        })?;
+        if let Some(at) = committed {
+            return Ok(if at <= store.read_ts() { State::Committed { at } } else { State::Stored });
+        }
+        let mut rolled_back = false;
+        let key = [Family::TxnRollback.prefix(), id].concat();
+        self.rollbacks.each(&key, Clock::END_OF_TIME, |_| {
+            rolled_back = true;
+            Ok(())
+        })?;
+        let Some((primary, start_ts)) = cursor::split_last_u64_be(id).filter(|_| !rolled_back) else {
+            return Ok(State::Stored);
+        };
+        let mut pending = false;
+        let key = [Family::TxnLock.prefix(), primary].concat();
+        self.locks.each(&key, store.clock, |row| {
+            pending |= Lock::parse(&key, row.body).is_ok_and(|lock| lock.start_ts == start_ts);
+            Ok(())
+        })?;
+        let group = store.route_owner(primary).filter(|_| !pending);
+        if group.is_some_and(|group| store.infos.iter().any(|info| info.group() == Some(group))) {
+            // The group of the primary is here and knows nothing of the transaction: it was given up.
+            return Ok(State::Stored);
+        }
+        Ok(State::Undecided { pending })
+    }
 }
 
 /// Reads the value of a commit record.
-fn commit_ts(user_key: &[u8], mut body: &[u8]) -> Result<u64, ErrorKind> {
+fn commit_ts(user_key: &[u8], mut body: &[u8]) -> Result<u64, crate::container::ErrorKind> {
     const WHAT: &str = "transaction commit record";
-    match crate::cursor::take_u8(&mut body) {
-        Some(1) => crate::cursor::take_u64_be(&mut body).ok_or_else(|| corrupt(WHAT, user_key)),
+    match cursor::take_u8(&mut body) {
+        Some(1) => cursor::take_u64_be(&mut body).ok_or_else(|| corrupt(WHAT, user_key)),
         Some(found) => {
             let what = "transaction commit record version";
-            Err(ErrorKind::UnsupportedFormat { what, expected: "1", found: found.into() })
+            let found = found.into();
+            Err(crate::container::ErrorKind::UnsupportedFormat { what, expected: "1", found })
         }
         None => Err(corrupt(WHAT, user_key)),
     }
 }
 
-impl Resolved {
-    /// Lays a committed write over its key; `false` when there is nothing to do.
-    fn apply(&mut self, store: &Store, key: &[u8], lock: &Lock<'_>, at: u64) -> Result<bool> {
-        let mut record = EntryBuf::default();
-        let intent_key = [Family::TxnIntent.prefix(), key].concat();
-        if !store.get(&intent_key, &mut record)? {
-            return Ok(false);
+/// Claims the writes of committed transactions, in the order of keys, and lists the locks that nothing decides.
+fn writes(store: &Store, by_key: &mut Sorter, claims: &mut Claims) -> Result<Resolved> {
+    let mut resolved = Resolved::default();
+    let (mut intents, mut data) = (Lookup::new(store, &[]), Lookup::new(store, &[]));
+    let mut sorted = by_key.sort()?;
+    while let Some((key, lock)) = sorted.next()? {
+        store.interrupt.check()?;
+        let Some(lock) = Sorted::parse(lock) else { continue };
+        match lock.state {
+            State::Committed { at } => {
+                if write(store, &mut intents, &mut data, key, &lock, at, claims)? && lock.hidden {
+                    resolved.hidden.push(|| warning("txn_hidden_commit", key, &lock).with("commit_ts", at));
+                }
+            }
+            State::Undecided { pending } => resolved.leave(key, &lock, pending),
+            State::Stored => {}
         }
-        let Some(place) = record.place else { return Ok(false) };
-        let intent = Intent::parse(&intent_key, &record.body).map_err(|kind| store.error(place, kind))?;
-        if intent.start_ts != lock.start_ts {
-            return Err(store.error(place, corrupt(intent::WHAT, &intent_key)).into());
-        }
-        let deleted = intent.value.is_none();
-        // Any newer version of the key wins, a tombstone too.
-        if store.newest(key)?.is_some_and(|newest| newest > at) {
-            return Ok(false);
-        }
-        self.committed.push(Replacement { key: key.into(), commit_ts: at, intent: place, deleted });
-        Ok(true)
     }
+    Ok(resolved)
+}
 
-    fn leave(&mut self, key: &[u8], lock: &Lock<'_>, pending: bool) {
+/// Claims a committed write; `false` when there is nothing to do.
+fn write(
+    store: &Store,
+    intents: &mut Lookup<'_>,
+    data: &mut Lookup<'_>,
+    key: &[u8],
+    lock: &Sorted<'_>,
+    at: u64,
+    claims: &mut Claims,
+) -> Result<bool> {
+    let intent_key = [Family::TxnIntent.prefix(), key].concat();
+    let (mut found, mut other) = (None, None);
+    intents.each(&intent_key, store.clock, |row| {
+        let intent = Intent::parse(&intent_key, row.body).map_err(|kind| row.error(kind))?;
+        if intent.start_ts != lock.start_ts {
+            other = other.or(Some(row.place));
+        } else if found.is_none() || row.place.index() == lock.place.index() {
+            found = Some((row.place, intent.value.is_some()));
+        }
+        Ok(())
+    })?;
+    let Some((place, visible)) = found else {
+        return match other {
+            Some(place) => Err(store.error(place, corrupt(intent::WHAT, &intent_key)).into()),
+            None => Ok(false),
+        };
+    };
+    let mut stored = Vec::new();
+    data.each_version(key, store.clock, |place, head| {
+        let visible = store.clock.is_visible(&head);
+        stored.push(Claim { commit_ts: head.commit_ts, place, write: false, visible });
+    })?;
+    // The write belongs to the group of its lock, wherever the intent was found.
+    let input = lock.place.index();
+    let owner = store.route_owner(key);
+    let owned = owner.is_some() && store.group(input) == owner;
+    // Any newer version of the key wins, a tombstone too.
+    let newer = |claim: &Claim| claim.commit_ts > at && (!owned || claim.place.index() == input);
+    if stored.iter().any(newer) {
+        return Ok(false);
+    }
+    for claim in stored {
+        claims.push(key, claim)?;
+    }
+    claims.push(key, Claim { commit_ts: at, place: place.of_write(), write: true, visible })?;
+    Ok(true)
+}
+
+impl Resolved {
+    fn leave(&mut self, key: &[u8], lock: &Sorted<'_>, pending: bool) {
         self.undecided_count += 1;
         if self.undecided_count <= limits::TXN_UNDECIDED {
-            let (key, primary) = (key.to_vec(), lock.primary.to_vec());
+            let (key, primary) = (key.to_vec(), lock.other_key.to_vec());
             self.undecided.push(Undecided { key, primary, start_ts: lock.start_ts, pending });
         }
         let (event, warnings) = if pending {
@@ -138,32 +257,7 @@ impl Resolved {
         warnings.push(|| warning(event, key, lock));
     }
 
-    /// Finds the committed writes that a live server never does: another lock row whose key extends the locked
-    /// one stands right before its lock (6.2). `applied`: the locks, and when each was committed.
-    fn find_hidden(&mut self, store: &Store, applied: &BTreeMap<RowLocation, u64>) -> Result<()> {
-        if applied.is_empty() {
-            return Ok(());
-        }
-        let mut previous = Vec::new();
-        let mut rows = store.versions(Family::TxnLock);
-        while let Some(row) = rows.next()? {
-            let hidden = previous.starts_with(row.key)
-                && previous.get(..previous.len().saturating_sub(KEY_SUFFIX)) != Some(row.key);
-            previous.clear();
-            previous.extend_from_slice(row.key);
-            previous.extend_from_slice(&(!row.commit_ts).to_be_bytes());
-            let (true, Some(&at)) = (hidden, applied.get(&row.place)) else { continue };
-            let (Ok(lock), Some(key)) =
-                (Lock::parse(row.key, row.body), row.key.strip_prefix(Family::TxnLock.prefix()))
-            else {
-                continue;
-            };
-            self.hidden.push(|| warning("txn_hidden_commit", key, &lock).with("commit_ts", at));
-        }
-        Ok(())
-    }
-
-    /// Lists the warnings, in row order for each event.
+    /// Lists the warnings, in the order of keys for each event.
     pub(in crate::store) fn warnings(&self) -> Vec<Warning> {
         let mut all = Vec::new();
         self.hidden.list("txn_hidden_commit", &mut all);
@@ -173,9 +267,64 @@ impl Resolved {
     }
 }
 
-fn warning(event: &'static str, key: &[u8], lock: &Lock<'_>) -> Warning {
+/// `lock` is sorted by key: its other key is the primary.
+fn warning(event: &'static str, key: &[u8], lock: &Sorted<'_>) -> Warning {
     Warning::new(event)
         .with("key_hex", shown(key))
-        .with("primary_hex", shown(lock.primary))
+        .with("primary_hex", shown(lock.other_key))
         .with("start_ts", lock.start_ts)
+}
+
+impl<'a> Sorted<'a> {
+    fn to_bytes(&self) -> Vec<u8> {
+        let (kind, at) = match self.state {
+            State::Stored => (0, 0),
+            State::Committed { at } => (1, at),
+            State::Undecided { pending: false } => (2, 0),
+            State::Undecided { pending: true } => (3, 0),
+        };
+        let mut bytes = vec![kind, u8::from(self.hidden)];
+        bytes.extend_from_slice(&self.place.to_bytes());
+        bytes.extend_from_slice(&self.start_ts.to_be_bytes());
+        bytes.extend_from_slice(&at.to_be_bytes());
+        bytes.extend_from_slice(self.other_key);
+        bytes
+    }
+
+    fn parse(mut bytes: &'a [u8]) -> Option<Self> {
+        let rest = &mut bytes;
+        let (kind, hidden) = (cursor::take_u8(rest)?, cursor::take_u8(rest)? != 0);
+        let place = RowLocation::take(rest)?;
+        let start_ts = cursor::take_u64_be(rest)?;
+        let at = cursor::take_u64_be(rest)?;
+        let state = match kind {
+            0 => State::Stored,
+            1 => State::Committed { at },
+            _ => State::Undecided { pending: kind == 3 },
+        };
+        Some(Self { place, hidden, start_ts, state, other_key: bytes })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lock_survives_a_sort() {
+        for (state, hidden) in [
+            (State::Stored, true),
+            (State::Committed { at: 1 << 60 }, false),
+            (State::Undecided { pending: true }, true),
+            (State::Undecided { pending: false }, false),
+        ] {
+            let place = RowLocation::new(7, 1 << 40);
+            let lock = Sorted { place, hidden, start_ts: 5, state, other_key: b"key" };
+            let bytes = lock.to_bytes();
+            let read = Sorted::parse(&bytes).unwrap();
+            assert_eq!((read.place, read.hidden, read.start_ts, read.state), (place, hidden, 5, state));
+            assert_eq!(read.other_key, b"key");
+            assert!(Sorted::parse(&bytes[..20]).is_none());
+        }
+    }
 }

@@ -1,0 +1,171 @@
+//! Finds the user keys that are in more than one input (`keyspaces.md` 10).
+//!
+//! Groups own ranges of keys, so that the inputs of a cluster hardly overlap. The walk goes through all inputs side
+//! by side and, where the next keys of one are all before those of the others, jumps over them by the sparse index:
+//! it reads the seams. Where keys are mixed it reads every key once, without values.
+
+use super::claims::{Claim, Claims};
+use super::clock::Clock;
+use super::entry::RowLocation;
+use super::input::Input;
+use super::scan::{Rank, Scan, Wanted};
+use super::survey::user_key;
+use super::{Family, Store};
+use crate::container::{KEY_SUFFIX, Payload};
+use crate::error::Result;
+
+/// Rows of one input in a row after which a jump is tried.
+const PATIENCE: u32 = 32;
+/// Least jump that is worth a new read, bytes.
+const JUMP: u64 = 128 << 10;
+
+/// One input, at the row that comes next.
+struct Walk<'s> {
+    at: u16,
+    input: &'s Input,
+    scan: Scan<'s>,
+    /// Rows that were passed since a jump was tried.
+    passed: u32,
+}
+
+/// Finds all keys with several copies and claims each copy; tombstones too, which count where their group owns the
+/// key.
+pub(super) fn find(store: &Store, claims: &mut Claims) -> Result<()> {
+    let filled = store.numbered().filter(|(_, input)| input.survey.start < input.survey.end);
+    let mut walks: Vec<Walk<'_>> = Vec::new();
+    for (at, input) in filled {
+        let mut walk = Walk { at, input, scan: scan(store, input, input.survey.start), passed: 0 };
+        if walk.scan.advance_to(Rank::Counting)? {
+            walks.push(walk);
+        }
+    }
+    // No row has a later timestamp, but for those of node-local chunks.
+    let suffix = (!store.latest).to_be_bytes();
+    while walks.len() > 1 {
+        let Some((first, second)) = least_two(&walks) else { break };
+        claim(store, &mut walks, first, claims)?;
+        let target = walks.get(second).map(|walk| jump_target(walk.scan.key(), suffix).to_vec());
+        let Some(walk) = walks.get_mut(first) else { break };
+        if !walk.advance(store, &target.unwrap_or_default())? {
+            walks.remove(first);
+        }
+    }
+    Ok(())
+}
+
+fn scan<'s>(store: &'s Store, input: &'s Input, start: u64) -> Scan<'s> {
+    Scan::from(input, start, Wanted::Prefix(Vec::new()), store.clock, &store.interrupt)
+}
+
+/// Returns the indexes of the walk whose row comes first, and of the one whose row comes next.
+fn least_two(walks: &[Walk<'_>]) -> Option<(usize, usize)> {
+    let key = |at: usize| walks.get(at).map(|walk| walk.scan.key());
+    let mut least = if key(1)? < key(0)? { (1, 0) } else { (0, 1) };
+    for at in 2..walks.len() {
+        if key(at) < key(least.0) {
+            least = (at, least.0);
+        } else if key(at) < key(least.1) {
+            least.1 = at;
+        }
+    }
+    Some(least)
+}
+
+/// Returns an encoded key such that nothing before it has a user key with rows from it on.
+fn jump_target(encoded: &[u8], suffix: [u8; KEY_SUFFIX]) -> &[u8] {
+    let user = user_key(encoded);
+    // A prefix of the key has rows before it only where what follows is as great as a timestamp can be.
+    let cut = user.iter().position(|byte| suffix.first().is_none_or(|first| byte >= first));
+    user.get(..cut.unwrap_or(user.len())).unwrap_or_default()
+}
+
+/// Claims the copies of the key of the row that comes first, if any other input has one.
+fn claim(store: &Store, walks: &mut [Walk<'_>], first: usize, claims: &mut Claims) -> Result<()> {
+    let Some(key) = walks.get(first).map(|walk| user_key(walk.scan.key())) else { return Ok(()) };
+    // Other copies are older and stand behind this one; everything in between begins with the key.
+    let alike = |(at, walk): &(usize, &Walk<'_>)| *at != first && walk.scan.key().starts_with(key);
+    if !walks.iter().enumerate().any(|other| alike(&other)) || is_exempt(Family::of(key)) {
+        return Ok(());
+    }
+    let mut found = Vec::new();
+    for (at, walk) in walks.iter().enumerate() {
+        if at == first || user_key(walk.scan.key()) == key {
+            found.push(walk.claim(store.clock));
+        } else if alike(&(at, walk)) {
+            let copy = walk.input.find(key, store.clock, &store.interrupt)?;
+            found.extend(copy.map(|(rows, head)| Claim {
+                commit_ts: head.commit_ts,
+                place: RowLocation::new(walk.at, rows.offset()),
+                write: false,
+                visible: store.clock.is_visible(&head),
+            }));
+        }
+    }
+    if found.len() > 1 && found.iter().any(|claim| claim.visible) {
+        for claim in found {
+            claims.push(key, claim)?;
+        }
+    }
+    Ok(())
+}
+
+/// Whether several copies are nothing to decide about: records of transactions are looked up in all inputs, any valid
+/// copy of a node-local chunk is as good as another.
+fn is_exempt(family: Family) -> bool {
+    matches!(
+        family,
+        Family::TxnLock | Family::TxnIntent | Family::TxnCommit | Family::TxnRollback | Family::S3ChunkBlob
+    )
+}
+
+impl<'s> Walk<'s> {
+    /// Goes to the next row, or further on where all rows before `target` are of no interest; `false` at the end.
+    fn advance(&mut self, store: &'s Store, target: &[u8]) -> Result<bool> {
+        if !self.scan.advance_to(Rank::Counting)? {
+            return Ok(false);
+        }
+        self.passed += 1;
+        if self.passed < PATIENCE {
+            return Ok(true);
+        }
+        self.passed = 0;
+        if self.input.survey.payload == Payload::Memory || self.scan.key() >= target {
+            return Ok(true);
+        }
+        let start = self.input.seek(target);
+        if start < self.scan.offset().saturating_add(JUMP) {
+            return Ok(true);
+        }
+        self.scan = scan(store, self.input, start);
+        loop {
+            if !self.scan.advance_to(Rank::Counting)? {
+                return Ok(false);
+            }
+            if self.scan.key() >= target {
+                return Ok(true);
+            }
+        }
+    }
+
+    fn claim(&self, clock: Clock) -> Claim {
+        let (head, offset) = (self.scan.head(), self.scan.offset());
+        let visible = clock.is_visible(&head);
+        Claim { commit_ts: head.commit_ts, place: RowLocation::new(self.at, offset), write: false, visible }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_jump_lands_before_every_key_whose_rows_may_be_on_both_sides() {
+        let suffix = (!(0x018f_2a33_f800_0000_u64)).to_be_bytes();
+        let encoded = |key: &[u8]| [key, &[0xfe; 8]].concat();
+        assert_eq!(jump_target(&encoded(b"!redis|str|a"), suffix), b"!redis|str|a");
+        assert_eq!(jump_target(&encoded(b"a\xfe\x70b"), suffix), b"a");
+        assert_eq!(jump_target(&encoded(b"a\xffb"), suffix), b"a");
+        assert_eq!(jump_target(&encoded(b"a\xfdb"), suffix), b"a\xfdb");
+        assert_eq!(jump_target(&encoded(b"a"), (!u64::MAX).to_be_bytes()), b"");
+    }
+}

@@ -1,0 +1,56 @@
+//! A walk over the edits, all of one encoded key at a time.
+
+use super::Edit;
+use super::file::{EditFile, Reader};
+use crate::error::Result;
+
+/// A walk; nothing is current before the first [`Edits::next`].
+#[derive(Debug)]
+pub(in crate::store) struct Edits<'s> {
+    reader: Reader<'s>,
+    from: Vec<u8>,
+    /// Whether the reader's record belongs to the next key.
+    ahead: bool,
+    key: Vec<u8>,
+    group: Vec<Edit>,
+}
+
+impl<'s> Edits<'s> {
+    pub(super) fn new(file: &'s EditFile, start: u64, from: &[u8]) -> Self {
+        let reader = Reader::new(file, start);
+        Self { reader, from: from.to_vec(), ahead: false, key: Vec::new(), group: Vec::new() }
+    }
+
+    /// Goes to the next encoded key that has edits and lends it.
+    pub(in crate::store) fn next(&mut self) -> Result<Option<&[u8]>> {
+        self.group.clear();
+        loop {
+            if !self.ahead && !self.reader.advance()? {
+                break;
+            }
+            self.ahead = true;
+            let key = self.reader.key();
+            if self.group.is_empty() && key >= self.from.as_slice() {
+                self.key.clear();
+                self.key.extend_from_slice(key);
+            } else if !self.group.is_empty() && key != self.key {
+                break;
+            }
+            if key >= self.from.as_slice() {
+                self.group.extend(self.reader.edit());
+            }
+            self.ahead = false;
+        }
+        Ok((!self.group.is_empty()).then_some(&self.key))
+    }
+
+    /// Returns the current encoded key.
+    pub(in crate::store) fn key(&self) -> &[u8] {
+        &self.key
+    }
+
+    /// Lists the edits of the current key.
+    pub(in crate::store) fn group(&self) -> &[Edit] {
+        &self.group
+    }
+}

@@ -1,0 +1,75 @@
+//! Looks keys up in all inputs, best in ascending order.
+
+use crate::container::{self, ErrorKind, Head};
+use crate::error::Result;
+use crate::store::Store;
+use crate::store::clock::Clock;
+use crate::store::entry::RowLocation;
+use crate::store::input::Input;
+use crate::store::probe::Probe;
+
+/// A place in each input.
+pub(super) struct Lookup<'s> {
+    store: &'s Store,
+    probes: Vec<(Option<u16>, &'s Input, Probe<'s>)>,
+}
+
+/// A visible row that was found.
+pub(super) struct Found<'a> {
+    /// Of a row outside the store's inputs, that of no row.
+    pub(super) place: RowLocation,
+    pub(super) body: &'a [u8],
+    input: &'a Input,
+    offset: u64,
+}
+
+impl Found<'_> {
+    /// Returns the error that the row is.
+    pub(super) fn error(&self, kind: ErrorKind) -> container::Error {
+        self.input.source.error(self.offset, kind)
+    }
+}
+
+impl<'s> Lookup<'s> {
+    /// Looks into the inputs of a store and then into `more`.
+    pub(super) fn new(store: &'s Store, more: &'s [Input]) -> Self {
+        let own = store.numbered().map(|(at, input)| (Some(at), input, Probe::new(input)));
+        let more = more.iter().map(|input| (None, input, Probe::new(input)));
+        Self { store, probes: own.chain(more).collect() }
+    }
+
+    /// Lends the visible version of a user key of each input that has one.
+    pub(super) fn each(
+        &mut self,
+        key: &[u8],
+        clock: Clock,
+        mut take: impl FnMut(&Found<'_>) -> Result<()>,
+    ) -> Result<()> {
+        for (at, input, probe) in &mut self.probes {
+            let Some(head) = probe.find(key, clock, &self.store.interrupt)? else { continue };
+            if !clock.is_visible(&head) {
+                continue;
+            }
+            self.store.refuse_encrypted(head.encrypted)?;
+            let row = probe.rows.row(head)?;
+            let place = RowLocation::new(at.unwrap_or_default(), row.offset);
+            take(&Found { place, body: row.body, input, offset: row.offset })?;
+        }
+        Ok(())
+    }
+
+    /// Lends what each input says about the version of a user key that counts, a tombstone too.
+    pub(super) fn each_version(
+        &mut self,
+        key: &[u8],
+        clock: Clock,
+        mut take: impl FnMut(RowLocation, Head),
+    ) -> Result<()> {
+        for (at, _, probe) in &mut self.probes {
+            if let Some(head) = probe.find(key, clock, &self.store.interrupt)? {
+                take(RowLocation::new(at.unwrap_or_default(), probe.rows.offset()), head);
+            }
+        }
+        Ok(())
+    }
+}
