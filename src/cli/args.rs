@@ -69,6 +69,9 @@ pub struct Decode {
     /// Read at an older time: an HLC, an RFC 3339 time, a date (UTC), or -2h (s, m, h, d) before the last commit
     #[arg(long, value_name = "TIME", value_parser = at::parse, allow_hyphen_values = true)]
     pub at: Option<At>,
+    /// Snapshot of another Raft group that is searched only for what became of transactions; repeatable
+    #[arg(long, value_name = "INPUT")]
+    pub txn_from: Vec<PathBuf>,
     /// Replace a directory that holds a MANIFEST.json
     #[arg(long)]
     pub force: bool,

@@ -81,6 +81,7 @@ fn request(arguments: &args::Decode, interrupt: &Interrupt) -> Result<Request, S
         (arguments.dynamodb_layout == Layout::Jsonl).then_some(arguments.dynamodb_bundle_size);
     Ok(Request {
         inputs: arguments.inputs.clone(),
+        txn_from: arguments.txn_from.clone(),
         target: arguments.output.clone(),
         tree: TreeOptions {
             force: arguments.force,

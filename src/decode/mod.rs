@@ -4,8 +4,10 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use crate::adapter::{self, Context, ExtraKeymap, Scope};
+use crate::container::Source;
 use crate::dump::{Size, Sorter, Tree, TreeOptions};
 use crate::error::{Error, Result};
 use crate::inputs::{Found, Notice, Opened};
@@ -27,6 +29,8 @@ pub use summary::{Counters, InputSummary, PassedOverSummary, Summary};
 pub struct Request {
     /// Snapshots of one cluster's Raft groups: files, `-` for standard input, data directories.
     pub inputs: Vec<PathBuf>,
+    /// Snapshot files that are searched for commit and rollback records of transactions only.
+    pub txn_from: Vec<PathBuf>,
     /// The directory to create.
     pub target: PathBuf,
     /// How the tree is made; its interrupt ends the run.
@@ -141,8 +145,11 @@ fn write(request: &Request, opened: &Opened, tree: &mut Tree, sink: impl FnMut(&
 
 /// Opens the inputs; what can be read only once is spooled beside the target, where there is room for a dump.
 fn open(request: &Request, found: Found, tree: &Tree, tell: &mut dyn FnMut(Notice<'_>)) -> Result<Opened> {
+    let (spool, interrupt) = (tree.scratch().directory(), &request.tree.interrupt);
+    let source = |path: &PathBuf| Ok(Arc::new(Source::open(path, spool, interrupt)?));
     let options = StoreOptions {
         at: request.at,
+        txn_from: request.txn_from.iter().map(source).collect::<Result<_>>()?,
         scratch: tree.scratch().clone(),
         interrupt: request.tree.interrupt.clone(),
         progress: request.progress.clone(),

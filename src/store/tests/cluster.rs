@@ -225,11 +225,11 @@ fn check(cluster: &Cluster, at: Option<u64>, reverse: bool) -> std::result::Resu
     if reverse {
         sources.reverse();
     }
-    let records = vec![source(&cluster.records, false)];
+    let txn_from = vec![std::sync::Arc::new(source(&cluster.records, false))];
     let directory = tempfile::tempdir().unwrap();
     let scratch = crate::sort::Scratch::new(directory.path().to_owned());
-    let options = StoreOptions { at, scratch, ..StoreOptions::default() };
-    let store = open::open(sources, records, &options, DENSE).unwrap();
+    let options = StoreOptions { at, scratch, txn_from, ..StoreOptions::default() };
+    let store = open::open(sources, &options, DENSE).unwrap();
     let rows = cluster.inputs.iter().flatten();
     let latest = rows.map(|row| row.1).max().unwrap_or_default().max(T);
     prop_assert_eq!(store.read_ts(), at.unwrap_or(latest).min(latest));
