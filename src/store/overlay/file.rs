@@ -144,18 +144,14 @@ impl<'s> Reader<'s> {
 
 impl EditFile {
     fn read(&self, into: &mut [u8], offset: u64) -> Result<()> {
-        match &self.file {
-            Some((file, scratch)) => {
-                Ok(file.read_exact_at(into, offset).map_err(|error| scratch.error(error))?)
-            }
-            None => {
-                let at = usize::try_from(offset).unwrap_or(usize::MAX);
-                if let Some(from) = at.checked_add(into.len()).and_then(|end| self.memory.get(at..end)) {
-                    into.copy_from_slice(from);
-                }
-                Ok(())
-            }
+        if let Some((file, scratch)) = &self.file {
+            return Ok(file.read_exact_at(into, offset).map_err(|error| scratch.error(error))?);
         }
+        let at = usize::try_from(offset).unwrap_or(usize::MAX);
+        if let Some(from) = at.checked_add(into.len()).and_then(|end| self.memory.get(at..end)) {
+            into.copy_from_slice(from);
+        }
+        Ok(())
     }
 }
 

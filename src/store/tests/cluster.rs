@@ -33,6 +33,9 @@ struct Transaction {
 /// A row: key, timestamp, tombstone, expiry, body.
 type Row = (Vec<u8>, u64, bool, u64, Vec<u8>);
 
+/// What an input says about a key: timestamp, whether it is a committed write, value.
+type KeyCopy = (u64, bool, Option<Vec<u8>>);
+
 #[derive(Clone, Debug)]
 struct Cluster {
     inputs: Vec<Vec<Row>>,
@@ -176,7 +179,7 @@ fn source(rows: &[Row], memory: bool) -> Source {
 
 /// What a store must hold at a timestamp: key to (timestamp, value); resolved input by input, then merged.
 fn model(cluster: &Cluster, at: u64) -> BTreeMap<Vec<u8>, (u64, Vec<u8>)> {
-    let mut all: BTreeMap<Vec<u8>, Vec<(u64, bool, Option<Vec<u8>>)>> = BTreeMap::new();
+    let mut all: BTreeMap<Vec<u8>, Vec<KeyCopy>> = BTreeMap::new();
     for input in &cluster.inputs {
         let mut newest: BTreeMap<&[u8], &Row> = BTreeMap::new();
         for row in input.iter().filter(|row| row.1 <= at) {
@@ -228,7 +231,7 @@ fn check(cluster: &Cluster, at: Option<u64>, reverse: bool) -> std::result::Resu
     let txn_from = vec![std::sync::Arc::new(source(&cluster.records, false))];
     let directory = tempfile::tempdir().unwrap();
     let scratch = crate::sort::Scratch::new(directory.path().to_owned());
-    let options = StoreOptions { at, scratch, txn_from, ..StoreOptions::default() };
+    let options = StoreOptions { at, txn_from, scratch, ..StoreOptions::default() };
     let store = open::open(sources, &options, DENSE).unwrap();
     let rows = cluster.inputs.iter().flatten();
     let latest = rows.map(|row| row.1).max().unwrap_or_default().max(T);

@@ -229,9 +229,9 @@ fn write(
     // The write belongs to the group of its lock, wherever the intent was found.
     let input = lock.place.index();
     let owner = store.route_owner(key);
-    let owned = owner.is_some() && store.group(input) == owner;
+    let by_owner = owner.is_some() && store.group(input) == owner;
     // Any newer version of the key wins, a tombstone too.
-    let newer = |claim: &Claim| claim.commit_ts > at && (!owned || claim.place.index() == input);
+    let newer = |claim: &Claim| claim.commit_ts > at && (!by_owner || claim.place.index() == input);
     if stored.iter().any(newer) {
         return Ok(false);
     }
