@@ -209,6 +209,7 @@ mod tests {
     #[test]
     fn internal_families_of_s3_count_as_internal() {
         let request = Request {
+            txn_from: Vec::new(),
             inputs: Vec::new(),
             target: std::path::PathBuf::new(),
             tree: crate::dump::TreeOptions::default(),
