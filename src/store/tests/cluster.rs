@@ -231,8 +231,7 @@ fn check(cluster: &Cluster, at: Option<u64>, reverse: bool) -> std::result::Resu
     let txn_from = vec![std::sync::Arc::new(source(&cluster.records, false))];
     let directory = tempfile::tempdir().unwrap();
     let scratch = crate::sort::Scratch::new(directory.path().to_owned());
-    let options =
-        StoreOptions { at: at.map(crate::store::ReadAt::Hlc), txn_from, scratch, ..StoreOptions::default() };
+    let options = StoreOptions { at: at.map(ReadAt::Hlc), txn_from, scratch, ..StoreOptions::default() };
     let store = open::open(sources, &options, DENSE).unwrap();
     let rows = cluster.inputs.iter().flatten();
     let latest = rows.map(|row| row.1).max().unwrap_or_default().max(T);
