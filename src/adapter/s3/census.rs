@@ -205,7 +205,9 @@ fn conclude(context: &mut Context<'_, '_>, name: &[u8], bucket: &Bucket) -> Resu
     let emitted = bucket.state == State::Live || (bucket.state == State::Elsewhere && objects > 0);
     if bucket.directory.is_none() && emitted {
         let message = format!("a bucket of this name has no directory; it has {objects} objects");
-        return Fault::new(Class::MalformedKey, message).report(context, name, name, None);
+        // A name of megabytes stands in the line once, as its key.
+        let scope = if name.len() > limits::KEYMAP_ORIGINAL { b"" } else { name };
+        return Fault::new(Class::MalformedKey, message).report(context, scope, name, None);
     }
     let event = match (bucket.state, bucket.generation) {
         (State::Deleted, _) if objects > 0 => Warning::new("s3_bucket_deleted").with("bucket", text(name)),
