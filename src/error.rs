@@ -1,6 +1,6 @@
 //! The crate's error: one variant a stage, so that an exit code follows from the variant.
 
-use crate::{container, dump, inputs, store};
+use crate::{container, crypto, dump, inputs, store};
 
 /// Result of every stage above `container`.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -12,6 +12,9 @@ pub enum Error {
     /// The input is no snapshot, corrupt or not supported.
     #[error(transparent)]
     Container(container::Error),
+    /// A KEK file or a key file cannot be used.
+    #[error(transparent)]
+    Crypto(#[from] crypto::Error),
     /// The snapshot cannot be read as asked: encrypted rows, a timestamp below the floor.
     #[error(transparent)]
     Store(#[from] store::Error),

@@ -11,6 +11,7 @@
 
 pub mod adapter;
 pub mod container;
+pub mod crypto;
 pub mod cursor;
 pub mod decode;
 pub mod dump;

@@ -79,3 +79,5 @@ pub const RANGES_NAMED: usize = 16;
 pub const RANGE_KEY_SHOWN: usize = 64;
 /// Undecided locks that are listed one by one.
 pub const TXN_UNDECIDED: u64 = 10_000;
+/// Largest key file that is read, bytes: about 5000 keys (`encryption.md` 15).
+pub const KEY_FILE: u64 = 1 << 20;

@@ -5,6 +5,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use ekv_backup::crypto::KeyFiles;
 use ekv_backup::keyspace::Owner;
 
 use super::at::{self, At};
@@ -129,12 +130,32 @@ pub struct Decode {
     /// Write side records (visibility, dedup, group, age) under `_internals/`
     #[arg(long, help_heading = "SQS")]
     pub include_sqs_side_records: bool,
+    #[command(flatten)]
+    pub keys: Keys,
     /// Print one JSON object to standard output when the run ends
     #[arg(long)]
     pub json: bool,
     /// Show progress on standard error
     #[arg(long, value_enum, default_value_t = Progress::Auto, value_name = "HOW")]
     pub progress: Progress,
+}
+
+/// Keys of encrypted values.
+#[derive(Debug, Args)]
+pub struct Keys {
+    /// Key encryption key: a file of 32 bytes; repeatable
+    #[arg(long, value_name = "FILE", help_heading = "Encryption")]
+    pub kek_file: Vec<PathBuf>,
+    /// A node's keys.json; repeatable [default: the one near the input]
+    #[arg(long, value_name = "FILE", requires = "kek_file", help_heading = "Encryption")]
+    pub keys_file: Vec<PathBuf>,
+}
+
+impl Keys {
+    /// Returns what the library calls them.
+    pub fn files(&self) -> KeyFiles {
+        KeyFiles { keks: self.kek_file.clone(), key_files: self.keys_file.clone() }
+    }
 }
 
 #[derive(Debug, Args)]
@@ -158,6 +179,8 @@ pub struct Inspect {
     /// Count as seen at an older time: an HLC, an RFC 3339 time, a date (UTC), or -2h (s, m, h, d) before the last commit
     #[arg(long, value_name = "TIME", value_parser = at::parse, allow_hyphen_values = true)]
     pub at: Option<At>,
+    #[command(flatten)]
+    pub keys: Keys,
     /// Print one JSON object to standard output
     #[arg(long)]
     pub json: bool,

@@ -82,6 +82,7 @@ fn request(arguments: &args::Decode, interrupt: &Interrupt) -> Result<Request, S
     Ok(Request {
         inputs: arguments.inputs.clone(),
         txn_from: arguments.txn_from.clone(),
+        keys: arguments.keys.files(),
         target: arguments.output.clone(),
         tree: TreeOptions {
             force: arguments.force,

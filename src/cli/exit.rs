@@ -1,6 +1,6 @@
 //! Exit codes (`decisions.md` 3).
 
-use ekv_backup::{Error, store};
+use ekv_backup::{Error, crypto, store};
 
 /// Everything was decoded; the tree is sound.
 pub const COMPLETE: u8 = 0;
@@ -19,9 +19,10 @@ pub fn code(error: &Error) -> u8 {
         Error::Inputs(error) if error.is_usage() => USAGE,
         Error::Inputs(error) if error.is_unreadable() => IO,
         Error::Container(error) if error.kind.is_unreadable() => IO,
-        Error::NotThere(_) | Error::Store(store::Error::BelowFloor { .. } | store::Error::NoHlc { .. }) => {
-            USAGE
-        }
+        Error::Crypto(error) if error.kind.is_unreadable() => IO,
+        Error::Crypto(crypto::Error { kind: crypto::ErrorKind::NoKeyFile, .. })
+        | Error::NotThere(_)
+        | Error::Store(store::Error::BelowFloor { .. } | store::Error::NoHlc { .. }) => USAGE,
         Error::Dump(error) if error.kind.is_usage() => USAGE,
         Error::Dump(_) => IO,
         Error::Strict { .. } | Error::MissingGroups(_) | Error::Unchecked { .. } => PROBLEMS,

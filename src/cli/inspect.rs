@@ -1,8 +1,11 @@
 //! `ekv-backup inspect`.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::sync::Arc;
 
 use ekv_backup::Result;
+use ekv_backup::crypto::Keyring;
 use ekv_backup::decode::PassedOverSummary;
 use ekv_backup::inputs::{Found, Opened};
 use ekv_backup::interrupt::Interrupt;
@@ -37,6 +40,9 @@ struct Contents {
     read_time_iso: String,
     encrypted_rows: u64,
     key_ids: Vec<u32>,
+    encrypted_by_key: BTreeMap<u32, u64>,
+    first_encrypted_offset: Option<u64>,
+    authenticated_rows: Option<u64>,
     totals: Counts,
     families: Vec<FamilyCounts>,
     largest: Vec<LargeEntry>,
@@ -139,8 +145,10 @@ pub fn run(arguments: &args::Inspect, interrupt: &Interrupt) -> u8 {
 fn open(arguments: &args::Inspect, interrupt: &Interrupt, progress: &Progress) -> Result<Opened> {
     let found = Found::find(&arguments.inputs, interrupt)?;
     found.say(&mut print::notice);
+    let keyring = Keyring::load(&arguments.keys.files(), found.places())?.map(Arc::new);
     let options = StoreOptions {
         at: arguments.at.as_ref().map(|at| at.read),
+        keyring,
         allow_encrypted: true,
         interrupt: interrupt.clone(),
         progress: progress.clone(),
@@ -166,13 +174,16 @@ fn warnings(store: &Store) -> Vec<Warning> {
 
 fn contents(opened: &Opened) -> Option<Contents> {
     let store = &opened.store;
-    let (encrypted_rows, key_ids) = store.encrypted();
+    let encrypted = store.encrypted();
     Some(Contents {
         input: facts(store.default_input()?),
         read_ts: store.read_ts(),
         read_time_iso: hlc_time(store.read_ts()),
-        encrypted_rows,
-        key_ids: key_ids.to_vec(),
+        encrypted_rows: encrypted.rows,
+        key_ids: encrypted.by_key.keys().copied().collect(),
+        encrypted_by_key: encrypted.by_key.clone(),
+        first_encrypted_offset: encrypted.first.as_ref().map(|(_, offset)| *offset),
+        authenticated_rows: store.keyring().map(|_| encrypted.tally.opened),
         totals: Counts::from(&store.totals()),
         families: families(store)
             .map(|(family, stats)| FamilyCounts {
@@ -228,9 +239,12 @@ fn text(store: &Store) -> String {
         header(&mut text, info);
     }
     row(&mut text, "read at", &hlc(store.read_ts()));
-    let (encrypted, key_ids) = store.encrypted();
-    if encrypted > 0 {
-        row(&mut text, "encrypted", &format!("{encrypted} visible rows, data keys {key_ids:?}"));
+    let encrypted = store.encrypted();
+    if encrypted.rows > 0 {
+        let by_key: Vec<_> = encrypted.by_key.iter().map(|(id, rows)| format!("{id} ({rows})")).collect();
+        let proved = if store.keyring().is_some() { ", authenticated" } else { "" };
+        let value = format!("{} visible rows{proved}, data keys {}", encrypted.rows, by_key.join(", "));
+        row(&mut text, "encrypted", &value);
     }
     table(&mut text, store);
     if !store.largest().is_empty() {

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use crate::adapter::{self, Context, ExtraKeymap, Scope};
 use crate::container::Source;
+use crate::crypto::{KeyFiles, Keyring};
 use crate::dump::{Size, Sorter, Tree, TreeOptions};
 use crate::error::{Error, Result};
 use crate::inputs::{Found, Notice, Opened};
@@ -31,6 +32,8 @@ pub struct Request {
     pub inputs: Vec<PathBuf>,
     /// Snapshot files that are searched for commit and rollback records of transactions only.
     pub txn_from: Vec<PathBuf>,
+    /// Where the keys of encrypted values come from.
+    pub keys: KeyFiles,
     /// The directory to create.
     pub target: PathBuf,
     /// How the tree is made; its interrupt ends the run.
@@ -145,10 +148,13 @@ fn write(request: &Request, opened: &Opened, tree: &mut Tree, sink: impl FnMut(&
 
 /// Opens the inputs; what can be read only once is spooled beside the target, where there is room for a dump.
 fn open(request: &Request, found: Found, tree: &Tree, tell: &mut dyn FnMut(Notice<'_>)) -> Result<Opened> {
+    // Before anything is copied or read: a wrong key is known at once.
+    let keyring = Keyring::load(&request.keys, found.places())?.map(Arc::new);
     let (spool, interrupt) = (tree.scratch().directory(), &request.tree.interrupt);
     let source = |path: &PathBuf| Ok(Arc::new(Source::open(path, spool, interrupt)?));
     let options = StoreOptions {
         at: request.at,
+        keyring,
         txn_from: request.txn_from.iter().map(source).collect::<Result<_>>()?,
         scratch: tree.scratch().clone(),
         interrupt: request.tree.interrupt.clone(),

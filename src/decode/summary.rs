@@ -211,6 +211,7 @@ mod tests {
         let request = Request {
             txn_from: Vec::new(),
             inputs: Vec::new(),
+            keys: crate::crypto::KeyFiles::default(),
             target: std::path::PathBuf::new(),
             tree: crate::dump::TreeOptions::default(),
             adapters: crate::adapter::Options::default(),

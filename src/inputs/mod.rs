@@ -68,6 +68,12 @@ impl Found {
         &self.data_directories
     }
 
+    /// Lists the places near which a key file is looked for: each snapshot, then each data directory.
+    pub fn places(&self) -> impl Iterator<Item = &Path> {
+        let files = self.candidates.iter().map(|candidate| candidate.path.as_path());
+        files.chain(self.data_directories.iter().map(PathBuf::as_path))
+    }
+
     /// Calls `tell` for each choice that was made in a directory.
     pub fn say(&self, tell: &mut dyn FnMut(Notice<'_>)) {
         for passed in &self.passed_over.named {

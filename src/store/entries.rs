@@ -1,6 +1,7 @@
 //! Scans as callers see them: they lend entries or versions.
 
 use super::Store;
+use super::encrypted::Plaintext;
 use super::entry::{Entry, EntryBuf, RowLocation, Version};
 use super::merge::{Merge, Next};
 use super::scan::Wanted;
@@ -14,6 +15,7 @@ pub struct Entries<'s> {
     rows: Merge<'s>,
     /// A committed write that was not applied to its key yet.
     write: EntryBuf,
+    plaintext: Plaintext,
 }
 
 impl<'s> Entries<'s> {
@@ -27,7 +29,7 @@ impl<'s> Entries<'s> {
             };
             rows.with_edits(store.overlay.edits(prefix), wanted)
         };
-        Self { store, rows, write: EntryBuf::default() }
+        Self { store, rows, write: EntryBuf::default(), plaintext: Plaintext::default() }
     }
 
     /// Lends the next entry, valid until the next call.
@@ -53,34 +55,41 @@ impl<'s> Entries<'s> {
     #[inline]
     fn stored(&mut self, part: usize) -> Result<Option<Entry<'_>>> {
         let Some((place, row)) = self.rows.row(part)? else { return Ok(None) };
-        self.store.refuse_encrypted(row.head.encrypted)?;
         let (commit_ts, expire_at) = (row.head.commit_ts, row.head.expire_at);
-        Ok(Some(Entry { key: row.key, commit_ts, expire_at, body: row.body, place }))
+        let body = self.store.plain(self.store.path(place.index()), &row, &mut self.plaintext)?;
+        Ok(Some(Entry { key: row.key, commit_ts, expire_at, body, place }))
     }
 }
 
 /// A scan that lends all versions; after the first error or the end it yields nothing more.
 #[derive(Debug)]
 pub struct Versions<'s> {
+    store: &'s Store,
     rows: Merge<'s>,
+    plaintext: Plaintext,
 }
 
 impl<'s> Versions<'s> {
-    pub(super) fn new(rows: Merge<'s>) -> Self {
-        Self { rows }
+    pub(super) fn new(store: &'s Store, rows: Merge<'s>) -> Self {
+        Self { store, rows, plaintext: Plaintext::default() }
     }
 
     /// Lends the next version, valid until the next call.
     #[expect(clippy::should_implement_trait, reason = "a lending iterator is no Iterator")]
     pub fn next(&mut self) -> Result<Option<Version<'_>>> {
         let Some((place, row)) = self.rows.next()? else { return Ok(None) };
+        let opened = if row.head.encrypted {
+            self.store.plain_if_possible(&row, &mut self.plaintext)
+        } else {
+            Some(row.body)
+        };
         Ok(Some(Version {
             key: row.key,
             commit_ts: row.head.commit_ts,
             tombstone: row.head.tombstone,
-            encrypted: row.head.encrypted,
+            encrypted: opened.is_none(),
             expire_at: row.head.expire_at,
-            body: row.body,
+            body: opened.unwrap_or(row.body),
             place,
         }))
     }

@@ -3,18 +3,41 @@
 use std::path::PathBuf;
 
 use super::RowLocation;
+use crate::crypto::Tally;
 
 /// The snapshot cannot be read as asked.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// Rows are encrypted and no keys were given (exit 3).
-    #[error("{rows} rows are encrypted, under the data keys {key_ids:?}, and no keys were given")]
+    #[error(
+        "{}: {rows} rows are encrypted, under the data keys {key_ids:?}, and no keys were given (the first at offset \
+         {offset:#x})",
+        path.display()
+    )]
     Encrypted {
+        /// The first input with such rows.
+        path: PathBuf,
         /// Encrypted versions that count.
         rows: u64,
         /// Ids of the data keys that they name, ascending; at most 1024.
         key_ids: Vec<u32>,
+        /// Offset of the first of them in that input, bytes.
+        offset: u64,
+    },
+    /// Rows that the keys given do not open, or that are not what they claim to be (exit 3).
+    #[error(
+        "{}: {} rows cannot be decrypted: {}{}",
+        path.display(),
+        tally.faulty,
+        tally.in_words(),
+        tally.first.as_ref().map(|first| format!("; the first: {first}")).unwrap_or_default()
+    )]
+    Undecryptable {
+        /// The input.
+        path: PathBuf,
+        /// What is wrong, by kind.
+        tally: Box<Tally>,
     },
     /// The timestamp asked for lies below the compaction floor (exit 2).
     #[error("{}: cannot read at {at}: versions below {floor} may have been compacted away", input.display())]

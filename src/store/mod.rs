@@ -8,6 +8,7 @@ mod claims;
 mod classify;
 mod clock;
 mod duplicate;
+mod encrypted;
 mod entries;
 mod entry;
 mod error;
@@ -38,6 +39,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::container::Source;
+use crate::crypto::Keyring;
 use crate::error::Result;
 use crate::interrupt::Interrupt;
 use crate::keyspace::Family;
@@ -54,6 +56,7 @@ use scan::{Rank, Scan, Wanted};
 use stats::Largest;
 use stretch::Stretches;
 
+pub use encrypted::Encrypted;
 pub use entries::{Entries, Versions};
 pub use entry::{Entry, EntryBuf, RowLocation, Version};
 pub use error::Error;
@@ -69,7 +72,10 @@ pub struct StoreOptions {
     pub at: Option<ReadAt>,
     /// Raft groups of inputs by their paths, where the place in which they were found tells them.
     pub groups: BTreeMap<PathBuf, u64>,
-    /// Open a store with encrypted rows all the same, to look at its counts; reading one of them is an error.
+    /// Opens envelopes.
+    pub keyring: Option<Arc<Keyring>>,
+    /// Without keys: open a store with encrypted rows all the same, to look at its counts; reading one of them is an
+    /// error.
     pub allow_encrypted: bool,
     /// Snapshots that are searched for commit and rollback records only (`keyspaces.md` 6.3). They are read when there
     /// are transactions to look up.
@@ -92,8 +98,8 @@ pub struct Store {
     stats: Vec<FamilyStats>,
     largest: Largest,
     warnings: Vec<Warning>,
-    encrypted: u64,
-    key_ids: Vec<u32>,
+    encrypted: Encrypted,
+    keyring: Option<Arc<Keyring>>,
     clock: Clock,
     latest: u64,
     interrupt: Interrupt,
@@ -212,10 +218,16 @@ impl Store {
         self.largest.as_slice()
     }
 
-    /// Returns how many versions that count are encrypted, and the ids of the data keys that they name.
+    /// Returns how many versions that count are encrypted, under which data keys, and what became of them.
     #[must_use]
-    pub fn encrypted(&self) -> (u64, &[u32]) {
-        (self.encrypted, &self.key_ids)
+    pub fn encrypted(&self) -> &Encrypted {
+        &self.encrypted
+    }
+
+    /// Returns the keys that the store was opened with.
+    #[must_use]
+    pub fn keyring(&self) -> Option<&Keyring> {
+        self.keyring.as_deref()
     }
 
     /// Lists the locks of which the inputs do not tell what became of their transactions; the stored version of
@@ -271,7 +283,7 @@ impl Store {
     /// shadowed ones; newest first for each key.
     #[must_use]
     pub fn versions(&self, family: Family) -> Versions<'_> {
-        Versions::new(self.family(family, Rank::All))
+        Versions::new(self, self.family(family, Rank::All))
     }
 
     fn family(&self, family: Family, rank: Rank) -> Merge<'_> {
@@ -290,15 +302,6 @@ impl Store {
         whole: bool,
     ) -> Scan<'s> {
         Scan::over(input, stretches, Wanted::Family(family), whole, self.clock, &self.interrupt)
-    }
-
-    /// Nothing that is enveloped leaves the store as a plaintext.
-    fn refuse_encrypted(&self, encrypted: bool) -> Result<()> {
-        if encrypted { Err(self.encrypted_error().into()) } else { Ok(()) }
-    }
-
-    fn encrypted_error(&self) -> Error {
-        Error::Encrypted { rows: self.encrypted, key_ids: self.key_ids.clone() }
     }
 
     /// Lists the inputs with their indexes, in the order of their groups.

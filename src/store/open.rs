@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::claims::Claims;
 use super::clock::Clock;
+use super::encrypted::{self, Encrypted};
 use super::facts;
 use super::index::IndexShape;
 use super::input::Input;
@@ -54,15 +55,21 @@ pub(super) fn open(sources: Vec<Source>, options: &StoreOptions, shape: IndexSha
         }
         inputs.push(Input { source: Arc::new(source), survey: first });
     }
-    let mut store = assemble(inputs, clock, latest, options);
-    if store.encrypted > 0 && !options.allow_encrypted {
-        return Err(store.encrypted_error().into());
+    let mut store = assemble(inputs, clock, latest, options)?;
+    if !options.allow_encrypted {
+        store.refuse_without_keys()?;
     }
-    if store.encrypted == 0 {
+    if store.can_read_all() {
         store.place_inputs()?;
         store.put_in_order();
-        let read =
-            |source: &Arc<Source>| Ok(Input { survey: survey(source, clock)?, source: Arc::clone(source) });
+        let read = |source: &Arc<Source>| {
+            let mut survey = survey(source, clock)?;
+            let tally = std::mem::take(&mut survey.encrypted.tally);
+            if tally.faulty > 0 {
+                return Err(encrypted::undecryptable(source.path().to_owned(), tally).into());
+            }
+            Ok(Input { survey, source: Arc::clone(source) })
+        };
         let records = match store.stats(Family::TxnLock).visible {
             0 => Vec::new(),
             _ => options.txn_from.iter().map(read).collect::<Result<_>>()?,
@@ -84,14 +91,13 @@ fn refuse_below_floor(asked: Option<u64>, latest: u64, surveys: &[Survey]) -> Re
     }
 }
 
-/// Joins what was learnt about each input.
-fn assemble(mut inputs: Vec<Input>, clock: Clock, latest: u64, options: &StoreOptions) -> Store {
+/// Joins what was learnt about each input; fails when there are keys and a version that counts is not authentic.
+fn assemble(mut inputs: Vec<Input>, clock: Clock, latest: u64, options: &StoreOptions) -> Result<Store> {
     let mut stats = vec![FamilyStats::default(); Family::COUNT];
     let mut largest = Largest::default();
     let mut warnings = Vec::new();
-    let mut key_ids = std::collections::BTreeSet::new();
     let mut infos: Vec<InputInfo> = Vec::new();
-    let mut encrypted = 0;
+    let mut encrypted = Encrypted::default();
     let several = inputs.len() > 1;
     for Input { survey, .. } in &mut inputs {
         for (sum, stats) in stats.iter_mut().zip(&survey.stats) {
@@ -109,10 +115,13 @@ fn assemble(mut inputs: Vec<Input>, clock: Clock, latest: u64, options: &StoreOp
             Some(path) if warning.total().is_none() => warning.with("input", path.as_str()),
             _ => warning,
         }));
-        encrypted += survey.encrypted;
-        key_ids.append(&mut survey.key_ids);
         let mut info = std::mem::take(&mut survey.info);
         info.group = options.groups.get(&info.path).map(|group| (*group, GroupOrigin::Path));
+        let found = std::mem::take(&mut survey.encrypted);
+        if found.tally.faulty > 0 {
+            return Err(encrypted::undecryptable(info.path, found.tally).into());
+        }
+        encrypted.add(found);
         infos.push(info);
     }
     if let [info] = infos.as_slice()
@@ -121,9 +130,13 @@ fn assemble(mut inputs: Vec<Input>, clock: Clock, latest: u64, options: &StoreOp
         warnings.push(Warning::new("oracle_snapshot"));
     }
     warnings.extend(facts::reserved(&stats));
-    let key_ids = key_ids.into_iter().collect();
+    if let Some(keyring) = &options.keyring {
+        let headers = infos.iter().filter(|info| info.header_version.is_some());
+        let cutovers = headers.map(|info| info.cutover_index.unwrap_or_default());
+        warnings.extend(encrypted::warnings(keyring, &encrypted, cutovers));
+    }
     let interrupt = options.interrupt.clone();
-    Store {
+    Ok(Store {
         order: (0..).zip(&inputs).map(|(at, _)| at).collect(),
         inputs,
         infos,
@@ -131,7 +144,7 @@ fn assemble(mut inputs: Vec<Input>, clock: Clock, latest: u64, options: &StoreOp
         largest,
         warnings,
         encrypted,
-        key_ids,
+        keyring: options.keyring.clone(),
         clock,
         latest,
         interrupt,
@@ -139,7 +152,7 @@ fn assemble(mut inputs: Vec<Input>, clock: Clock, latest: u64, options: &StoreOp
         undecided: Vec::new(),
         undecided_count: 0,
         catalog: None,
-    }
+    })
 }
 
 impl Store {

@@ -50,8 +50,7 @@ impl Store {
             if clock.is_visible(&head) && newest.is_none_or(|newest| newest < head.commit_ts) {
                 newest = Some(head.commit_ts);
                 found = true;
-                self.refuse_encrypted(head.encrypted)?;
-                entry.set(at, &input.again(rows.row(head))?);
+                self.copy_plain(at, &input.again(rows.row(head))?, entry)?;
             }
         }
         Ok(found)
@@ -91,9 +90,7 @@ impl Store {
     fn stored(&self, place: RowLocation, entry: &mut EntryBuf) -> Result<()> {
         let input = self.inputs.get(place.input()).ok_or(Error::NoRow(place))?;
         let (mut rows, head) = input.row_at(place.offset)?;
-        self.refuse_encrypted(head.encrypted)?;
-        entry.set(place.index(), &input.again(rows.row(head))?);
-        Ok(())
+        self.copy_plain(place.index(), &input.again(rows.row(head))?, entry)
     }
 
     /// Returns the error that a row at this place is.

@@ -1,11 +1,11 @@
 //! The first pass over one input: everything that is known about it before the first entry is lent.
 
 use std::cmp::Ordering;
-use std::collections::BTreeSet;
 
 use super::StoreOptions;
 use super::classify::Classifier;
 use super::clock::Clock;
+use super::encrypted::Encrypted;
 use super::facts::Facts;
 use super::index::{Index, IndexShape};
 use super::operational::Operational;
@@ -13,16 +13,15 @@ use super::stats::{FamilyStats, InputInfo, Largest};
 use super::stretch::Stretches;
 use super::version::{Choice, VersionFilter};
 use crate::container::{
-    self, Ahead, Checksums, ErrorKind, Excerpt, Head, KEY_SUFFIX, Layout, Payload, Proof, Rows, Source, Start,
+    self, Ahead, Checksums, ErrorKind, Excerpt, Head, KEY_SUFFIX, Layout, Payload, Proof, Rows, Source,
+    Start, VALUE_HEADER,
 };
+use crate::crypto::{Checker, OVERHEAD};
 use crate::error::{Error, Result};
 use crate::interrupt::Interrupt;
 use crate::keyspace::{Family, Kind};
 use crate::progress::Progress;
 use crate::{cursor, limits};
-
-/// Ids of data keys that are remembered, at most.
-const KEY_IDS: usize = 1024;
 
 /// What the first pass learnt.
 #[derive(Debug)]
@@ -40,9 +39,8 @@ pub(super) struct Survey {
     pub(super) index: Index,
     pub(super) largest: Largest,
     pub(super) facts: Facts,
-    /// Versions that count and are envelopes, and the keys that they name.
-    pub(super) encrypted: u64,
-    pub(super) key_ids: BTreeSet<u32>,
+    /// Versions that count and are envelopes.
+    pub(super) encrypted: Encrypted,
     /// Earliest expiry of a version that was taken for visible: at a later read timestamp the counts are wrong.
     pub(super) earliest_expiry: Option<u64>,
 }
@@ -64,6 +62,8 @@ struct Pass<'a> {
     /// The run of rows of one family that is being read: family, start, end.
     run: Option<(Family, u64, u64)>,
     native: bool,
+    /// With keys: authenticates each version that counts.
+    checker: Option<Checker<'a>>,
 }
 
 /// Reads one input from the first byte to the last.
@@ -86,41 +86,45 @@ pub(super) fn survey(
         (layout.payload_end, info.crc32c) = checksums.finish(&start)?;
         info.min_retained_ts = Some(start.min_retained_ts).filter(|ts| *ts != 0);
     }
-    let mut pass = Pass {
-        source,
-        clock,
-        interrupt,
-        progress: &options.progress,
-        told: 0,
-        survey: Survey {
-            info,
-            payload: layout.payload,
-            start: Rows::start(&layout),
-            end: layout.payload_end,
-            stats: vec![FamilyStats::default(); Family::COUNT],
-            stretches: vec![Stretches::default(); Family::COUNT],
-            index: Index::new(shape),
-            largest: Largest::default(),
-            facts: Facts::default(),
-            encrypted: 0,
-            key_ids: BTreeSet::new(),
-            earliest_expiry: None,
-        },
-        filter: VersionFilter::default(),
-        classifier: Classifier::default(),
-        run: None,
-        native: layout.payload == Payload::Native,
+    // The in-memory store's payload holds plaintext alone (`encryption.md` 12).
+    let keyring = options.keyring.as_deref().filter(|_| layout.payload != Payload::Memory);
+    let survey = Survey {
+        info,
+        payload: layout.payload,
+        start: Rows::start(&layout),
+        end: layout.payload_end,
+        stats: vec![FamilyStats::default(); Family::COUNT],
+        stretches: vec![Stretches::default(); Family::COUNT],
+        index: Index::new(shape),
+        largest: Largest::default(),
+        facts: Facts::default(),
+        encrypted: Encrypted::default(),
+        earliest_expiry: None,
     };
     std::thread::scope(|scope| {
-        pass.first(Rows::first(source, &layout, Ahead::start(source, scope)), &layout)
-    })?;
-    pass.end_run();
-    let mut survey = pass.survey;
-    (survey.info.checked_by, survey.info.crc32c) = proof(source, &layout, survey.info.crc32c);
-    if let (None, Some(error)) = (survey.info.checked_by, source.disproof()) {
-        return Err(error.into());
-    }
-    Ok(survey.completed(&layout))
+        let mut pass = Pass {
+            source,
+            clock,
+            interrupt,
+            progress: &options.progress,
+            told: 0,
+            survey,
+            filter: VersionFilter::default(),
+            classifier: Classifier::default(),
+            run: None,
+            native: layout.payload == Payload::Native,
+            checker: keyring.map(|keyring| Checker::start(keyring, scope)),
+        };
+        pass.first(Rows::first(source, &layout, Ahead::start(source, scope)), &layout)?;
+        pass.end_run();
+        let footer = pass.survey.info.crc32c;
+        let info = &mut pass.survey.info;
+        (info.checked_by, info.crc32c) = proof(source, &layout, footer);
+        if let (None, Some(error)) = (info.checked_by, source.disproof()) {
+            return Err(error.into());
+        }
+        Ok(pass.completed(&layout))
+    })
 }
 
 /// Returns what proves that the input is whole, and the checksum of the file if one was checked.
@@ -247,19 +251,29 @@ impl Pass<'_> {
             }
         }
         if choice == Choice::Counts {
-            self.counting(rows, head, family, clock);
+            self.counting(rows, head, family, clock)?;
         }
         Ok(())
     }
 
     /// Looks at a version that counts.
     #[inline]
-    fn counting(&mut self, rows: &Rows<'_>, head: Head, family: Family, clock: Clock) {
-        if head.encrypted {
-            self.encrypted(rows.key_id());
+    fn counting(&mut self, rows: &mut Rows<'_>, head: Head, family: Family, clock: Clock) -> Result<()> {
+        // An expired version needs no key, but only a key tells that its expiry is true. A tombstone in an envelope
+        // is no server's.
+        if head.encrypted && (head.tombstone || clock.is_visible(&head)) {
+            if self.survey.encrypted.first.is_none() {
+                self.survey.encrypted.first = Some((self.source.path().to_owned(), rows.offset()));
+            }
+            self.survey.encrypted.count(rows.key_id());
+        }
+        if let Some(checker) = &mut self.checker
+            && (head.encrypted || rows.value_len() >= VALUE_HEADER + OVERHEAD)
+        {
+            checker.row(&rows.row(head)?);
         }
         if !clock.is_visible(&head) {
-            return;
+            return Ok(());
         }
         if head.expire_at != 0 {
             let earliest = self.survey.earliest_expiry.unwrap_or(u64::MAX);
@@ -268,14 +282,7 @@ impl Pass<'_> {
         if family.kind() == Kind::Internal {
             self.internal(rows, family);
         }
-    }
-
-    #[cold]
-    fn encrypted(&mut self, key_id: u32) {
-        self.survey.encrypted += 1;
-        if self.survey.key_ids.len() < KEY_IDS {
-            self.survey.key_ids.insert(key_id);
-        }
+        Ok(())
     }
 
     /// Looks at a visible row of an internal family: malformed keys are counted.
@@ -332,8 +339,16 @@ impl Pass<'_> {
     }
 }
 
-impl Survey {
+impl Pass<'_> {
     /// Fills in what only the whole input tells.
+    fn completed(mut self, layout: &Layout) -> Survey {
+        self.survey.encrypted.tally = self.checker.take().map(Checker::finish).unwrap_or_default();
+        self.survey.completed(layout)
+    }
+}
+
+impl Survey {
+    /// Fills in what the counts tell.
     fn completed(mut self, layout: &Layout) -> Self {
         let info = &mut self.info;
         info.snapshot_index = info.name_index.or(info.applied_index);

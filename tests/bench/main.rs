@@ -29,6 +29,7 @@ fn main() {
     // Trees of many files stay to the end and take memory or inodes that others would have to wait for: they come last.
     inspect(&mut stage, 100_000 / scale);
     bodies(&mut stage, 256 / scale);
+    encrypted(&mut stage, 256 / scale, 300_000 / scale);
     lines(&mut stage, 300_000 / scale);
     small_files(&mut stage, 100_000 / scale);
     memory(&mut stage, 100_000 / scale, if quick { "1GiB" } else { "10GiB" });
@@ -58,6 +59,43 @@ fn bodies(stage: &mut Stage, count: usize) {
         |_| stage::run(&["verify", &tree]),
         |_| limit::hash_tree(&tree),
     );
+}
+
+/// Authentication and decryption, of large bodies and of small ones, beside AES-256-GCM alone on one thread.
+fn encrypted(stage: &mut Stage, bodies: usize, strings: usize) {
+    let (bodies, strings) = (bodies.to_string(), strings.to_string());
+    let shapes = [
+        ("bodies", ["--s3-objects", &bodies, "--s3-object-size", "4MiB"], 1 << 20),
+        ("strings of 200 B", ["--redis-strings", &strings, "--versions", "1"], 200),
+    ];
+    for (name, shape, body) in shapes {
+        if !stage.wants("AES-256-GCM") {
+            return;
+        }
+        let plain = stage.snapshot("plain", &shape);
+        let sealed = Stage::seal(&plain);
+        let keys = sealed.keys();
+        let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
+        let inspect = [&["inspect", &sealed.path], &keys[..]].concat();
+        let text = std::cell::RefCell::new(std::fs::read(&plain.path).expect("files can be read"));
+        stage.measure(
+            &format!("inspect encrypted {name} / AES-256-GCM"),
+            sealed.bytes,
+            |_| stage::run(&inspect),
+            |_| limit::seal(&mut text.borrow_mut(), body),
+        );
+        if body > 200 {
+            stage.measure(
+                &format!("decode encrypted {name} / decode plain and AES-256-GCM"),
+                sealed.bytes,
+                |stage| stage.decode_once(&sealed, &keys),
+                |stage| {
+                    stage.decode_once(&plain, &[]);
+                    limit::seal(&mut text.borrow_mut(), body);
+                },
+            );
+        }
+    }
 }
 
 /// Items as lines; messages, sorted into one file a queue.
@@ -92,4 +130,8 @@ fn memory(stage: &mut Stage, count: usize, object: &str) {
     }
     let shape = ["--s3-objects", "1", "--s3-object-size", object];
     stage.memory(&format!("memory, an S3 object of {object}"), &shape, &[]);
+    let (strings, count) = ("memory, encrypted Redis strings", count.to_string());
+    stage.memory_encrypted(strings, &["--redis-strings", &count]);
+    let shape = ["--s3-objects", "1", "--s3-object-size", "1GiB"];
+    stage.memory_encrypted("memory, an encrypted S3 object of 1GiB", &shape);
 }

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use clap::Parser;
 
+use crate::fixture::{DataKey, encrypt, key_file};
 use crate::{generator, limit};
 
 /// A generated input.
@@ -16,6 +17,14 @@ pub struct Snapshot {
     pub path: String,
     /// Its size, bytes.
     pub bytes: u64,
+}
+
+impl Snapshot {
+    /// Returns the options that name the keys of an encrypted snapshot.
+    pub fn keys(&self) -> [String; 4] {
+        let beside = |extension: &str| format!("{}.{extension}", self.path);
+        ["--kek-file".to_owned(), beside("kek"), "--keys-file".to_owned(), beside("json")]
+    }
 }
 
 /// Everything that the measures share.
@@ -47,6 +56,33 @@ impl Stage {
     /// Generates a snapshot.
     pub fn snapshot(&self, name: &str, shape: &[&str]) -> Snapshot {
         generate(&self.directory.path().join(format!("{name}.fsm")), shape)
+    }
+
+    /// Writes a copy of a snapshot with all values encrypted, and its keys beside it.
+    pub fn seal(plain: &Snapshot) -> Snapshot {
+        let path = format!("{}.encrypted", plain.path);
+        let (kek, key) = ([3; 32], DataKey::storage(7));
+        let mut input = std::io::BufReader::new(File::open(&plain.path).expect("files can be read"));
+        let out = BufWriter::new(File::create(&path).expect("files can be made"));
+        let out = encrypt(&mut input, plain.bytes, out, |_| Some(key)).expect("files can be written");
+        out.into_inner().expect("files can be written").sync_all().expect("files can be flushed");
+        fs::write(format!("{path}.kek"), kek).expect("files can be written");
+        fs::write(format!("{path}.json"), key_file(&kek, &[key])).expect("files can be written");
+        let bytes = fs::metadata(&path).expect("files have metadata").len();
+        Snapshot { path, bytes }
+    }
+
+    /// Whether a measure whose name holds these words may have been asked for.
+    pub fn wants(&self, words: &str) -> bool {
+        self.only.is_empty() || words.contains(&self.only) || self.only.contains("encrypted")
+    }
+
+    /// Times a decode into a directory that goes again.
+    pub fn decode_once(&self, snapshot: &Snapshot, options: &[&str]) -> Duration {
+        let out = self.out("dump");
+        let took = run(&decode(snapshot, &out.display().to_string(), options));
+        fs::remove_dir_all(&out).expect("the tree can be removed");
+        took
     }
 
     /// Measures `ours` and `least` in turn and adds a line to the table.
@@ -150,8 +186,26 @@ impl Stage {
             return;
         }
         let snapshot = generate(&self.disk.path().join("memory.fsm"), shape);
+        self.peak(name, &snapshot, options);
+        fs::remove_file(&snapshot.path).expect("the snapshot can be removed");
+    }
+
+    /// Records the peak memory of a decode of encrypted values.
+    pub fn memory_encrypted(&mut self, name: &str, shape: &[&str]) {
+        if !name.contains(&self.only) {
+            return;
+        }
+        let plain = generate(&self.disk.path().join("plain.fsm"), shape);
+        let sealed = Self::seal(&plain);
+        let keys = sealed.keys();
+        fs::remove_file(&plain.path).expect("the snapshot can be removed");
+        self.peak(name, &sealed, &keys.iter().map(String::as_str).collect::<Vec<_>>());
+        fs::remove_file(&sealed.path).expect("the snapshot can be removed");
+    }
+
+    fn peak(&mut self, name: &str, snapshot: &Snapshot, options: &[&str]) {
         let out = self.disk.path().join("memory");
-        let mut child = command(&decode(&snapshot, &out.display().to_string(), options))
+        let mut child = command(&decode(snapshot, &out.display().to_string(), options))
             .spawn()
             .expect("the binary can be run");
         let mut peak = 0;
@@ -163,7 +217,6 @@ impl Stage {
         }
         let took = start.elapsed().as_secs_f64();
         fs::remove_dir_all(&out).expect("the tree can be removed");
-        fs::remove_file(&snapshot.path).expect("the snapshot can be removed");
         let input = format!("{:.0} MB in", snapshot.bytes as f64 / 1e6);
         self.line([
             name.to_owned(),

@@ -18,7 +18,10 @@ fn decodes_to_the_golden_tree(name: &str) {
         .expect("a directory of testdata/live holds a snapshot");
     let work = Work::new();
     let target = work.path("dump");
-    let arguments = [OsStr::new("decode"), &snapshot, OsStr::new("-o"), target.as_os_str()];
+    let mut arguments = vec![OsStr::new("decode"), &snapshot, OsStr::new("-o"), target.as_os_str()];
+    if directory.join("kek.bin").exists() {
+        arguments.extend([OsStr::new("--kek-file"), OsStr::new("kek.bin")]);
+    }
     // From within its directory, so that MANIFEST.json names the same path everywhere.
     let output = work.command(arguments).current_dir(&directory).output().expect("the binary can be run");
     let run = Run::of(&output);
@@ -106,7 +109,8 @@ live! {
     sqs_partitioned "sqs-partitioned"
     fs_tree "fs"
     rawkv "rawkv"
-    mvcc "mvcc";
+    mvcc "mvcc"
+    encrypted "encrypted";
 
     decodes_a_cluster_to_the_golden_tree:
     cluster "cluster"

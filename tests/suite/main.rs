@@ -11,6 +11,7 @@ mod cli;
 mod cluster;
 #[path = "../dump/mod.rs"]
 mod dump;
+mod encrypted;
 #[path = "../fixture/mod.rs"]
 #[allow(dead_code, unused_imports, reason = "each test target uses its own part")]
 mod fixture;

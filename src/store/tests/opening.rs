@@ -207,14 +207,16 @@ fn encrypted_rows_that_count_are_fatal() {
         .version(b"b", 1, 2, 0, &envelope(9))
         .version(b"c", 1, 2, 0, b"");
     match error(&snapshot) {
-        Error::Store(StoreError::Encrypted { rows, key_ids }) => {
-            assert_eq!((rows, key_ids), (3, vec![0, 7, 9]));
+        Error::Store(StoreError::Encrypted { rows, key_ids, offset, .. }) => {
+            assert_eq!((rows, key_ids, offset), (3, vec![0, 7, 9], 32));
         }
         other => panic!("{other}"),
     }
     let options = StoreOptions { allow_encrypted: true, ..StoreOptions::default() };
     let store = Store::open(vec![snapshot.source()], &options).unwrap();
-    assert_eq!((store.encrypted(), store.totals().visible), ((3, &[0, 7, 9][..]), 3));
+    let encrypted = store.encrypted();
+    assert_eq!(encrypted.by_key, [(0, 1), (7, 1), (9, 1)].into());
+    assert_eq!((encrypted.rows, store.totals().visible), (3, 3));
     assert!(store.scan(Family::Bare).next().is_err());
     assert!(store.get(b"a", &mut EntryBuf::default()).is_err());
     assert!(store.versions(Family::Bare).next().unwrap().unwrap().encrypted);

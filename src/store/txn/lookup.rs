@@ -4,6 +4,7 @@ use crate::container::{self, ErrorKind, Head};
 use crate::error::Result;
 use crate::store::Store;
 use crate::store::clock::Clock;
+use crate::store::encrypted::Plaintext;
 use crate::store::entry::RowLocation;
 use crate::store::input::Input;
 use crate::store::probe::Probe;
@@ -12,6 +13,7 @@ use crate::store::probe::Probe;
 pub(super) struct Lookup<'s> {
     store: &'s Store,
     probes: Vec<(Option<u16>, &'s Input, Probe<'s>)>,
+    plaintext: Plaintext,
 }
 
 /// A visible row that was found.
@@ -35,7 +37,7 @@ impl<'s> Lookup<'s> {
     pub(super) fn new(store: &'s Store, more: &'s [Input]) -> Self {
         let own = store.numbered().map(|(at, input)| (Some(at), input, Probe::new(input)));
         let more = more.iter().map(|input| (None, input, Probe::new(input)));
-        Self { store, probes: own.chain(more).collect() }
+        Self { store, probes: own.chain(more).collect(), plaintext: Plaintext::default() }
     }
 
     /// Lends the visible version of a user key of each input that has one.
@@ -50,10 +52,10 @@ impl<'s> Lookup<'s> {
             if !clock.is_visible(&head) {
                 continue;
             }
-            self.store.refuse_encrypted(head.encrypted)?;
             let row = probe.rows.row(head)?;
+            let body = self.store.plain(input.source.path(), &row, &mut self.plaintext)?;
             let place = RowLocation::new(at.unwrap_or_default(), row.offset);
-            take(&Found { place, body: row.body, input, offset: row.offset })?;
+            take(&Found { place, body, input, offset: row.offset })?;
         }
         Ok(())
     }

@@ -4,6 +4,7 @@ use crate::container::KEY_SUFFIX;
 use crate::error::Result;
 use crate::keyspace::Family;
 use crate::store::Store;
+use crate::store::encrypted::Plaintext;
 use crate::store::entry::RowLocation;
 use crate::store::input::Input;
 use crate::store::scan::{Rank, Scan};
@@ -20,6 +21,7 @@ pub(super) struct Locks<'s> {
     /// Keys that can still get rows: length, and whether they are hidden. Ascending; all are prefixes of the current
     /// encoded key.
     open: Vec<(usize, bool)>,
+    plaintext: Plaintext,
 }
 
 /// A lock: its row, its user key, its body, and whether it is hidden.
@@ -29,7 +31,14 @@ impl<'s> Locks<'s> {
     pub(super) fn new(store: &'s Store, at: u16, input: &'s Input) -> Self {
         let stretches = input.survey.stretches.get(Family::TxnLock.index()).map(Stretches::to_vec);
         let scan = store.over(input, stretches.unwrap_or_default(), Family::TxnLock, true);
-        Self { store, at, scan, filter: VersionFilter::default(), open: Vec::new() }
+        Self {
+            store,
+            at,
+            scan,
+            filter: VersionFilter::default(),
+            open: Vec::new(),
+            plaintext: Plaintext::default(),
+        }
     }
 
     /// Lends the next visible lock.
@@ -54,9 +63,9 @@ impl<'s> Locks<'s> {
             let (head, clock) = (self.scan.head(), self.store.clock);
             let choice = self.filter.decide(key.len(), clock.is_too_new(&head));
             if choice == Choice::Counts && clock.is_visible(&head) {
-                self.store.refuse_encrypted(head.encrypted)?;
                 let row = self.scan.row()?;
-                return Ok(Some((RowLocation::new(self.at, row.offset), row.key, row.body, hidden)));
+                let body = self.store.plain(self.store.path(self.at), &row, &mut self.plaintext)?;
+                return Ok(Some((RowLocation::new(self.at, row.offset), row.key, body, hidden)));
             }
         }
         Ok(None)
