@@ -12,6 +12,17 @@ pub const MEMORY_KEY: u64 = 1 << 20;
 pub const MEMORY_VALUE: u64 = 256 << 20;
 /// Most versions of one key in `EKVMVCC2` (`container.md` 7).
 pub const MEMORY_VERSIONS: u64 = 1 << 20;
+/// Longest manifest of an SST-ingest bundle, bytes (`container.md` 8).
+pub const BUNDLE_MANIFEST: u64 = 64 << 20;
+/// Most tables of an SST-ingest bundle (`container.md` 8).
+pub const BUNDLE_TABLES: usize = 1 << 20;
+/// Longest block of a table, stored or decompressed, bytes: a block holds at least one row (`container.md` 8.1).
+pub const TABLE_BLOCK: u64 = LENGTH;
+/// Longest metaindex or properties block of a table, bytes; nodes write some 500 bytes.
+pub const TABLE_PROPERTIES: u64 = 1 << 20;
+/// Keys and values of one table before its last row, bytes: prefix compression makes much of little. Nodes begin a
+/// new table after 64 MiB (`container.md` 8).
+pub const TABLE_ROWS: u64 = 1 << 30;
 /// Shortest and longest extension of a version 2 FSM header, bytes (`container.md` 3).
 pub const HEADER_PAYLOAD: std::ops::RangeInclusive<u16> = 16..=1024;
 /// Unix ms from which on no HLC holds a time, 48 bits (`container.md` 2, 5.2).

@@ -200,11 +200,49 @@ pub enum ErrorKind {
         /// The checksum of the body.
         found: u32,
     },
-    /// A payload that is known and not read yet.
-    #[error("unsupported format: {what} is not supported yet")]
-    NotSupportedYet {
-        /// The payload.
+    /// The manifest of an SST-ingest bundle says what cannot be.
+    #[error("corrupt SST bundle: {what}")]
+    CorruptBundle {
+        /// What is wrong.
+        what: String,
+    },
+    /// A table of an SST-ingest bundle, or a block of it, is not what its index or the manifest says.
+    #[error("corrupt table: {what}")]
+    CorruptTable {
+        /// What is wrong.
+        what: String,
+    },
+    /// A table has a part that nodes do not write.
+    #[error("unsupported format: {what}")]
+    UnsupportedTable {
+        /// The part.
+        what: String,
+    },
+    /// The SHA-256 of the manifest or of a table does not match.
+    #[error("digest mismatch: SHA-256 of {what} is {found}, expected {expected}")]
+    DigestMismatch {
+        /// `the manifest` or `the table`.
         what: &'static str,
+        /// The digest stored, hex.
+        expected: String,
+        /// The digest of the bytes, hex.
+        found: String,
+    },
+    /// The checksum of a block of a table does not match.
+    #[error("checksum mismatch: the block says {expected:08x}, its bytes give {found:08x}")]
+    BlockChecksum {
+        /// The checksum stored, unmasked.
+        expected: u32,
+        /// The checksum of the block.
+        found: u32,
+    },
+    /// Something in a table of an SST-ingest bundle.
+    #[error("{place}: {kind}")]
+    InTable {
+        /// The table's name, and where in its block an entry begins.
+        place: String,
+        /// What is wrong there.
+        kind: Box<ErrorKind>,
     },
 }
 
@@ -232,6 +270,7 @@ impl ErrorKind {
                 | ErrorKind::OutOfOrder { .. }
                 | ErrorKind::CorruptRow { .. }
                 | ErrorKind::UnsupportedFormat { .. }
+                | ErrorKind::InTable { .. }
         ) || matches!(self, ErrorKind::Io(error) if error.kind() == io::ErrorKind::UnexpectedEof)
     }
 

@@ -12,6 +12,8 @@ pub enum Payload {
     Native,
     /// `EKVMVCC2`, the in-memory store's stream.
     Memory,
+    /// `EKVSSTI1`, an SST-ingest bundle.
+    Sst,
     /// None: the 4-byte snapshot of an empty state machine.
     Empty,
     /// None: a dedicated timestamp oracle's snapshot.
@@ -28,6 +30,7 @@ impl Payload {
         match self {
             Payload::Native => "EKVPBBL1",
             Payload::Memory => "EKVMVCC2",
+            Payload::Sst => "EKVSSTI1",
             Payload::Empty => "empty",
             Payload::Oracle { .. } => "timestamp oracle snapshot, no data",
         }
@@ -108,7 +111,7 @@ fn payload(bytes: &[u8]) -> Result<Payload, ErrorKind> {
     match bytes.first_chunk::<8>() {
         Some(b"EKVPBBL1") => Ok(Payload::Native),
         Some(b"EKVMVCC2") => Ok(Payload::Memory),
-        Some(b"EKVSSTI1") => Err(ErrorKind::NotSupportedYet { what: "an SST-ingest bundle (EKVSSTI1)" }),
+        Some(b"EKVSSTI1") => Ok(Payload::Sst),
         _ => Err(not_a_snapshot(bytes)),
     }
 }
@@ -174,7 +177,7 @@ mod tests {
         {
             assert!(matches!(detect(bytes), Err(ErrorKind::NotASnapshot { .. })));
         }
-        assert!(matches!(detect(&headed(b"EKVSSTI1")), Err(ErrorKind::NotSupportedYet { .. })));
+        assert_eq!(detect(&headed(b"EKVSSTI1")).unwrap().payload, Payload::Sst);
     }
 
     #[test]

@@ -190,7 +190,7 @@ impl<'s> Rows<'s> {
     }
 
     #[cold]
-    fn error(&self, kind: ErrorKind) -> Error {
+    pub(super) fn error(&self, kind: ErrorKind) -> Error {
         self.window.source().error(self.entry, kind)
     }
 

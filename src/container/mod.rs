@@ -6,6 +6,7 @@
 mod ahead;
 mod checksums;
 mod compression;
+mod contents;
 mod error;
 #[cfg(test)]
 pub(crate) mod fixture;
@@ -19,16 +20,19 @@ mod name;
 mod native;
 mod offload;
 mod open;
+mod position;
 mod row;
 mod rows;
 mod source;
 mod spool;
+mod sst;
 mod stream;
 mod window;
 
 pub use ahead::Ahead;
 pub use checksums::Checksums;
 pub use compression::Compression;
+pub use contents::Contents;
 pub use error::{Error, ErrorKind, Excerpt};
 pub use header::Header;
 pub use layout::{Layout, Payload};
@@ -36,15 +40,22 @@ pub use memory::Start;
 pub use name::snapshot_index;
 pub use offload::Proof;
 pub use open::is_dump;
+pub use position::Position;
 pub use row::{Head, KEY_SUFFIX, Row, VALUE_HEADER};
 pub use rows::{End, Rows};
 pub use source::Source;
+pub use sst::Manifest;
 
-/// Reads `last_commit_ts` of a payload's own header, an HLC timestamp; 0 where there is no payload.
+/// Reads `last_commit_ts` of a payload's own header or manifest, an HLC timestamp; 0 where there is no payload, or
+/// where the manifest is damaged: [`Contents::open`] tells.
 pub fn last_commit_ts(source: &Source, layout: &Layout) -> Result<u64, Error> {
     match layout.payload {
         Payload::Native => native::last_commit_ts(source, layout),
         Payload::Memory => Ok(Start::read(source, layout)?.last_commit_ts),
+        Payload::Sst => match Manifest::read(source, layout) {
+            Err(error) if !error.kind.is_unreadable() => Ok(0),
+            read => read.map(|(manifest, _)| manifest.last_commit_ts),
+        },
         Payload::Empty | Payload::Oracle { .. } => Ok(0),
     }
 }

@@ -142,7 +142,7 @@ impl<'s> Rows<'s> {
     }
 
     #[cold]
-    fn error(&self, kind: ErrorKind) -> Error {
+    pub(super) fn error(&self, kind: ErrorKind) -> Error {
         self.window.source().error(self.offset, kind)
     }
 

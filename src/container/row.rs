@@ -1,6 +1,6 @@
 //! One MVCC row: the key with its timestamp, the value with its header (`container.md` 5.2).
 
-use super::{ErrorKind, Excerpt};
+use super::{ErrorKind, Excerpt, Position};
 use crate::cursor;
 
 /// Length of the timestamp suffix of an encoded key, bytes.
@@ -58,8 +58,8 @@ fn unsupported(flags: u8) -> ErrorKind {
 /// A row, lent by a scan until its next step.
 #[derive(Clone, Copy, Debug)]
 pub struct Row<'a> {
-    /// Offset of the row's first byte in the (decompressed) input.
-    pub offset: u64,
+    /// Where it is in the input.
+    pub position: Position,
     /// User key, without the timestamp suffix.
     pub key: &'a [u8],
     /// What the row says besides its body.

@@ -1,7 +1,9 @@
 //! Rows of a payload of any form, through one interface.
 
 use super::row::{Head, VALUE_HEADER};
-use super::{Ahead, Error, ErrorKind, Layout, Payload, Row, Source, footer, memory, native};
+use super::{
+    Ahead, Contents, Error, ErrorKind, Layout, Payload, Position, Row, Source, footer, memory, native, sst,
+};
 use crate::cursor;
 
 /// A walk over the rows of one source. A row is current from one `advance` to the next.
@@ -12,6 +14,7 @@ pub struct Rows<'s>(Form<'s>);
 enum Form<'s> {
     Native(native::Rows<'s>),
     Memory(memory::Rows<'s>),
+    Sst(Box<sst::Rows<'s>>),
 }
 
 /// What the end of a first walk tells.
@@ -26,37 +29,51 @@ pub struct End {
 impl<'s> Rows<'s> {
     /// Walks the rows between two boundaries that a walk gave ([`Rows::span`]).
     #[must_use]
-    pub fn between(source: &'s Source, payload: Payload, start: u64, end: u64) -> Self {
-        Self(match payload {
-            Payload::Memory => Form::Memory(memory::Rows::between(source, start, end)),
-            _ => Form::Native(native::Rows::between(source, start, end)),
+    pub fn between(source: &'s Source, contents: &'s Contents, start: Position, end: Position) -> Self {
+        Self(match (contents.payload(), contents.bundle()) {
+            (_, Some(bundle)) => Form::Sst(Box::new(sst::Rows::between(source, bundle, start, end))),
+            (Payload::Memory, _) => Form::Memory(memory::Rows::between(source, start.offset(), end.offset())),
+            _ => Form::Native(native::Rows::between(source, start.offset(), end.offset())),
         })
     }
 
-    /// Returns the offset of the first row.
+    /// Walks all rows for the first time, in the order of the file; but for `EKVMVCC2`, `ahead` reads.
     #[must_use]
-    pub fn start(layout: &Layout) -> u64 {
-        match layout.payload {
-            Payload::Native => layout.payload_offset + native::START as u64,
-            Payload::Memory => layout.payload_offset + memory::START as u64,
-            Payload::Empty | Payload::Oracle { .. } => layout.payload_end,
-        }
+    pub fn first(source: &'s Source, layout: &Layout, contents: &'s Contents, ahead: Option<Ahead>) -> Self {
+        Self(match (layout.payload, contents.bundle()) {
+            (_, Some(bundle)) => Form::Sst(Box::new(sst::Rows::first(source, bundle, ahead))),
+            (Payload::Native, _) => Form::Native(native::Rows::first(source, layout, ahead)),
+            _ => {
+                let (start, end) = (contents.start(layout), Position::at(layout.payload_end));
+                return Self::between(source, contents, start, end);
+            }
+        })
     }
 
-    /// Walks all rows for the first time, in the order of the file; of a native payload, `ahead` reads.
+    /// Walks no row of a payload that cannot be opened, but hashes the file like a first walk.
     #[must_use]
-    pub fn first(source: &'s Source, layout: &Layout, ahead: Option<Ahead>) -> Self {
-        Self(match layout.payload {
-            Payload::Native => Form::Native(native::Rows::first(source, layout, ahead)),
-            other => return Self::between(source, other, Self::start(layout), layout.payload_end),
-        })
+    pub fn none(source: &'s Source, layout: &Layout) -> Self {
+        Self(Form::Native(native::Rows::first(source, layout, None)))
     }
 
     /// Goes on at another stretch between two boundaries.
-    pub fn seek(&mut self, start: u64, end: u64) {
+    pub fn seek(&mut self, start: Position, end: Position) {
         match &mut self.0 {
-            Form::Native(rows) => rows.seek(start, end),
-            Form::Memory(rows) => rows.seek(start, end),
+            Form::Native(rows) => rows.seek(start.offset(), end.offset()),
+            Form::Memory(rows) => rows.seek(start.offset(), end.offset()),
+            Form::Sst(rows) => rows.seek(start, end),
+        }
+    }
+
+    /// Goes on at the first block that can hold the encoded key `target` or a greater one; `false` where the payload
+    /// has no index of its own.
+    pub fn seek_key(&mut self, target: &[u8], end: Position) -> bool {
+        match &mut self.0 {
+            Form::Native(_) | Form::Memory(_) => false,
+            Form::Sst(rows) => {
+                rows.seek_key(target, end);
+                true
+            }
         }
     }
 
@@ -66,24 +83,41 @@ impl<'s> Rows<'s> {
         match &mut self.0 {
             Form::Native(rows) => rows.advance(),
             Form::Memory(rows) => rows.advance(),
+            Form::Sst(rows) => rows.advance(),
         }
     }
 
-    /// Returns the offset of the current row.
+    /// Returns the position of the current row.
     #[must_use]
-    pub fn offset(&self) -> u64 {
+    pub fn position(&self) -> Position {
         match &self.0 {
-            Form::Native(rows) => rows.offset(),
-            Form::Memory(rows) => rows.offset(),
+            Form::Native(rows) => Position::at(rows.offset()),
+            Form::Memory(rows) => Position::at(rows.offset()),
+            Form::Sst(rows) => rows.position(),
+        }
+    }
+
+    /// Returns the error that the current row is.
+    #[cold]
+    #[must_use]
+    pub fn error(&self, kind: ErrorKind) -> Error {
+        match &self.0 {
+            Form::Native(rows) => rows.error(kind),
+            Form::Memory(rows) => rows.error(kind),
+            Form::Sst(rows) => rows.error(kind),
         }
     }
 
     /// Returns the boundaries around the current row: of all versions of its key in `EKVMVCC2`.
     #[must_use]
-    pub fn span(&self) -> (u64, u64) {
+    pub fn span(&self) -> (Position, Position) {
         match &self.0 {
-            Form::Native(rows) => (rows.offset(), rows.next_offset()),
-            Form::Memory(rows) => rows.span(),
+            Form::Native(rows) => (Position::at(rows.offset()), Position::at(rows.next_offset())),
+            Form::Memory(rows) => {
+                let (start, end) = rows.span();
+                (Position::at(start), Position::at(end))
+            }
+            Form::Sst(rows) => rows.span(),
         }
     }
 
@@ -94,6 +128,7 @@ impl<'s> Rows<'s> {
         match &self.0 {
             Form::Native(rows) => rows.key(),
             Form::Memory(rows) => rows.key(),
+            Form::Sst(rows) => rows.key(),
         }
     }
 
@@ -103,25 +138,29 @@ impl<'s> Rows<'s> {
         match &self.0 {
             Form::Native(rows) => rows.value_len(),
             Form::Memory(rows) => VALUE_HEADER + rows.value_len(),
+            Form::Sst(rows) => rows.value().len(),
         }
     }
 
     /// Splits the current row, which must be no operational row.
     #[inline]
-    pub fn head(&self, source: &Source) -> Result<Head, Error> {
+    pub fn head(&self) -> Result<Head, Error> {
         match &self.0 {
-            Form::Native(rows) => {
-                Head::parse(rows.key(), rows.value_head()).map_err(|kind| source.error(rows.offset(), kind))
-            }
+            Form::Native(rows) => Head::parse(rows.key(), rows.value_head()).map_err(|kind| self.error(kind)),
             Form::Memory(rows) => Ok(rows.head()),
+            Form::Sst(rows) => Head::parse(rows.key(), rows.value()).map_err(|kind| self.error(kind)),
         }
     }
 
     /// Returns the id of the data key that the current row's envelope names; 0 when it is cut.
     #[must_use]
     pub fn key_id(&self) -> u32 {
-        let Form::Native(rows) = &self.0 else { return 0 };
-        let mut id = rows.value_head().get(VALUE_HEADER + 2..).unwrap_or_default();
+        let value = match &self.0 {
+            Form::Native(rows) => rows.value_head(),
+            Form::Sst(rows) => rows.value(),
+            Form::Memory(_) => return 0,
+        };
+        let mut id = value.get(VALUE_HEADER + 2..).unwrap_or_default();
         cursor::take_u32_be(&mut id).unwrap_or_default()
     }
 
@@ -130,29 +169,31 @@ impl<'s> Rows<'s> {
         match &mut self.0 {
             Form::Native(rows) => rows.key_and_value(),
             Form::Memory(rows) => rows.key_and_value(),
+            Form::Sst(rows) => Ok((rows.key(), rows.value())),
         }
     }
 
     /// Lends the current row, of which `head` was split before.
     #[inline]
     pub fn row(&mut self, head: Head) -> Result<Row<'_>, Error> {
-        let offset = self.offset();
+        let position = self.position();
         let (key, body) = match &mut self.0 {
             Form::Native(rows) => {
                 let (key, value) = rows.key_and_value()?;
                 (key, value.get(VALUE_HEADER..).unwrap_or_default())
             }
             Form::Memory(rows) => rows.key_and_value()?,
+            Form::Sst(rows) => (rows.key(), rows.value().get(VALUE_HEADER..).unwrap_or_default()),
         };
         let key = cursor::split_last_u64_be(key).map_or(key, |(key, _)| key);
-        Ok(Row { offset, key, head, body })
+        Ok(Row { position, key, head, body })
     }
 
     /// Returns the body of a row of `EKVMVCC2` that was current before; nothing for other payloads.
-    pub fn body_at(&mut self, offset: u64, value_len: usize) -> Result<&[u8], Error> {
+    pub fn body_at(&mut self, position: Position, value_len: usize) -> Result<&[u8], Error> {
         match &mut self.0 {
-            Form::Memory(rows) => rows.value_at(offset, value_len),
-            Form::Native(_) => Ok(&[]),
+            Form::Memory(rows) => rows.value_at(position.offset(), value_len),
+            Form::Native(_) | Form::Sst(_) => Ok(&[]),
         }
     }
 
@@ -161,16 +202,18 @@ impl<'s> Rows<'s> {
         match &mut self.0 {
             Form::Native(rows) => rows.pass_on(),
             Form::Memory(_) => Ok(false),
+            Form::Sst(rows) => rows.pass_on(),
         }
     }
 
-    /// Ends a first walk: reads what is left of a native payload's file and compares the footer. That of an
+    /// Ends a first walk: reads what is left of the file and compares the footer. That of an
     /// `EKVMVCC2` file is a matter of [`super::Checksums`].
     pub fn finish(&mut self, source: &Source, layout: &Layout) -> Result<End, Error> {
-        let Form::Native(rows) = &mut self.0 else {
-            return Ok(End { rows_end: layout.payload_end, footer: None });
+        let (rows_end, checksum) = match &mut self.0 {
+            Form::Native(rows) => rows.finish()?,
+            Form::Sst(rows) => rows.finish()?,
+            Form::Memory(_) => return Ok(End { rows_end: layout.payload_end, footer: None }),
         };
-        let (rows_end, checksum) = rows.finish()?;
         let Some(checksum) = checksum else { return Ok(End { rows_end, footer: None }) };
         let at = source.len().saturating_sub(footer::LEN);
         if !layout.footer && rows_end != at {
@@ -180,10 +223,12 @@ impl<'s> Rows<'s> {
         source.read_at(&mut bytes, at)?;
         match checksum.check(bytes) {
             Ok(footer) => Ok(End { rows_end, footer: Some(footer) }),
-            Err(_) if native::ends_without_footer(source, rows.offset())? => {
-                Err(source.error(source.len(), ErrorKind::NoFooter))
-            }
-            Err(kind) => Err(source.error(at, kind)),
+            Err(kind) => match &self.0 {
+                Form::Native(rows) if native::ends_without_footer(source, rows.offset())? => {
+                    Err(source.error(source.len(), ErrorKind::NoFooter))
+                }
+                _ => Err(source.error(at, kind)),
+            },
         }
     }
 }

@@ -5,6 +5,7 @@
 
 use super::ahead::{Ahead, HEADROOM};
 use super::footer::Checksum;
+use super::sst::Digests;
 use super::{Error, ErrorKind, Source};
 
 /// First read of a scan, bytes: a short scan costs one small read.
@@ -28,6 +29,8 @@ pub(super) struct Window<'s> {
     limit: u64,
     step: usize,
     checksum: Option<Checksum>,
+    /// SHA-256 of stretches, computed with the checksum.
+    digests: Option<Digests>,
     /// Who reads instead.
     ahead: Option<Ahead>,
 }
@@ -44,6 +47,7 @@ impl<'s> Window<'s> {
             limit,
             step: FIRST,
             checksum: None,
+            digests: None,
             ahead: None,
         }
     }
@@ -57,6 +61,16 @@ impl<'s> Window<'s> {
     /// Returns the same, read by another thread where there is one.
     pub(super) fn hashing_ahead(source: &'s Source, ahead: Option<Ahead>) -> Self {
         Self { ahead, ..Self::hashing(source) }
+    }
+
+    /// Also computes the SHA-256 of stretches of what passes.
+    pub(super) fn with_digests(self, digests: Digests) -> Self {
+        Self { digests: Some(digests), ..self }
+    }
+
+    /// Returns what became of them.
+    pub(super) fn digests(&self) -> Option<&Digests> {
+        self.digests.as_ref()
     }
 
     pub(super) fn source(&self) -> &'s Source {
@@ -148,7 +162,11 @@ impl<'s> Window<'s> {
         };
         if let Some(checksum) = &mut self.checksum {
             let end = self.filled + read;
-            checksum.update(from, self.buffer.get(self.filled..end).unwrap_or_default());
+            let bytes = self.buffer.get(self.filled..end).unwrap_or_default();
+            checksum.update(from, bytes);
+            if let Some(digests) = &mut self.digests {
+                digests.update(from, bytes);
+            }
         }
         self.filled += read;
         self.step = (self.step * 2).min(LARGEST);
@@ -174,7 +192,11 @@ impl<'s> Window<'s> {
             let from = end;
             end += read as u64;
             if let Some(checksum) = &mut self.checksum {
-                checksum.update(from, block.get(HEADROOM..HEADROOM + read).unwrap_or_default());
+                let bytes = block.get(HEADROOM..HEADROOM + read).unwrap_or_default();
+                checksum.update(from, bytes);
+                if let Some(digests) = &mut self.digests {
+                    digests.update(from, bytes);
+                }
             }
             if end <= offset {
                 ahead.give_back(block);
@@ -232,6 +254,9 @@ impl<'s> Window<'s> {
                 return Err(self.source.error(from, ErrorKind::Io(error)));
             };
             checksum.update(from, block);
+            if let Some(digests) = &mut self.digests {
+                digests.update(from, block);
+            }
             from += read as u64;
         }
         Ok(())

@@ -8,7 +8,7 @@ use std::sync::mpsc::{self, Receiver, SyncSender, TrySendError};
 use std::thread::{self, Scope, ScopedJoinHandle};
 
 use super::{Keyring, Tally};
-use crate::container::{Head, Row};
+use crate::container::{Head, Position, Row};
 
 /// Bytes from which on a batch is handed over.
 const BYTES: usize = 512 << 10;
@@ -46,7 +46,7 @@ struct Batch {
 
 #[derive(Debug)]
 struct Waiting {
-    offset: u64,
+    position: Position,
     head: Head,
     key: Range<usize>,
     body: Range<usize>,
@@ -143,14 +143,14 @@ impl Batch {
         let middle = self.bytes.len();
         self.bytes.extend_from_slice(row.body);
         let (key, body) = (start..middle, middle..self.bytes.len());
-        self.rows.push(Waiting { offset: row.offset, head: row.head, key, body });
+        self.rows.push(Waiting { position: row.position, head: row.head, key, body });
     }
 
     /// Authenticates all rows and forgets them.
     fn check(&mut self, keyring: &Keyring, buffers: &mut Buffers, tally: &mut Tally) {
-        for Waiting { offset, head, key, body } in self.rows.drain(..) {
+        for Waiting { position, head, key, body } in self.rows.drain(..) {
             let at = |range| self.bytes.get(range).unwrap_or_default();
-            check(keyring, &Row { offset, key: at(key), head, body: at(body) }, buffers, tally);
+            check(keyring, &Row { position, key: at(key), head, body: at(body) }, buffers, tally);
         }
         self.bytes.clear();
     }
@@ -166,6 +166,6 @@ fn check(keyring: &Keyring, row: &Row<'_>, buffers: &mut Buffers, tally: &mut Ta
         keyring.check_cleartext(row.key, &row.head, row.body, aad, plain)
     };
     if let Err(fault) = outcome {
-        tally.fault(row.offset, fault, row.key, &row.head);
+        tally.fault(row.position.offset(), fault, row.key, &row.head);
     }
 }

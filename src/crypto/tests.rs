@@ -4,7 +4,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use super::*;
-use crate::container::{Head, Row};
+use crate::container::{Head, Position, Row};
 
 /// Example A.
 const KEY_FILE: &str = r#"{"version": 2, "active": {"storage": 7, "raft": 0}, "keys": {"7": {"purpose": "storage", "wrapped": "oKGio6SlpqeoqaqrxjleDmHuJJhKTK34K1fu8UCdayOmgnRbpDccvUOWSz5NG5o6DNTfyEiueOzoTPPC", "created": "2026-04-29T10:00:00Z", "local_epoch": 2}}}"#;
@@ -133,7 +133,7 @@ fn checked(keyring: &Keyring, rows: u64, threads: bool) -> Tally {
                 0 => &damaged,
                 _ => &body,
             };
-            checker.row(&Row { offset: rows - offset, key, head, body });
+            checker.row(&Row { position: Position::at(rows - offset), key, head, body });
         }
         checker.finish()
     })

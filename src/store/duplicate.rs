@@ -11,7 +11,7 @@ use super::input::Input;
 use super::scan::{Rank, Scan, Wanted};
 use super::survey::user_key;
 use super::{Family, Store};
-use crate::container::{KEY_SUFFIX, Payload};
+use crate::container::{KEY_SUFFIX, Rows};
 use crate::error::Result;
 
 /// Rows of one input in a row after which a jump is tried.
@@ -34,7 +34,8 @@ pub(super) fn find(store: &Store, claims: &mut Claims) -> Result<()> {
     let filled = store.numbered().filter(|(_, input)| input.survey.start < input.survey.end);
     let mut walks: Vec<Walk<'_>> = Vec::new();
     for (at, input) in filled {
-        let mut walk = Walk { at, input, scan: scan(store, input, input.survey.start), passed: 0 };
+        let rows = input.between(input.survey.start, input.survey.end);
+        let mut walk = Walk { at, input, scan: scan(store, input, rows), passed: 0 };
         if walk.scan.advance_to(Rank::Counting)? {
             walks.push(walk);
         }
@@ -53,8 +54,8 @@ pub(super) fn find(store: &Store, claims: &mut Claims) -> Result<()> {
     Ok(())
 }
 
-fn scan<'s>(store: &'s Store, input: &'s Input, start: u64) -> Scan<'s> {
-    Scan::from(input, start, Wanted::Prefix(Vec::new()), store.clock, &store.interrupt)
+fn scan<'s>(store: &'s Store, input: &'s Input, rows: Rows<'s>) -> Scan<'s> {
+    Scan::new(input, rows, Wanted::Prefix(Vec::new()), store.clock, &store.interrupt)
 }
 
 /// Returns the indexes of the walk whose row comes first, and of the one whose row comes next.
@@ -95,7 +96,7 @@ fn claim(store: &Store, walks: &mut [Walk<'_>], first: usize, claims: &mut Claim
             let copy = walk.input.find(key, store.clock, &store.interrupt)?;
             found.extend(copy.map(|(rows, head)| Claim {
                 commit_ts: head.commit_ts,
-                place: RowLocation::new(walk.at, rows.offset()),
+                place: RowLocation::at(walk.at, rows.position()),
                 write: false,
                 visible: store.clock.is_visible(&head),
             }));
@@ -129,14 +130,13 @@ impl<'s> Walk<'s> {
             return Ok(true);
         }
         self.passed = 0;
-        if self.input.survey.payload == Payload::Memory || self.scan.key() >= target {
+        if !self.input.is_native() || self.scan.key() >= target {
             return Ok(true);
         }
-        let start = self.input.seek(target);
-        if start < self.scan.offset().saturating_add(JUMP) {
+        if self.scan.position().bytes_to(self.input.near(target)) < JUMP {
             return Ok(true);
         }
-        self.scan = scan(store, self.input, start);
+        self.scan = scan(store, self.input, self.input.walk_from(target));
         loop {
             if !self.scan.advance_to(Rank::Counting)? {
                 return Ok(false);
@@ -148,9 +148,9 @@ impl<'s> Walk<'s> {
     }
 
     fn claim(&self, clock: Clock) -> Claim {
-        let (head, offset) = (self.scan.head(), self.scan.offset());
+        let (head, position) = (self.scan.head(), self.scan.position());
         let visible = clock.is_visible(&head);
-        Claim { commit_ts: head.commit_ts, place: RowLocation::new(self.at, offset), write: false, visible }
+        Claim { commit_ts: head.commit_ts, place: RowLocation::at(self.at, position), write: false, visible }
     }
 }
 

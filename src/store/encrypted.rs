@@ -125,9 +125,13 @@ impl Store {
         let Some(keyring) = &self.keyring else {
             let mut id = row.body.get(2..).unwrap_or_default();
             let key_ids = vec![crate::cursor::take_u32_be(&mut id).unwrap_or_default()];
-            return Err(
-                Error::Encrypted { path: path.to_owned(), rows: 1, key_ids, offset: row.offset }.into()
-            );
+            return Err(Error::Encrypted {
+                path: path.to_owned(),
+                rows: 1,
+                key_ids,
+                offset: row.position.offset(),
+            }
+            .into());
         };
         let Err(fault) = keyring.open(row.key, &row.head, row.body, aad, plain) else { return Ok(()) };
         Err(undecryptable(path.to_owned(), single(row, fault)).into())
@@ -143,7 +147,7 @@ fn single(row: &Row<'_>, fault: Fault) -> Tally {
     Tally {
         faulty: 1,
         faults: BTreeMap::from([(fault, 1)]),
-        first: Some(FirstFault::new(row.offset, fault, row.key, &row.head)),
+        first: Some(FirstFault::new(row.position.offset(), fault, row.key, &row.head)),
         ..Tally::default()
     }
 }

@@ -1,6 +1,6 @@
 //! What a scan lends: a visible entry, or one version of a key.
 
-use crate::container::Row;
+use crate::container::{Position, Row};
 use crate::cursor;
 
 /// Where a row is: which input, and its location in there. Locations of one input order as its rows do.
@@ -8,8 +8,8 @@ use crate::cursor;
 pub struct RowLocation {
     /// Index of the input among the store's sources.
     pub(super) input: u16,
-    /// Offset of the row in the (decompressed) input, bytes.
-    pub(super) offset: u64,
+    /// Where the row is in there.
+    pub(super) position: Position,
 }
 
 /// The version of a user key that counts at the read timestamp; it is no tombstone and not expired.
@@ -65,13 +65,18 @@ impl RowLocation {
     /// Location of a row by the index of its input and its offset there.
     #[must_use]
     pub(crate) const fn new(input: u16, offset: u64) -> Self {
-        Self { input, offset }
+        Self::at(input, Position::at(offset))
     }
 
-    /// Offset of the row in its (decompressed) input, bytes.
+    /// Location of a row by the index of its input and its position there.
+    pub(super) const fn at(input: u16, position: Position) -> Self {
+        Self { input, position }
+    }
+
+    /// Offset in its (decompressed) input, bytes: of the row, or of the block of a table that it is in.
     #[must_use]
     pub fn offset(self) -> u64 {
-        self.offset
+        self.position.offset()
     }
 
     /// Index of the input among the store's inputs.
@@ -91,7 +96,7 @@ impl RowLocation {
     /// Returns the location of an intent as that of the committed write that it holds.
     #[must_use]
     pub(super) const fn of_write(self) -> Self {
-        Self { input: self.input | Self::WRITE, offset: self.offset }
+        Self { input: self.input | Self::WRITE, position: self.position }
     }
 
     /// Whether the entry at this location is the write that an intent holds, not the intent.
@@ -100,21 +105,21 @@ impl RowLocation {
     }
 
     /// Length of [`RowLocation::to_bytes`].
-    pub const LEN: usize = 10;
+    pub const LEN: usize = 2 + Position::LEN;
 
     /// Returns the bytes that stand for the place in a sorted record; they order as places do.
     #[must_use]
     pub fn to_bytes(self) -> [u8; Self::LEN] {
         let mut bytes = [0; Self::LEN];
-        let (input, offset) = bytes.split_at_mut(2);
+        let (input, position) = bytes.split_at_mut(2);
         input.copy_from_slice(&self.input.to_be_bytes());
-        offset.copy_from_slice(&self.offset.to_be_bytes());
+        position.copy_from_slice(&self.position.to_bytes());
         bytes
     }
 
     /// Takes a place off the front of `bytes`.
     pub fn take(bytes: &mut &[u8]) -> Option<Self> {
-        Some(Self { input: cursor::take_u16_be(bytes)?, offset: cursor::take_u64_be(bytes)? })
+        Some(Self { input: cursor::take_u16_be(bytes)?, position: Position::take(bytes)? })
     }
 
     /// Reads a place back that is all there is.
@@ -140,7 +145,7 @@ impl EntryBuf {
         self.body.clear();
         self.body.extend_from_slice(row.body);
         (self.commit_ts, self.expire_at) = (row.head.commit_ts, row.head.expire_at);
-        self.place = Some(RowLocation::new(input, row.offset));
+        self.place = Some(RowLocation::at(input, row.position));
     }
 }
 
@@ -150,10 +155,13 @@ mod tests {
 
     #[test]
     fn a_place_survives_as_bytes() {
-        let place = RowLocation::new(0x0102, u64::MAX - 3);
-        assert_eq!(RowLocation::from_bytes(&place.to_bytes()), Some(place));
-        assert_eq!(RowLocation::from_bytes(&place.to_bytes()[..9]), None);
-        assert_eq!(RowLocation::from_bytes(&[0; 11]), None);
-        assert!(place.to_bytes() < RowLocation::new(0x0103, 0).to_bytes());
+        for position in [Position::at(u64::MAX >> 1), Position::in_block(7, 90, 5)] {
+            let place = RowLocation::at(0x0102, position);
+            assert_eq!(RowLocation::from_bytes(&place.to_bytes()), Some(place));
+            let bytes = place.to_bytes();
+            assert_eq!(RowLocation::from_bytes(&bytes[..bytes.len() - 1]), None);
+            assert_eq!(RowLocation::from_bytes(&[&bytes[..], &[0]].concat()), None);
+            assert!(bytes < RowLocation::new(0x0103, 0).to_bytes());
+        }
     }
 }

@@ -61,6 +61,6 @@ pub enum Error {
         as_ms: u64,
     },
     /// A location that no scan of this store gave: a fault of the program.
-    #[error("no row stands at offset {:#x} of input {}", .0.offset, .0.input)]
+    #[error("no row stands at offset {:#x} of input {}", .0.offset(), .0.input)]
     NoRow(RowLocation),
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::clock::Clock;
 use super::probe::Probe;
 use super::survey::Survey;
-use crate::container::{self, ErrorKind, Head, Payload, Rows, Source};
+use crate::container::{self, ErrorKind, Head, Payload, Position, Rows, Source};
 use crate::error::Result;
 use crate::interrupt::Interrupt;
 
@@ -20,13 +20,38 @@ impl Input {
     /// Whether rows stand in the order of encoded keys; else in that of user keys.
     #[inline]
     pub(super) fn is_native(&self) -> bool {
-        self.survey.payload != Payload::Memory
+        self.survey.contents.payload() != Payload::Memory
     }
 
-    /// Returns where a walk must begin to meet every row from the key `target` on: an encoded key, or a
-    /// beginning of one; in `EKVMVCC2` a user key.
-    pub(super) fn seek(&self, target: &[u8]) -> u64 {
+    /// Begins a walk that meets every row from the key `target` on: an encoded key, or a beginning of one; in
+    /// `EKVMVCC2` a user key.
+    pub(super) fn walk_from(&self, target: &[u8]) -> Rows<'_> {
+        let end = self.survey.end;
+        let mut rows = self.between(end, end);
+        self.go_to(&mut rows, target);
+        rows
+    }
+
+    /// Lets a walk go on as one that begins at this key.
+    pub(super) fn go_to(&self, rows: &mut Rows<'_>, target: &[u8]) {
+        if !rows.seek_key(target, self.survey.end) {
+            rows.seek(self.near(target), self.survey.end);
+        }
+    }
+
+    /// Returns a position that the sparse index has at or before the key `target`.
+    pub(super) fn near(&self, target: &[u8]) -> Position {
         self.survey.index.at_or_before(target).unwrap_or(self.survey.start)
+    }
+
+    /// Begins a walk between two positions.
+    pub(super) fn between(&self, start: Position, end: Position) -> Rows<'_> {
+        Rows::between(&self.source, &self.survey.contents, start, end)
+    }
+
+    /// Returns the error that the row at this position is.
+    pub(super) fn error(&self, position: Position, kind: ErrorKind) -> container::Error {
+        self.survey.contents.error(&self.source, position, kind)
     }
 
     /// Returns the error that the input is when it reads otherwise than in the first pass.
@@ -46,16 +71,16 @@ impl Input {
         }
     }
 
-    /// Makes the row at `offset` current, where the first pass or a scan saw one begin.
-    pub(super) fn row_at(&self, offset: u64) -> Result<(Rows<'_>, Head)> {
-        let Survey { payload, end, .. } = self.survey;
-        let start = if self.is_native() { Some(offset) } else { self.survey.index.mark_before(offset) };
-        let gone = || self.differs(offset, "a row is not where it was");
-        let start = start.filter(|_| offset < end).ok_or_else(gone)?;
-        let mut rows = Rows::between(&self.source, payload, start, end);
-        while self.again(rows.advance())? && rows.span().0 <= offset {
-            if rows.offset() == offset {
-                let head = self.again(rows.head(&self.source))?;
+    /// Makes the row at `position` current, where the first pass or a scan saw one begin.
+    pub(super) fn row_at(&self, position: Position) -> Result<(Rows<'_>, Head)> {
+        let end = self.survey.end;
+        let start = if self.is_native() { Some(position) } else { self.survey.index.mark_before(position) };
+        let gone = || self.differs(position.offset(), "a row is not where it was");
+        let start = start.filter(|_| position < end).ok_or_else(gone)?;
+        let mut rows = self.between(start, end);
+        while self.again(rows.advance())? && rows.span().0 <= position {
+            if rows.position() == position {
+                let head = self.again(rows.head())?;
                 return Ok((rows, head));
             }
         }

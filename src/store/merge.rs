@@ -184,7 +184,7 @@ impl<'s> Merge<'s> {
     pub(super) fn row(&mut self, part: usize) -> Result<Option<(RowLocation, Row<'_>)>> {
         let Some(part) = self.parts.get_mut(part) else { return Ok(None) };
         let row = part.scan.row()?;
-        Ok(Some((RowLocation::new(part.input, row.offset), row)))
+        Ok(Some((RowLocation::at(part.input, row.position), row)))
     }
 
     /// Lends the next row; for scans without edits.

@@ -38,7 +38,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::container::Source;
+use crate::container::{Position, Source};
 use crate::crypto::Keyring;
 use crate::error::Result;
 use crate::interrupt::Interrupt;
@@ -273,7 +273,7 @@ impl Store {
     #[must_use]
     pub fn scan_prefix(&self, prefix: &[u8], hint: Option<RowLocation>) -> Entries<'_> {
         let scans = self.numbered().map(|(at, input)| {
-            let hint = hint.filter(|hint| hint.input == at && input.is_native()).map(|hint| hint.offset);
+            let hint = hint.filter(|hint| hint.input == at && input.is_native()).map(|hint| hint.position);
             (at, Scan::prefix(input, prefix, hint, self.clock, &self.interrupt))
         });
         Entries::new(self, Merge::new(scans, Rank::Visible), Wanted::Prefix(prefix.to_vec()))
@@ -297,7 +297,7 @@ impl Store {
     fn over<'s>(
         &'s self,
         input: &'s Input,
-        stretches: Vec<(u64, u64)>,
+        stretches: Vec<(Position, Position)>,
         family: Family,
         whole: bool,
     ) -> Scan<'s> {

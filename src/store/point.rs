@@ -1,5 +1,7 @@
 //! Single rows: by user key, or by the place that a scan gave.
 
+use std::path::PathBuf;
+
 use super::clock::Clock;
 use super::entry::{EntryBuf, RowLocation};
 use super::txn::Intent;
@@ -89,13 +91,15 @@ impl Store {
 
     fn stored(&self, place: RowLocation, entry: &mut EntryBuf) -> Result<()> {
         let input = self.inputs.get(place.input()).ok_or(Error::NoRow(place))?;
-        let (mut rows, head) = input.row_at(place.offset)?;
+        let (mut rows, head) = input.row_at(place.position)?;
         self.copy_plain(place.index(), &input.again(rows.row(head))?, entry)
     }
 
     /// Returns the error that a row at this place is.
     pub(super) fn error(&self, place: RowLocation, kind: ErrorKind) -> container::Error {
-        let path = self.inputs.get(place.input()).map(|input| input.source.path().to_owned());
-        container::Error { path: path.unwrap_or_default(), offset: place.offset, kind }
+        match self.inputs.get(place.input()) {
+            Some(input) => input.error(place.position, kind),
+            None => container::Error { path: PathBuf::new(), offset: place.offset(), kind },
+        }
     }
 }

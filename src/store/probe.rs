@@ -25,7 +25,7 @@ pub(super) struct Probe<'s> {
 impl<'s> Probe<'s> {
     pub(super) fn new(input: &'s Input) -> Self {
         let end = input.survey.end;
-        let rows = Rows::between(&input.source, input.survey.payload, end, end);
+        let rows = input.between(end, end);
         Self { input, rows, placed: false, before: None, spare: Vec::new() }
     }
 
@@ -44,7 +44,7 @@ impl<'s> Probe<'s> {
         loop {
             let encoded = self.rows.key();
             if user_key(encoded) == key && !(native && Operational::of(encoded).is_some()) {
-                let head = self.input.again(self.rows.head(&self.input.source))?;
+                let head = self.input.again(self.rows.head())?;
                 if !clock.is_too_new(&head) {
                     return Ok(Some(head));
                 }
@@ -65,10 +65,9 @@ impl<'s> Probe<'s> {
         if passed && (!self.placed || sorted_by(&self.rows, native) >= target) {
             return Ok(self.placed);
         }
-        let start = self.input.seek(target);
         let ahead = self.placed && sorted_by(&self.rows, native) < target;
-        if !ahead || start > self.rows.span().0 {
-            self.rows.seek(start, self.input.survey.end);
+        if !ahead || self.input.near(target) > self.rows.span().0 {
+            self.input.go_to(&mut self.rows, target);
             self.placed = false;
             if let Some(before) = self.before.take() {
                 self.spare = before;

@@ -5,7 +5,7 @@
 
 use std::cmp::Ordering;
 
-use crate::container::Head;
+use crate::container::{Head, Position};
 
 /// A row that waits, without its value.
 #[derive(Clone, Copy, Debug)]
@@ -13,8 +13,8 @@ pub(super) struct HeldRow {
     /// Length of its user key, bytes.
     len: usize,
     pub(super) head: Head,
-    /// Offset of the row in its input.
-    pub(super) offset: u64,
+    /// Where the row is in its input.
+    pub(super) position: Position,
     /// Length of the value, bytes.
     pub(super) value_len: usize,
 }
@@ -35,10 +35,10 @@ pub(super) struct Reorder {
 
 impl Reorder {
     /// Takes a row whose user key is not less than that of the row before.
-    pub(super) fn push(&mut self, user_key: &[u8], head: Head, offset: u64, value_len: usize) {
+    pub(super) fn push(&mut self, user_key: &[u8], head: Head, position: Position, value_len: usize) {
         self.user.clear();
         self.user.extend_from_slice(user_key);
-        let row = HeldRow { len: user_key.len(), head, offset, value_len };
+        let row = HeldRow { len: user_key.len(), head, position, value_len };
         let at = self.rows.partition_point(|held| self.encoded(held).gt(self.encoded(&row)));
         self.rows.insert(at, row);
     }
@@ -91,7 +91,7 @@ mod tests {
             for (user, commit_ts) in &rows {
                 leave(&mut reorder, Some(user));
                 let head = Head { commit_ts: *commit_ts, tombstone: false, encrypted: false, expire_at: 0 };
-                reorder.push(user, head, 0, 0);
+                reorder.push(user, head, Position::at(0), 0);
             }
             leave(&mut reorder, None);
             let mut sorted: Vec<_> = rows.iter().map(|(user, ts)| encoded(user, *ts)).collect();

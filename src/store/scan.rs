@@ -9,7 +9,7 @@ use super::operational::Operational;
 use super::reorder::{HeldRow, Reorder};
 use super::survey::user_key;
 use super::version::{Choice, VersionFilter};
-use crate::container::{Head, Row, Rows, VALUE_HEADER};
+use crate::container::{Head, Position, Row, Rows, VALUE_HEADER};
 use crate::error::Result;
 use crate::interrupt::Interrupt;
 use crate::keyspace::Family;
@@ -49,7 +49,7 @@ pub(super) struct Scan<'s> {
     interrupt: &'s Interrupt,
     rows: Rows<'s>,
     /// Stretches that are still to be read.
-    stretches: IntoIter<(u64, u64)>,
+    stretches: IntoIter<(Position, Position)>,
     wanted: Wanted,
     /// Whether the walk is to begin at a caller's hint.
     hinted: bool,
@@ -71,7 +71,7 @@ impl<'s> Scan<'s> {
     /// Walks some stretches of an input; `whole`: all of its family.
     pub(super) fn over(
         input: &'s Input,
-        stretches: Vec<(u64, u64)>,
+        stretches: Vec<(Position, Position)>,
         wanted: Wanted,
         whole: bool,
         clock: Clock,
@@ -83,30 +83,34 @@ impl<'s> Scan<'s> {
             }
             _ => None,
         };
+        let rows = input.between(input.survey.end, input.survey.end);
         Self {
             expected,
             stretches: stretches.into_iter(),
-            ..Self::from(input, input.survey.end, wanted, clock, interrupt)
+            ..Self::new(input, rows, wanted, clock, interrupt)
         }
     }
 
-    /// Walks an input from the first key with a prefix on; `hint` is the offset of a row at or before it.
+    /// Walks an input from the first key with a prefix on; `hint` is the position of a row at or before it.
     pub(super) fn prefix(
         input: &'s Input,
         prefix: &[u8],
-        hint: Option<u64>,
+        hint: Option<Position>,
         clock: Clock,
         interrupt: &'s Interrupt,
     ) -> Self {
-        let start = hint.unwrap_or_else(|| input.seek(prefix));
+        let rows = match hint {
+            Some(hint) => input.between(hint, input.survey.end),
+            None => input.walk_from(prefix),
+        };
         let wanted = Wanted::Prefix(prefix.to_vec());
-        Self { hinted: hint.is_some(), ..Self::from(input, start, wanted, clock, interrupt) }
+        Self { hinted: hint.is_some(), ..Self::new(input, rows, wanted, clock, interrupt) }
     }
 
-    /// Walks an input from an offset on.
-    pub(super) fn from(
+    /// Goes on with a walk.
+    pub(super) fn new(
         input: &'s Input,
-        start: u64,
+        rows: Rows<'s>,
         wanted: Wanted,
         clock: Clock,
         interrupt: &'s Interrupt,
@@ -114,7 +118,7 @@ impl<'s> Scan<'s> {
         Self {
             input,
             interrupt,
-            rows: Rows::between(&input.source, input.survey.payload, start, input.survey.end),
+            rows,
             stretches: Vec::new().into_iter(),
             wanted,
             hinted: false,
@@ -135,7 +139,7 @@ impl<'s> Scan<'s> {
         match self.expected.take() {
             Some(expected) if expected != self.met => {
                 let what = format!("{} rows of a family were read, {expected} before", self.met);
-                Err(self.input.differs(self.rows.offset(), &what).into())
+                Err(self.input.differs(self.rows.position().offset(), &what).into())
             }
             _ => Ok(false),
         }
@@ -168,7 +172,7 @@ impl<'s> Scan<'s> {
             }
             let Some(next) = next else { return Ok(false) };
             let value_len = self.rows.value_len().saturating_sub(VALUE_HEADER);
-            reorder.push(next, self.head, self.rows.offset(), value_len);
+            reorder.push(next, self.head, self.rows.position(), value_len);
             reorder.upcoming = None;
         }
     }
@@ -197,7 +201,7 @@ impl<'s> Scan<'s> {
             }
             match self.matches() {
                 Match::Yes => {
-                    self.head = self.input.again(self.rows.head(&self.input.source))?;
+                    self.head = self.input.again(self.rows.head())?;
                     self.met += 1;
                     return Ok(true);
                 }
@@ -223,7 +227,7 @@ impl<'s> Scan<'s> {
             return Ok(true);
         }
         let found = self.input.find(user, self.clock, self.interrupt)?;
-        Ok(found.is_some_and(|(rows, _)| rows.offset() == self.rows.offset()))
+        Ok(found.is_some_and(|(rows, _)| rows.position() == self.rows.position()))
     }
 
     #[inline]
@@ -284,9 +288,9 @@ impl<'s> Scan<'s> {
         self.held().map_or(self.head, |held| held.head)
     }
 
-    /// Returns the offset of the current row.
-    pub(super) fn offset(&self) -> u64 {
-        self.held().map_or_else(|| self.rows.offset(), |held| held.offset)
+    /// Returns the position of the current row.
+    pub(super) fn position(&self) -> Position {
+        self.held().map_or_else(|| self.rows.position(), |held| held.position)
     }
 
     fn held(&self) -> Option<&HeldRow> {
@@ -300,8 +304,8 @@ impl<'s> Scan<'s> {
             None => Ok(self.input.again(self.rows.row(self.head))?),
             Some(reorder) => match reorder.current() {
                 (key, Some(held)) => {
-                    let body = self.input.again(self.rows.body_at(held.offset, held.value_len))?;
-                    Ok(Row { offset: held.offset, key: user_key(key), head: held.head, body })
+                    let body = self.input.again(self.rows.body_at(held.position, held.value_len))?;
+                    Ok(Row { position: held.position, key: user_key(key), head: held.head, body })
                 }
                 (_, None) => Ok(self.input.again(self.rows.row(self.head))?),
             },

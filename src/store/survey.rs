@@ -13,8 +13,8 @@ use super::stats::{FamilyStats, InputInfo, Largest};
 use super::stretch::Stretches;
 use super::version::{Choice, VersionFilter};
 use crate::container::{
-    self, Ahead, Checksums, ErrorKind, Excerpt, Head, KEY_SUFFIX, Layout, Payload, Proof, Rows, Source,
-    Start, VALUE_HEADER,
+    self, Ahead, Checksums, Contents, ErrorKind, Excerpt, Head, KEY_SUFFIX, Layout, Payload, Position, Proof,
+    Rows, Source, Start, VALUE_HEADER,
 };
 use crate::crypto::{Checker, OVERHEAD};
 use crate::error::{Error, Result};
@@ -27,11 +27,11 @@ use crate::{cursor, limits};
 #[derive(Debug)]
 pub(super) struct Survey {
     pub(super) info: InputInfo,
-    pub(super) payload: Payload,
-    /// Offset of the first row.
-    pub(super) start: u64,
-    /// Offset behind the last row.
-    pub(super) end: u64,
+    pub(super) contents: Contents,
+    /// Position of the first row.
+    pub(super) start: Position,
+    /// Position after the last row.
+    pub(super) end: Position,
     /// By [`Family::index`].
     pub(super) stats: Vec<FamilyStats>,
     /// By [`Family::index`].
@@ -60,7 +60,7 @@ struct Pass<'a> {
     filter: VersionFilter,
     classifier: Classifier,
     /// The run of rows of one family that is being read: family, start, end.
-    run: Option<(Family, u64, u64)>,
+    run: Option<(Family, Position, Position)>,
     native: bool,
     /// With keys: authenticates each version that counts.
     checker: Option<Checker<'a>>,
@@ -74,9 +74,9 @@ pub(super) fn survey(
     options: &StoreOptions,
 ) -> Result<Survey> {
     let interrupt = &options.interrupt;
-    let layout = Layout::of(source)?;
-    let mut info = describe(source, &layout)?;
-    let mut layout = layout;
+    let mut layout = Layout::of(source)?;
+    let contents = open_contents(source, &layout, interrupt)?;
+    let mut info = describe(source, &layout, &contents)?;
     if layout.payload == Payload::Memory {
         let start = Start::read(source, &layout)?;
         let mut checksums = Checksums::new(source, &layout);
@@ -90,9 +90,9 @@ pub(super) fn survey(
     let keyring = options.keyring.as_deref().filter(|_| layout.payload != Payload::Memory);
     let survey = Survey {
         info,
-        payload: layout.payload,
-        start: Rows::start(&layout),
-        end: layout.payload_end,
+        start: contents.start(&layout),
+        end: Position::at(layout.payload_end),
+        contents: contents.clone(),
         stats: vec![FamilyStats::default(); Family::COUNT],
         stretches: vec![Stretches::default(); Family::COUNT],
         index: Index::new(shape),
@@ -112,10 +112,10 @@ pub(super) fn survey(
             filter: VersionFilter::default(),
             classifier: Classifier::default(),
             run: None,
-            native: layout.payload == Payload::Native,
+            native: layout.payload != Payload::Memory,
             checker: keyring.map(|keyring| Checker::start(keyring, scope)),
         };
-        pass.first(Rows::first(source, &layout, Ahead::start(source, scope)), &layout)?;
+        pass.first(Rows::first(source, &layout, &contents, Ahead::start(source, scope)), &layout)?;
         pass.end_run();
         let footer = pass.survey.info.crc32c;
         let info = &mut pass.survey.info;
@@ -137,8 +137,23 @@ fn proof(source: &Source, layout: &Layout, footer: Option<u32>) -> (Option<&'sta
     }
 }
 
-/// Collects what the layout tells.
-fn describe(source: &Source, layout: &Layout) -> Result<InputInfo> {
+/// Reads what comes before the rows. A footer that does not match is the error, whatever is wrong in there
+/// (`container.md` 2).
+fn open_contents(source: &Source, layout: &Layout, interrupt: &Interrupt) -> Result<Contents> {
+    let opened = Contents::open(source, layout);
+    let known = |kind: &ErrorKind| kind.is_unreadable() || matches!(kind, ErrorKind::NoFooter);
+    if layout.footer && opened.as_ref().is_err_and(|error| !known(&error.kind)) {
+        let mut rows = Rows::none(source, layout);
+        while rows.pass_on()? {
+            interrupt.check()?;
+        }
+        rows.finish(source, layout)?;
+    }
+    Ok(opened?)
+}
+
+/// Collects what the layout and the contents tell.
+fn describe(source: &Source, layout: &Layout, contents: &Contents) -> Result<InputInfo> {
     let ceiling_ms = match layout.payload {
         Payload::Oracle { ceiling_ms } => Some(ceiling_ms),
         _ => layout.header.map(|header| header.ceiling_ms),
@@ -155,6 +170,12 @@ fn describe(source: &Source, layout: &Layout) -> Result<InputInfo> {
         name_index: source.snapshot_index(),
         ..InputInfo::default()
     };
+    if let Some(manifest) = contents.manifest() {
+        // Where a row says the same, it is the row that counts.
+        info.min_retained_ts = Some(manifest.min_retained_ts).filter(|ts| *ts != 0);
+        info.pending_min_retained_ts = Some(manifest.pending_min_retained_ts).filter(|ts| *ts != 0);
+        info.applied_index = manifest.applied_index;
+    }
     if let Payload::Empty | Payload::Oracle { .. } = layout.payload {
         let mut footer = [0; 4];
         source.read_at(&mut footer, layout.payload_end)?;
@@ -174,7 +195,7 @@ impl Pass<'_> {
                 self.interrupt.check()?;
             }
             let end = rows.finish(self.source, layout)?;
-            self.survey.end = end.rows_end;
+            self.survey.end = Position::at(end.rows_end);
             self.survey.info.crc32c = self.survey.info.crc32c.or(end.footer);
         }
         walked
@@ -194,7 +215,7 @@ impl Pass<'_> {
         let mut first = true;
         while rows.advance()? {
             self.interrupt.check()?;
-            self.tell(rows.offset());
+            self.tell(rows.position().offset());
             let step = self.filter.step(rows.key());
             if step.ordering != Ordering::Greater && self.native && !first {
                 return Err(self.out_of_order(rows));
@@ -209,7 +230,7 @@ impl Pass<'_> {
     #[cold]
     fn out_of_order(&self, rows: &Rows<'_>) -> Error {
         let (previous, found) = (Excerpt::of(self.filter.previous()), Excerpt::of(rows.key()));
-        self.source.error(rows.offset(), ErrorKind::OutOfOrder { what: "key", previous, found }).into()
+        rows.error(ErrorKind::OutOfOrder { what: "key", previous, found }).into()
     }
 
     #[inline]
@@ -220,12 +241,12 @@ impl Pass<'_> {
         self.survey.index.offer(start, sorted_by, self.filter.nothing_open());
         let bytes = (key.len() + rows.value_len()) as u64;
         if key.len() as u64 > limits::RESTORE_KEY || rows.value_len() as u64 > limits::RESTORE_VALUE {
-            self.survey.facts.over_limit(key, key.len(), rows.value_len(), rows.offset());
+            self.survey.facts.over_limit(key, key.len(), rows.value_len(), rows.position().offset());
         }
         if let Some(operational) = Operational::of(key).filter(|_| self.native) {
             return self.operational(operational, rows);
         }
-        let head = rows.head(self.source)?;
+        let head = rows.head()?;
         let key = user_key(key);
         let family = self.classifier.of(key);
         self.extend_run(family, start, end);
@@ -263,7 +284,7 @@ impl Pass<'_> {
         // is no server's.
         if head.encrypted && (head.tombstone || clock.is_visible(&head)) {
             if self.survey.encrypted.first.is_none() {
-                self.survey.encrypted.first = Some((self.source.path().to_owned(), rows.offset()));
+                self.survey.encrypted.first = Some((self.source.path().to_owned(), rows.position().offset()));
             }
             self.survey.encrypted.count(rows.key_id());
         }
@@ -319,7 +340,7 @@ impl Pass<'_> {
     }
 
     #[inline]
-    fn extend_run(&mut self, family: Family, start: u64, end: u64) {
+    fn extend_run(&mut self, family: Family, start: Position, end: Position) {
         match &mut self.run {
             Some(run) if run.0 == family => run.2 = end,
             _ => {
@@ -355,7 +376,7 @@ impl Survey {
         let rows: u64 = self.stats.iter().map(|stats| stats.rows).sum();
         info.oracle = match layout.payload {
             Payload::Oracle { .. } => true,
-            Payload::Native => {
+            Payload::Native | Payload::Sst => {
                 rows == 0
                     && info.last_commit_ts == 0
                     && info.operational_rows == 1

@@ -10,6 +10,7 @@ mod file;
 use super::entry::RowLocation;
 use super::index::{Index, IndexShape};
 use crate::container::KEY_SUFFIX;
+use crate::container::Position;
 use crate::cursor as bytes;
 use crate::error::Result;
 use crate::limits;
@@ -96,7 +97,7 @@ impl OverlayBuilder {
         while let Some((key, edit)) = sorted.next()? {
             // A walk must begin at the first edit of a key.
             if previous.as_deref() != Some(key) {
-                index.offer(writer.offset(), key, false);
+                index.offer(Position::at(writer.offset()), key, false);
                 let previous: &mut Vec<u8> = previous.get_or_insert_default();
                 previous.clear();
                 previous.extend_from_slice(key);
@@ -116,7 +117,7 @@ impl Overlay {
     /// Goes through the edits from the encoded key `from` on, or a beginning of one.
     pub(super) fn edits(&self, from: &[u8]) -> Edits<'_> {
         let start = self.index.as_ref().and_then(|index| index.at_or_before(from)).unwrap_or_default();
-        Edits::new(&self.file, start, from)
+        Edits::new(&self.file, start.offset(), from)
     }
 
     /// Collects the edits of one user key; `newest` is the timestamp that none exceeds, an HLC.

@@ -1,6 +1,6 @@
 //! Looks keys up in all inputs, best in ascending order.
 
-use crate::container::{self, ErrorKind, Head};
+use crate::container::{self, ErrorKind, Head, Position};
 use crate::error::Result;
 use crate::store::Store;
 use crate::store::clock::Clock;
@@ -22,13 +22,13 @@ pub(super) struct Found<'a> {
     pub(super) place: RowLocation,
     pub(super) body: &'a [u8],
     input: &'a Input,
-    offset: u64,
+    position: Position,
 }
 
 impl Found<'_> {
     /// Returns the error that the row is.
     pub(super) fn error(&self, kind: ErrorKind) -> container::Error {
-        self.input.source.error(self.offset, kind)
+        self.input.error(self.position, kind)
     }
 }
 
@@ -54,8 +54,8 @@ impl<'s> Lookup<'s> {
             }
             let row = probe.rows.row(head)?;
             let body = self.store.plain(input.source.path(), &row, &mut self.plaintext)?;
-            let place = RowLocation::new(at.unwrap_or_default(), row.offset);
-            take(&Found { place, body, input, offset: row.offset })?;
+            let place = RowLocation::at(at.unwrap_or_default(), row.position);
+            take(&Found { place, body, input, position: row.position })?;
         }
         Ok(())
     }
@@ -69,7 +69,7 @@ impl<'s> Lookup<'s> {
     ) -> Result<()> {
         for (at, _, probe) in &mut self.probes {
             if let Some(head) = probe.find(key, clock, &self.store.interrupt)? {
-                take(RowLocation::new(at.unwrap_or_default(), probe.rows.offset()), head);
+                take(RowLocation::at(at.unwrap_or_default(), probe.rows.position()), head);
             }
         }
         Ok(())

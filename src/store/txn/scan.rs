@@ -65,7 +65,7 @@ impl<'s> Locks<'s> {
             if choice == Choice::Counts && clock.is_visible(&head) {
                 let row = self.scan.row()?;
                 let body = self.store.plain(self.store.path(self.at), &row, &mut self.plaintext)?;
-                return Ok(Some((RowLocation::new(self.at, row.offset), row.key, body, hidden)));
+                return Ok(Some((RowLocation::at(self.at, row.position), row.key, body, hidden)));
             }
         }
         Ok(None)
