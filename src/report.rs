@@ -83,6 +83,8 @@ pub struct Problem<'a> {
 /// Collects the warnings and problems of one run.
 pub struct Report<'a> {
     sink: Box<dyn FnMut(&Warning) + 'a>,
+    /// Says in words where a row is, beyond its offset.
+    locate: Box<dyn Fn(RowLocation) -> Option<String> + 'a>,
     kept: Vec<Warning>,
     counts: BTreeMap<&'static str, u64>,
     problems: Sorter,
@@ -96,6 +98,7 @@ impl<'a> Report<'a> {
     pub fn new(scratch: &Scratch, sink: impl FnMut(&Warning) + 'a) -> Self {
         Self {
             sink: Box::new(sink),
+            locate: Box::new(|_| None),
             kept: Vec::new(),
             counts: BTreeMap::new(),
             problems: Sorter::new(scratch, 1 << 20),
@@ -110,6 +113,12 @@ impl<'a> Report<'a> {
         if self.inputs.len() < 2 {
             self.inputs.clear();
         }
+    }
+
+    /// Adds to each problem's message what `locate` says of its row.
+    #[must_use]
+    pub fn locating(self, locate: impl Fn(RowLocation) -> Option<String> + 'a) -> Self {
+        Self { locate: Box::new(locate), ..self }
     }
 
     /// Records a warning.
@@ -140,7 +149,13 @@ impl<'a> Report<'a> {
         let key = sort_key(problem);
         let mut line = Vec::new();
         let input = problem.place.and_then(|place| self.inputs.get(place.input()));
-        json::compact(&mut line, &Line::new(problem, input.map(Vec::as_slice)), Html::Raw);
+        let mut shown = Line::new(problem, input.map(Vec::as_slice));
+        let message;
+        if let Some(place) = problem.place.and_then(&self.locate) {
+            message = format!("{} (in {place})", problem.message);
+            shown.message = &message;
+        }
+        json::compact(&mut line, &shown, Html::Raw);
         self.problems.push(&key, &line)?;
         Ok(())
     }

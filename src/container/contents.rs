@@ -49,6 +49,12 @@ impl Contents {
         })
     }
 
+    /// Says which table a row is in, and where in its block; `None` where there are no tables.
+    #[must_use]
+    pub fn locate(&self, position: Position) -> Option<String> {
+        Some(self.bundle()?.locate(position))
+    }
+
     /// Returns the error that the row at a position is.
     #[must_use]
     pub fn error(&self, source: &Source, position: Position, kind: ErrorKind) -> Error {

@@ -100,7 +100,7 @@ fn write(request: &Request, opened: &Opened, tree: &mut Tree, sink: impl FnMut(&
     if let Some(info) = unchecked.filter(|_| request.strict) {
         return Err(Error::Unchecked { path: info.path.clone() });
     }
-    let mut report = Report::new(tree.scratch(), sink);
+    let mut report = Report::new(tree.scratch(), sink).locating(|place| store.locate(place));
     report.name_inputs(store.inputs().iter().map(|info| info.path.as_path()));
     tree.notices().iter().for_each(|notice| report.warn(notice::warning(notice)));
     let told = tree.notices().len();

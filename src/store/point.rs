@@ -95,6 +95,12 @@ impl Store {
         self.copy_plain(place.index(), &input.again(rows.row(head))?, entry)
     }
 
+    /// Says which table of an SST-ingest bundle a row is in, and where in its block; `None` in other payloads.
+    #[must_use]
+    pub fn locate(&self, place: RowLocation) -> Option<String> {
+        self.inputs.get(usize::from(place.input))?.survey.contents.locate(place.position)
+    }
+
     /// Returns the error that a row at this place is.
     pub(super) fn error(&self, place: RowLocation, kind: ErrorKind) -> container::Error {
         match self.inputs.get(place.input()) {

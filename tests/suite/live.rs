@@ -110,6 +110,8 @@ live! {
     fs_tree "fs"
     rawkv "rawkv"
     mvcc "mvcc"
+    sst "sst"
+    sst_files "sst-files"
     encrypted "encrypted";
 
     decodes_a_cluster_to_the_golden_tree:

@@ -20,6 +20,7 @@ mod inspect;
 mod live;
 mod malformed;
 mod output;
+mod payloads;
 mod readme;
 mod selection;
 mod signals;

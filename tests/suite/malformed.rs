@@ -5,6 +5,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::fixture::Snapshot;
+use crate::payloads::{bare_sst, live_sst};
 use crate::tool::Work;
 
 /// A file with a row of each kind of value.
@@ -84,4 +85,19 @@ fn no_truncation_of_a_bare_payload_crashes() {
 fn no_changed_byte_of_a_bare_payload_crashes() {
     let files = flips(&small().bare(), &[0x01, 0xff]);
     decode_all(&files, |number, code, left| refused_or_read(number, code, &left));
+}
+
+#[test]
+fn every_truncation_of_a_bundle_of_tables_is_refused() {
+    for file in [live_sst(&small()), bare_sst(&small())] {
+        decode_all(&truncations(&file), |number, code, left| refused(number, code, &left));
+    }
+}
+
+#[test]
+fn every_changed_byte_of_a_bundle_of_tables_is_refused() {
+    // Digests cover what a footer would.
+    for (file, pattern) in [(live_sst(&small()), 0x01), (bare_sst(&small()), 0xff)] {
+        decode_all(&flips(&file, &[pattern]), |number, code, left| refused(number, code, &left));
+    }
 }

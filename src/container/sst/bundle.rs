@@ -52,12 +52,16 @@ impl Bundle {
         if offset < self.start { self.tables.len() } else { at }
     }
 
+    /// Says which table a row is in, and where in its block.
+    pub(in crate::container) fn locate(&self, position: Position) -> String {
+        let name = manifest::name(self.table_at(position.offset()));
+        format!("{name}, byte {} of the block", position.entry())
+    }
+
     /// Returns the error that the row at a position is.
     #[cold]
     pub(in crate::container) fn error(&self, source: &Source, position: Position, kind: ErrorKind) -> Error {
-        let name = manifest::name(self.table_at(position.offset()));
-        let place = format!("{name}, byte {} of the block", position.entry());
-        let kind = ErrorKind::InTable { place, kind: Box::new(kind) };
+        let kind = ErrorKind::InTable { place: self.locate(position), kind: Box::new(kind) };
         source.error(position.offset(), kind)
     }
 }
