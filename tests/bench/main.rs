@@ -45,6 +45,17 @@ fn inspect(stage: &mut Stage, count: usize) {
         |_| stage::run(&["inspect", &snapshot.path, "--json"]),
         |_| limit::read(&snapshot.path),
     );
+    let shape = ["--redis-strings", &count.to_string(), "--versions", "40", "--payload", "sst"];
+    let tables = stage.snapshot("tables", &shape);
+    // The rate is that of the native file, which has the same rows.
+    stage.measure(
+        "inspect SST tables / inspect the native payload",
+        snapshot.bytes,
+        |_| stage::run(&["inspect", &tables.path, "--json"]),
+        |_| {
+            stage::run(&["inspect", &snapshot.path, "--json"]);
+        },
+    );
 }
 
 /// Large bodies, and verification.
@@ -127,6 +138,12 @@ fn memory(stage: &mut Stage, count: usize, object: &str) {
         stage.memory(&format!("memory, {count} DynamoDB items"), &items, &["--dynamodb-layout", "jsonl"]);
         let messages = ["--sqs-queues", "1", "--sqs-messages", &count];
         stage.memory(&format!("memory, {count} SQS messages"), &messages, &[]);
+    }
+    for payload in ["native", "sst"] {
+        let shape = ["--s3-objects", "1000", "--s3-object-size", "1MiB", "--payload", payload];
+        stage.memory(&format!("memory, 1 GiB of S3 objects, {payload} payload"), &shape, &[]);
+        let strings = ["--redis-strings", "50000", "--payload", payload];
+        stage.memory(&format!("memory, 50000 Redis strings, {payload} payload"), &strings, &[]);
     }
     let shape = ["--s3-objects", "1", "--s3-object-size", object];
     stage.memory(&format!("memory, an S3 object of {object}"), &shape, &[]);

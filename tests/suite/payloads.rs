@@ -182,9 +182,10 @@ proptest! {
             .into_iter()
             .map(|(family, name, ms, deleted, expire_at, body)| {
                 let (prefix, head) = PREFIXES[family];
-                let value = match deleted {
-                    true => encoded_value(1, 0, b""),
-                    false => encoded_value(0, expire_at, &[head, &body].concat()),
+                let value = if deleted {
+                    encoded_value(1, 0, b"")
+                } else {
+                    encoded_value(0, expire_at, &[head, &body].concat())
                 };
                 (encoded_key(&[prefix, &name].concat(), hlc(ms, 0)), value)
             })

@@ -30,6 +30,9 @@ pub struct Options {
     /// What stands around the payload
     #[arg(long, value_enum, default_value_t = Frame::V1)]
     frame: Frame,
+    /// Which payload the rows are written into
+    #[arg(long, value_enum, default_value_t = Payload::Native)]
+    payload: Payload,
     #[command(flatten)]
     redis: redis::Options,
     #[command(flatten)]
@@ -57,10 +60,19 @@ pub enum Frame {
     None,
 }
 
+/// The store's payload.
+#[derive(Clone, Copy, PartialEq, ValueEnum)]
+pub enum Payload {
+    /// The native stream
+    Native,
+    /// An SST-ingest bundle; its tables wait in a temporary file
+    Sst,
+}
+
 /// Writes a snapshot; returns its size, bytes.
 pub fn write<W: Write>(out: W, options: &Options) -> io::Result<u64> {
     let mut rows = Rows::new(out, options.versions, options.deleted, options.seed);
-    rows.begin(options.frame)?;
+    rows.begin(options.frame, options.payload)?;
     // The order of families in a file: `keyspaces.md` 4.
     dynamodb::write(&mut rows, &options.dynamodb)?;
     redis::write_hashes(&mut rows, &options.redis)?;

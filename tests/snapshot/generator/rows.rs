@@ -2,9 +2,9 @@
 
 use std::io::{self, Write};
 
-use super::Frame;
 use super::random::Random;
-use crate::fixture::{OPERATIONAL, Stream, hlc};
+use super::{Frame, Payload};
+use crate::fixture::{BundleWriter, OPERATIONAL, Stream, encoded_key, encoded_value, hlc};
 
 /// Time of the newest version, Unix ms.
 pub const NOW_MS: u64 = 1_770_000_000_000;
@@ -29,6 +29,7 @@ impl std::fmt::Display for Key {
 /// Writes keys in ascending order, each with its older versions.
 pub struct Rows<W: Write> {
     file: Stream<W>,
+    bundle: Option<BundleWriter>,
     versions: u64,
     deleted_percent: u64,
     /// Contents.
@@ -38,15 +39,20 @@ pub struct Rows<W: Write> {
 impl<W: Write> Rows<W> {
     /// Begins a file.
     pub fn new(out: W, versions: u64, deleted_percent: u64, seed: u64) -> Self {
-        Self { file: Stream::new(out), versions: versions.max(1), deleted_percent, random: Random::new(seed) }
+        let (file, random) = (Stream::new(out), Random::new(seed));
+        Self { file, bundle: None, versions: versions.max(1), deleted_percent, random }
     }
 
     /// Writes the FSM header and the payload's head.
-    pub fn begin(&mut self, frame: Frame) -> io::Result<()> {
+    pub fn begin(&mut self, frame: Frame, payload: Payload) -> io::Result<()> {
         match frame {
             Frame::V1 => self.file.header_v1(NOW_MS + 3_000)?,
             Frame::V2 => self.file.header_v2(NOW_MS + 3_000, 7, &[])?,
             Frame::None => {}
+        }
+        if payload == Payload::Sst {
+            self.bundle = Some(BundleWriter::new(hlc(NOW_MS, 0))?);
+            return Ok(());
         }
         self.file.native(hlc(NOW_MS, 0))
     }
@@ -61,14 +67,28 @@ impl<W: Write> Rows<W> {
     pub fn write(&mut self, key: &Key, user_key: &[u8], body: &[u8]) -> io::Result<()> {
         let newest = NOW_MS - key.number % 1_000;
         if key.deleted {
-            self.file.tombstone(user_key, hlc(newest, 0))?;
+            self.tombstone(user_key, hlc(newest, 0))?;
         } else {
-            self.file.put(user_key, hlc(newest, 0), body)?;
+            self.put(user_key, hlc(newest, 0), body)?;
         }
         for age in 1..self.versions + u64::from(key.deleted) {
-            self.file.put(user_key, hlc(newest - age * 1_000, 0), body)?;
+            self.put(user_key, hlc(newest - age * 1_000, 0), body)?;
         }
         Ok(())
+    }
+
+    fn put(&mut self, user_key: &[u8], ts: u64, body: &[u8]) -> io::Result<()> {
+        match &mut self.bundle {
+            Some(bundle) => bundle.record(&encoded_key(user_key, ts), &encoded_value(0, 0, body)),
+            None => self.file.put(user_key, ts, body),
+        }
+    }
+
+    fn tombstone(&mut self, user_key: &[u8], ts: u64) -> io::Result<()> {
+        match &mut self.bundle {
+            Some(bundle) => bundle.record(&encoded_key(user_key, ts), &encoded_value(1, 0, b"")),
+            None => self.file.tombstone(user_key, ts),
+        }
     }
 
     /// Writes a key that is there, without a number: metadata.
@@ -83,13 +103,19 @@ impl<W: Write> Rows<W> {
         }
         let floor = hlc(NOW_MS - 1_800_000, 0);
         for (name, value) in OPERATIONAL.iter().zip([INDEX, hlc(NOW_MS, 0), floor]) {
-            self.file.operational(name.as_bytes(), value)?;
+            match &mut self.bundle {
+                Some(bundle) => bundle.record(name.as_bytes(), &value.to_le_bytes())?,
+                None => self.file.operational(name.as_bytes(), value)?,
+            }
         }
         Ok(())
     }
 
     /// Writes the footer; returns the size of the file, bytes.
     pub fn finish(mut self, frame: Frame) -> io::Result<u64> {
+        if let Some(bundle) = self.bundle.take() {
+            bundle.finish(|bytes| self.file.bytes(bytes))?;
+        }
         if frame != Frame::None {
             self.file.footer()?;
         }
