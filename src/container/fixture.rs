@@ -5,6 +5,14 @@ use std::path::Path;
 
 use super::Source;
 
+// The writers of the integration tests, which share nothing with this module.
+#[path = "../../tests/fixture/bundle.rs"]
+#[allow(dead_code, missing_docs, clippy::pedantic, reason = "written for the integration tests")]
+pub(crate) mod bundle;
+#[path = "../../tests/fixture/table.rs"]
+#[allow(dead_code, missing_docs, clippy::pedantic, clippy::cast_possible_truncation, reason = "as above")]
+pub(crate) mod table;
+
 /// Returns a source that holds `bytes`.
 pub(crate) fn source(bytes: &[u8]) -> Source {
     source_named("test.fsm", bytes)
@@ -76,6 +84,14 @@ impl Native {
     /// Returns a file as a live node writes it.
     pub(crate) fn file(&self) -> Vec<u8> {
         headed(&self.payload())
+    }
+
+    /// Returns the source of an SST-ingest bundle of the same rows: small blocks, indexes and tables.
+    pub(crate) fn tables(&self) -> Source {
+        let mut sorted = self.clone();
+        sorted.rows.sort();
+        let shape = table::Shape { block: 60, index_block: 80, ..table::Shape::default() };
+        source(&headed(&bundle::Bundle::new(self.last_commit_ts, &sorted.rows, 400, &shape).payload()))
     }
 
     /// Returns the source of such a file.

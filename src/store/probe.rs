@@ -117,11 +117,15 @@ mod tests {
     use super::super::index::IndexShape;
     use super::super::{Store, StoreOptions, open};
     use super::*;
+    use crate::container::Payload;
     use crate::container::fixture::{self, MemoryVersion, Native};
 
-    fn store(rows: &std::collections::BTreeSet<(Vec<u8>, u64)>, native: bool) -> Store {
-        let source = if native {
-            rows.iter().fold(Native::new(1), |snapshot, (key, ts)| snapshot.put(key, *ts, b"")).source()
+    fn store(rows: &std::collections::BTreeSet<(Vec<u8>, u64)>, payload: Payload) -> Store {
+        let native = rows.iter().fold(Native::new(1), |snapshot, (key, ts)| snapshot.put(key, *ts, b""));
+        let source = if payload == Payload::Native {
+            native.source()
+        } else if payload == Payload::Sst {
+            native.tables()
         } else {
             let mut entries: Vec<(&[u8], Vec<MemoryVersion<'_>>)> = Vec::new();
             for (key, ts) in rows {
@@ -143,9 +147,9 @@ mod tests {
             rows in btree_set((vec(prop_oneof![Just(0), Just(b'a'), Just(0xfe), Just(0xff)], 0..10), 1..4_u64), 0..40),
             order in vec(any::<prop::sample::Index>(), 0..60),
             newest in prop_oneof![Just(u64::MAX), 1..4_u64],
-            native in any::<bool>(),
+            payload in prop_oneof![Just(Payload::Native), Just(Payload::Sst), Just(Payload::Memory)],
         ) {
-            let store = store(&rows, native);
+            let store = store(&rows, payload);
             let mut probe = Probe::new(&store.inputs[0]);
             let mut keys: Vec<Vec<u8>> = rows.iter().map(|(key, _)| key.clone()).collect();
             keys.extend(rows.iter().map(|(key, _)| [key.as_slice(), b"b"].concat()));

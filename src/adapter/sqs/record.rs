@@ -178,7 +178,7 @@ mod tests {
         let mut rest = &value[..];
         assert_eq!((RowLocation::take(&mut rest), Sent::take(&mut rest)), (Some(place), Some(sent)));
         assert!(rest.is_empty());
-        assert_eq!(Sent::take(&mut &value[10..value.len() - 1]), None);
+        assert_eq!(Sent::take(&mut &value[RowLocation::LEN..value.len() - 1]), None);
     }
 
     proptest! {

@@ -7,16 +7,8 @@ use proptest::prelude::*;
 use super::*;
 use crate::container::{Contents, Error, Layout, Position, Rows, Source, fixture};
 
-// The writers of the integration tests, which share nothing with this module.
-#[path = "../../../tests/fixture/bundle.rs"]
-#[allow(dead_code, missing_docs, clippy::pedantic, reason = "written for the integration tests")]
-mod bundle;
-#[path = "../../../tests/fixture/table.rs"]
-#[allow(dead_code, missing_docs, clippy::pedantic, clippy::cast_possible_truncation, reason = "as above")]
-mod table;
-
-use bundle::Bundle as Written;
-use table::{Line, Shape, table};
+use fixture::bundle::Bundle as Written;
+use fixture::table::{Line, Shape, table};
 
 type Raw = (Vec<u8>, Vec<u8>);
 

@@ -9,8 +9,7 @@ mod file;
 
 use super::entry::RowLocation;
 use super::index::{Index, IndexShape};
-use crate::container::KEY_SUFFIX;
-use crate::container::Position;
+use crate::container::{KEY_SUFFIX, Position};
 use crate::cursor as bytes;
 use crate::error::Result;
 use crate::limits;

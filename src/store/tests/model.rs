@@ -73,10 +73,21 @@ fn visible(model: &Model, read_ts: u64) -> BTreeMap<Vec<u8>, u64> {
 }
 
 fn check(model: &Model, header_ts: u64, at: Option<u64>) -> std::result::Result<(), TestCaseError> {
+    let snapshot = snapshot(model, header_ts);
+    check_source(model, snapshot.source(), header_ts, at)?;
+    check_source(model, snapshot.tables(), header_ts, at)
+}
+
+fn check_source(
+    model: &Model,
+    source: Source,
+    header_ts: u64,
+    at: Option<u64>,
+) -> std::result::Result<(), TestCaseError> {
     let rows = model.iter().flat_map(|(key, versions)| versions.keys().map(move |ts| (key, *ts)));
     let moving = rows.clone().filter(|(key, _)| Family::of(key) != Family::S3ChunkBlob);
     let latest = moving.map(|(_, ts)| ts).max().unwrap_or_default().max(header_ts);
-    let store = open_at(vec![snapshot(model, header_ts).source()], at).unwrap();
+    let store = open_at(vec![source], at).unwrap();
     prop_assert_eq!(store.read_ts(), at.unwrap_or(u64::MAX).min(latest));
 
     let expected = visible(model, store.read_ts());
