@@ -25,15 +25,14 @@ pub enum Error {
     #[error(transparent)]
     Dump(dump::Error),
     /// `--strict`, and at least one problem or undecided lock.
-    #[error(
-        "{problems} objects could not be decoded or represented, {undecided} locks are of transactions that \
-         nothing decides, and --strict was given"
-    )]
+    #[error("{}, and --strict was given", strict_reasons(*.problems, *.undecided))]
     Strict {
         /// Number of lines that `PROBLEMS.jsonl` would have had.
         problems: u64,
         /// Number of locks that no input decides.
         undecided: u64,
+        /// The first problems.
+        listed: Vec<crate::decode::ListedProblem>,
     },
     /// `--strict`, and snapshots of Raft groups are not among the inputs.
     #[error("{0}, and --strict was given")]
@@ -50,6 +49,12 @@ pub enum Error {
     /// A name that was asked for is not in the snapshot.
     #[error("{0}")]
     NotThere(crate::decode::NotThere),
+    /// A record that this run wrote for itself cannot be read back: a fault of the program.
+    #[error("a fault of ekv-backup itself, please report it with the command and this message: {what}")]
+    Internal {
+        /// What cannot be.
+        what: &'static str,
+    },
     /// A signal asked the run to stop.
     #[error(transparent)]
     Interrupted(#[from] crate::interrupt::Interrupted),
@@ -84,4 +89,11 @@ impl From<crate::sort::Error> for Error {
     fn from(error: crate::sort::Error) -> Self {
         Self::Dump(error.into())
     }
+}
+
+fn strict_reasons(problems: u64, undecided: u64) -> String {
+    let problems = (problems > 0).then(|| format!("{problems} objects could not be decoded or represented"));
+    let undecided =
+        (undecided > 0).then(|| format!("{undecided} locks are of transactions that nothing decides"));
+    [problems, undecided].into_iter().flatten().collect::<Vec<_>>().join(", ")
 }

@@ -36,8 +36,9 @@ pub struct Context<'a, 'r> {
     pub options: &'a Options,
 }
 
-/// The user's own names of what an adapter wrote (tables, buckets, queues), sorted bytewise.
-pub type Scope = BTreeSet<Vec<u8>>;
+/// The user's own names of what an adapter wrote (tables, buckets, queues), sorted bytewise, and the number of objects
+/// of each (items, objects, keys, messages).
+pub type Scope = BTreeMap<Vec<u8>, u64>;
 
 /// What was asked of the adapters (`decisions.md` 4, 5).
 #[derive(Clone, Debug, Default)]

@@ -50,6 +50,13 @@ pub enum Progress {
     None,
 }
 
+impl Progress {
+    /// Returns how progress is shown, where nothing is said when `quiet`.
+    pub fn unless(self, quiet: bool) -> Self {
+        if quiet { Self::None } else { self }
+    }
+}
+
 #[derive(Debug, Args)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub struct Decode {
@@ -135,6 +142,9 @@ pub struct Decode {
     /// Print one JSON object to standard output when the run ends
     #[arg(long)]
     pub json: bool,
+    /// Say nothing on standard error but errors
+    #[arg(short, long)]
+    pub quiet: bool,
     /// Show progress on standard error
     #[arg(long, value_enum, default_value_t = Progress::Auto, value_name = "HOW")]
     pub progress: Progress,
@@ -165,6 +175,9 @@ pub struct Verify {
     /// Print one JSON object to standard output when the run ends
     #[arg(long)]
     pub json: bool,
+    /// Say nothing on standard error but errors
+    #[arg(short, long)]
+    pub quiet: bool,
     /// Show progress on standard error
     #[arg(long, value_enum, default_value_t = Progress::Auto, value_name = "HOW")]
     pub progress: Progress,
@@ -184,6 +197,9 @@ pub struct Inspect {
     /// Print one JSON object to standard output
     #[arg(long)]
     pub json: bool,
+    /// Say nothing on standard error but errors
+    #[arg(short, long)]
+    pub quiet: bool,
     /// Show progress on standard error
     #[arg(long, value_enum, default_value_t = Progress::Auto, value_name = "HOW")]
     pub progress: Progress,

@@ -1,7 +1,10 @@
 //! `ekv-backup decode`.
 
+use std::time::{Duration, Instant};
+
+use ekv_backup::Error;
 use ekv_backup::adapter::Options;
-use ekv_backup::decode::{Request, Summary, decode};
+use ekv_backup::decode::{ListedProblem, Request, Summary, decode};
 use ekv_backup::dump::TreeOptions;
 use ekv_backup::interrupt::Interrupt;
 use ekv_backup::progress::Progress;
@@ -12,10 +15,12 @@ use super::args::{self, Layout};
 use super::escape::printable;
 use super::progress::Display;
 use super::selection::Selection;
+use super::time::hlc_time;
+use super::words::Words;
 use super::{exit, print};
 
 /// What `--json` prints (`docs/output.md`).
-#[derive(Serialize)]
+#[derive(Default, Serialize)]
 struct Output<'a> {
     command: &'static str,
     exit_code: u8,
@@ -23,6 +28,12 @@ struct Output<'a> {
     error: Option<String>,
     #[serde(flatten)]
     summary: Option<&'a Summary>,
+    /// The first problems of a run that problems ended.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    problems_list: Option<&'a [ListedProblem]>,
+    /// How long the run took, ms.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    duration_ms: Option<u64>,
 }
 
 /// Runs the command and returns its exit code.
@@ -35,14 +46,17 @@ pub fn run(arguments: &args::Decode, interrupt: &Interrupt) -> u8 {
                 return exit::USAGE;
             }
             let (exit_code, error) = (exit::USAGE, Some(message));
-            let output = Output { command: "decode", exit_code, error, summary: None };
+            let output = Output { command: "decode", exit_code, error, ..Output::default() };
             return print::exit(exit_code, print::json(&output), "");
         }
     };
-    print::time_taken(arguments.at.as_ref());
-    let display = Display::start(arguments.progress, &request.progress);
-    let result = decode(&request, print::warning, print::notice);
+    let words = Words::new(arguments.quiet);
+    words.time_taken(arguments.at.as_ref());
+    let started = Instant::now();
+    let display = Display::start(arguments.progress.unless(arguments.quiet), &request.progress);
+    let result = decode(&request, |warning| words.warning(warning), |notice| words.notice(notice));
     drop(display);
+    let duration = started.elapsed();
     let (exit_code, error) = match &result {
         Ok(summary) if summary.problems > 0 => (exit::PROBLEMS, None),
         Ok(_) => (exit::COMPLETE, None),
@@ -52,26 +66,74 @@ pub fn run(arguments: &args::Decode, interrupt: &Interrupt) -> u8 {
         print::error(error);
     }
     let summary = result.as_ref().ok();
+    let problems_list = match &result {
+        Err(Error::Strict { problems, listed, .. }) => {
+            words.problems(listed, *problems);
+            Some(listed.as_slice())
+        }
+        _ => None,
+    };
     if let Some(summary) = summary {
-        say(summary);
+        say(words, summary, duration);
     }
     if !arguments.json {
         return exit_code;
     }
     let left = summary.map_or(String::new(), |summary| format!("; the dump stands in {}", summary.output));
-    let output = Output { command: "decode", exit_code, error, summary };
+    let duration_ms = u64::try_from(duration.as_millis()).ok();
+    let output = Output { command: "decode", exit_code, error, summary, problems_list, duration_ms };
     print::exit(exit_code, print::json(&output), &printable(&left))
 }
 
-/// Ends a run in words.
-fn say(summary: &Summary) {
+/// Ends a run in words: what was suppressed, the first problems, and where what is now.
+fn say(words: Words, summary: &Summary, duration: Duration) {
     for (event, count) in summary.suppressed() {
-        print::err(&format!("warning: {event}: {count} more"));
+        words.say(&format!("warning: {event}: {count} more"));
     }
-    print::err(&format!("{} files, {} bytes written", summary.files, summary.bytes));
-    if summary.problems > 0 {
-        print::err(&format!("{} objects are missing or altered: see PROBLEMS.jsonl", summary.problems));
+    words.problems(&summary.problems_list, summary.problems);
+    words.say(&last_line(summary, duration));
+}
+
+/// Says where the dump is, what it holds, as of when, what is wrong with it, and how long it took.
+fn last_line(summary: &Summary, duration: Duration) -> String {
+    let holds = [
+        ("dynamodb", "table", "item"),
+        ("s3", "bucket", "object"),
+        ("redis", "", "key"),
+        ("sqs", "queue", "message"),
+    ];
+    let mut parts = Vec::new();
+    for (adapter, scope, object) in holds {
+        let Some(names) = summary.objects.get(adapter).filter(|names| !names.is_empty()) else { continue };
+        let objects = counted(names.values().sum(), object);
+        let scopes = u64::try_from(names.len()).unwrap_or(u64::MAX);
+        parts.push(match scope {
+            "" => objects,
+            scope => format!("{} ({objects})", counted(scopes, scope)),
+        });
     }
+    if parts.is_empty() {
+        parts.push("nothing of the four services".to_owned());
+    }
+    let warnings = summary.warning_counts.values().sum();
+    format!(
+        "{}: {}, as of {}; {}, {}; {}, {} bytes in {:.1} s",
+        summary.output,
+        parts.join(", "),
+        hlc_time(summary.read_ts),
+        match summary.problems {
+            0 => "no problems".to_owned(),
+            problems => format!("{} (see PROBLEMS.jsonl)", counted(problems, "problem")),
+        },
+        counted(warnings, "warning"),
+        counted(summary.files, "file"),
+        summary.bytes,
+        duration.as_secs_f64()
+    )
+}
+
+fn counted(count: u64, noun: &str) -> String {
+    if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
 }
 
 /// Turns what was typed into what was meant.

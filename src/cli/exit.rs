@@ -12,6 +12,8 @@ pub const USAGE: u8 = 2;
 pub const INPUT: u8 = 3;
 /// Input unreadable, output not writable, disk or inodes full.
 pub const IO: u8 = 4;
+/// A fault of our own: what cannot happen did.
+pub const INTERNAL: u8 = 70;
 
 /// Returns the exit code that an error asks for.
 pub fn code(error: &Error) -> u8 {
@@ -25,6 +27,7 @@ pub fn code(error: &Error) -> u8 {
         | Error::Store(store::Error::BelowFloor { .. } | store::Error::NoHlc { .. }) => USAGE,
         Error::Dump(error) if error.kind.is_usage() => USAGE,
         Error::Dump(_) => IO,
+        Error::Internal { .. } => INTERNAL,
         Error::Strict { .. } | Error::MissingGroups(_) | Error::Unchecked { .. } => PROBLEMS,
         // Signals have small numbers; anything else would be a mistake of ours.
         Error::Interrupted(by) => u8::try_from(128 + by.0).unwrap_or(IO),

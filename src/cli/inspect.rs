@@ -19,6 +19,7 @@ use serde::Serialize;
 use super::escape::{escaped, printable};
 use super::progress::Display;
 use super::time::{hlc_time, ms_time};
+use super::words::Words;
 use super::{args, exit, print};
 
 /// What `--json` prints (`docs/output.md`).
@@ -119,9 +120,10 @@ impl From<&FamilyStats> for Counts {
 /// Runs the command and returns its exit code.
 pub fn run(arguments: &args::Inspect, interrupt: &Interrupt) -> u8 {
     let progress = Progress::default();
-    print::time_taken(arguments.at.as_ref());
-    let display = Display::start(arguments.progress, &progress);
-    let result = open(arguments, interrupt, &progress);
+    let words = Words::new(arguments.quiet);
+    words.time_taken(arguments.at.as_ref());
+    let display = Display::start(arguments.progress.unless(arguments.quiet), &progress);
+    let result = open(arguments, interrupt, &progress, words);
     drop(display);
     let (exit_code, error) = match &result {
         Ok(_) => (exit::COMPLETE, None),
@@ -131,7 +133,9 @@ pub fn run(arguments: &args::Inspect, interrupt: &Interrupt) -> u8 {
         print::error(error);
     }
     if let Ok(Opened { store, .. }) = &result {
-        warnings(store).iter().for_each(print::warning);
+        for warning in &warnings(store) {
+            words.warning(warning);
+        }
     }
     let printed = if arguments.json {
         let contents = result.as_ref().ok().and_then(contents);
@@ -142,9 +146,14 @@ pub fn run(arguments: &args::Inspect, interrupt: &Interrupt) -> u8 {
     print::exit(exit_code, printed, "")
 }
 
-fn open(arguments: &args::Inspect, interrupt: &Interrupt, progress: &Progress) -> Result<Opened> {
+fn open(
+    arguments: &args::Inspect,
+    interrupt: &Interrupt,
+    progress: &Progress,
+    words: Words,
+) -> Result<Opened> {
     let found = Found::find(&arguments.inputs, interrupt)?;
-    found.say(&mut print::notice);
+    found.say(&mut |notice| words.notice(notice));
     let keyring = Keyring::load(&arguments.keys.files(), found.places())?.map(Arc::new);
     let options = StoreOptions {
         at: arguments.at.as_ref().map(|at| at.read),
@@ -156,7 +165,7 @@ fn open(arguments: &args::Inspect, interrupt: &Interrupt, progress: &Progress) -
         ..StoreOptions::default()
     };
     // Nothing is written, so what has to be spooled goes where temporary files go.
-    let opened = found.open(&std::env::temp_dir(), &options, &mut print::notice)?;
+    let opened = found.open(&std::env::temp_dir(), &options, &mut |notice| words.notice(notice))?;
     opened.store.check_unchanged()?;
     Ok(opened)
 }

@@ -16,6 +16,7 @@ mod signals;
 mod time;
 mod usage;
 mod verify;
+mod words;
 
 use std::process::ExitCode;
 

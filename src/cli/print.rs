@@ -1,14 +1,10 @@
 //! Writing to standard output and standard error: a closed pipe ends the output, never the run; any other failure
 //! of standard output is an error of the run (`decisions.md` 3).
 
-use std::fmt::Write as _;
 use std::io::{self, Write};
 
-use ekv_backup::inputs::Notice;
-use ekv_backup::report::Warning;
 use serde::Serialize;
 
-use super::at::At;
 use super::escape::printable;
 use super::exit;
 
@@ -41,13 +37,6 @@ pub fn err(line: &str) {
     let _ = writeln!(io::stderr().lock(), "{line}");
 }
 
-/// Says how a time without zone was taken.
-pub fn time_taken(at: Option<&At>) {
-    if let Some(time) = at.and_then(|at| at.taken_as.as_deref()) {
-        err(&format!("note: --at is taken as {time}"));
-    }
-}
-
 /// Prints an error and its causes as one line to standard error.
 pub fn error(error: &dyn std::error::Error) {
     err(&format!("error: {}", chain(error)));
@@ -63,25 +52,4 @@ pub fn chain(error: &dyn std::error::Error) -> String {
         cause = error.source();
     }
     printable(&text)
-}
-
-/// Prints what was chosen or passed over in a directory as one line.
-pub fn notice(notice: Notice<'_>) {
-    let line = match notice {
-        Notice::Chosen(candidate) => {
-            let group = candidate.group.map_or(String::new(), |group| format!("group {group}, "));
-            format!("reading: {group}{}", candidate.path.display())
-        }
-        Notice::PassedOver(passed) => format!("passed over: {}: {}", passed.path.display(), passed.reason),
-    };
-    err(&printable(&line));
-}
-
-/// Prints a warning as one line: the event and its fields.
-pub fn warning(warning: &Warning) {
-    let mut line = format!("warning: {}", warning.event);
-    for (name, value) in &warning.fields {
-        let _ = write!(line, " {name}={value}");
-    }
-    err(&printable(&line));
 }

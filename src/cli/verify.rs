@@ -62,7 +62,7 @@ impl From<&Finding> for Found {
 pub fn run(arguments: &args::Verify, interrupt: &Interrupt) -> u8 {
     let progress = Progress::default();
     progress.enter(Phase::Verifying, 0);
-    let display = Display::start(arguments.progress, &progress);
+    let display = Display::start(arguments.progress.unless(arguments.quiet), &progress);
     let result = check(arguments, interrupt, &progress);
     drop(display);
     let (exit_code, error) = match &result {
@@ -71,7 +71,8 @@ pub fn run(arguments: &args::Verify, interrupt: &Interrupt) -> u8 {
         Err(error) => (exit::code(error), Some(print::chain(error))),
     };
     match &result {
-        Ok(report) => say(report),
+        Ok(report) if !arguments.quiet => say(report),
+        Ok(_) => {}
         Err(error) => print::error(error),
     }
     if !arguments.json {

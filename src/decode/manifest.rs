@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::Request;
+use super::{Request, asked};
 use crate::adapter::Scope;
 use crate::dump::manifest::{
-    Adapters, DynamodbLayout, Exclusions, Input, Manifest, Name, Names, Origin, Source,
+    Adapters, DynamodbLayout, Exclusions, Input, Manifest, Name, Names, Origin, Run, Source,
 };
 use crate::keyspace::Owner;
 use crate::store::{InputInfo, Store};
@@ -49,13 +49,28 @@ pub(super) fn of(
             Some(_) => Vec::new(),
             None => store.inputs_by_group().into_iter().map(input).collect(),
         },
+        run: run(request, store, scopes),
         problems,
         ..Manifest::new(request.wall_time)
     }
 }
 
+fn run(request: &Request, store: &Store, scopes: &BTreeMap<Owner, Scope>) -> Run {
+    let objects = |scope: &Scope| scope.iter().map(|(name, count)| (Name(name.clone()), *count)).collect();
+    let named = scopes.iter().filter(|(owner, _)| !matches!(owner, Owner::Fs | Owner::Kv));
+    let asked = asked::scopes(&request.adapters).into_iter();
+    Run {
+        tool_version: asked::TOOL_VERSION.to_owned(),
+        read_ts: Some(store.read_ts()).filter(|read_ts| *read_ts != store.last_commit_ts()),
+        scopes: asked.map(|(owner, names)| (owner, names.into_iter().map(Name).collect())).collect(),
+        options: asked::options(request),
+        objects: named.map(|(owner, scope)| (owner.name(), objects(scope))).collect(),
+        complete: (!asked::is_complete(request)).then_some(false),
+    }
+}
+
 fn names(scope: &Scope) -> Names {
-    scope.iter().cloned().map(Name).collect()
+    scope.keys().cloned().map(Name).collect()
 }
 
 fn path(info: &InputInfo) -> Name {

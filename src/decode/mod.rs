@@ -17,11 +17,14 @@ use crate::progress::{Phase, Progress};
 use crate::report::{Report, Warning};
 use crate::store::{ReadAt, Store, StoreOptions};
 
+mod asked;
 mod manifest;
 mod notice;
+mod problems;
 mod scope;
 mod summary;
 
+pub use problems::ListedProblem;
 pub use scope::NotThere;
 pub use summary::{Counters, InputSummary, PassedOverSummary, Summary};
 
@@ -130,20 +133,21 @@ fn write(request: &Request, opened: &Opened, tree: &mut Tree, sink: impl FnMut(&
     }
     scope::check(store, &request.adapters.scopes, &scopes)?;
     if !request.adapters.no_extra {
-        lines(tree, b"extra/KEYMAP.jsonl", keymap.records(), b"")?;
+        lines(tree, b"extra/KEYMAP.jsonl", keymap.records())?;
     }
     let problems = report.problem_count();
     if request.strict && problems + store.undecided_count() > 0 {
-        return Err(Error::Strict { problems, undecided: store.undecided_count() });
+        let listed = problems::write(None, &mut report)?;
+        return Err(Error::Strict { problems, undecided: store.undecided_count(), listed });
     }
-    lines(tree, b"PROBLEMS.jsonl", report.problems(), b"\n")?;
+    let listed = problems::write(Some(&mut *tree), &mut report)?;
     let manifest = manifest::of(request, store, &scopes, problems);
     // The last row was read: what was read is published only where it still stands in the files.
     store.check_unchanged()?;
     request.progress.enter(Phase::Flushing, 0);
     let finished = tree.finish(&manifest)?;
     finished.notices.iter().skip(told).for_each(|notice| report.warn(notice::warning(notice)));
-    Ok(Summary::new(request, opened, &scopes, &report, &finished))
+    Ok(Summary { problems_list: listed, ..Summary::new(request, opened, &scopes, &report, &finished) })
 }
 
 /// Opens the inputs; what can be read only once is spooled beside the target, where there is room for a dump.
@@ -176,8 +180,8 @@ fn expect(store: &Store, tree: &mut Tree, options: &adapter::Options) {
     tree.expect(size);
 }
 
-/// Writes the values of sorted records as a file, `end` behind each; no file when there are none.
-fn lines(tree: &mut Tree, path: &[u8], records: &mut Sorter, end: &[u8]) -> Result<()> {
+/// Writes the values of sorted records as a file; no file when there are none.
+fn lines(tree: &mut Tree, path: &[u8], records: &mut Sorter) -> Result<()> {
     if records.is_empty() {
         return Ok(());
     }
@@ -185,7 +189,6 @@ fn lines(tree: &mut Tree, path: &[u8], records: &mut Sorter, end: &[u8]) -> Resu
     let mut sorted = records.sort()?;
     while let Some((_, line)) = sorted.next()? {
         file.write(line)?;
-        file.write(end)?;
     }
     file.finish(tree)?;
     Ok(())
@@ -193,5 +196,5 @@ fn lines(tree: &mut Tree, path: &[u8], records: &mut Sorter, end: &[u8]) -> Resu
 
 /// Returns the names of a scope as text: the user's own, sorted bytewise.
 fn names(scope: &Scope) -> Vec<String> {
-    scope.iter().map(|name| String::from_utf8_lossy(name).into_owned()).collect()
+    scope.keys().map(|name| String::from_utf8_lossy(name).into_owned()).collect()
 }

@@ -31,11 +31,11 @@ pub(super) fn check(
     for (&adapter, asked) in asked {
         let nothing = Scope::new();
         let found = found.get(&adapter).unwrap_or(&nothing);
-        if asked.is_subset(found) {
+        if asked.iter().all(|name| found.contains_key(name)) {
             continue;
         }
         let mut there = named(store, adapter)?;
-        there.extend(found.iter().cloned());
+        there.extend(found.keys().cloned());
         let asked: Vec<_> = asked.difference(&there).cloned().collect();
         if !asked.is_empty() {
             let more = there.len().saturating_sub(LISTED);
@@ -47,14 +47,14 @@ pub(super) fn check(
 }
 
 /// Lists the tables, buckets, queues or databases that have metadata.
-fn named(store: &Store, adapter: Owner) -> Result<Scope> {
+fn named(store: &Store, adapter: Owner) -> Result<BTreeSet<Vec<u8>>> {
     let family = match adapter {
         Owner::Dynamodb => Family::DynamodbTable,
         Owner::S3 => Family::S3BucketMeta,
         Owner::Sqs => Family::SqsQueueMeta,
-        _ => return Ok(Scope::from([b"db_0".to_vec()])),
+        _ => return Ok(BTreeSet::from([b"db_0".to_vec()])),
     };
-    let mut names = Scope::new();
+    let mut names = BTreeSet::new();
     let mut rows = store.scan(family);
     while let Some(row) = rows.next()? {
         names.extend(match adapter {

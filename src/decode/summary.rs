@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::Request;
+use super::{ListedProblem, Request, asked};
 use crate::adapter::Scope;
 use crate::dump::Finished;
 use crate::inputs::{Opened, PassedOver};
@@ -113,6 +113,18 @@ pub struct Summary {
     pub scopes: BTreeMap<&'static str, Vec<String>>,
     /// The warnings that were kept, in the order in which they came up.
     pub warnings: Vec<Warning>,
+    /// The first 100 problems, in the order of `PROBLEMS.jsonl`.
+    pub problems_list: Vec<ListedProblem>,
+    /// Bytes of the inputs, after decompression.
+    pub bytes_read: u64,
+    /// Number of objects (items, objects, keys, messages) by adapter and name.
+    pub objects: BTreeMap<&'static str, BTreeMap<String, u64>>,
+    /// Options and selections that were asked for.
+    pub options: BTreeMap<&'static str, serde_json::Value>,
+    /// `false` when something was left out on request.
+    pub complete: bool,
+    /// Version of this program.
+    pub tool_version: &'static str,
     /// How often each warning came up, kept or not.
     pub warning_counts: BTreeMap<&'static str, u64>,
     /// What was passed over in directories: the first 1000.
@@ -144,6 +156,12 @@ impl Summary {
                 .map(|(owner, scope)| (owner.name(), super::names(scope)))
                 .collect(),
             warnings: report.warnings().to_vec(),
+            problems_list: Vec::new(),
+            bytes_read: store.inputs().iter().map(|info| info.size).sum(),
+            objects: objects(scopes),
+            options: asked::options(request),
+            complete: asked::is_complete(request),
+            tool_version: asked::TOOL_VERSION,
             warning_counts: report.counts().clone(),
             passed_over: opened.passed_over.iter().map(PassedOverSummary::from).collect(),
             passed_over_count: opened.passed_over_count,
@@ -160,6 +178,15 @@ impl Summary {
             (more > 0 && !told).then_some((event, more))
         })
     }
+}
+
+/// Counts objects by adapter and name, as text.
+fn objects(scopes: &BTreeMap<Owner, Scope>) -> BTreeMap<&'static str, BTreeMap<String, u64>> {
+    let counts = |scope: &Scope| {
+        scope.iter().map(|(name, count)| (String::from_utf8_lossy(name).into_owned(), *count)).collect()
+    };
+    let services = scopes.iter().filter(|(owner, _)| !matches!(owner, Owner::Fs | Owner::Kv));
+    services.map(|(owner, scope)| (owner.name(), counts(scope))).collect()
 }
 
 fn counters(store: &Store, request: &Request) -> Counters {

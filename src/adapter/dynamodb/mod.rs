@@ -69,13 +69,14 @@ pub fn dump(context: &mut Context<'_, '_>) -> Result<Scope> {
             })?;
             continue;
         }
-        write_table(context, &name, &table, &schema)?;
-        scope.insert(name);
+        let items = write_table(context, &name, &table, &schema)?;
+        scope.insert(name, items);
     }
     Ok(scope)
 }
 
-fn write_table(context: &mut Context<'_, '_>, name: &[u8], table: &Table, schema: &Schema) -> Result<()> {
+/// Writes a table; returns the number of its items.
+fn write_table(context: &mut Context<'_, '_>, name: &[u8], table: &Table, schema: &Schema) -> Result<u64> {
     let mut writer = TableWriter::begin(context, name, schema, table.stale)?;
     if schema.generations().is_contested() {
         let winners = contest::winners(context, name, schema, &table.live, &mut writer.tally)?;

@@ -168,14 +168,15 @@ impl<'t> TableWriter<'t> {
     }
 
     /// Finishes the last part, and says what there is to say.
-    pub fn finish(self, context: &mut Context<'_, '_>) -> Result<()> {
-        let table = self.table();
+    pub fn finish(self, context: &mut Context<'_, '_>) -> Result<u64> {
+        let (table, items) = (self.table(), self.tally.items);
         let per_item = match self.layout {
             Layout::PerItem(_) => true,
             Layout::Bundle(parts) => parts.finish(context.tree).map(|()| false)?,
         };
         self.tally.warn(context.report, &table, per_item);
         let keymap = (!context.options.no_extra).then_some(&mut *context.keymap);
-        self.fallbacks.finish(keymap, context.report, &table)
+        self.fallbacks.finish(keymap, context.report, &table)?;
+        Ok(items)
     }
 }

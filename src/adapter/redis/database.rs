@@ -210,6 +210,6 @@ impl<'c, 'a, 'r> Database<'c, 'a, 'r> {
                 self.warn(warning.with("first_key", keys.first));
             }
         }
-        Ok(if counts.files > 0 { Scope::from([NAME.to_vec()]) } else { Scope::new() })
+        Ok(if counts.files > 0 { Scope::from([(NAME.to_vec(), counts.files)]) } else { Scope::new() })
     }
 }

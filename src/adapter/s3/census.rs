@@ -53,9 +53,11 @@ impl Bucket {
 
     /// Enters the bucket into the scope when its first file is written, with the record of its directory.
     pub fn enter(&self, context: &mut Context<'_, '_>, scope: &mut Scope, name: &[u8]) -> Result<()> {
-        if scope.insert(name.to_vec())
-            && let Some((directory, true)) = &self.directory
-        {
+        if scope.contains_key(name) {
+            return Ok(());
+        }
+        scope.insert(name.to_vec(), 0);
+        if let Some((directory, true)) = &self.directory {
             context.keymap.push(directory, name)?;
         }
         Ok(())

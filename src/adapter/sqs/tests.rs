@@ -86,7 +86,7 @@ impl Rows {
             warnings: report.warnings().to_vec(),
             problems: texts(report.problems()),
             keymap: texts(keymap.records()),
-            queues: queues.into_iter().map(|name| String::from_utf8(name).unwrap()).collect(),
+            queues: queues.into_keys().map(|name| String::from_utf8(name).unwrap()).collect(),
             ..Outcome::default()
         };
         tree.settle().unwrap();

@@ -117,7 +117,7 @@ impl Writer<'_, '_, '_> {
         }
         queue_file::set(&mut self.text, &name, &queue);
         self.context.tree.write(&directory.file("_queue.json"), &self.text)?;
-        self.scope.insert(group.name.clone());
+        self.scope.insert(group.name.clone(), 0);
         if queue.partitions().partitioned() {
             self.partitioned.insert(group.segment.clone());
         }
@@ -145,6 +145,9 @@ impl Writer<'_, '_, '_> {
                 match sent.held {
                     Held::AsLine => messages.write(value)?,
                     Held::At(place) => copy_message(self.context, place, sent.partition, messages)?,
+                }
+                if let Some(count) = self.scope.get_mut(&self.group.name) {
+                    *count += 1;
                 }
             }
         }

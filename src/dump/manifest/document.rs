@@ -8,7 +8,7 @@ use time::format_description::well_known::Rfc3339;
 use time::{OffsetDateTime, UtcOffset};
 
 use super::{
-    Adapters, DynamodbLayout, Exclusions, Input, Live, Manifest, ManifestError, Names, Origin, Policies,
+    Adapters, DynamodbLayout, Exclusions, Input, Live, Manifest, ManifestError, Names, Origin, Policies, Run,
     Source, VERSION,
 };
 
@@ -46,6 +46,8 @@ pub(super) struct Document {
     dynamodb_layout: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     inputs: Option<Vec<Input>>,
+    #[serde(flatten, skip_deserializing)]
+    run: Run,
     #[serde(skip_serializing_if = "Option::is_none")]
     problems: Option<u64>,
 }
@@ -179,6 +181,7 @@ impl Document {
             policies,
             dynamodb_layout,
             inputs: self.inputs.unwrap_or_default(),
+            run: Run::default(),
             problems: self.problems.unwrap_or_default(),
         })
     }
@@ -218,6 +221,7 @@ impl Document {
             s3_collision_strategy: Some(policies.s3_collision_strategy),
             dynamodb_layout: Some(layout.to_owned()),
             inputs: unless_default(&manifest.inputs),
+            run: manifest.run.clone(),
             problems: unless_default(&manifest.problems),
         })
     }

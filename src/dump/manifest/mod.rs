@@ -5,7 +5,7 @@
 mod document;
 mod error;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -47,8 +47,33 @@ pub struct Manifest {
     pub dynamodb_layout: DynamodbLayout,
     /// Every input by group, where there are several (`decisions.md` 4).
     pub inputs: Vec<Input>,
+    /// How the dump was made, for who reads it; not read back (`decisions.md` 5).
+    pub run: Run,
     /// Lines of `PROBLEMS.jsonl` (`decisions.md` 3).
     pub problems: u64,
+}
+
+/// The members that say how a dump was made; what is empty is not written.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Run {
+    /// Version of the program.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub tool_version: String,
+    /// The HLC timestamp that was read at, when it is not `last_commit_ts`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub read_ts: Option<u64>,
+    /// Names that were asked for, by adapter.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub scopes: BTreeMap<&'static str, Names>,
+    /// Options beside the defaults that the other members do not tell.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub options: BTreeMap<&'static str, serde_json::Value>,
+    /// Number of objects by adapter and name: items, objects, keys, messages.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub objects: BTreeMap<&'static str, BTreeMap<Name, u64>>,
+    /// `false` when something was left out on request.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub complete: Option<bool>,
 }
 
 /// The member `phase` and what goes with it.
@@ -210,6 +235,7 @@ impl Manifest {
             policies: Policies::default(),
             dynamodb_layout: DynamodbLayout::default(),
             inputs: Vec::new(),
+            run: Run::default(),
             problems: 0,
         }
     }

@@ -204,6 +204,9 @@ impl Join<'_, '_, '_, '_> {
             return Ok(None);
         }
         open.bucket.enter(self.context, self.scope, &open.name)?;
+        if let Some(count) = self.scope.get_mut(&open.name) {
+            *count += 1;
+        }
         if object.name.ends_with(b"/") {
             open.tally.folder_marker();
         }
