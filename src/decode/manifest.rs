@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Request, asked};
+use super::{Request, asked, summary};
 use crate::adapter::Scope;
 use crate::dump::manifest::{
     Adapters, DynamodbLayout, Exclusions, Input, Manifest, Name, Names, Origin, Run, Source,
@@ -56,15 +56,13 @@ pub(super) fn of(
 }
 
 fn run(request: &Request, store: &Store, scopes: &BTreeMap<Owner, Scope>) -> Run {
-    let objects = |scope: &Scope| scope.iter().map(|(name, count)| (Name(name.clone()), *count)).collect();
-    let named = scopes.iter().filter(|(owner, _)| !matches!(owner, Owner::Fs | Owner::Kv));
     let asked = asked::scopes(&request.adapters).into_iter();
     Run {
         tool_version: asked::TOOL_VERSION.to_owned(),
         read_ts: Some(store.read_ts()).filter(|read_ts| *read_ts != store.last_commit_ts()),
         scopes: asked.map(|(owner, names)| (owner, names.into_iter().map(Name).collect())).collect(),
         options: asked::options(request),
-        objects: named.map(|(owner, scope)| (owner.name(), objects(scope))).collect(),
+        objects: summary::objects(scopes),
         complete: (!asked::is_complete(request)).then_some(false),
     }
 }

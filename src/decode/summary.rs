@@ -181,9 +181,14 @@ impl Summary {
 }
 
 /// Counts objects by adapter and name, as text.
-fn objects(scopes: &BTreeMap<Owner, Scope>) -> BTreeMap<&'static str, BTreeMap<String, u64>> {
+pub(super) fn objects(scopes: &BTreeMap<Owner, Scope>) -> BTreeMap<&'static str, BTreeMap<String, u64>> {
     let counts = |scope: &Scope| {
-        scope.iter().map(|(name, count)| (String::from_utf8_lossy(name).into_owned(), *count)).collect()
+        let mut counts = BTreeMap::new();
+        for (name, count) in scope {
+            // Names that are one as text are counted together.
+            *counts.entry(String::from_utf8_lossy(name).into_owned()).or_default() += count;
+        }
+        counts
     };
     let services = scopes.iter().filter(|(owner, _)| !matches!(owner, Owner::Fs | Owner::Kv));
     services.map(|(owner, scope)| (owner.name(), counts(scope))).collect()

@@ -70,7 +70,7 @@ pub struct Run {
     pub options: BTreeMap<&'static str, serde_json::Value>,
     /// Number of objects by adapter and name: items, objects, keys, messages.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub objects: BTreeMap<&'static str, BTreeMap<Name, u64>>,
+    pub objects: BTreeMap<&'static str, BTreeMap<String, u64>>,
     /// `false` when something was left out on request.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub complete: Option<bool>,
