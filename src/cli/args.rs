@@ -77,7 +77,7 @@ pub struct Decode {
     /// Read at an older time: an HLC, an RFC 3339 time, a date (UTC), or -2h (s, m, h, d) before the last commit
     #[arg(long, value_name = "TIME", value_parser = at::parse, allow_hyphen_values = true)]
     pub at: Option<At>,
-    /// Snapshot of another Raft group that is searched only for what became of transactions; repeatable
+    /// Snapshot or data directory that is searched only for what became of transactions; repeatable
     #[arg(long, value_name = "INPUT")]
     pub txn_from: Vec<PathBuf>,
     /// Replace a directory that holds a MANIFEST.json
@@ -194,6 +194,9 @@ pub struct Inspect {
     pub at: Option<At>,
     #[command(flatten)]
     pub keys: Keys,
+    /// Snapshot or data directory that is searched only for what became of transactions; repeatable
+    #[arg(long, value_name = "INPUT")]
+    pub txn_from: Vec<PathBuf>,
     /// Print one JSON object to standard output
     #[arg(long)]
     pub json: bool,

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use ekv_backup::Result;
 use ekv_backup::crypto::Keyring;
 use ekv_backup::decode::PassedOverSummary;
-use ekv_backup::inputs::{Found, Opened};
+use ekv_backup::inputs::{Found, Notice, Opened, Records};
 use ekv_backup::interrupt::Interrupt;
 use ekv_backup::keyspace::Family;
 use ekv_backup::progress::Progress;
@@ -155,7 +155,10 @@ fn open(
     let found = Found::find(&arguments.inputs, interrupt)?;
     found.say(&mut |notice| words.notice(notice));
     let keyring = Keyring::load(&arguments.keys.files(), found.places())?.map(Arc::new);
+    let mut tell = |notice: Notice<'_>| words.notice(notice);
+    let records = Records::find(&arguments.txn_from, &arguments.inputs, interrupt, &mut tell)?;
     let options = StoreOptions {
+        txn_from: records.open(&std::env::temp_dir(), interrupt)?,
         at: arguments.at.as_ref().map(|at| at.read),
         keyring,
         allow_encrypted: true,

@@ -43,6 +43,9 @@ impl Words {
                 let group = candidate.group.map_or(String::new(), |group| format!("group {group}, "));
                 format!("reading: {group}{}", candidate.path.display())
             }
+            Notice::Searched(candidate) => {
+                format!("searching for transactions: {}", candidate.path.display())
+            }
             Notice::PassedOver(passed) => {
                 format!("passed over: {}: {}", passed.path.display(), passed.reason)
             }

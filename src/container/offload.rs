@@ -25,6 +25,8 @@ pub enum Proof {
     Manifest {
         /// Raft index of the snapshot.
         snapshot_index: u64,
+        /// Raft group, where the manifest tells it.
+        group: Option<u64>,
         /// The footer that was cut off.
         crc32c: u32,
     },
@@ -36,6 +38,9 @@ pub enum Proof {
 #[derive(Clone, Debug, Deserialize)]
 pub(super) struct Manifest {
     snapshot_index: u64,
+    /// A number; whatever else it may be says nothing about the payload.
+    #[serde(default)]
+    group_id: serde_json::Value,
     payload: Payload,
 }
 
@@ -93,7 +98,9 @@ impl Manifest {
                 format!("{:08x}", found.crc32c),
             );
         }
-        Ok(Proof::Manifest { snapshot_index: self.snapshot_index, crc32c: *source_crc32c })
+        // Group 0 is the timestamp oracle's, which its contents tell.
+        let group = self.group_id.as_u64().filter(|group| *group != 0);
+        Ok(Proof::Manifest { snapshot_index: self.snapshot_index, group, crc32c: *source_crc32c })
     }
 }
 
@@ -251,7 +258,10 @@ mod tests {
         let stored = Stored::new();
         for path in [&stored.manifest, &stored.payload] {
             let source = stored.open(path).unwrap();
-            assert!(matches!(source.proof(), Some(Proof::Manifest { snapshot_index: 100, .. })), "{path:?}");
+            assert!(
+                matches!(source.proof(), Some(Proof::Manifest { snapshot_index: 100, group: Some(1), .. })),
+                "{path:?}"
+            );
             assert_eq!(source.snapshot_index(), Some(100));
             let layout = Layout::of(&source).unwrap();
             assert_eq!((layout.payload, layout.payload_end), (Payload::Native, source.len()));

@@ -7,11 +7,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::adapter::{self, Context, ExtraKeymap, Scope};
-use crate::container::Source;
 use crate::crypto::{KeyFiles, Keyring};
 use crate::dump::{Size, Sorter, Tree, TreeOptions};
 use crate::error::{Error, Result};
-use crate::inputs::{Found, Notice, Opened};
+use crate::inputs::{Found, Notice, Opened, Records};
 use crate::keyspace::{Family, Owner};
 use crate::progress::{Phase, Progress};
 use crate::report::{Report, Warning};
@@ -33,7 +32,7 @@ pub use summary::{Counters, InputSummary, PassedOverSummary, Summary};
 pub struct Request {
     /// Snapshots of one cluster's Raft groups: files, `-` for standard input, data directories.
     pub inputs: Vec<PathBuf>,
-    /// Snapshot files that are searched for commit and rollback records of transactions only.
+    /// Files and data directories that are searched for commit and rollback records of transactions only.
     pub txn_from: Vec<PathBuf>,
     /// Where the keys of encrypted values come from.
     pub keys: KeyFiles,
@@ -79,9 +78,14 @@ pub fn decode(
 ) -> Result<Summary> {
     let found = Found::find(&request.inputs, &request.tree.interrupt)?;
     found.say(&mut tell);
-    let options = TreeOptions { inputs: request.inputs.clone(), ..request.tree.clone() };
-    let mut tree = Tree::create(&request.target, &options)?;
-    let result = open(request, found, &tree, &mut tell).and_then(|opened| {
+    let records = Records::find(&request.txn_from, &request.inputs, &request.tree.interrupt, &mut tell)?;
+    // What was named, and what that led to: a dump that holds any of them is not replaced.
+    let named = request.inputs.iter().chain(&request.txn_from).chain(records.paths());
+    let inputs = named.chain(found.candidates().iter().map(|candidate| &candidate.path)).cloned().collect();
+    let mut tree = Tree::create(&request.target, &TreeOptions { inputs, ..request.tree.clone() })?;
+    let result = open(request, found, &records, &tree, &mut tell).and_then(|opened| {
+        // The payload that a manifest tells of.
+        tree.keep(opened.store.inputs().iter().map(|info| info.path.clone()));
         write(request, &opened, &mut tree, &mut sink).or_else(|error| match error {
             Error::Interrupted(_) => Err(error),
             // Whatever went wrong: a file that is written to meanwhile is the reason.
@@ -151,15 +155,20 @@ fn write(request: &Request, opened: &Opened, tree: &mut Tree, sink: impl FnMut(&
 }
 
 /// Opens the inputs; what can be read only once is spooled beside the target, where there is room for a dump.
-fn open(request: &Request, found: Found, tree: &Tree, tell: &mut dyn FnMut(Notice<'_>)) -> Result<Opened> {
+fn open(
+    request: &Request,
+    found: Found,
+    records: &Records,
+    tree: &Tree,
+    tell: &mut dyn FnMut(Notice<'_>),
+) -> Result<Opened> {
     // Before anything is copied or read: a wrong key is known at once.
     let keyring = Keyring::load(&request.keys, found.places())?.map(Arc::new);
     let (spool, interrupt) = (tree.scratch().directory(), &request.tree.interrupt);
-    let source = |path: &PathBuf| Ok(Arc::new(Source::open(path, spool, interrupt)?));
     let options = StoreOptions {
         at: request.at,
+        txn_from: records.open(spool, interrupt)?,
         keyring,
-        txn_from: request.txn_from.iter().map(source).collect::<Result<_>>()?,
         scratch: tree.scratch().clone(),
         interrupt: request.tree.interrupt.clone(),
         progress: request.progress.clone(),

@@ -23,8 +23,7 @@ impl Found {
             return Err(Error::StandardInput.into());
         }
         for path in paths {
-            let is_directory = fs::metadata(path).is_ok_and(|metadata| metadata.is_dir());
-            if is_directory && !is_standard_input(path) && !is_dump(path) {
+            if is_searched(path) {
                 found.search(path, interrupt)?;
             } else {
                 found.name(path);
@@ -168,6 +167,12 @@ fn is_dump(path: &Path) -> bool {
     path.join("CHECKSUMS").exists() && path.join("MANIFEST.json").exists()
 }
 
-fn is_standard_input(path: &Path) -> bool {
+/// Whether a path is a directory that is searched for snapshots.
+pub(super) fn is_searched(path: &Path) -> bool {
+    let is_directory = fs::metadata(path).is_ok_and(|metadata| metadata.is_dir());
+    is_directory && !is_standard_input(path) && !is_dump(path)
+}
+
+pub(super) fn is_standard_input(path: &Path) -> bool {
     path == Path::new("-")
 }

@@ -13,6 +13,7 @@ mod open;
 mod order;
 mod place;
 mod probe;
+mod records;
 mod search;
 
 use std::path::{Path, PathBuf};
@@ -20,12 +21,15 @@ use std::path::{Path, PathBuf};
 pub use candidate::{Candidate, PassedOver};
 pub use error::Error;
 pub use open::Opened;
+pub use records::Records;
 
 /// What the search says while it goes on: one line each for the user.
 #[derive(Clone, Copy, Debug)]
 pub enum Notice<'a> {
     /// A snapshot in a directory is read.
     Chosen(&'a Candidate),
+    /// A snapshot in a directory is searched for records of transactions only.
+    Searched(&'a Candidate),
     /// Something in a directory that looks like a snapshot is not read.
     PassedOver(&'a PassedOver),
 }

@@ -8,7 +8,7 @@ use super::{Found, Notice};
 use crate::container::fixture::Native;
 use crate::error::{Error, Result};
 use crate::interrupt::Interrupt;
-use crate::store::{Store, StoreOptions};
+use crate::store::{GroupOrigin, Store, StoreOptions};
 
 /// A snapshot that is read, and its group.
 type Read = (String, Option<u64>);
@@ -260,5 +260,69 @@ fn the_order_of_the_names_does_not_matter_and_nothing_is_read_twice() {
         );
     }
     let error = Found::find(&["-".into(), "-".into()], &Interrupt::default()).unwrap_err();
+    assert!(matches!(&error, Error::Inputs(inner) if matches!(**inner, super::Error::StandardInput)));
+}
+
+/// Stores a snapshot as the offload tool does; returns the names of payload and manifest.
+fn offload(files: &Files, group: &str, key: &str) -> (String, String) {
+    use sha2::{Digest, Sha256};
+    let mut bytes = Native::new(9).put(key.as_bytes(), 5, b"v").file();
+    let footer = u32::from_be_bytes(*bytes.last_chunk().unwrap());
+    bytes.truncate(bytes.len() - 4);
+    let digits = hex::encode(Sha256::digest(&bytes));
+    let payload = format!("v1/payloads/sha256/{}/{digits}.fsm", &digits[..2]);
+    files.write(&payload, &bytes);
+    let manifest = format!("v1/groups/{group}/snapshots/{key}.json");
+    let text = format!(
+        r#"{{"snapshot_index":7,"group_id":{group},"payload":{{"bytes":{},"sha256":"{digits}","source_crc32c":{footer}}}}}"#,
+        bytes.len()
+    );
+    files.write(&manifest, text.as_bytes());
+    (payload, manifest)
+}
+
+#[test]
+fn an_offloaded_payload_is_of_the_group_that_its_manifest_tells() {
+    let files = Files::new();
+    let one = offload(&files, "3", "a");
+    let (two, same) = (offload(&files, "4", "b"), offload(&files, "3", "c"));
+    for names in [[&one.0, &two.0], [&two.1, &one.1]] {
+        let (store, _) = files.open(&names.map(String::as_str)).unwrap();
+        let groups: Vec<_> = store.inputs_by_group().into_iter().map(|info| info.group).collect();
+        let told = |group| Some((group, GroupOrigin::Manifest));
+        assert_eq!(groups, [told(3), told(4)]);
+        assert_eq!(store.missing_groups(), Some(crate::store::MissingGroups::NoCatalog));
+    }
+    let error = files.open(&[&one.1, &same.1]).unwrap_err();
+    assert!(
+        matches!(&error, Error::Inputs(inner) if matches!(**inner, super::Error::SameGroup { group: 3, .. })),
+        "{error}"
+    );
+    // A cluster with one group has manifests too.
+    assert_eq!(files.open(&[&one.0]).unwrap().0.missing_groups(), None);
+}
+
+#[test]
+fn records_are_searched_for_in_files_and_in_the_newest_snapshots_of_directories() {
+    let files = Files::new();
+    files.snapshot("n1/group-1/fsm-snap/0000000000000009.fsm", "a", 5);
+    files.snapshot("n1/group-1/fsm-snap/000000000000000a.fsm", "a", 6);
+    files.snapshot("n1/group-2/fsm-snap/0000000000000003.fsm", "b", 5);
+    files.snapshot("other.fsm", "b", 5);
+    let find = |names: &[&str], inputs: &[PathBuf]| {
+        let paths: Vec<_> =
+            names.iter().map(|name| if *name == "-" { "-".into() } else { files.path(name) }).collect();
+        let mut said = 0;
+        let records = super::Records::find(&paths, inputs, &Interrupt::default(), &mut |notice| {
+            said += usize::from(matches!(notice, Notice::Searched(_)));
+        })?;
+        Ok::<_, Error>((records.paths().iter().map(|path| files.shown(path)).collect::<Vec<_>>(), said))
+    };
+    let newest = ["n1/group-1/fsm-snap/000000000000000a.fsm", "n1/group-2/fsm-snap/0000000000000003.fsm"];
+    let all = [&["other.fsm"], &newest[..], &["n1/group-1/fsm-snap/0000000000000009.fsm"]].concat();
+    let (found, said) = find(&["other.fsm", "n1", "n1/group-1/fsm-snap/0000000000000009.fsm"], &[]).unwrap();
+    assert_eq!((found, said), (all.iter().map(|name| (*name).to_owned()).collect(), 2));
+    assert!(find(&["-"], &[]).is_ok());
+    let error = find(&["-"], &["-".into()]).unwrap_err();
     assert!(matches!(&error, Error::Inputs(inner) if matches!(**inner, super::Error::StandardInput)));
 }

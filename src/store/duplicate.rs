@@ -45,7 +45,9 @@ pub(super) fn find(store: &Store, claims: &mut Claims) -> Result<()> {
     while walks.len() > 1 {
         let Some((first, second)) = least_two(&walks) else { break };
         claim(store, &mut walks, first, claims)?;
-        let target = walks.get(second).map(|walk| jump_target(walk.scan.key(), suffix).to_vec());
+        let due = walks.get(first).is_some_and(|walk| walk.passed + 1 >= PATIENCE);
+        let target = walks.get(second).filter(|_| due);
+        let target = target.map(|walk| jump_target(walk.scan.key(), suffix).to_vec());
         let Some(walk) = walks.get_mut(first) else { break };
         if !walk.advance(store, &target.unwrap_or_default())? {
             walks.remove(first);

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use super::routes::Catalog;
-use super::{Family, Store};
+use super::{Family, GroupOrigin, Store};
 use crate::limits;
 use crate::report::Warning;
 
@@ -24,6 +24,8 @@ pub enum MissingGroups {
     /// The rows or the place of the inputs say that there are several groups, but no input holds the catalog, so that
     /// at least the group that does is missing.
     NoCatalog,
+    /// The route catalog has more than [`limits::ROUTES`] routes or [`limits::ROUTE_BYTES`], and was not read.
+    TooLarge,
 }
 
 impl MissingGroups {
@@ -40,6 +42,9 @@ impl MissingGroups {
                 let hint = "there are several groups, and the one that holds the route catalog is not here";
                 warning.with("groups", Vec::<u64>::new()).with("hint", hint)
             }
+            Self::TooLarge => warning
+                .with("groups", Vec::<u64>::new())
+                .with("hint", format!("{self}: any group may be missing")),
         }
     }
 }
@@ -53,6 +58,12 @@ impl std::fmt::Display for MissingGroups {
             Self::NoCatalog => f.write_str(
                 "the cluster has several Raft groups, and the one that holds the route catalog is not among the inputs",
             ),
+            Self::TooLarge => write!(
+                f,
+                "the route catalog is too large: more than {} routes or {} MiB",
+                limits::ROUTES,
+                limits::ROUTE_BYTES >> 20
+            ),
         }
     }
 }
@@ -65,10 +76,16 @@ impl Store {
         let inputs: BTreeSet<u64> = self.infos.iter().filter_map(super::InputInfo::group).collect();
         let Some(catalog) = &self.catalog else {
             let records = [Family::TxnLock, Family::TxnIntent, Family::TxnCommit, Family::TxnRollback];
-            let several = inputs.iter().any(|group| *group != 0)
+            // A manifest names the group where there is but one, too.
+            let placed = |info: &super::InputInfo| matches!(info.group, Some((group, GroupOrigin::Path)) if group != 0);
+            let several = self.infos.iter().any(placed)
+                || inputs.iter().filter(|group| **group != 0).count() > 1
                 || records.into_iter().any(|family| self.stats(family).rows > 0);
             return several.then_some(MissingGroups::NoCatalog);
         };
+        if catalog.is_too_large() {
+            return Some(MissingGroups::TooLarge);
+        }
         let unplaced = self.infos.iter().filter(|info| info.group.is_none()).count();
         let groups: Vec<u64> = catalog.groups().difference(&inputs).copied().collect();
         if groups.len() <= unplaced {

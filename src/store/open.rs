@@ -13,7 +13,7 @@ use super::stats::{FamilyStats, GroupOrigin, InputInfo, Largest};
 use super::survey::{Survey, survey};
 use super::{Error, Store, StoreOptions};
 use super::{duplicate, txn};
-use crate::container::{self, Layout, Source};
+use crate::container::{self, Layout, Proof, Source};
 use crate::error::Result;
 use crate::keyspace::Family;
 use crate::progress::Phase;
@@ -60,8 +60,6 @@ pub(super) fn open(sources: Vec<Source>, options: &StoreOptions, shape: IndexSha
         store.refuse_without_keys()?;
     }
     if store.can_read_all() {
-        store.place_inputs()?;
-        store.put_in_order();
         let read = |source: &Arc<Source>| {
             let mut survey = survey(source, clock)?;
             let tally = std::mem::take(&mut survey.encrypted.tally);
@@ -74,6 +72,8 @@ pub(super) fn open(sources: Vec<Source>, options: &StoreOptions, shape: IndexSha
             0 => Vec::new(),
             _ => options.txn_from.iter().map(read).collect::<Result<_>>()?,
         };
+        store.place_inputs(&records)?;
+        store.put_in_order();
         store.settle(&records, options)?;
     }
     store.warn_of_time(options.at);
@@ -99,7 +99,7 @@ fn assemble(mut inputs: Vec<Input>, clock: Clock, latest: u64, options: &StoreOp
     let mut infos: Vec<InputInfo> = Vec::new();
     let mut encrypted = Encrypted::default();
     let several = inputs.len() > 1;
-    for Input { survey, .. } in &mut inputs {
+    for Input { source, survey } in &mut inputs {
         for (sum, stats) in stats.iter_mut().zip(&survey.stats) {
             sum.add(stats);
         }
@@ -116,7 +116,11 @@ fn assemble(mut inputs: Vec<Input>, clock: Clock, latest: u64, options: &StoreOp
             _ => warning,
         }));
         let mut info = std::mem::take(&mut survey.info);
-        info.group = options.groups.get(&info.path).map(|group| (*group, GroupOrigin::Path));
+        let placed = options.groups.get(&info.path).map(|group| (*group, GroupOrigin::Path));
+        info.group = placed.or_else(|| match source.proof() {
+            Some(Proof::Manifest { group, .. }) => group.map(|group| (group, GroupOrigin::Manifest)),
+            _ => None,
+        });
         let found = std::mem::take(&mut survey.encrypted);
         if found.tally.faulty > 0 {
             return Err(encrypted::undecryptable(info.path, found.tally).into());

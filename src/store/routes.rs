@@ -6,11 +6,14 @@ use super::merge::Merge;
 use super::scan::Rank;
 use super::stats::GroupOrigin;
 use super::stretch::Stretches;
+use super::txn::{self, Write};
 use super::{Family, Input, Store};
 use crate::error::Result;
 use crate::keyspace::routing_key;
 use crate::{cursor, limits};
 
+/// What the keys of the catalog begin with.
+const CATALOG: &[u8] = b"!dist|";
 /// Families whose rows tell the group of an input, since the ranges alone place them.
 const TELLING: [Family; 16] = [
     Family::RedisString,
@@ -49,42 +52,57 @@ pub(super) struct Route {
 /// The routes of the newest catalog among the inputs.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Catalog {
-    /// Ascending by start.
+    /// Ascending by start; none when there are too many.
     routes: Vec<Route>,
+    too_large: bool,
 }
 
 impl Catalog {
     /// Reads the newest catalog: of the input with the highest `!dist|meta|version`, of equal ones the one that was
-    /// committed last. `None` when no input holds any, or when it is larger than [`limits::ROUTES`] or
-    /// [`limits::ROUTE_BYTES`].
-    pub(super) fn newest(store: &Store) -> Result<Option<Self>> {
+    /// committed last. `None` when no input holds any. `writes` were committed and are not applied yet.
+    pub(super) fn newest(store: &Store, writes: &[Write]) -> Result<Option<Self>> {
         let mut newest = None;
         for (at, input) in store.numbered() {
-            let Some(age) = version(store, at, input)? else { continue };
+            let Some(age) = version(store, at, input, writes)? else { continue };
             if newest.is_none_or(|(best, _)| best < age) {
                 newest = Some((age, (at, input)));
             }
         }
         match newest {
-            Some((_, (at, input))) => Self::read(store, at, input),
+            Some((_, (at, input))) => Self::read(store, at, input, writes),
             None => Ok(None),
         }
     }
 
-    fn read(store: &Store, at: u16, input: &Input) -> Result<Option<Self>> {
-        let mut routes = Vec::new();
-        let mut bytes = 0;
+    fn read(store: &Store, at: u16, input: &Input, writes: &[Write]) -> Result<Option<Self>> {
+        let (mut routes, mut bytes) = (Vec::new(), 0);
+        // The catalog is the servers' own: a route that does not parse says nothing about the dump.
+        let mut take = |body: &[u8]| {
+            bytes += body.len();
+            routes.extend(Route::parse(body));
+            routes.len() <= limits::ROUTES && bytes <= limits::ROUTE_BYTES
+        };
+        let own = |write: &&Write| write.input == at && Family::of(&write.key) == Family::DistRoute;
+        let writes: Vec<&Write> = writes.iter().filter(own).collect();
+        let mut fits = true;
         let mut rows = one(store, at, input, Family::DistRoute, Rank::Visible);
-        while let Some((_, row)) = rows.next()? {
-            bytes += row.body.len();
-            if routes.len() >= limits::ROUTES || bytes > limits::ROUTE_BYTES {
-                return Ok(None);
+        while let Some((_, row)) = rows.next()?.filter(|_| fits) {
+            // Writes are in the order of keys.
+            if writes.binary_search_by(|write| write.key.as_slice().cmp(row.key)).is_err() {
+                fits = take(row.body);
             }
-            // The catalog is the servers' own: a route that does not parse says nothing about the dump.
-            routes.extend(Route::parse(row.body));
+        }
+        fits = fits && writes.iter().filter_map(|write| write.value.as_deref()).all(take);
+        if !fits {
+            return Ok(Some(Self { routes: Vec::new(), too_large: true }));
         }
         routes.sort_by(|one: &Route, other| one.start.cmp(&other.start));
-        Ok((!routes.is_empty()).then_some(Self { routes }))
+        Ok((!routes.is_empty()).then_some(Self { routes, too_large: false }))
+    }
+
+    /// Whether there is a catalog, of more than [`limits::ROUTES`] or [`limits::ROUTE_BYTES`], which is not used.
+    pub(super) fn is_too_large(&self) -> bool {
+        self.too_large
     }
 
     /// Returns the group that owns a user key; `None` when ranges alone do not place it, or no route covers it.
@@ -132,18 +150,27 @@ fn key<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
 }
 
 /// Returns the version of an input's catalog and when it was committed; `None` when it has no catalog.
-fn version(store: &Store, at: u16, input: &Input) -> Result<Option<(u64, u64)>> {
+fn version(store: &Store, at: u16, input: &Input, writes: &[Write]) -> Result<Option<(u64, u64)>> {
+    let written = |family: Family| {
+        let own = writes.iter().filter(move |write| write.input == at && Family::of(&write.key) == family);
+        own.filter_map(|write| Some((write.value.as_deref()?, write.commit_ts))).next_back()
+    };
+    if let Some((body, commit_ts)) = written(Family::DistVersion) {
+        return Ok(Some((version_of(body), commit_ts)));
+    }
     let mut rows = one(store, at, input, Family::DistVersion, Rank::Visible);
     if let Some((_, row)) = rows.next()? {
-        let mut body = row.body;
-        let version = cursor::take_u8(&mut body)
-            .filter(|format| *format == 1)
-            .and_then(|_| cursor::take_u64_be(&mut body))
-            .unwrap_or_default();
-        return Ok(Some((version, row.head.commit_ts)));
+        return Ok(Some((version_of(row.body), row.head.commit_ts)));
     }
     let mut routes = one(store, at, input, Family::DistRoute, Rank::Visible);
-    Ok(routes.next()?.map(|(_, row)| (0, row.head.commit_ts)))
+    let stored = routes.next()?.map(|(_, row)| (0, row.head.commit_ts));
+    Ok(stored.max(written(Family::DistRoute).map(|(_, commit_ts)| (0, commit_ts))))
+}
+
+/// Reads the value of `!dist|meta|version`.
+fn version_of(mut body: &[u8]) -> u64 {
+    let known = cursor::take_u8(&mut body).filter(|format| *format == 1);
+    known.and_then(|_| cursor::take_u64_be(&mut body)).unwrap_or_default()
 }
 
 /// Scans one family of one input.
@@ -176,8 +203,10 @@ pub(super) fn group_by_keys(store: &Store, catalog: &Catalog, at: u16) -> Result
 
 impl Store {
     /// Reads the catalog and names the group of each input that nothing named so far.
-    pub(super) fn place_inputs(&mut self) -> Result<()> {
-        self.catalog = Catalog::newest(self)?;
+    /// `records` are searched for what became of transactions that write the catalog.
+    pub(super) fn place_inputs(&mut self, records: &[Input]) -> Result<()> {
+        let writes = txn::committed(self, records, CATALOG)?;
+        self.catalog = Catalog::newest(self, &writes)?;
         for at in 0..u16::try_from(self.infos.len()).unwrap_or(u16::MAX) {
             let told = self.infos.get(usize::from(at)).map(|info| (info.group.is_some(), info.oracle));
             let found = match (told, &self.catalog) {
@@ -235,7 +264,7 @@ mod tests {
             route("d", Some("f"), 3, true),
             route("n", None, 3, false),
         ];
-        let catalog = Catalog { routes };
+        let catalog = Catalog { routes, too_large: false };
         let owner = |key: &str| catalog.owner(format!("!redis|str|{key}").as_bytes());
         assert_eq!((owner(""), owner("a"), owner("b"), owner("e")), (Some(1), Some(1), Some(2), Some(2)));
         assert_eq!((owner("m"), owner("n"), owner("z")), (None, Some(3), Some(3)));

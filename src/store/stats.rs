@@ -38,6 +38,8 @@ impl FamilyStats {
 pub enum GroupOrigin {
     /// The path: `group-<n>/`.
     Path,
+    /// The offload tool's manifest.
+    Manifest,
     /// The input is a timestamp oracle's: group 0.
     Oracle,
     /// The route catalog among the inputs: it gives all keys of the input to this group.
@@ -50,6 +52,7 @@ impl GroupOrigin {
     pub fn name(self) -> &'static str {
         match self {
             Self::Path => "path",
+            Self::Manifest => "manifest",
             Self::Oracle => "oracle",
             Self::Routes => "routes",
         }

@@ -28,6 +28,8 @@ fn main() {
 
     // Trees of many files stay to the end and take memory or inodes that others would have to wait for: they come last.
     inspect(&mut stage, 100_000 / scale);
+    several(&mut stage, if quick { 200_000 } else { 2_000_000 }, if quick { 5_000 } else { 50_000 });
+    transactions(&mut stage, if quick { 100_000 } else { 10_000_000 });
     bodies(&mut stage, 256 / scale);
     encrypted(&mut stage, 256 / scale, 300_000 / scale);
     lines(&mut stage, 300_000 / scale);
@@ -56,6 +58,43 @@ fn inspect(stage: &mut Stage, count: usize) {
             stage::run(&["inspect", &snapshot.path, "--json"]);
         },
     );
+}
+
+/// Several groups' files beside the same files one by one: ranges of their own, as groups have them, and keys that
+/// alternate.
+fn several(stage: &mut Stage, rows: u64, files: u64) {
+    const INPUTS: u64 = 4;
+    let shapes = |strings: u64| {
+        (0..INPUTS).map(move |input| {
+            let (first, count) = (input * strings, strings.to_string());
+            ["--redis-strings".to_owned(), count, "--first".to_owned(), first.to_string()]
+        })
+    };
+    let parts: Vec<_> =
+        (0..).zip(shapes(rows / INPUTS)).map(|(at, shape)| stage.part("group", at, &shape)).collect();
+    stage.against_parts("inspect of 4 groups / one by one", &parts, false);
+    let mixed =
+        |at: u64| ["--redis-hashes", "20000", "--first", &(at * 20_000).to_string()].map(str::to_owned);
+    let parts: Vec<_> = (0..INPUTS).map(|at| stage.part("hashes", at, &mixed(at))).collect();
+    stage.against_parts("decode of 4 groups' hashes / one by one", &parts, true);
+    let parts: Vec<_> =
+        (0..).zip(shapes(files / INPUTS)).map(|(at, shape)| stage.part("small", at, &shape)).collect();
+    stage.against_parts("decode of 4 groups' strings / one by one", &parts, true);
+    for count in [1, 4, 16] {
+        let shape = |at: u64| {
+            ["--redis-strings", "100000", "--first", &(at * 100_000).to_string()].map(str::to_owned)
+        };
+        let shapes: Vec<_> = (0..count).map(shape).collect();
+        stage.inspect_memory(&format!("memory, inspect of {count} inputs of 24 MB"), &shapes);
+    }
+}
+
+/// Transactions in flight: time and memory for a number of locks and for a hundredth of it.
+fn transactions(stage: &mut Stage, count: u64) {
+    for count in [count / 100, count].map(|count| count.to_string()) {
+        let shape = ["--locks", &count, "--commit-records", &count].map(str::to_owned);
+        stage.inspect_memory(&format!("memory, {count} locks of committed transactions"), &[shape]);
+    }
 }
 
 /// Large bodies, and verification.

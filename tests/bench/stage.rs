@@ -180,6 +180,64 @@ impl Stage {
         ]);
     }
 
+    /// Generates one of several inputs.
+    pub fn part(&self, name: &str, at: u64, shape: &[String]) -> Snapshot {
+        let shape: Vec<&str> = shape.iter().map(String::as_str).collect();
+        self.snapshot(&format!("{name}-{at}"), &shape)
+    }
+
+    /// Measures several inputs together beside the same ones by one: a decode, or an inspection.
+    pub fn against_parts(&mut self, name: &str, parts: &[Snapshot], decode: bool) {
+        if !name.contains(&self.only) {
+            return;
+        }
+        let (mut took, mut needed) = (Vec::new(), Vec::new());
+        for _ in 0..self.rounds {
+            took.push(self.read_together(parts, decode));
+            needed
+                .push(parts.iter().map(|part| self.read_together(std::slice::from_ref(part), decode)).sum());
+        }
+        let (took, needed) = (median(took), median(needed));
+        let bytes: u64 = parts.iter().map(|part| part.bytes).sum();
+        self.line([
+            name.to_owned(),
+            format!("{took:.3} s"),
+            format!("{needed:.3} s"),
+            format!("{:.2}", took / needed),
+            format!("{:.0} MB/s", bytes as f64 / took / 1e6),
+        ]);
+    }
+
+    /// Times a decode or an inspection of inputs.
+    fn read_together(&mut self, parts: &[Snapshot], decode: bool) -> Duration {
+        let mut arguments = vec![if decode { "decode" } else { "inspect" }];
+        arguments.extend(parts.iter().map(|part| part.path.as_str()));
+        let target = self.new_tree().display().to_string();
+        if decode {
+            arguments.extend(["-o", &target]);
+        }
+        run(&arguments)
+    }
+
+    /// Records the peak memory of an inspection of inputs with these shapes.
+    pub fn inspect_memory<const N: usize>(&mut self, name: &str, shapes: &[[String; N]]) {
+        if !name.contains(&self.only) {
+            return;
+        }
+        let generate = |(at, shape): (usize, &[String; N])| {
+            let shape: Vec<&str> = shape.iter().map(String::as_str).collect();
+            generate(&self.disk.path().join(format!("memory-{at}.fsm")), &shape)
+        };
+        let parts: Vec<Snapshot> = shapes.iter().enumerate().map(generate).collect();
+        let mut arguments = vec!["inspect"];
+        arguments.extend(parts.iter().map(|part| part.path.as_str()));
+        let (took, peak) = watched(&arguments);
+        for part in &parts {
+            fs::remove_file(&part.path).expect("the snapshot can be removed");
+        }
+        self.memory_line(name, parts.iter().map(|part| part.bytes).sum(), took, peak);
+    }
+
     /// Records the peak memory of a decode.
     pub fn memory(&mut self, name: &str, shape: &[&str], options: &[&str]) {
         if !name.contains(&self.only) {
@@ -205,25 +263,18 @@ impl Stage {
 
     fn peak(&mut self, name: &str, snapshot: &Snapshot, options: &[&str]) {
         let out = self.disk.path().join("memory");
-        let mut child = command(&decode(snapshot, &out.display().to_string(), options))
-            .spawn()
-            .expect("the binary can be run");
-        let mut peak = 0;
-        let start = Instant::now();
-        // The peak is gone once the process has ended, so it is read until then.
-        while child.try_wait().expect("a child can be waited for").is_none() {
-            peak = peak.max(peak_kib(child.id()).unwrap_or(0));
-            std::thread::sleep(Duration::from_millis(2));
-        }
-        let took = start.elapsed().as_secs_f64();
+        let (took, peak) = watched(&decode(snapshot, &out.display().to_string(), options));
         fs::remove_dir_all(&out).expect("the tree can be removed");
-        let input = format!("{:.0} MB in", snapshot.bytes as f64 / 1e6);
+        self.memory_line(name, snapshot.bytes, took, peak);
+    }
+
+    fn memory_line(&mut self, name: &str, bytes: u64, took: Duration, peak: u64) {
         self.line([
             name.to_owned(),
-            format!("{took:.3} s"),
-            input,
+            format!("{:.3} s", took.as_secs_f64()),
+            format!("{:.0} MB in", bytes as f64 / 1e6),
             String::new(),
-            format!("{} MiB peak", peak / 1024),
+            format!("{:.1} MiB peak", peak as f64 / 1024.0),
         ]);
     }
 
@@ -286,6 +337,23 @@ pub fn run(arguments: &[&str]) -> Duration {
     let took = start.elapsed();
     assert!(status.success(), "{arguments:?}: {status}");
     took
+}
+
+/// Times a run of the binary; returns its peak memory too, KiB.
+fn watched(arguments: &[&str]) -> (Duration, u64) {
+    let mut child = command(arguments).spawn().expect("the binary can be run");
+    let mut peak = 0;
+    let start = Instant::now();
+    // The peak is gone once the process has ended, so it is read until then.
+    let status = loop {
+        if let Some(status) = child.try_wait().expect("a child can be waited for") {
+            break status;
+        }
+        peak = peak.max(peak_kib(child.id()).unwrap_or(0));
+        std::thread::sleep(Duration::from_millis(2));
+    };
+    assert!(status.success(), "{arguments:?}: {status}");
+    (start.elapsed(), peak)
 }
 
 fn command(arguments: &[&str]) -> Command {

@@ -2,7 +2,10 @@
 
 use std::fs;
 
-use crate::fixture::Snapshot;
+use std::io::Write as _;
+use std::process::Stdio;
+
+use crate::fixture::{Snapshot, hlc};
 use crate::tool::{Work, testdata};
 
 /// Two groups' snapshots in a node's layout, an older one of group 1, and one that was being written.
@@ -99,4 +102,128 @@ fn one_group_of_a_cluster_names_the_others_and_their_ranges() {
     }
     let other = testdata("live/cluster/n1/group-2/fsm-snap/00000000000001d0.fsm.gz");
     assert_eq!(warned(&other)["fields"]["groups"], serde_json::json!([]));
+}
+
+/// When the transaction of [`halves`] began, and when it was committed.
+const START: u64 = 1_769_999_000_000;
+
+/// Two groups that a transaction spans: in group 1 the old value of a string and a lock on it, in group 2 the commit.
+fn halves() -> [Snapshot; 2] {
+    let (start, commit) = (hlc(START, 0), hlc(START + 1, 0));
+    let primary = b"!redis|str|x";
+    let value = b"\xff\x01\x00committed";
+    let lock =
+        [&[1][..], &start.to_be_bytes(), &[0; 9], &(primary.len() as u64).to_be_bytes(), primary].concat();
+    let intent = [&[1][..], &start.to_be_bytes(), &[0], &(value.len() as u64).to_be_bytes(), value].concat();
+    let record = [&b"!txn|cmt|"[..], primary, &start.to_be_bytes()].concat();
+    [
+        Snapshot::new()
+            .put_at("!redis|str|a", hlc(START - 1, 0), b"\xff\x01\x00stored")
+            .put_at("!txn|lock|!redis|str|a", start, lock)
+            .put_at("!txn|int|!redis|str|a", start, intent),
+        Snapshot::new().string("x", "v").put_at(record, commit, [&[1][..], &commit.to_be_bytes()].concat()),
+    ]
+}
+
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    encoder.write_all(bytes).expect("memory takes every byte");
+    encoder.finish().expect("memory takes every byte")
+}
+
+#[test]
+fn txn_from_brings_in_a_committed_value_and_nothing_else() {
+    let work = Work::new();
+    let [one, two] = halves().map(Snapshot::live);
+    work.write("one.fsm", &one);
+    work.write("two.fsm", &two);
+    work.write("two.fsm.gz", &gzip(&two));
+    work.write("two.fsm.zst", &zstd::encode_all(&two[..], 1).expect("memory takes every byte"));
+    fs::create_dir_all(work.path("n1/group-2/fsm-snap")).unwrap();
+    work.write("n1/group-2/fsm-snap/0000000000000003.fsm", &two);
+    let string = |work: &Work| work.dump().files[b"redis/db_0/strings/a.bin".as_slice()].clone();
+
+    let run = work.run(["decode", "one.fsm", "-o", "dump"]);
+    run.exits(0);
+    assert!(run.err.contains("txn_unresolved"), "{run:?}");
+    assert!(string(&work).ends_with(b"stored"));
+    work.run(["decode", "one.fsm", "-o", "other", "--strict"]).exits(1);
+    for from in ["two.fsm", "two.fsm.gz", "two.fsm.zst", "n1", "n1/group-2/fsm-snap"] {
+        let run = work.run(["decode", "one.fsm", "--txn-from", from, "-o", "dump", "--force", "--json"]);
+        run.exits(0);
+        assert!(!run.err.contains("txn_unresolved"), "{run:?}");
+        assert_eq!(
+            run.err.contains("searching for transactions: n1/group-2"),
+            from.starts_with("n1"),
+            "{run:?}"
+        );
+        assert!(string(&work).ends_with(b"committed"), "{from}");
+        assert!(!work.dump().files.contains_key(b"redis/db_0/strings/x.bin".as_slice()), "{from}");
+        assert_eq!(run.json()["inputs"].as_array().unwrap().len(), 1);
+        let facts = work.run(["inspect", "one.fsm", "--txn-from", from, "--json"]).exits(0).json();
+        assert!(!facts["warnings"].to_string().contains("txn_unresolved"), "{from}");
+    }
+    assert!(work.run(["inspect", "one.fsm", "--json"]).exits(0).out.contains("txn_unresolved"));
+    work.run(["decode", "-", "--txn-from", "-", "-o", "other"]).exits(2);
+    work.run(["decode", "one.fsm", "--txn-from", "missing.fsm", "-o", "other"]).exits(4);
+    fs::create_dir(work.path("empty")).unwrap();
+    work.run(["decode", "one.fsm", "--txn-from", "empty", "-o", "other"]).exits(3);
+    assert!(!work.path("other").exists());
+}
+
+#[test]
+fn inputs_of_all_kinds_give_the_same_tree_in_every_order() {
+    let work = Work::new();
+    let [one, two] = halves().map(Snapshot::live);
+    work.write("one.fsm", &one);
+    work.write("two.fsm", &two);
+    work.write("two.fsm.zst", &zstd::encode_all(&two[..], 1).expect("memory takes every byte"));
+    // The timestamp oracle in both forms (`keyspaces.md` 10).
+    work.write("oracle.fsm", &Snapshot::empty().raw("_meta_applied_index", 5_u64.to_le_bytes()).framed());
+    let ceiling = 1_770_000_000_000_u64.to_be_bytes();
+    work.write("ceiling.fsm", &[&ceiling[..], &crc32c::crc32c(&ceiling).to_be_bytes()].concat());
+    let mut trees = Vec::new();
+    for names in [
+        ["one.fsm", "two.fsm.zst", "oracle.fsm", "ceiling.fsm"],
+        ["ceiling.fsm", "oracle.fsm", "two.fsm.zst", "one.fsm"],
+        ["two.fsm", "ceiling.fsm", "-", "oracle.fsm"],
+        ["-", "one.fsm", "ceiling.fsm", "oracle.fsm"],
+    ] {
+        let piped = if names[0] == "-" { &two } else { &one };
+        let mut command = work.command([&["decode"], &names[..], &["-o", "dump", "--force"]].concat());
+        let mut child =
+            command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        // A run that reads none of it closes the pipe.
+        let _ = child.stdin.take().unwrap().write_all(piped);
+        let run = crate::tool::Run::of(&child.wait_with_output().unwrap());
+        run.exits(0);
+        assert!(!run.err.contains("oracle_snapshot") && !run.err.contains("txn_unresolved"), "{run:?}");
+        let mut files = work.dump().files;
+        let manifest: serde_json::Value =
+            serde_json::from_slice(&files.remove(b"MANIFEST.json".as_slice()).unwrap()).unwrap();
+        assert_eq!(manifest["inputs"].as_array().unwrap().len(), 4);
+        files.remove(b"CHECKSUMS".as_slice());
+        assert!(files[b"redis/db_0/strings/a.bin".as_slice()].ends_with(b"committed"));
+        trees.push(files);
+    }
+    assert!(trees.iter().all(|tree| *tree == trees[0]));
+    work.run(["decode", "oracle.fsm", "ceiling.fsm", "-o", "oracles"]).exits(0);
+}
+
+#[test]
+fn a_dump_that_holds_what_an_input_leads_to_is_not_replaced() {
+    let work = node();
+    work.write("snapshot.fsm", &Snapshot::new().string("k", "v").live());
+    work.decode(&[]).exits(0);
+    // The directory that is named is elsewhere; the snapshot in it is the dump's own file by another name.
+    fs::create_dir_all(work.path("n2/fsm-snap")).unwrap();
+    let own = work.path("dump/redis/db_0/strings/k.bin");
+    fs::copy(work.path("snapshot.fsm"), &own).unwrap();
+    fs::hard_link(&own, work.path("n2/fsm-snap/0000000000000001.fsm")).unwrap();
+    for arguments in [["n2", "--force"].as_slice(), &["snapshot.fsm", "--txn-from", "n2", "--force"]] {
+        let run = work.run([&["decode", "-o", "dump"], arguments].concat());
+        run.exits(2);
+        assert!(run.err.contains("dump/redis/db_0/strings/k.bin"), "{run:?}");
+        assert!(own.exists());
+    }
 }

@@ -132,6 +132,11 @@ impl Tree {
         &self.scratch
     }
 
+    /// Tells what else the run reads: a dump that holds one of these files is not replaced.
+    pub fn keep(&mut self, inputs: impl IntoIterator<Item = PathBuf>) {
+        self.staging.options.inputs.extend(inputs);
+    }
+
     /// Tells how large the tree will be, for the message of a full disk. The first estimate counts.
     pub fn expect(&mut self, size: Size) {
         let _ = self.volume.expected.set(size);

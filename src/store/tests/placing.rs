@@ -114,6 +114,60 @@ fn a_range_on_its_way_is_still_its_old_groups() {
     assert_eq!(missing(&store), vec![3]);
 }
 
+/// Adds a lock and the intent that replaces a row of the catalog, and its commit at `at`.
+fn written(snapshot: Native, key: &[u8], value: &[u8], at: u64) -> Native {
+    let (start, length) = (4_u64, (value.len() as u64).to_be_bytes());
+    let lock = [&[1][..], &start.to_be_bytes(), &[0; 9], &1_u64.to_be_bytes(), b"p"].concat();
+    let intent = [&[1][..], &start.to_be_bytes(), &[0], &length, value].concat();
+    let record = [b"!txn|cmt|p", &start.to_be_bytes()[..]].concat();
+    snapshot
+        .put(&[b"!txn|lock|", key].concat(), start, &lock)
+        .put(&[b"!txn|int|", key].concat(), start, &intent)
+        .put(&record, at, &[&[1][..], &at.to_be_bytes()].concat())
+}
+
+#[test]
+fn a_route_that_stands_in_an_intent_counts_once_it_was_committed() {
+    let id = [b"!dist|route|", &2_u64.to_be_bytes()[..]].concat();
+    let tail = |group: u64| {
+        let end = [&[0; 8][..], &1_u64.to_be_bytes(), b"m", &[0], &[0; 8]].concat();
+        [&[2][..], &2_u64.to_be_bytes(), &group.to_be_bytes(), &[0], &end].concat()
+    };
+    let stored = |snapshot: Native| {
+        catalog(snapshot.put(b"a", 5, b""), 1, &[("", Some("m"), 1, 0), ("m", None, 7, 0)])
+    };
+    // Replaced, added to what is stored, and alone.
+    let replaced = written(stored(Native::new(9)), &id, &tail(8), 6);
+    let store = open_at(vec![replaced.source()], None).unwrap();
+    assert_eq!((store.route_owner(b"!redis|str|z"), missing(&store)), (Some(8), vec![8]));
+    let older = open_at(vec![replaced.source()], Some(5)).unwrap();
+    assert_eq!(older.route_owner(b"!redis|str|z"), Some(7), "committed behind the read timestamp");
+    let newer = replaced.put(&id, 8, &tail(9));
+    assert_eq!(open_at(vec![newer.source()], None).unwrap().route_owner(b"!redis|str|z"), Some(9));
+    let alone = written(Native::new(9).put(b"z", 5, b""), &id, &tail(8), 6);
+    let store = open_at(vec![alone.source()], None).unwrap();
+    assert_eq!((groups(&store), store.missing_groups()), (vec![Some(8)], None));
+    // The version of the catalog may stand there too: then this one is the newest.
+    let version = [&[1][..], &5_u64.to_be_bytes()].concat();
+    let newest = written(stored(Native::new(9)), b"!dist|meta|version", &version, 6);
+    let other = catalog(Native::new(9).put(b"b", 5, b""), 3, &[("", None, 2, 0)]);
+    for sources in [[newest.source(), other.source()], [other.source(), newest.source()]] {
+        assert_eq!(open_at(sources.into(), None).unwrap().route_owner(b"!redis|str|z"), Some(7));
+    }
+}
+
+#[test]
+fn a_catalog_above_the_limits_is_said_to_be_too_large() {
+    let long = "x".repeat(crate::limits::ROUTE_BYTES);
+    let routes = [("", Some("m"), 1, 0), ("m", Some(long.as_str()), 2, 0)];
+    let store = open_at(vec![catalog(Native::new(9).put(b"a", 5, b""), 1, &routes).source()], None).unwrap();
+    assert_eq!(store.missing_groups(), Some(MissingGroups::TooLarge));
+    assert_eq!((groups(&store), store.route_owner(b"a")), (vec![None], None));
+    let warning = MissingGroups::TooLarge.warning();
+    assert_eq!(warning.event, "multi_group_input_missing");
+    assert!(warning.fields[1].1.as_str().unwrap().contains("too large"), "{warning:?}");
+}
+
 #[test]
 fn an_oracle_is_group_0_and_never_missing() {
     let oracle =

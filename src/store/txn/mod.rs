@@ -4,6 +4,7 @@
 //! and the locks that nothing in the inputs decides. Locks are those of transactions in flight: few as a rule, and
 //! whatever their number, sorted on disk.
 
+mod committed;
 mod intent;
 mod lock;
 mod lookup;
@@ -12,6 +13,7 @@ mod scan;
 
 use crate::container::{ErrorKind, Excerpt};
 
+pub(super) use committed::{Write, committed};
 pub(super) use intent::Intent;
 pub use lock::Lock;
 pub(super) use resolve::resolve;

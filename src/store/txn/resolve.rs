@@ -34,7 +34,7 @@ pub(in crate::store) struct Resolved {
 
 /// The state of a transaction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum State {
+pub(super) enum State {
     Committed {
         at: u64,
     },
@@ -88,12 +88,7 @@ fn states(
     by_transaction: &mut Sorter,
 ) -> Result<Sorter> {
     let mut by_key = Sorter::new(scratch, limits::STORE_SORT);
-    let mut lookups = Transactions {
-        store,
-        commits: Lookup::new(store, records),
-        rollbacks: Lookup::new(store, records),
-        locks: Lookup::new(store, &[]),
-    };
+    let mut lookups = Transactions::new(store, records);
     let (mut id, mut state) = (Vec::new(), None);
     let mut sorted = by_transaction.sort()?;
     while let Some((transaction, lock)) = sorted.next()? {
@@ -115,16 +110,26 @@ fn states(
 }
 
 /// Reads the records of transactions, in ascending order of (primary, start).
-struct Transactions<'s> {
+pub(super) struct Transactions<'s> {
     store: &'s Store,
     commits: Lookup<'s>,
     rollbacks: Lookup<'s>,
     locks: Lookup<'s>,
 }
 
-impl Transactions<'_> {
+impl<'s> Transactions<'s> {
+    /// Looks into the inputs of a store and then into `records`.
+    pub(super) fn new(store: &'s Store, records: &'s [Input]) -> Self {
+        Self {
+            store,
+            commits: Lookup::new(store, records),
+            rollbacks: Lookup::new(store, records),
+            locks: Lookup::new(store, &[]),
+        }
+    }
+
     /// Looks a transaction up, in the order of 6.3; `id` is its primary key and its start.
-    fn state(&mut self, id: &[u8]) -> Result<State> {
+    pub(super) fn state(&mut self, id: &[u8]) -> Result<State> {
         let store = self.store;
         let key = [Family::TxnCommit.prefix(), id].concat();
         let mut committed = None;

@@ -46,9 +46,11 @@ impl<'s> Locks<'s> {
         while self.scan.advance_to(Rank::All)? {
             let encoded = self.scan.key();
             let key = user_key(encoded);
-            // The test looks at the newest row of a key: does the row before it belong to an extension?
-            let previous = self.filter.previous();
-            let extends = previous.starts_with(key) && previous.len() > key.len() + KEY_SUFFIX;
+            // A live server looks at the first row from the key with eight zeros on. Where another key's row stands
+            // between that and the key's newest row, it is the one before that: an extension's, or that of a shorter
+            // key whose timestamp goes on like this one.
+            let previous = self.filter.previous().strip_prefix(key);
+            let extends = previous.is_some_and(|rest| rest >= &[0; KEY_SUFFIX][..]);
             let step = self.filter.step(encoded);
             while self.open.pop_if(|(len, _)| *len > step.common).is_some() {}
             let place = self.open.partition_point(|(len, _)| *len < key.len());

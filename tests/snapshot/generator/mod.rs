@@ -8,6 +8,7 @@ mod redis;
 mod rows;
 mod s3;
 mod sqs;
+mod txn;
 
 use std::io::{self, Write};
 
@@ -24,6 +25,12 @@ pub struct Options {
     /// Deleted keys, in percent of those that are there
     #[arg(long, default_value_t = 0)]
     deleted: u64,
+    /// Number of the first key of each family: files of several groups hold other keys each
+    #[arg(long, default_value_t = 0)]
+    first: u64,
+    /// From the number of a key to that of the next one
+    #[arg(long, default_value_t = 1)]
+    stride: u64,
     /// Seed of the contents
     #[arg(long, default_value_t = 1)]
     seed: u64,
@@ -41,6 +48,8 @@ pub struct Options {
     s3: s3::Options,
     #[command(flatten)]
     sqs: sqs::Options,
+    #[command(flatten)]
+    txn: txn::Options,
     /// Keys without a prefix
     #[arg(long, default_value_t = 0)]
     kv: u64,
@@ -71,7 +80,8 @@ pub enum Payload {
 
 /// Writes a snapshot; returns its size, bytes.
 pub fn write<W: Write>(out: W, options: &Options) -> io::Result<u64> {
-    let mut rows = Rows::new(out, options.versions, options.deleted, options.seed);
+    let mut rows =
+        Rows::new(out, options.versions, options.deleted, (options.first, options.stride), options.seed);
     rows.begin(options.frame, options.payload)?;
     // The order of families in a file: `keyspaces.md` 4.
     dynamodb::write(&mut rows, &options.dynamodb)?;
@@ -82,6 +92,7 @@ pub fn write<W: Write>(out: W, options: &Options) -> io::Result<u64> {
     sqs::write(&mut rows, &options.sqs)?;
     redis::write_streams(&mut rows, &options.redis)?;
     redis::write_sets(&mut rows, &options.redis)?;
+    txn::write(&mut rows, &options.txn)?;
     redis::write_zsets(&mut rows, &options.redis)?;
     rows.operational(options.frame)?;
     for key in rows.numbers(options.kv) {

@@ -32,15 +32,17 @@ pub struct Rows<W: Write> {
     bundle: Option<BundleWriter>,
     versions: u64,
     deleted_percent: u64,
+    /// Number of the first key, and from each to the next one.
+    numbers: (u64, u64),
     /// Contents.
     pub random: Random,
 }
 
 impl<W: Write> Rows<W> {
     /// Begins a file.
-    pub fn new(out: W, versions: u64, deleted_percent: u64, seed: u64) -> Self {
-        let (file, random) = (Stream::new(out), Random::new(seed));
-        Self { file, bundle: None, versions: versions.max(1), deleted_percent, random }
+    pub fn new(out: W, versions: u64, deleted_percent: u64, numbers: (u64, u64), seed: u64) -> Self {
+        let (file, versions, random) = (Stream::new(out), versions.max(1), Random::new(seed));
+        Self { file, bundle: None, versions, deleted_percent, numbers, random }
     }
 
     /// Writes the FSM header and the payload's head.
@@ -60,7 +62,9 @@ impl<W: Write> Rows<W> {
     /// Returns the keys of a family: `count` that are there, after those that are deleted.
     pub fn numbers(&self, count: u64) -> impl Iterator<Item = Key> + use<W> {
         let deleted = count * self.deleted_percent / 100;
-        (0..deleted + count).map(move |number| Key { number, deleted: number < deleted })
+        let (first, stride) = self.numbers;
+        (0..deleted + count)
+            .map(move |number| Key { number: first + number * stride, deleted: number < deleted })
     }
 
     /// Writes a key with its older versions; of a deleted key, a tombstone over them.
@@ -78,16 +82,21 @@ impl<W: Write> Rows<W> {
     }
 
     fn put(&mut self, user_key: &[u8], ts: u64, body: &[u8]) -> io::Result<()> {
-        match &mut self.bundle {
-            Some(bundle) => bundle.record(&encoded_key(user_key, ts), &encoded_value(0, 0, body)),
-            None => self.file.put(user_key, ts, body),
-        }
+        self.put_at(user_key, ts, body)
     }
 
     fn tombstone(&mut self, user_key: &[u8], ts: u64) -> io::Result<()> {
         match &mut self.bundle {
             Some(bundle) => bundle.record(&encoded_key(user_key, ts), &encoded_value(1, 0, b"")),
             None => self.file.tombstone(user_key, ts),
+        }
+    }
+
+    /// Writes one version at a time of its own.
+    pub fn put_at(&mut self, user_key: &[u8], commit_ts: u64, body: &[u8]) -> io::Result<()> {
+        match &mut self.bundle {
+            Some(bundle) => bundle.record(&encoded_key(user_key, commit_ts), &encoded_value(0, 0, body)),
+            None => self.file.put(user_key, commit_ts, body),
         }
     }
 
