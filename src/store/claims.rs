@@ -20,6 +20,8 @@ use crate::sort::{Scratch, Sorter};
 /// What an input has to say about a user key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Claim {
+    /// Index of the input: of a write that of its lock, wherever the intent is.
+    pub(super) input: u16,
     /// When it was committed, an HLC timestamp.
     pub(super) commit_ts: u64,
     /// The stored row, or the intent of a write.
@@ -31,12 +33,13 @@ pub(super) struct Claim {
 }
 
 impl Claim {
-    const LEN: usize = 1 + 8 + RowLocation::LEN;
+    const LEN: usize = 1 + 2 + 8 + RowLocation::LEN;
 
     fn to_bytes(self) -> [u8; Self::LEN] {
         let mut bytes = [0; Self::LEN];
         let flags = u8::from(self.write) | u8::from(self.visible) << 1;
-        let parts = std::iter::once(flags).chain(self.commit_ts.to_be_bytes()).chain(self.place.to_bytes());
+        let numbers = self.input.to_be_bytes().into_iter().chain(self.commit_ts.to_be_bytes());
+        let parts = std::iter::once(flags).chain(numbers).chain(self.place.to_bytes());
         for (byte, part) in bytes.iter_mut().zip(parts) {
             *byte = part;
         }
@@ -45,9 +48,10 @@ impl Claim {
 
     fn from_bytes(mut bytes: &[u8]) -> Option<Self> {
         let flags = cursor::take_u8(&mut bytes)?;
+        let input = cursor::take_u16_be(&mut bytes)?;
         let commit_ts = cursor::take_u64_be(&mut bytes)?;
         let place = RowLocation::from_bytes(bytes)?;
-        Some(Self { commit_ts, place, write: flags & 1 != 0, visible: flags & 2 != 0 })
+        Some(Self { input, commit_ts, place, write: flags & 1 != 0, visible: flags & 2 != 0 })
     }
 }
 
@@ -117,9 +121,7 @@ impl Settled {
         claims: &mut Vec<Claim>,
         builder: &mut OverlayBuilder,
     ) -> Result<()> {
-        claims.sort_unstable_by_key(|claim| {
-            (judge.store.rank(claim.place.index()), claim.write, claim.commit_ts)
-        });
+        claims.sort_unstable_by_key(|claim| (judge.store.rank(claim.input), claim.write, claim.commit_ts));
         claims.dedup();
         let winner = judge.winner(key, claims);
         let family = Family::of(key);
@@ -202,7 +204,7 @@ impl Judge<'_> {
     }
 
     fn owns(&self, key: &[u8], claim: &Claim) -> bool {
-        let group = self.store.group(claim.place.index());
+        let group = self.store.group(claim.input);
         group.is_some() && group == self.store.route_owner(key)
     }
 
@@ -218,7 +220,7 @@ impl Judge<'_> {
         let mut inputs: Vec<u16> = claims
             .iter()
             .filter(|claim| claim.visible || (winner.is_none_or(|winner| !winner.visible) && owned(claim)))
-            .map(|claim| claim.place.index())
+            .map(|claim| claim.input)
             .collect();
         inputs.dedup();
         if inputs.len() < 2 || !claims.iter().any(|claim| claim.visible) {
@@ -265,6 +267,7 @@ mod tests {
     fn a_claim_survives_as_bytes() {
         for flags in 0..4 {
             let claim = Claim {
+                input: 5,
                 commit_ts: 0x0102_0304_0506_0708,
                 place: RowLocation::new(3, 1 << 40),
                 write: flags & 1 != 0,

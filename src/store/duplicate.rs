@@ -97,6 +97,7 @@ fn claim(store: &Store, walks: &mut [Walk<'_>], first: usize, claims: &mut Claim
         } else if alike(&(at, walk)) {
             let copy = walk.input.find(key, store.clock, &store.interrupt)?;
             found.extend(copy.map(|(rows, head)| Claim {
+                input: walk.at,
                 commit_ts: head.commit_ts,
                 place: RowLocation::at(walk.at, rows.position()),
                 write: false,
@@ -152,7 +153,8 @@ impl<'s> Walk<'s> {
     fn claim(&self, clock: Clock) -> Claim {
         let (head, position) = (self.scan.head(), self.scan.position());
         let visible = clock.is_visible(&head);
-        Claim { commit_ts: head.commit_ts, place: RowLocation::at(self.at, position), write: false, visible }
+        let place = RowLocation::at(self.at, position);
+        Claim { input: self.at, commit_ts: head.commit_ts, place, write: false, visible }
     }
 }
 

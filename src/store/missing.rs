@@ -24,6 +24,9 @@ pub enum MissingGroups {
     /// The rows or the place of the inputs say that there are several groups, but no input holds the catalog, so that
     /// at least the group that does is missing.
     NoCatalog,
+    /// The same, but the catalog is here and names no other group: what the one input does not hold is not placed by
+    /// routes.
+    Unnamed,
     /// The route catalog has more than [`limits::ROUTES`] routes or [`limits::ROUTE_BYTES`], and was not read.
     TooLarge,
 }
@@ -42,6 +45,11 @@ impl MissingGroups {
                 let hint = "there are several groups, and the one that holds the route catalog is not here";
                 warning.with("groups", Vec::<u64>::new()).with("hint", hint)
             }
+            Self::Unnamed => {
+                let hint = "there are several groups, of which the route catalog names this one only: partitions of \
+                            queues are placed by a map that no snapshot holds";
+                warning.with("groups", Vec::<u64>::new()).with("hint", hint)
+            }
             Self::TooLarge => warning
                 .with("groups", Vec::<u64>::new())
                 .with("hint", format!("{self}: any group may be missing")),
@@ -57,6 +65,9 @@ impl std::fmt::Display for MissingGroups {
             }
             Self::NoCatalog => f.write_str(
                 "the cluster has several Raft groups, and the one that holds the route catalog is not among the inputs",
+            ),
+            Self::Unnamed => f.write_str(
+                "the cluster has several Raft groups, and only one of them, which owns all routes, is among the inputs",
             ),
             Self::TooLarge => write!(
                 f,
@@ -74,13 +85,14 @@ impl Store {
     #[must_use]
     pub fn missing_groups(&self) -> Option<MissingGroups> {
         let inputs: BTreeSet<u64> = self.infos.iter().filter_map(super::InputInfo::group).collect();
+        let records = [Family::TxnLock, Family::TxnIntent, Family::TxnCommit, Family::TxnRollback];
+        // A manifest names the group where there is but one, too.
+        let placed =
+            |info: &super::InputInfo| matches!(info.group, Some((group, GroupOrigin::Path)) if group != 0);
+        let several = self.infos.iter().any(placed)
+            || inputs.iter().filter(|group| **group != 0).count() > 1
+            || records.into_iter().any(|family| self.stats(family).rows > 0);
         let Some(catalog) = &self.catalog else {
-            let records = [Family::TxnLock, Family::TxnIntent, Family::TxnCommit, Family::TxnRollback];
-            // A manifest names the group where there is but one, too.
-            let placed = |info: &super::InputInfo| matches!(info.group, Some((group, GroupOrigin::Path)) if group != 0);
-            let several = self.infos.iter().any(placed)
-                || inputs.iter().filter(|group| **group != 0).count() > 1
-                || records.into_iter().any(|family| self.stats(family).rows > 0);
             return several.then_some(MissingGroups::NoCatalog);
         };
         if catalog.is_too_large() {
@@ -89,7 +101,8 @@ impl Store {
         let unplaced = self.infos.iter().filter(|info| info.group.is_none()).count();
         let groups: Vec<u64> = catalog.groups().difference(&inputs).copied().collect();
         if groups.len() <= unplaced {
-            return None;
+            let alone = self.infos.iter().filter(|info| !info.oracle).count() == 1;
+            return (several && alone).then_some(MissingGroups::Unnamed);
         }
         let owned = groups.iter().take(limits::GROUPS_NAMED).map(|group| owned(catalog, *group)).collect();
         Some(MissingGroups::Named { groups, owned, unplaced })

@@ -440,7 +440,7 @@ fn undecided(cluster: &Cluster, store: &Store) -> std::result::Result<(), TestCa
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(150))]
+    #![proptest_config(ProptestConfig::with_cases(300))]
 
     #[test]
     fn a_cluster_reads_like_its_resolved_state(

@@ -1,5 +1,7 @@
 //! Which Raft groups the inputs are of, and which are not among them.
 
+use std::path::PathBuf;
+
 use super::*;
 use crate::container::fixture;
 use crate::report::Warning;
@@ -96,6 +98,25 @@ fn the_place_of_a_file_counts_before_its_keys() {
 }
 
 #[test]
+fn a_catalog_that_names_one_group_does_not_hide_that_there_are_more() {
+    let routes: &[Route<'_>] = &[("", None, 1, 0)];
+    let snapshot = || catalog(Native::new(9).put(b"a", 5, b""), 1, routes);
+    assert_eq!(open_at(vec![snapshot().source()], None).unwrap().missing_groups(), None);
+    // Servers with one group leave no records of transactions, and no `group-<n>/`.
+    let record = snapshot().put(b"!txn|cmt|x12345678", 5, b"");
+    let store = open_at(vec![record.source()], None).unwrap();
+    assert_eq!(store.missing_groups(), Some(MissingGroups::Unnamed));
+    assert_eq!(MissingGroups::Unnamed.warning().event, "multi_group_input_missing");
+    let groups = [(PathBuf::from("1.fsm"), 1)].into();
+    let source = || fixture::source_named("1.fsm", &snapshot().file());
+    let options = StoreOptions { groups, ..StoreOptions::default() };
+    let missing = |sources| Store::open(sources, &options).unwrap().missing_groups();
+    assert_eq!(missing(vec![source()]), Some(MissingGroups::Unnamed));
+    let other = Native::new(9).put(b"!sqs|msg|data|p|x", 5, b"");
+    assert_eq!(missing(vec![source(), other.source()]), None);
+}
+
+#[test]
 fn the_newest_catalog_counts() {
     let old = catalog(Native::new(9).put(b"c", 5, b""), 1, &[("", None, 7, 0)]);
     let new = catalog(Native::new(9).put(b"x", 5, b""), 2, &[("", Some("m"), 7, 0), ("m", None, 8, 0)]);
@@ -146,7 +167,8 @@ fn a_route_that_stands_in_an_intent_counts_once_it_was_committed() {
     assert_eq!(open_at(vec![newer.source()], None).unwrap().route_owner(b"!redis|str|z"), Some(9));
     let alone = written(Native::new(9).put(b"z", 5, b""), &id, &tail(8), 6);
     let store = open_at(vec![alone.source()], None).unwrap();
-    assert_eq!((groups(&store), store.missing_groups()), (vec![Some(8)], None));
+    let unnamed = Some(MissingGroups::Unnamed);
+    assert_eq!((groups(&store), store.missing_groups()), (vec![Some(8)], unnamed));
     // The version of the catalog may stand there too: then this one is the newest.
     let version = [&[1][..], &5_u64.to_be_bytes()].concat();
     let newest = written(stored(Native::new(9)), b"!dist|meta|version", &version, 6);

@@ -229,7 +229,7 @@ fn write(
     let mut stored = Vec::new();
     data.each_version(key, store.clock, |place, head| {
         let visible = store.clock.is_visible(&head);
-        stored.push(Claim { commit_ts: head.commit_ts, place, write: false, visible });
+        stored.push(Claim { input: place.index(), commit_ts: head.commit_ts, place, write: false, visible });
     })?;
     // The write belongs to the group of its lock, wherever the intent was found.
     let input = lock.place.index();
@@ -243,7 +243,7 @@ fn write(
     for claim in stored {
         claims.push(key, claim)?;
     }
-    claims.push(key, Claim { commit_ts: at, place: place.of_write(), write: true, visible })?;
+    claims.push(key, Claim { input, commit_ts: at, place: place.of_write(), write: true, visible })?;
     Ok(true)
 }
 
