@@ -166,6 +166,6 @@ fn check(keyring: &Keyring, row: &Row<'_>, buffers: &mut Buffers, tally: &mut Ta
         keyring.check_cleartext(row.key, &row.head, row.body, aad, plain)
     };
     if let Err(fault) = outcome {
-        tally.fault(row.position.offset(), fault, row.key, &row.head);
+        tally.fault(row.position, fault, row.key, &row.head);
     }
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use super::Fault;
-use crate::container::Head;
+use crate::container::{Head, Position};
 
 /// Kinds of faults that are told apart, at most: each key id is one of its own.
 const KINDS: usize = 1024;
@@ -31,8 +31,8 @@ pub struct Tally {
 /// A row whose envelope cannot be opened.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FirstFault {
-    /// Offset of the row in the (decompressed) input.
-    pub offset: u64,
+    /// Where the row is in the input.
+    pub position: Position,
     /// What is wrong with it.
     pub fault: Fault,
     /// Encoded key in hex, its first 256 bytes.
@@ -43,7 +43,8 @@ pub struct FirstFault {
 
 impl fmt::Display for FirstFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { offset, fault, key_hex, commit_ts } = self;
+        let Self { position, fault, key_hex, commit_ts } = self;
+        let offset = position.offset();
         write!(f, "{fault}, encoded key {key_hex}, commit_ts {commit_ts} (at offset {offset:#x})")
     }
 }
@@ -51,7 +52,7 @@ impl fmt::Display for FirstFault {
 impl FirstFault {
     /// Describes a row.
     #[must_use]
-    pub fn new(offset: u64, fault: Fault, user_key: &[u8], head: &Head) -> Self {
+    pub fn new(position: Position, fault: Fault, user_key: &[u8], head: &Head) -> Self {
         let shown = user_key.get(..SHOWN).unwrap_or(user_key);
         let mut key_hex = hex::encode(shown);
         if shown.len() == user_key.len() {
@@ -59,7 +60,7 @@ impl FirstFault {
         } else {
             key_hex.push_str("...");
         }
-        Self { offset, fault, key_hex, commit_ts: head.commit_ts }
+        Self { position, fault, key_hex, commit_ts: head.commit_ts }
     }
 }
 
@@ -74,13 +75,13 @@ impl Tally {
 
     /// Counts a row with a fault.
     #[cold]
-    pub(super) fn fault(&mut self, offset: u64, fault: Fault, user_key: &[u8], head: &Head) {
+    pub(super) fn fault(&mut self, position: Position, fault: Fault, user_key: &[u8], head: &Head) {
         self.faulty += 1;
         if self.faults.len() < KINDS || self.faults.contains_key(&fault) {
             *self.faults.entry(fault).or_default() += 1;
         }
-        if self.first.as_ref().is_none_or(|first| offset < first.offset) {
-            self.first = Some(FirstFault::new(offset, fault, user_key, head));
+        if self.first.as_ref().is_none_or(|first| position < first.position) {
+            self.first = Some(FirstFault::new(position, fault, user_key, head));
         }
     }
 
@@ -94,7 +95,7 @@ impl Tally {
             }
         }
         if let Some(found) = other.first
-            && self.first.as_ref().is_none_or(|first| found.offset < first.offset)
+            && self.first.as_ref().is_none_or(|first| found.position < first.position)
         {
             self.first = Some(found);
         }

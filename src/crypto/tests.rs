@@ -147,7 +147,7 @@ fn a_tally_does_not_depend_on_threads() {
     assert_eq!((alone.opened, alone.faulty), (13_333, 6667));
     assert_eq!(alone.faults[&Fault::Integrity(7)], 6646);
     let first = alone.first.unwrap();
-    assert_eq!((first.offset, first.fault), (2, Fault::Integrity(7)));
+    assert_eq!((first.position.offset(), first.fault), (2, Fault::Integrity(7)));
     assert_eq!(checked(&keyring, 0, true), Tally::default());
 }
 
@@ -156,20 +156,20 @@ fn a_tally_says_what_is_wrong_by_kind() {
     let (key, head, _) = string();
     let mut tally = Tally::default();
     for id in 1..=20 {
-        tally.fault(u64::from(id), Fault::UnknownKeyId(id), key, &head);
+        tally.fault(Position::at(u64::from(id)), Fault::UnknownKeyId(id), key, &head);
     }
-    tally.fault(500, Fault::Integrity(7), key, &head);
-    tally.fault(400, Fault::ReservedKeyId, key, &head);
+    tally.fault(Position::at(500), Fault::Integrity(7), key, &head);
+    tally.fault(Position::at(400), Fault::ReservedKeyId, key, &head);
     assert_eq!(
         tally.in_words(),
         "1 do not authenticate under their data keys [7], 20 name data keys that no key file holds, [1, 2, 3, 4, 5, 6, \
          7, 8, 9, 10, 11, 12, 13, 14, 15, 16] and 4 more, 1 name the reserved key id 0"
     );
     for id in 1000..9000 {
-        tally.fault(600, Fault::UnknownKeyId(id), &[b'k'; 5000], &head);
+        tally.fault(Position::at(600), Fault::UnknownKeyId(id), &[b'k'; 5000], &head);
     }
     assert_eq!((tally.faulty, tally.faults.len()), (8022, 1024));
-    let long = FirstFault::new(9, Fault::TooShort, &[b'k'; 5000], &head);
+    let long = FirstFault::new(Position::at(9), Fault::TooShort, &[b'k'; 5000], &head);
     assert_eq!(long.key_hex.len(), 515);
 }
 

@@ -147,7 +147,7 @@ fn single(row: &Row<'_>, fault: Fault) -> Tally {
     Tally {
         faulty: 1,
         faults: BTreeMap::from([(fault, 1)]),
-        first: Some(FirstFault::new(row.position.offset(), fault, row.key, &row.head)),
+        first: Some(FirstFault::new(row.position, fault, row.key, &row.head)),
         ..Tally::default()
     }
 }

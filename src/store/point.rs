@@ -98,7 +98,7 @@ impl Store {
     /// Says which table of an SST-ingest bundle a row is in, and where in its block; `None` in other payloads.
     #[must_use]
     pub fn locate(&self, place: RowLocation) -> Option<String> {
-        self.inputs.get(usize::from(place.input))?.survey.contents.locate(place.position)
+        self.inputs.get(place.input())?.survey.contents.locate(place.position)
     }
 
     /// Returns the error that a row at this place is.

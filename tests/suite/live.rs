@@ -110,9 +110,9 @@ live! {
     fs_tree "fs"
     rawkv "rawkv"
     mvcc "mvcc"
+    encrypted "encrypted"
     sst "sst"
-    sst_files "sst-files"
-    encrypted "encrypted";
+    sst_files "sst-files";
 
     decodes_a_cluster_to_the_golden_tree:
     cluster "cluster"

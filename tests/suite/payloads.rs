@@ -7,7 +7,10 @@ use std::process::Stdio;
 
 use proptest::prelude::*;
 
-use crate::fixture::{Bundle, Memory, Shape, Snapshot, Stream, encoded_key, encoded_value, hlc};
+use crate::encrypted::{KEK, KEYS, write_kek};
+use crate::fixture::{
+    Bundle, DataKey, Memory, Shape, Snapshot, Stream, encoded_key, encoded_value, hlc, key_file,
+};
 use crate::tool::{EPOCH, Work, testdata};
 
 type Rows = Vec<(Vec<u8>, Vec<u8>)>;
@@ -58,11 +61,32 @@ fn memory(last_commit_ts: u64, rows: &[(Vec<u8>, Vec<u8>)]) -> Vec<u8> {
     memory.payload(1, None, last_commit_ts, 0, b"")
 }
 
+/// Returns a native payload.
+fn native(last_commit_ts: u64, rows: &[(Vec<u8>, Vec<u8>)]) -> Vec<u8> {
+    let mut native = Stream::new(Vec::new());
+    native.native(last_commit_ts).expect("memory takes every byte");
+    for (key, value) in rows {
+        native.record(key, value).expect("memory takes every byte");
+    }
+    native.finish().expect("memory takes every byte").1
+}
+
 /// Decodes a file and returns the tree without what depends on the bytes of the input.
 fn tree(file: &[u8]) -> BTreeMap<Vec<u8>, Vec<u8>> {
+    tree_with(file, None)
+}
+
+/// The same of a file that is encrypted under a key.
+fn tree_with(file: &[u8], key: Option<&DataKey>) -> BTreeMap<Vec<u8>, Vec<u8>> {
     let work = Work::new();
     work.write("0000000000000064.fsm", file);
-    let run = work.run(["decode", "0000000000000064.fsm", "-o", "dump"]);
+    let mut arguments = vec!["decode", "0000000000000064.fsm", "-o", "dump"];
+    if let Some(key) = key {
+        write_kek(&work, "kek.bin", &KEK);
+        work.write("keys.json", key_file(&KEK, &[*key]).as_bytes());
+        arguments.extend(KEYS);
+    }
+    let run = work.run(arguments);
     assert!(matches!(run.code, Some(0 | 1)), "{run:?}");
     assert!(work.run(["verify", "dump"]).code == Some(0));
     let mut files = work.dump().files;
@@ -192,13 +216,19 @@ proptest! {
             .collect();
         let rows: Rows = rows.into_iter().collect();
         let last = hlc(9, 0);
-        let mut native = Stream::new(Vec::new());
-        native.native(last).unwrap();
-        for (key, value) in &rows {
-            native.record(key, value).unwrap();
-        }
-        let expected = tree(&native.finish().unwrap().1);
+        let expected = tree(&native(last, &rows));
         let shape = Shape { block, index_block, snappy, ..Shape::default() };
+        // Every other row was written before the cluster encrypted its values.
+        let key = DataKey::storage(7);
+        let seal = |(write, (encoded_key, value)): (u64, &(Vec<u8>, Vec<u8>))| {
+            let sealed = value[0] == 0 && write % 2 == 0;
+            let value = if sealed { key.seal(encoded_key, value, write) } else { value.clone() };
+            (encoded_key.clone(), value)
+        };
+        let sealed: Rows = (0..).zip(&rows).map(seal).collect();
+        prop_assert!(tree_with(&native(last, &sealed), Some(&key)) == expected);
+        let tables = Bundle::new(last, &sealed, target, &shape).payload();
+        prop_assert!(tree_with(&tables, Some(&key)) == expected);
         prop_assert!(tree(&Bundle::new(last, &rows, target, &shape).payload()) == expected);
         prop_assert!(tree(&memory(last, &rows)) == expected);
     }

@@ -9,8 +9,8 @@ use std::os::unix::fs::PermissionsExt;
 use crate::fixture::{DataKey, Snapshot, hlc, key_file};
 use crate::tool::{Run, Work};
 
-const KEK: [u8; 32] = *b"a key encryption key of 32 bytes";
-const KEYS: [&str; 4] = ["--kek-file", "kek.bin", "--keys-file", "keys.json"];
+pub const KEK: [u8; 32] = *b"a key encryption key of 32 bytes";
+pub const KEYS: [&str; 4] = ["--kek-file", "kek.bin", "--keys-file", "keys.json"];
 
 /// A directory with a snapshot and its keys.
 fn work(snapshot: &[u8], keys: &[DataKey]) -> Work {
@@ -20,7 +20,7 @@ fn work(snapshot: &[u8], keys: &[DataKey]) -> Work {
     work
 }
 
-fn write_kek(work: &Work, name: &str, bytes: &[u8]) {
+pub fn write_kek(work: &Work, name: &str, bytes: &[u8]) {
     work.write(name, bytes);
     fs::set_permissions(work.path(name), fs::Permissions::from_mode(0o600)).expect("the mode can be set");
 }
