@@ -34,6 +34,12 @@ struct Transaction {
 /// A row: key, timestamp, tombstone, expiry, body.
 type Row = (Vec<u8>, u64, bool, u64, Vec<u8>);
 
+/// Key to timestamp and value.
+type State = BTreeMap<Vec<u8>, (u64, Vec<u8>)>;
+
+/// A range of routing keys; no end: to the last one.
+type Range<'a> = (&'a [u8], Option<&'a [u8]>);
+
 /// What an input says about a key.
 #[derive(Clone, Debug)]
 struct KeyCopy {
@@ -79,21 +85,20 @@ impl Routes {
         let version = (b"!dist|meta|version".to_vec(), self.ts, false, 0, version);
         let (low, high) = (&self.splits.0[..], &self.splits.1[..]);
         let ranges = [(&b""[..], Some(low)), (low, Some(high)), (high, None)];
-        let route =
-            |(id, ((start, end), (group, arriving))): (u64, ((&[u8], Option<&[u8]>), &(u64, bool)))| {
-                let mut body = [&[2][..], &id.to_be_bytes(), &group.to_be_bytes()].concat();
-                body.push(if *arriving { 3 } else { 0 });
-                body.extend([0; 8]);
-                body.extend((start.len() as u64).to_be_bytes());
-                body.extend(start);
-                body.push(u8::from(end.is_some()));
-                if let Some(end) = end {
-                    body.extend((end.len() as u64).to_be_bytes());
-                    body.extend(end);
-                }
-                body.extend([0; 8]);
-                ([b"!dist|route|", &id.to_be_bytes()[..]].concat(), self.ts, false, 0, body)
-            };
+        let route = |(id, ((start, end), (group, arriving))): (u64, (Range<'_>, &(u64, bool)))| {
+            let mut body = [&[2][..], &id.to_be_bytes(), &group.to_be_bytes()].concat();
+            body.push(if *arriving { 3 } else { 0 });
+            body.extend([0; 8]);
+            body.extend((start.len() as u64).to_be_bytes());
+            body.extend(start);
+            body.push(u8::from(end.is_some()));
+            if let Some(end) = end {
+                body.extend((end.len() as u64).to_be_bytes());
+                body.extend(end);
+            }
+            body.extend([0; 8]);
+            ([b"!dist|route|", &id.to_be_bytes()[..]].concat(), self.ts, false, 0, body)
+        };
         let routes: Vec<Row> = (1..).zip(ranges.into_iter().zip(&self.groups)).map(route).collect();
         routes.into_iter().chain([version])
     }
@@ -285,7 +290,7 @@ fn source(name: &str, rows: &[Row], memory: bool) -> Source {
 
 /// What a store must hold at a timestamp: key to (timestamp, value), and the keys of committed writes behind hidden
 /// locks. Resolved input by input, then merged.
-fn model(cluster: &Cluster, at: u64) -> (BTreeMap<Vec<u8>, (u64, Vec<u8>)>, BTreeSet<Vec<u8>>) {
+fn model(cluster: &Cluster, at: u64) -> (State, BTreeSet<Vec<u8>>) {
     let mut all: BTreeMap<Vec<u8>, Vec<KeyCopy>> = BTreeMap::new();
     for (input, rows) in cluster.inputs.iter().enumerate() {
         let mut newest: BTreeMap<&[u8], &Row> = BTreeMap::new();
@@ -326,8 +331,8 @@ fn model(cluster: &Cluster, at: u64) -> (BTreeMap<Vec<u8>, (u64, Vec<u8>)>, BTre
     let mut state = BTreeMap::new();
     for (key, copies) in all {
         let owner = cluster.owner(&key, at);
-        let owned = copies.iter().filter(|copy| Some(group(copy.input)) == owner);
-        let winner = owned.max_by_key(|copy| copy.write).or_else(|| {
+        let own = copies.iter().filter(|copy| Some(group(copy.input)) == owner);
+        let winner = own.max_by_key(|copy| copy.write).or_else(|| {
             let counts = copies.iter().filter(|copy| copy.write || copy.value.is_some());
             counts.max_by_key(|copy| (copy.ts, copy.write))
         });
@@ -356,7 +361,7 @@ fn check(cluster: &Cluster, asked: Option<u64>, reverse: bool) -> std::result::R
     let scratch = crate::sort::Scratch::new(directory.path().to_owned());
     let groups = (0..cluster.inputs.len()).map(|input| (name(input).into(), group(input))).collect();
     let at = asked.map(ReadAt::Hlc);
-    let options = StoreOptions { at, txn_from, scratch, groups, ..StoreOptions::default() };
+    let options = StoreOptions { at, groups, txn_from, scratch, ..StoreOptions::default() };
     let store = open::open(sources, &options, DENSE).unwrap();
     let rows = cluster.inputs.iter().flatten();
     let latest = rows.map(|row| row.1).max().unwrap_or_default().max(T);

@@ -45,7 +45,7 @@ pub(in crate::store) fn committed(store: &Store, records: &[Input], prefix: &[u8
             if writes.len() > limits::ROUTES || bytes > limits::ROUTE_BYTES {
                 return Ok(writes);
             }
-            let body = store.plain(input.source.path(), &row, &mut plaintext)?;
+            let body = store.plain(store.path(at), &row, &mut plaintext)?;
             let lock = Lock::parse(row.key, body).map_err(|kind| store.error(place, kind))?;
             let Some(key) = row.key.strip_prefix(Family::TxnLock.prefix()) else { continue };
             let id = [lock.primary, &lock.start_ts.to_be_bytes()].concat();
