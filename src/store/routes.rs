@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::encrypted::Plaintext;
 use super::merge::Merge;
 use super::scan::Rank;
 use super::stats::GroupOrigin;
@@ -84,12 +85,12 @@ impl Catalog {
         };
         let own = |write: &&Write| write.input == at && Family::of(&write.key) == Family::DistRoute;
         let writes: Vec<&Write> = writes.iter().filter(own).collect();
-        let mut fits = true;
+        let (mut fits, mut plaintext) = (true, Plaintext::default());
         let mut rows = one(store, at, input, Family::DistRoute, Rank::Visible);
         while let Some((_, row)) = rows.next()?.filter(|_| fits) {
             // Writes are in the order of keys.
             if writes.binary_search_by(|write| write.key.as_slice().cmp(row.key)).is_err() {
-                fits = take(row.body);
+                fits = take(store.plain(store.path(at), &row, &mut plaintext)?);
             }
         }
         fits = fits && writes.iter().filter_map(|write| write.value.as_deref()).all(take);
@@ -160,7 +161,9 @@ fn version(store: &Store, at: u16, input: &Input, writes: &[Write]) -> Result<Op
     }
     let mut rows = one(store, at, input, Family::DistVersion, Rank::Visible);
     if let Some((_, row)) = rows.next()? {
-        return Ok(Some((version_of(row.body), row.head.commit_ts)));
+        let mut plaintext = Plaintext::default();
+        let body = store.plain(store.path(at), &row, &mut plaintext)?;
+        return Ok(Some((version_of(body), row.head.commit_ts)));
     }
     let mut routes = one(store, at, input, Family::DistRoute, Rank::Visible);
     let stored = routes.next()?.map(|(_, row)| (0, row.head.commit_ts));
