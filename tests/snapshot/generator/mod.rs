@@ -80,8 +80,8 @@ pub enum Payload {
 
 /// Writes a snapshot; returns its size, bytes.
 pub fn write<W: Write>(out: W, options: &Options) -> io::Result<u64> {
-    let mut rows =
-        Rows::new(out, options.versions, options.deleted, (options.first, options.stride), options.seed);
+    let numbers = (options.first, options.stride);
+    let mut rows = Rows::new(out, options.versions, options.deleted, numbers, options.seed);
     rows.begin(options.frame, options.payload)?;
     // The order of families in a file: `keyspaces.md` 4.
     dynamodb::write(&mut rows, &options.dynamodb)?;

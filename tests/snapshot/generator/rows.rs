@@ -81,22 +81,18 @@ impl<W: Write> Rows<W> {
         Ok(())
     }
 
-    fn put(&mut self, user_key: &[u8], ts: u64, body: &[u8]) -> io::Result<()> {
-        self.put_at(user_key, ts, body)
+    /// Writes one version at a time of its own.
+    pub fn put(&mut self, user_key: &[u8], ts: u64, body: &[u8]) -> io::Result<()> {
+        match &mut self.bundle {
+            Some(bundle) => bundle.record(&encoded_key(user_key, ts), &encoded_value(0, 0, body)),
+            None => self.file.put(user_key, ts, body),
+        }
     }
 
     fn tombstone(&mut self, user_key: &[u8], ts: u64) -> io::Result<()> {
         match &mut self.bundle {
             Some(bundle) => bundle.record(&encoded_key(user_key, ts), &encoded_value(1, 0, b"")),
             None => self.file.tombstone(user_key, ts),
-        }
-    }
-
-    /// Writes one version at a time of its own.
-    pub fn put_at(&mut self, user_key: &[u8], commit_ts: u64, body: &[u8]) -> io::Result<()> {
-        match &mut self.bundle {
-            Some(bundle) => bundle.record(&encoded_key(user_key, commit_ts), &encoded_value(0, 0, body)),
-            None => self.file.put(user_key, commit_ts, body),
         }
     }
 

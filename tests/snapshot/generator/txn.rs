@@ -27,20 +27,20 @@ pub fn write<W: Write>(rows: &mut Rows<W>, options: &Options) -> io::Result<()> 
     let (start, commit) = (hlc(NOW_MS - 2_000, 0), hlc(NOW_MS - 1_000, 0));
     for key in rows.numbers(options.commit_records) {
         let record = [format!("!txn|cmt|!redis|str|primary:{key}").as_bytes(), &start.to_be_bytes()].concat();
-        rows.put_at(&record, commit, &[&[1][..], &commit.to_be_bytes()].concat())?;
+        rows.put(&record, commit, &[&[1][..], &commit.to_be_bytes()].concat())?;
     }
     for key in rows.numbers(options.locks) {
         let value = [&[0xff, 1, 0], rows.random.bytes(options.intent_size)].concat();
         let length = (value.len() as u64).to_be_bytes();
         let intent = [&[1][..], &start.to_be_bytes(), &[0], &length, &value].concat();
-        rows.put_at(format!("!txn|int|!redis|str|locked:{key}").as_bytes(), start, &intent)?;
+        rows.put(format!("!txn|int|!redis|str|locked:{key}").as_bytes(), start, &intent)?;
     }
     let expires = hlc(NOW_MS + 28_000, 0).to_be_bytes();
     for key in rows.numbers(options.locks) {
         let primary = format!("!redis|str|primary:{key}");
         let length = (primary.len() as u64).to_be_bytes();
         let lock = [&[1][..], &start.to_be_bytes(), &expires, &[0], &length, primary.as_bytes()].concat();
-        rows.put_at(format!("!txn|lock|!redis|str|locked:{key}").as_bytes(), start, &lock)?;
+        rows.put(format!("!txn|lock|!redis|str|locked:{key}").as_bytes(), start, &lock)?;
     }
     Ok(())
 }
