@@ -164,7 +164,7 @@ fn open(
         allow_encrypted: true,
         interrupt: interrupt.clone(),
         progress: progress.clone(),
-        scratch: Scratch::new(std::env::temp_dir()),
+        scratch: Scratch::new(std::env::temp_dir()).polling(interrupt),
         ..StoreOptions::default()
     };
     // Nothing is written, so what has to be spooled goes where temporary files go.

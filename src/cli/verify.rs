@@ -85,7 +85,7 @@ pub fn run(arguments: &args::Verify, interrupt: &Interrupt) -> u8 {
 fn check(arguments: &args::Verify, interrupt: &Interrupt, progress: &Progress) -> Result<VerifyReport> {
     let options = VerifyOptions {
         threads: std::thread::available_parallelism().map_or(1, NonZero::get),
-        scratch: Scratch::new(std::env::temp_dir()),
+        scratch: Scratch::new(std::env::temp_dir()).polling(interrupt),
         interrupt: interrupt.clone(),
     };
     let report =

@@ -22,7 +22,11 @@ pub struct Error {
 
 impl From<crate::sort::Error> for Error {
     fn from(error: crate::sort::Error) -> Self {
-        Self { path: error.path, kind: error.source.into() }
+        let kind = match error.kind {
+            crate::sort::ErrorKind::Io(error) => error.into(),
+            crate::sort::ErrorKind::Interrupted(interrupted) => interrupted.into(),
+        };
+        Self { path: error.path, kind }
     }
 }
 

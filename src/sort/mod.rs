@@ -11,19 +11,32 @@ use std::path::PathBuf;
 use batch::Batch;
 use run::{Merge, Runs};
 
+use crate::interrupt::{Interrupt, Interrupted};
+
 /// Most runs that are merged at once.
 const FAN_IN: usize = 64;
 /// Least and most bytes of the buffer of a run that is merged.
 const BUFFER: (usize, usize) = (4 << 10, 128 << 10);
 
-/// A run could not be written or read.
+/// Records could not be sorted.
 #[derive(Debug, thiserror::Error)]
-#[error("{}: {source}", path.display())]
+#[error("{}: {kind}", path.display())]
 pub struct Error {
     /// The directory that takes the runs.
     pub path: PathBuf,
-    /// What the disk says.
-    pub source: io::Error,
+    /// What went wrong there.
+    pub kind: ErrorKind,
+}
+
+/// Why records could not be sorted.
+#[derive(Debug, thiserror::Error)]
+pub enum ErrorKind {
+    /// A run could not be written or read.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+    /// The run of the program was asked to stop.
+    #[error(transparent)]
+    Interrupted(#[from] Interrupted),
 }
 
 /// Result of this stage.
@@ -32,28 +45,43 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 /// Where runs go: a directory on the file system of the dump. Cheap to clone. The default is none: everything stays
 /// in memory.
 #[derive(Clone, Debug, Default)]
-pub struct Scratch(std::sync::Arc<PathBuf>);
+pub struct Scratch {
+    directory: std::sync::Arc<PathBuf>,
+    /// Ends every sorter at its next record.
+    interrupt: Interrupt,
+}
 
 impl Scratch {
     /// Uses `directory` for unlinked temporary files.
     #[must_use]
     pub fn new(directory: PathBuf) -> Self {
-        Self(std::sync::Arc::new(directory))
+        Self { directory: std::sync::Arc::new(directory), interrupt: Interrupt::default() }
+    }
+
+    /// Makes all sorters that use it end with an error once `interrupt` is set: one huge value can be millions of
+    /// records.
+    #[must_use]
+    pub fn polling(self, interrupt: &Interrupt) -> Self {
+        Self { interrupt: interrupt.clone(), ..self }
     }
 
     /// Returns the directory.
     #[must_use]
     pub fn directory(&self) -> &std::path::Path {
-        &self.0
+        &self.directory
     }
 
     /// Whether nothing may go to disk.
     pub(crate) fn is_none(&self) -> bool {
-        self.0.as_os_str().is_empty()
+        self.directory.as_os_str().is_empty()
     }
 
-    pub(crate) fn error(&self, source: io::Error) -> Error {
-        Error { path: (*self.0).clone(), source }
+    pub(crate) fn error(&self, kind: impl Into<ErrorKind>) -> Error {
+        Error { path: (*self.directory).clone(), kind: kind.into() }
+    }
+
+    fn check(&self) -> Result<()> {
+        self.interrupt.check().map_err(|interrupted| self.error(interrupted))
     }
 }
 
@@ -80,6 +108,7 @@ impl Sorter {
 
     /// Adds a record.
     pub fn push(&mut self, key: &[u8], value: &[u8]) -> Result<()> {
+        self.scratch.check()?;
         let lengths = run::length(key)
             .and_then(|key| Ok((key, run::length(value)?)))
             .map_err(|error| self.scratch.error(error))?;
@@ -118,7 +147,7 @@ impl Sorter {
     }
 
     /// Moves the batch to disk, and merges runs where there are too many.
-    fn spill(&mut self) -> io::Result<()> {
+    fn spill(&mut self) -> Result<(), ErrorKind> {
         self.batch.sort();
         let runs = level(&mut self.levels, 0, &self.scratch)?;
         let mut writer = runs.writer();
@@ -140,7 +169,7 @@ impl Sorter {
     }
 
     /// Merges down to as many runs as can be read at once, and opens them.
-    fn merge_all(&mut self) -> io::Result<Merge> {
+    fn merge_all(&mut self) -> Result<Merge, ErrorKind> {
         if !self.batch.is_empty() {
             self.spill()?;
         }
@@ -149,21 +178,22 @@ impl Sorter {
             let Some(lowest) = self.levels.iter().position(|runs| !runs.all.is_empty()) else { break };
             self.collapse(lowest)?;
         }
-        Merge::open(self.levels.iter().enumerate().rev(), self.buffer())
+        Ok(Merge::open(self.levels.iter().enumerate().rev(), self.buffer())?)
     }
 
     /// Merges all runs of a level into one run of the next.
-    fn collapse(&mut self, from: usize) -> io::Result<()> {
+    fn collapse(&mut self, from: usize) -> Result<(), ErrorKind> {
         let buffer = self.buffer();
         level(&mut self.levels, from + 1, &self.scratch)?;
         let Some((levels, [next, ..])) = self.levels.split_at_mut_checked(from + 1) else { return Ok(()) };
         let mut merge = Merge::open(levels.iter().enumerate().skip(from), buffer)?;
         let mut writer = next.writer();
         while let Some((key, value)) = merge.next(levels, buffer)? {
+            self.scratch.interrupt.check()?;
             writer.write(key, value)?;
         }
         writer.finish()?;
-        levels.last_mut().map_or(Ok(()), Runs::clear)
+        Ok(levels.last_mut().map_or(Ok(()), Runs::clear)?)
     }
 
     /// Whether more than one run is there, and more than can be read at once.
@@ -190,7 +220,7 @@ impl Sorter {
 
 fn level<'l>(levels: &'l mut Vec<Runs>, number: usize, scratch: &Scratch) -> io::Result<&'l mut Runs> {
     if number >= levels.len() {
-        levels.push(Runs::new(tempfile::tempfile_in(&*scratch.0)?));
+        levels.push(Runs::new(tempfile::tempfile_in(scratch.directory())?));
     }
     levels.get_mut(number).ok_or_else(|| io::ErrorKind::NotFound.into())
 }
@@ -212,6 +242,7 @@ impl Sorted<'_> {
     /// Lends the next (key, value), valid until the next call.
     #[expect(clippy::should_implement_trait, reason = "a lending iterator is no Iterator")]
     pub fn next(&mut self) -> Result<Option<(&[u8], &[u8])>> {
+        self.sorter.scratch.check()?;
         match &mut self.source {
             Source::Batch { next } => {
                 let record = self.sorter.batch.record(*next);
@@ -302,6 +333,25 @@ mod tests {
         let mut sorter = Sorter::new(&scratch, 100);
         let error = (0..100).find_map(|_| sorter.push(b"key", b"value").err()).unwrap();
         assert_eq!(error.path, path);
+    }
+
+    #[test]
+    fn an_interrupt_ends_pushing_sorting_and_reading() {
+        use std::sync::atomic::Ordering;
+
+        let (_directory, scratch) = scratch();
+        for memory in [300, 1 << 20] {
+            let interrupt = Interrupt::default();
+            let mut sorter = Sorter::new(&scratch.clone().polling(&interrupt), memory);
+            let is_interrupted = |error: Error| matches!(error.kind, ErrorKind::Interrupted(interrupted) if interrupted.0 == 15);
+            fill(&mut sorter, &vec![(b"k".to_vec(), b"v".to_vec()); 100]);
+            let mut lent = sorter.sort().unwrap();
+            assert!(lent.next().unwrap().is_some());
+            interrupt.flag().store(15, Ordering::Relaxed);
+            assert!(lent.next().is_err_and(is_interrupted));
+            drop(lent);
+            assert!(sorter.push(b"k", b"v").is_err_and(is_interrupted));
+        }
     }
 
     #[test]

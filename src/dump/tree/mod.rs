@@ -108,7 +108,7 @@ impl Tree {
                 return Err(staging.discard_after(error));
             }
         };
-        let scratch = Scratch::new(staging.path().to_owned());
+        let scratch = Scratch::new(staging.path().to_owned()).polling(&options.interrupt);
         let (hashing, hashed) = Hashing::new();
         Ok(Self {
             directories: Directories::new(OPEN_DIRECTORIES),

@@ -37,7 +37,11 @@ impl Staging {
                 return Err(self.target.error(ErrorKind::TargetHoldsDump));
             }
             Found::Dump(dump) => {
-                self.target.examine(&dump, &self.options, &Scratch::new(self.path.clone()))?;
+                self.target.examine(
+                    &dump,
+                    &self.options,
+                    &Scratch::new(self.path.clone()).polling(&self.options.interrupt),
+                )?;
                 // So that a run that comes meanwhile does not take it for one that was left.
                 let _ = lock::is_held(&dump);
                 Some(self.exchange(&staged, &dump)?)

@@ -70,7 +70,11 @@ impl Staging {
             .map_err(|errno| Error { path: self.path.clone(), kind: errno.into() })?;
         lock::hold(&root);
         if let Found::Dump(dump) = found {
-            self.target.examine(dump, &self.options, &Scratch::new(self.path.clone()))?;
+            self.target.examine(
+                dump,
+                &self.options,
+                &Scratch::new(self.path.clone()).polling(&self.options.interrupt),
+            )?;
         }
         Ok(root)
     }
