@@ -49,10 +49,13 @@ pub enum Error {
     /// A name that was asked for is not in the snapshot.
     #[error("{0}")]
     NotThere(crate::decode::NotThere),
-    /// A record that this run wrote for itself cannot be read back: a fault of the program.
-    #[error("a fault of ekv-backup itself, please report it with the command and this message: {what}")]
+    /// What cannot happen did: the program is to blame, not the input.
+    #[error(
+        "fault of this program: {what}; please report this line, the version and, if it may be shared, the input \
+         to the maintainers of ekv-backup"
+    )]
     Internal {
-        /// What cannot be.
+        /// What was found, in words.
         what: &'static str,
     },
     /// A signal asked the run to stop.
@@ -87,7 +90,7 @@ impl From<dump::Error> for Error {
 
 impl From<crate::sort::Error> for Error {
     fn from(error: crate::sort::Error) -> Self {
-        Self::Dump(error.into())
+        Self::from(dump::Error::from(error))
     }
 }
 

@@ -12,7 +12,7 @@ pub const USAGE: u8 = 2;
 pub const INPUT: u8 = 3;
 /// Input unreadable, output not writable, disk or inodes full.
 pub const IO: u8 = 4;
-/// A fault of our own: what cannot happen did.
+/// What cannot happen did: a fault of this program.
 pub const INTERNAL: u8 = 70;
 
 /// Returns the exit code that an error asks for.
@@ -27,8 +27,8 @@ pub fn code(error: &Error) -> u8 {
         | Error::Store(store::Error::BelowFloor { .. } | store::Error::NoHlc { .. }) => USAGE,
         Error::Dump(error) if error.kind.is_usage() => USAGE,
         Error::Dump(_) => IO,
-        Error::Internal { .. } => INTERNAL,
         Error::Strict { .. } | Error::MissingGroups(_) | Error::Unchecked { .. } => PROBLEMS,
+        Error::Internal { .. } => INTERNAL,
         // Signals have small numbers; anything else would be a mistake of ours.
         Error::Interrupted(by) => u8::try_from(128 + by.0).unwrap_or(IO),
         _ => INPUT,

@@ -1,40 +1,105 @@
 //! Second pass: the elements of the collections that are written, each family scanned once more.
 //!
 //! Verdicts come in the order of the runs that they are about, so a scan meets them one by one: nothing is
-//! searched for, whatever the number of collections.
+//! searched for, whatever the number of collections. Items of a list that stand in several runs, because the names of
+//! other lists imitate its positions, are brought together by a sorter.
 
-use super::collection::Collection;
+use super::collection::{Collection, Slot};
 use super::database::Database;
 use super::draft::Draft;
 use super::run::Runs;
 use super::verdict::Verdict;
 use crate::cursor;
-use crate::dump::{Sorted, Sorter};
-use crate::error::Result;
+use crate::dump::{Scratch, Sorted, Sorter};
+use crate::error::{Error, Result};
+use crate::keyspace::redis::sortable_seq;
+use crate::store::{Entry, RowLocation};
 
-/// The verdicts, with the next one read ahead.
-struct Verdicts<'s> {
+/// Memory for each of the sorters of verdicts and of scattered items, bytes.
+const MEMORY: usize = 4 << 20;
+
+/// What became of the collections that have element rows.
+#[derive(Debug)]
+pub(super) struct Verdicts {
+    /// By type and run: a [`Part`].
+    by_run: Sorter,
+    /// Verdict and Redis key of each list whose items do not stand together, by its number.
+    scattered: Sorter,
+}
+
+/// What a run is about.
+#[derive(Debug)]
+enum Part {
+    /// All elements of a collection.
+    Whole(Box<Draft>),
+    /// Items of the scattered list of this number.
+    Scattered(u64),
+}
+
+/// First byte of the record of a [`Part`].
+const WHOLE: u8 = 0;
+const SCATTERED: u8 = 1;
+
+impl Verdicts {
+    pub(super) fn new(scratch: &Scratch) -> Self {
+        Self { by_run: Sorter::new(scratch, MEMORY), scattered: Sorter::new(scratch, MEMORY) }
+    }
+
+    /// Notes the verdict about a key whose elements stand in these runs of their family.
+    pub(super) fn push(&mut self, key: &[u8], verdict: Verdict, runs: &[u64]) -> Result<()> {
+        let order = |run: u64| {
+            let mut order = vec![verdict.collection as u8];
+            order.extend(run.to_be_bytes());
+            order
+        };
+        let mut record = Vec::new();
+        verdict.write(&mut record);
+        record.extend_from_slice(key);
+        if let [run] = runs {
+            record.insert(0, WHOLE);
+            return Ok(self.by_run.push(&order(*run), &record)?);
+        }
+        let number = self.scattered.len().to_be_bytes();
+        self.scattered.push(&number, &record)?;
+        let mut part = vec![SCATTERED];
+        part.extend(number);
+        for &run in runs {
+            self.by_run.push(&order(run), &part)?;
+        }
+        Ok(())
+    }
+}
+
+/// The parts, with the next one read ahead.
+struct Parts<'s> {
     sorted: Sorted<'s>,
-    next: Option<(u64, Draft)>,
+    next: Option<(u64, Part)>,
     collection: u8,
 }
 
-impl<'s> Verdicts<'s> {
+impl<'s> Parts<'s> {
     fn new(sorted: Sorted<'s>) -> Result<Self> {
-        let mut verdicts = Self { sorted, next: None, collection: 0 };
-        verdicts.read_ahead()?;
-        Ok(verdicts)
+        let mut parts = Self { sorted, next: None, collection: 0 };
+        parts.read_ahead()?;
+        Ok(parts)
     }
 
     fn read_ahead(&mut self) -> Result<()> {
         self.next = None;
-        let Some((mut order, mut key)) = self.sorted.next()? else { return Ok(()) };
-        if let (Some(collection), Some(run), Some(verdict)) =
-            (cursor::take_u8(&mut order), cursor::take_u64_be(&mut order), Verdict::take(&mut key))
-        {
-            self.collection = collection;
-            self.next = Some((run, Draft::new(key, verdict)));
-        }
+        let Some((mut order, mut record)) = self.sorted.next()? else { return Ok(()) };
+        let (collection, run) = (cursor::take_u8(&mut order), cursor::take_u64_be(&mut order));
+        let part = match cursor::take_u8(&mut record) {
+            Some(WHOLE) => {
+                Verdict::take(&mut record).map(|verdict| Part::Whole(Box::new(Draft::new(record, verdict))))
+            }
+            Some(SCATTERED) => cursor::take_u64_be(&mut record).map(Part::Scattered),
+            _ => None,
+        };
+        let (Some(collection), Some(run), Some(part)) = (collection, run, part) else {
+            return Err(Error::Internal { what: "a verdict about a Redis key does not read back" });
+        };
+        self.collection = collection;
+        self.next = Some((run, part));
         Ok(())
     }
 
@@ -42,68 +107,108 @@ impl<'s> Verdicts<'s> {
         self.next.is_some() && self.collection == collection as u8
     }
 
-    /// Takes the draft of a run when the next verdict is about it.
-    fn take(&mut self, collection: Collection, run: u64) -> Result<Option<Draft>> {
+    /// Takes the part that a run is when the next verdict is about it.
+    fn take(&mut self, collection: Collection, run: u64) -> Result<Option<Part>> {
         if !self.are_for(collection) || self.next.as_ref().is_none_or(|(next, _)| *next != run) {
             return Ok(None);
         }
-        let draft = self.next.take().map(|(_, draft)| draft);
+        let part = self.next.take().map(|(_, part)| part);
         self.read_ahead()?;
-        Ok(draft)
+        Ok(part)
+    }
+}
+
+/// Items of scattered lists, by list and position.
+struct Items {
+    sorter: Sorter,
+    record: Vec<u8>,
+}
+
+impl Items {
+    fn push(&mut self, list: u64, seq: i64, entry: &Entry<'_>) -> Result<()> {
+        let mut order = list.to_be_bytes().to_vec();
+        order.extend(sortable_seq(seq));
+        self.record.clear();
+        self.record.extend(entry.place.to_bytes());
+        self.record.extend_from_slice(entry.body);
+        Ok(self.sorter.push(&order, &self.record)?)
     }
 }
 
 impl Database<'_, '_, '_> {
     /// Writes the collections that there are verdicts about.
-    pub(super) fn write_collections(&mut self, verdicts: &mut Sorter) -> Result<()> {
-        let mut verdicts = Verdicts::new(verdicts.sort()?)?;
+    pub(super) fn write_collections(&mut self, verdicts: &mut Verdicts) -> Result<()> {
+        let mut parts = Parts::new(verdicts.by_run.sort()?)?;
+        let mut items = Items { sorter: Sorter::new(self.scratch(), MEMORY), record: Vec::new() };
         for collection in Collection::ALL {
-            if verdicts.are_for(collection) {
-                self.write_family(collection, &mut verdicts)?;
+            if parts.are_for(collection) {
+                self.write_family(collection, &mut parts, &mut items)?;
             }
         }
-        Ok(())
+        if parts.next.is_some() {
+            return Err(Error::Internal { what: "a run of a Redis key was not met again" });
+        }
+        self.write_scattered(&mut verdicts.scattered, &mut items.sorter)
     }
 
-    fn write_family(&mut self, collection: Collection, verdicts: &mut Verdicts<'_>) -> Result<()> {
+    fn write_family(
+        &mut self,
+        collection: Collection,
+        parts: &mut Parts<'_>,
+        items: &mut Items,
+    ) -> Result<()> {
         let mut runs = Runs::default();
-        let mut draft: Option<Draft> = None;
+        let mut part: Option<Part> = None;
         let mut entries = self.store().scan(collection.elements());
         while let Some(entry) = entries.next()? {
             let Some((key, slot)) = collection.parse_element(entry.key) else { continue };
             if !runs.continues(key) {
-                if let Some(draft) = draft.take() {
+                if let Some(Part::Whole(draft)) = part.take() {
                     draft.write(self)?;
                 }
-                if !verdicts.are_for(collection) {
+                if !parts.are_for(collection) {
                     return Ok(());
                 }
                 runs.begin(key);
-                draft = verdicts.take(collection, runs.number())?;
+                part = parts.take(collection, runs.number())?;
             }
-            if let Some(draft) = &mut draft {
-                draft.add(&mut self.elements, slot, entry.body, entry.place)?;
-            }
-        }
-        match draft {
-            Some(draft) => draft.write(self),
-            None => Ok(()),
-        }
-    }
-
-    /// Writes a list whose items do not stand together: the names of other lists imitate its positions.
-    pub(super) fn write_scattered(&mut self, key: &[u8], verdict: Verdict) -> Result<()> {
-        let prefix = [verdict.collection.elements().prefix(), key].concat();
-        let mut draft = Draft::new(key, verdict);
-        let mut entries = self.store().scan_prefix(&prefix, None);
-        while let Some(entry) = entries.next()? {
-            match verdict.collection.parse_element(entry.key) {
-                Some((of, slot)) if of == key => {
+            match (&mut part, slot) {
+                (Some(Part::Whole(draft)), slot) => {
                     draft.add(&mut self.elements, slot, entry.body, entry.place)?;
                 }
+                (Some(Part::Scattered(list)), Slot::Seq(seq)) => items.push(*list, seq, &entry)?,
                 _ => {}
             }
         }
-        draft.write(self)
+        match part {
+            Some(Part::Whole(draft)) => draft.write(self),
+            _ => Ok(()),
+        }
+    }
+
+    /// Writes the lists whose items do not stand together.
+    fn write_scattered(&mut self, verdicts: &mut Sorter, items: &mut Sorter) -> Result<()> {
+        const LIST: Error = Error::Internal { what: "a scattered Redis list does not read back" };
+        let mut lists = verdicts.sort()?;
+        let mut items = items.sort()?;
+        let mut item = items.next()?;
+        while let Some((number, mut key)) = lists.next()? {
+            let verdict = Verdict::take(&mut key).ok_or(LIST)?;
+            let mut draft = Draft::new(key, verdict);
+            while let Some((order, mut body)) = item
+                && let Some(mut seq) = order.strip_prefix(number)
+            {
+                let seq = cursor::take_array(&mut seq).ok_or(LIST)?;
+                let seq = i64::from_be_bytes(seq) ^ i64::MIN;
+                let place = RowLocation::take(&mut body).ok_or(LIST)?;
+                draft.add(&mut self.elements, Slot::Seq(seq), body, place)?;
+                item = items.next()?;
+            }
+            draft.write(self)?;
+        }
+        match item {
+            None => Ok(()),
+            Some(_) => Err(LIST),
+        }
     }
 }

@@ -5,9 +5,9 @@ use super::expiry::{Clock, Fate};
 use super::sidecar::{Object, Sidecars};
 use crate::adapter::body::{Body, Page};
 use crate::adapter::{Context, Scope};
-use crate::dump::Sorter;
 use crate::dump::keymap;
 use crate::dump::segment::{self, Segment};
+use crate::dump::{Scratch, Sorter};
 use crate::error::Result;
 use crate::excerpt;
 use crate::report::{Problem, Warning};
@@ -80,6 +80,10 @@ impl<'c, 'a, 'r> Database<'c, 'a, 'r> {
 
     pub(super) fn store(&self) -> &'a Store {
         self.context.store
+    }
+
+    pub(super) fn scratch(&self) -> &Scratch {
+        self.context.tree.scratch()
     }
 
     /// Lends the elements at hand, and the file at hand to write them to.

@@ -12,7 +12,7 @@ use super::stream;
 use super::verdict::Bounds;
 use crate::adapter::body::Page;
 use crate::dump::Sorter;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::keyspace::redis::StreamId;
 use crate::report::Warning;
 
@@ -142,7 +142,8 @@ fn write_stream(
     let mut last = last;
     let mut entries = elements.sort()?;
     while let Some((mut id, message)) = entries.next()? {
-        let id = StreamId::take(&mut id).unwrap_or_default();
+        let id = StreamId::take(&mut id);
+        let id = id.ok_or(Error::Internal { what: "the ID of a Redis stream entry does not read back" })?;
         // The encoder rejects a stream whose last ID is below an entry's.
         last = last.max(id);
         stream::write_entry(page, id, blob::texts(message))?;

@@ -16,6 +16,8 @@ pub(super) struct Group {
     pub(super) hll: Option<RowLocation>,
     pub(super) index: Option<Index>,
     rows: [Rows; Collection::ALL.len()],
+    /// Numbers of the runs in which the elements stand, ascending: several only where list names imitate positions.
+    runs: [Vec<u64>; Collection::ALL.len()],
 }
 
 /// The `!redis|str|` row of a key.
@@ -61,6 +63,11 @@ impl Group {
         self.rows.get(collection as usize).copied().unwrap_or_default()
     }
 
+    /// Returns the numbers of the runs in which the elements stand.
+    pub(super) fn runs(&self, collection: Collection) -> &[u64] {
+        self.runs.get(collection as usize).map_or(&[], Vec::as_slice)
+    }
+
     /// Adds a fact.
     pub(super) fn add(&mut self, fact: Fact<'_>) {
         match fact {
@@ -82,11 +89,12 @@ impl Group {
                     Some(before) => before.and(deltas),
                 });
             }),
-            Fact::Elements(Elements { collection, rows: count, run }) => self.change(collection, |rows| {
-                rows.elements += count;
-                rows.runs += 1;
-                rows.run = run;
-            }),
+            Fact::Elements(Elements { collection, rows: count, run }) => {
+                self.change(collection, |rows| rows.elements += count);
+                if let Some(runs) = self.runs.get_mut(collection as usize) {
+                    runs.push(run);
+                }
+            }
             Fact::Blob { collection, place } => self.change(collection, |rows| rows.blob = Some(place)),
         }
     }
@@ -220,7 +228,7 @@ mod tests {
             deltas(Collection::List),
         ]);
         let rows = twice.rows(Collection::List);
-        assert_eq!((rows.elements, rows.runs, rows.run), (3, 2, 6));
+        assert_eq!((rows.elements, twice.runs(Collection::List)), (3, &[4, 6][..]));
         assert_eq!(rows.deltas.map(|deltas| (deltas.rows, deltas.length)), Some((6, 2)));
     }
 

@@ -32,15 +32,12 @@ mod tests;
 mod text;
 mod verdict;
 
+use self::content::Verdicts;
 use self::database::Database;
 use self::gather::Facts;
 use super::{Context, Scope};
-use crate::dump::Sorter;
 use crate::error::Result;
 use crate::keyspace::Owner;
-
-/// Memory for verdicts, bytes.
-const VERDICTS: usize = 4 << 20;
 
 /// Writes the database; the scope is `db_0` when anything was written.
 pub fn dump(context: &mut Context<'_, '_>) -> Result<Scope> {
@@ -52,7 +49,7 @@ pub fn dump(context: &mut Context<'_, '_>) -> Result<Scope> {
     let mut database = Database::new(context);
     if database.has_more_than_strings(bare) {
         let mut facts = Facts::new(&scratch);
-        let mut verdicts = Sorter::new(&scratch, VERDICTS);
+        let mut verdicts = Verdicts::new(&scratch);
         database.write_strings(Some(&mut facts))?;
         database.gather(&mut facts, bare)?;
         database.settle_all(&mut facts, &mut verdicts)?;

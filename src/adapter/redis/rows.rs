@@ -10,10 +10,6 @@ use crate::store::RowLocation;
 pub(super) struct Rows {
     pub(super) meta: Option<BaseMeta>,
     pub(super) elements: u64,
-    /// Runs in which the elements stand; more than one only where list names imitate positions.
-    pub(super) runs: u64,
-    /// Number of the last run among those of the family.
-    pub(super) run: u64,
     pub(super) deltas: Option<Deltas>,
     pub(super) blob: Option<RowLocation>,
 }

@@ -2,6 +2,7 @@
 //! (`redis.md` 3, 10).
 
 use super::collection::Collection;
+use super::content::Verdicts;
 use super::database::Database;
 use super::draft::Draft;
 use super::expiry::Fate;
@@ -11,14 +12,13 @@ use super::group::{Group, Winner};
 use super::meta::Meta;
 use super::rows::{BaseMeta, Rows};
 use super::verdict::{Bounds, Verdict};
-use crate::dump::Sorter;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::report::Warning;
 
 impl Database<'_, '_, '_> {
     /// Settles all keys. Collections that have element rows are left to a second scan of those: their verdicts go to
     /// `verdicts`, by type and run.
-    pub(super) fn settle_all(&mut self, facts: &mut Facts, verdicts: &mut Sorter) -> Result<()> {
+    pub(super) fn settle_all(&mut self, facts: &mut Facts, verdicts: &mut Verdicts) -> Result<()> {
         let mut facts = facts.sort()?;
         let mut at = Vec::new();
         let mut group: Option<Group> = None;
@@ -30,9 +30,9 @@ impl Database<'_, '_, '_> {
                 at.clear();
                 at.extend_from_slice(key);
             }
-            if let Some(fact) = Fact::parse(record) {
-                group.get_or_insert_default().add(fact);
-            }
+            let fact = Fact::parse(record);
+            let fact = fact.ok_or(Error::Internal { what: "a fact about a Redis key does not read back" })?;
+            group.get_or_insert_default().add(fact);
         }
         match group {
             Some(group) => self.settle(&at, &group, verdicts),
@@ -40,7 +40,7 @@ impl Database<'_, '_, '_> {
         }
     }
 
-    fn settle(&mut self, key: &[u8], group: &Group, verdicts: &mut Sorter) -> Result<()> {
+    fn settle(&mut self, key: &[u8], group: &Group, verdicts: &mut Verdicts) -> Result<()> {
         let winner = group.winner();
         match winner {
             Winner::String => self.settle_strings(key, group)?,
@@ -68,7 +68,7 @@ impl Database<'_, '_, '_> {
         key: &[u8],
         group: &Group,
         collection: Collection,
-        verdicts: &mut Sorter,
+        verdicts: &mut Verdicts,
     ) -> Result<()> {
         let rows = group.rows(collection);
         let base = match rows.meta {
@@ -98,28 +98,20 @@ impl Database<'_, '_, '_> {
             let place = group.index.map(|index| index.place).or(rows.meta.map(|meta| meta.place));
             return place.map_or(Ok(()), |place| self.leave_out(key, fate, place));
         };
-        self.settle_content(key, rows, verdict(collection, rows, base, expiry), verdicts)
+        self.settle_content(key, group, verdict(collection, rows, base, expiry), verdicts)
     }
 
     fn settle_content(
         &mut self,
         key: &[u8],
-        rows: Rows,
+        group: &Group,
         verdict: Verdict,
-        verdicts: &mut Sorter,
+        verdicts: &mut Verdicts,
     ) -> Result<()> {
         let collection = verdict.collection;
+        let rows = group.rows(collection);
         if rows.elements > rows.orphans(collection) {
-            if rows.runs > 1 {
-                return self.write_scattered(key, verdict);
-            }
-            let mut record = Vec::new();
-            verdict.write(&mut record);
-            record.extend_from_slice(key);
-            let mut order = vec![collection as u8];
-            order.extend(rows.run.to_be_bytes());
-            verdicts.push(&order, &record)?;
-            return Ok(());
+            return verdicts.push(key, verdict, group.runs(collection));
         }
         let mut draft = Draft::new(key, verdict);
         if let Some(place) = rows.blob.filter(|_| !rows.blob_is_superseded(collection)) {

@@ -43,8 +43,8 @@ impl Writer {
 
     /// Appends a record.
     pub(super) fn push(&mut self, key: &[u8], edit: &[u8]) -> Result<()> {
-        let length =
-            u32::try_from(key.len()).map_err(|_| self.scratch.error(io::ErrorKind::InvalidInput.into()))?;
+        let length = u32::try_from(key.len())
+            .map_err(|_| self.scratch.error(io::Error::from(io::ErrorKind::InvalidInput)))?;
         for part in [&length.to_le_bytes(), key, edit] {
             self.edits.memory.extend_from_slice(part);
             self.edits.len += part.len() as u64;
