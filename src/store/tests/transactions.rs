@@ -162,3 +162,16 @@ fn a_hundred_locks_of_each_event_are_named_and_then_all_of_them_counted() {
     }
     assert_eq!((store.undecided_count(), store.undecided().len()), (202, 202));
 }
+
+#[test]
+fn a_lock_of_another_transaction_on_the_primary_does_not_make_one_pending() {
+    let snapshot = prepare(Native::new(9), b"k", Some(b"new"));
+    let pending = |lock: &[u8]| {
+        let store = store(&snapshot.clone().put(b"!txn|lock|p", 7, lock));
+        store.undecided().iter().find(|lock| lock.key == b"k").map(|lock| lock.pending)
+    };
+    assert_eq!(pending(&lock(b"p")), Some(true));
+    let mut later = lock(b"p");
+    later[1..9].copy_from_slice(&7_u64.to_be_bytes());
+    assert_eq!(pending(&later), Some(false));
+}
