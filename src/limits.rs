@@ -50,6 +50,9 @@ pub const CHECKSUMS_LINE: usize = 8 << 10;
 pub const MANIFEST: u64 = 256 << 20;
 /// Most bytes of an item's JSON that stand around its texts: indentation, brackets, types.
 pub const ITEM_FRAME: u64 = 2 << 30;
+/// Digits of a number in a DynamoDB key that are divided to put a fraction in lowest terms. DynamoDB's own numbers have
+/// 38.
+pub const FRACTION_DIGITS: usize = 2048;
 /// Warnings of one event that are kept and shown one by one; further ones are counted.
 pub const WARNINGS_PER_EVENT: u64 = 100;
 /// Unknown rows of one prefix that are named one by one in `PROBLEMS.jsonl` (`decisions.md` 4).

@@ -34,3 +34,13 @@ pub fn code(error: &Error) -> u8 {
         _ => INPUT,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fault_of_the_program_has_a_code_of_its_own() {
+        assert_eq!(code(&Error::Internal { what: "x" }), 70);
+    }
+}

@@ -89,6 +89,13 @@ impl Store {
         Ok(())
     }
 
+    /// Returns the error that the input is when the row at `place` does not say any more what it said in an earlier
+    /// pass; `what` in words.
+    #[must_use]
+    pub fn differs(&self, place: RowLocation, what: &str) -> crate::error::Error {
+        self.error(place, ErrorKind::Changed { what: what.to_owned() }).into()
+    }
+
     fn stored(&self, place: RowLocation, entry: &mut EntryBuf) -> Result<()> {
         let input = self.inputs.get(place.input()).ok_or(Error::NoRow(place))?;
         let (mut rows, head) = input.row_at(place.position)?;

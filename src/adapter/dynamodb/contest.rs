@@ -14,7 +14,7 @@ use super::tally::Tally;
 use super::writer::decode;
 use crate::adapter::Context;
 use crate::dump::Sorter;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::keyspace::dynamodb::{ItemKey, item_prefix};
 use crate::store::{Entry, EntryBuf, RowLocation, Store};
 
@@ -22,6 +22,9 @@ use crate::store::{Entry, EntryBuf, RowLocation, Store};
 const MEMORY: usize = 8 << 20;
 /// Bytes of an identity's digest that are compared.
 const DIGEST: usize = 16;
+
+/// A record of the sorters is not as it was written.
+const RECORD: Error = Error::Internal { what: "a record of a DynamoDB row does not read back" };
 
 /// Finds the winners among the rows of the live generations of table `name`. Rows that cannot be decoded are
 /// reported.
@@ -62,7 +65,7 @@ pub(super) fn winners(
     let mut any = false;
     let mut sorted = rivals.sort()?;
     while let Some((key, place)) = sorted.next()? {
-        let Some((head, user_key)) = key.split_first_chunk() else { continue };
+        let (head, user_key) = key.split_first_chunk().ok_or(RECORD)?;
         let digest = |head: &[u8; DIGEST + 2]| head.first_chunk::<DIGEST>().copied();
         if any && digest(head) == digest(&winner) {
             if *head == winner
@@ -92,7 +95,7 @@ impl Winners {
         let mut row = EntryBuf::default();
         let mut sorted = self.0.sort()?;
         while let Some((_, place)) = sorted.next()? {
-            let Some(place) = RowLocation::from_bytes(place) else { continue };
+            let place = RowLocation::from_bytes(place).ok_or(RECORD)?;
             store.read(place, &mut row)?;
             let EntryBuf { key, commit_ts, expire_at, body, .. } = &row;
             each(&Entry { key, commit_ts: *commit_ts, expire_at: *expire_at, body, place })?;

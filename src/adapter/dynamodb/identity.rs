@@ -3,7 +3,7 @@
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
-use super::canonical::push_canonical;
+use super::canonical::{is_long_fraction, push_canonical};
 use super::item::{InvalidItem, Item};
 use super::number::Number;
 use super::schema::Schema;
@@ -25,6 +25,7 @@ impl<'a> KeyValue<'a> {
     fn of(item: &Item<'a>, name: &str, role: &'static str) -> Result<Self, InvalidItem> {
         match item.find(name).ok_or(InvalidItem::NoKey(role))? {
             Value::S(text) => Ok(KeyValue::S(text)),
+            Value::N(text) if is_long_fraction(text) => Err(InvalidItem::LongFraction(role)),
             Value::N(text) => Ok(KeyValue::N(text)),
             Value::B(bytes) => Ok(KeyValue::B(bytes)),
             _ => Err(InvalidItem::KeyType(role)),

@@ -22,6 +22,9 @@ pub(super) enum InvalidItem {
     /// The JSON would be far larger than anything that a server takes.
     #[error("its JSON would have some {0} bytes beside the texts, over the limit of {limit}", limit = limits::ITEM_FRAME)]
     TooLarge(u64),
+    /// The file's name would be a fraction whose lowest terms take too long to find.
+    #[error("the number of the {0} attribute is a fraction of more than {limit} digits", limit = limits::FRACTION_DIGITS)]
+    LongFraction(&'static str),
     /// The hash or range attribute is missing.
     #[error("the item lacks its {0} attribute")]
     NoKey(&'static str),

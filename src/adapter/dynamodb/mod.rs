@@ -57,7 +57,7 @@ pub fn dump(context: &mut Context<'_, '_>) -> Result<Scope> {
     let mut scope = Scope::new();
     for (name, table) in tables {
         let Some(table) = table else { continue };
-        let Some(schema) = table.schema(context.store, &name)? else { continue };
+        let schema = table.schema(context.store, &name)?;
         if let Some(message) = keymap::too_long(&[b'n'; limits::FILE_NAME], &name) {
             context.report.problem(&Problem {
                 adapter: Owner::Dynamodb.name(),

@@ -1,6 +1,6 @@
 //! Natural numbers of any length, for fractions in lowest terms: just what `canonical` needs of them.
 //!
-//! Time is the square of the length, at worst; a key has at most a million digits.
+//! Time is the square of the length, at worst, which is bounded (`limits::FRACTION_DIGITS`).
 
 /// A prime factor of ten.
 #[derive(Clone, Copy, Debug)]

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 
 use crate::adapter::Context;
+use crate::excerpt;
 use crate::keyspace::Owner;
 use crate::keyspace::dynamodb::any_table;
 use crate::report::Warning;
@@ -20,7 +21,8 @@ pub(super) fn warn(context: &mut Context<'_, '_>) {
         }
     }
     for (table, count) in tables {
-        let table = String::from_utf8_lossy(&table).into_owned();
-        context.report.warn(Warning::new("ddb_pending_txn").with("table", table).with("count", count));
+        context
+            .report
+            .warn(Warning::new("ddb_pending_txn").with("table", excerpt::name(&table)).with("count", count));
     }
 }

@@ -87,10 +87,11 @@ impl Table {
     }
 
     /// Reads the schema again. `name` is the name of this table: with it the schema was found to be valid.
-    pub fn schema(&self, store: &Store, name: &[u8]) -> Result<Option<Schema>> {
+    pub fn schema(&self, store: &Store, name: &[u8]) -> Result<Schema> {
         let mut row = EntryBuf::default();
         store.read(self.schema, &mut row)?;
-        Ok(Schema::parse(name, &row.body).ok())
+        Schema::parse(name, &row.body)
+            .map_err(|_| store.differs(self.schema, "a schema cannot be parsed any more"))
     }
 
     fn add(&mut self, generation: u64) {

@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 use super::prefix;
 use crate::adapter::Context;
 use crate::dump::{Scratch, Sorter};
-use crate::error::Result;
+use crate::error::{Error, Result};
+use crate::excerpt;
 use crate::keyspace::Owner;
 use crate::limits;
 use crate::report::{Problem, Report, Warning};
@@ -48,7 +49,10 @@ impl UnknownRows {
                 groups.close()?;
                 groups.open(prefix);
             }
-            groups.row(RowLocation::from_bytes(value))?;
+            let place = RowLocation::from_bytes(value);
+            groups.row(
+                place.ok_or(Error::Internal { what: "a place of an unknown row does not read back" })?,
+            )?;
         }
         groups.close()?;
         groups.close_overflow()
@@ -90,9 +94,9 @@ impl<'s, 'r, 'a> Groups<'s, 'r, 'a> {
         self.named += u64::from(self.namespace.is_some());
     }
 
-    fn row(&mut self, place: Option<RowLocation>) -> Result<()> {
+    fn row(&mut self, place: RowLocation) -> Result<()> {
         self.count += 1;
-        let (Some((namespace, owner)), Some(place)) = (self.namespace, place) else { return Ok(()) };
+        let Some((namespace, owner)) = self.namespace else { return Ok(()) };
         if self.named > PREFIXES_NAMED {
             self.overflow.entry(namespace).or_insert((owner, 0)).1 += 1;
         } else if self.count <= limits::UNKNOWN_ROWS_NAMED {
@@ -107,7 +111,7 @@ impl<'s, 'r, 'a> Groups<'s, 'r, 'a> {
         if self.count == 0 {
             return Ok(());
         }
-        let text = String::from_utf8_lossy(&self.prefix);
+        let text = excerpt::key(&self.prefix);
         self.report.warn(Warning::new("unknown_family").with("prefix", text).with("count", self.count));
         match self.namespace {
             Some((_, owner)) if self.named <= PREFIXES_NAMED && self.count > limits::UNKNOWN_ROWS_NAMED => {

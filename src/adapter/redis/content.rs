@@ -212,3 +212,61 @@ impl Database<'_, '_, '_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::verdict::Bounds;
+    use super::*;
+
+    const LIST: Verdict = Verdict {
+        collection: Collection::List,
+        expiry: None,
+        stands_empty: true,
+        declared: Some(2),
+        bounds: Bounds::Window(0, 2),
+    };
+
+    /// Reads all parts; lists run and what it is about.
+    fn read(verdicts: &mut Verdicts) -> Result<Vec<(u64, String)>> {
+        let mut parts = Parts::new(verdicts.by_run.sort()?)?;
+        let mut all = Vec::new();
+        while let Some((run, part)) = parts.next.take() {
+            let what = match part {
+                Part::Whole(draft) => format!("whole {}", draft.key.escape_ascii()),
+                Part::Scattered(list) => format!("scattered {list}"),
+            };
+            all.push((run, what));
+            parts.read_ahead()?;
+        }
+        Ok(all)
+    }
+
+    #[test]
+    fn each_run_of_a_scattered_list_leads_to_it() {
+        let mut verdicts = Verdicts::new(&Scratch::default());
+        verdicts.push(b"a", LIST, &[2, 7]).unwrap();
+        verdicts.push(b"b", LIST, &[3]).unwrap();
+        verdicts.push(b"c", LIST, &[1, 4]).unwrap();
+        let want =
+            [(1, "scattered 1"), (2, "scattered 0"), (3, "whole b"), (4, "scattered 1"), (7, "scattered 0")];
+        assert_eq!(read(&mut verdicts).unwrap(), want.map(|(run, what)| (run, what.to_owned())));
+        assert_eq!(verdicts.scattered.len(), 2);
+    }
+
+    #[test]
+    fn a_record_of_our_own_that_is_damaged_is_a_fault_of_the_program() {
+        for (order, record) in [
+            (&b"\0\0\0\0\0\0\0\0\x01"[..], &b""[..]),
+            (b"\0\0\0\0\0\0\0\0\x01", &[WHOLE, 0, 0]),
+            (b"\0\0\0\0\0\0\0\0\x01", &[SCATTERED, 0]),
+            (b"\0\0\0\0\0\0\0\0\x01", &[9, 0, 0, 0, 0, 0, 0, 0, 0]),
+            (b"\0\0", &[SCATTERED, 0, 0, 0, 0, 0, 0, 0, 0]),
+        ] {
+            let mut verdicts = Verdicts::new(&Scratch::default());
+            verdicts.by_run.push(order, record).unwrap();
+            let error = read(&mut verdicts).unwrap_err();
+            assert!(matches!(error, Error::Internal { .. }), "{error}");
+            assert!(error.to_string().contains("please report"), "{error}");
+        }
+    }
+}

@@ -10,7 +10,7 @@ use super::problem::{Class, Fault, warn_bad_record};
 use crate::adapter::Context;
 use crate::cursor;
 use crate::dump::{Scratch, Sorted, Sorter};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::keyspace::Family;
 use crate::keyspace::s3::{ChunkKey, parse_digest};
 use crate::report::Warning;
@@ -150,11 +150,11 @@ impl References {
                     Some((next, mut place)) => {
                         chunk.clear();
                         chunk.extend_from_slice(next);
-                        target = Target::take(&mut place).unwrap_or(Target::Missing);
+                        target = Target::take(&mut place).ok_or(RECORD)?;
                     }
                 }
             }
-            let Some((size, key)) = rest.split_at_checked(8) else { continue };
+            let (size, key) = rest.split_at_checked(8).ok_or(RECORD)?;
             value.clear();
             value.extend_from_slice(digest);
             value.extend_from_slice(size);
@@ -227,6 +227,9 @@ fn enter_damaged(digest: Option<[u8; 32]>, chunks: &mut Sorter) -> Result<()> {
     Ok(())
 }
 
+/// A record of the sorters is not as it was written.
+const RECORD: Error = Error::Internal { what: "a record of an S3 chunk does not read back" };
+
 /// Walks the joined references beside the objects.
 #[derive(Debug)]
 pub struct Walk<'s> {
@@ -265,7 +268,7 @@ impl<'s> Walk<'s> {
                 let reference = cursor::take_array(&mut value)
                     .zip(cursor::take_u64_be(&mut value))
                     .map(|(digest, size)| ChunkRef { digest, size });
-                let target = Target::take(&mut value).unwrap_or(Target::Missing);
+                let target = Target::take(&mut value).ok_or(RECORD)?;
                 Some(Reference { value: reference, target })
             }
         };

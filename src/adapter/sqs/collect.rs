@@ -11,6 +11,7 @@ use super::{INVALID_MESSAGE, MALFORMED_KEY, line, side_record};
 use crate::adapter::{Context, Options};
 use crate::dump::Sorter;
 use crate::error::Result;
+use crate::excerpt;
 use crate::keyspace::sqs::{self, BadKey, DataKey, Segment};
 use crate::keyspace::{Family, Owner};
 use crate::report::{Problem, Report, Warning};
@@ -172,7 +173,7 @@ impl Collector<'_, '_> {
         if let Some(sequence) = decimal(entry.body) {
             return self.push(segment, Kind::Sequence, &sequence.to_be_bytes());
         }
-        let queue = replace_invalid(&self.queue.name).into_owned();
+        let queue = excerpt::name(replace_invalid(&self.queue.name).as_bytes());
         self.report.warn(Warning::new("sqs_invalid_sequence_counter").with("queue", queue));
         Ok(())
     }

@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::json::replace_invalid;
 use crate::error::Result;
+use crate::excerpt;
 use crate::keyspace::Family;
 use crate::keyspace::sqs::{self, Segment};
 use crate::report::Warning;
@@ -62,7 +63,7 @@ fn warning(queue: &[u8], partitions: &BTreeMap<u32, bool>) -> Option<Warning> {
     Segment::new(queue)?.decode(&mut name);
     (!elsewhere.is_empty()).then(|| {
         Warning::new("sqs_partitions_elsewhere")
-            .with("queue", replace_invalid(&name))
+            .with("queue", excerpt::name(replace_invalid(&name).as_bytes()))
             .with("partitions", elsewhere)
             .with("hint", "their messages are in the snapshot of another group")
     })

@@ -6,6 +6,7 @@
 use super::partition::Partitions;
 use super::queue::Queue;
 use super::record::Sent;
+use crate::excerpt;
 use crate::report::Warning;
 
 /// Tells the messages of one queue that an API could return from those that it could not.
@@ -94,7 +95,7 @@ impl Filter {
     /// Returns the warnings for the queue of this name.
     #[must_use]
     pub fn warnings(&self, queue: &str) -> Vec<Warning> {
-        let warning = |event| Warning::new(event).with("queue", queue);
+        let warning = |event| Warning::new(event).with("queue", excerpt::name(queue.as_bytes()));
         let mut warnings = Vec::new();
         if self.meta_generation != 0 && self.counter != 0 && self.meta_generation != self.counter {
             warnings.push(

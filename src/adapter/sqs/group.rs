@@ -7,6 +7,7 @@ use super::directory::Directory;
 use super::filter::Filter;
 use super::json::replace_invalid;
 use crate::dump::TreeFile;
+use crate::excerpt;
 use crate::keyspace::Family;
 use crate::keyspace::sqs::Segment;
 use crate::report::Warning;
@@ -94,7 +95,7 @@ impl Group {
             };
             warnings.push(
                 Warning::new("sqs_orphan_messages")
-                    .with("encoded_queue", self.encoded())
+                    .with("encoded_queue", excerpt::name(self.encoded().as_bytes()))
                     .with("buffered_messages", self.orphans)
                     .with("buffered_side_records", self.side_records)
                     .with("hint", hint),
@@ -103,7 +104,7 @@ impl Group {
         if self.is_elsewhere() && self.partitioned_orphans > 0 {
             warnings.push(
                 Warning::new("sqs_orphan_partitioned_messages")
-                    .with("encoded_queue", self.encoded())
+                    .with("encoded_queue", excerpt::name(self.encoded().as_bytes()))
                     .with("buffered_messages", self.partitioned_orphans),
             );
         }

@@ -19,12 +19,16 @@ use super::record::{self, Held, Kind, Sent};
 use super::{INVALID_QUEUE_META, ORPHAN_MESSAGES, elsewhere, queue_file};
 use crate::adapter::{Context, Scope};
 use crate::dump::{Sorter, TreeFile, keymap};
-use crate::error::Result;
+use crate::error::{Error, Result};
+use crate::excerpt;
 use crate::keyspace::{Family, Owner};
 use crate::report::{Problem, Warning};
 use crate::store::{EntryBuf, RowLocation};
 
 const SIDE_RECORDS: &str = "_internals/side_records.jsonl";
+
+/// A record of the sorter is not as it was written.
+const RECORD: Error = Error::Internal { what: "a record of an SQS queue does not read back" };
 
 /// Writes what `records` hold and returns the names of the queues.
 pub fn write(context: &mut Context<'_, '_>, records: &mut Sorter) -> Result<Scope> {
@@ -39,7 +43,7 @@ pub fn write(context: &mut Context<'_, '_>, records: &mut Sorter) -> Result<Scop
     };
     let mut sorted = records.sort()?;
     while let Some((key, value)) = sorted.next()? {
-        let Some((segment, kind)) = record::split_key(key) else { continue };
+        let (segment, kind) = record::split_key(key).ok_or(RECORD)?;
         if writer.group.segment != segment {
             writer.finish_group()?;
             writer.group = Group::new(segment);
@@ -96,9 +100,9 @@ impl Writer<'_, '_, '_> {
         if !queue.name.is_empty() && queue.name != name {
             self.context.report.warn(
                 Warning::new("sqs_queue_name_mismatch")
-                    .with("encoded_queue", group.encoded())
-                    .with("key_name", name.as_str())
-                    .with("meta_name", &*queue.name),
+                    .with("encoded_queue", excerpt::name(group.encoded().as_bytes()))
+                    .with("key_name", excerpt::name(name.as_bytes()))
+                    .with("meta_name", excerpt::name(queue.name.as_bytes())),
             );
         }
         let directory = Directory::of(&group.name);
@@ -130,7 +134,7 @@ impl Writer<'_, '_, '_> {
     }
 
     fn message(&mut self, mut value: &[u8]) -> Result<()> {
-        let Some(sent) = Sent::take(&mut value) else { return Ok(()) };
+        let sent = Sent::take(&mut value).ok_or(RECORD)?;
         let Some(queue) = &mut self.group.queue else {
             self.group.orphans += 1;
             self.group.partitioned_orphans += u64::from(sent.partition.is_some());
@@ -251,9 +255,9 @@ fn copy_message(
 ) -> Result<()> {
     let (mut entry, mut buffers) = (EntryBuf::default(), Buffers::default());
     context.store.read(place, &mut entry)?;
-    if let Ok(message) = Message::parse(&entry.body, &mut buffers) {
-        let preserve = context.options.preserve_sqs_visibility;
-        line::write(&message, partition, preserve, |piece| messages.write(piece))?;
-    }
+    let message = Message::parse(&entry.body, &mut buffers)
+        .map_err(|_| context.store.differs(place, "a message cannot be parsed any more"))?;
+    let preserve = context.options.preserve_sqs_visibility;
+    line::write(&message, partition, preserve, |piece| messages.write(piece))?;
     Ok(())
 }
