@@ -265,10 +265,14 @@ impl<'s> Walk<'s> {
             Some((key, mut value)) => {
                 self.key.clear();
                 self.key.extend_from_slice(key);
-                let reference = cursor::take_array(&mut value)
-                    .zip(cursor::take_u64_be(&mut value))
-                    .map(|(digest, size)| ChunkRef { digest, size });
-                let target = Target::take(&mut value).ok_or(RECORD)?;
+                // A row that does not parse left its key alone.
+                let (reference, target) = if value.is_empty() {
+                    (None, Target::Missing)
+                } else {
+                    let fields = cursor::take_array(&mut value).zip(cursor::take_u64_be(&mut value));
+                    let (digest, size) = fields.ok_or(RECORD)?;
+                    (Some(ChunkRef { digest, size }), Target::take(&mut value).ok_or(RECORD)?)
+                };
                 Some(Reference { value: reference, target })
             }
         };
