@@ -227,6 +227,18 @@ fn enter_damaged(digest: Option<[u8; 32]>, chunks: &mut Sorter) -> Result<()> {
     Ok(())
 }
 
+impl Reference {
+    /// Reads the record of a joined reference: nothing where its row did not parse, else digest, size and target.
+    fn from_record(mut record: &[u8]) -> Option<Self> {
+        if record.is_empty() {
+            return Some(Self { value: None, target: Target::Missing });
+        }
+        let digest = cursor::take_array(&mut record)?;
+        let size = cursor::take_u64_be(&mut record)?;
+        Some(Self { value: Some(ChunkRef { digest, size }), target: Target::take(&mut record)? })
+    }
+}
+
 /// A record of the sorters is not as it was written.
 const RECORD: Error = Error::Internal { what: "a record of an S3 chunk does not read back" };
 
@@ -262,18 +274,10 @@ impl<'s> Walk<'s> {
     pub fn advance(&mut self) -> Result<()> {
         self.reference = match self.joined.next()? {
             None => None,
-            Some((key, mut value)) => {
+            Some((key, value)) => {
                 self.key.clear();
                 self.key.extend_from_slice(key);
-                // A row that does not parse left its key alone.
-                let (reference, target) = if value.is_empty() {
-                    (None, Target::Missing)
-                } else {
-                    let fields = cursor::take_array(&mut value).zip(cursor::take_u64_be(&mut value));
-                    let (digest, size) = fields.ok_or(RECORD)?;
-                    (Some(ChunkRef { digest, size }), Target::take(&mut value).ok_or(RECORD)?)
-                };
-                Some(Reference { value: reference, target })
+                Some(Reference::from_record(value).ok_or(RECORD)?)
             }
         };
         Ok(())
@@ -300,6 +304,18 @@ mod tests {
             let mut out = Vec::new();
             target.write(&mut out);
             assert_eq!(Target::take(&mut &out[..]), Some(target));
+        }
+    }
+
+    #[test]
+    fn a_joined_record_is_empty_or_whole() {
+        assert!(Reference::from_record(b"").is_some_and(|reference| reference.value.is_none()));
+        let mut record = [&[1; 32][..], &5_u64.to_be_bytes()].concat();
+        Target::Sound(PLACE, 5).write(&mut record);
+        let whole = Reference::from_record(&record).map(|reference| (reference.value, reference.target));
+        assert_eq!(whole, Some((Some(ChunkRef { digest: [1; 32], size: 5 }), Target::Sound(PLACE, 5))));
+        for cut in 1..record.len() {
+            assert!(Reference::from_record(&record[..cut]).is_none(), "{cut}");
         }
     }
 
