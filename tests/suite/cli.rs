@@ -267,7 +267,7 @@ fn a_closed_pipe_is_quiet() {
 #[test]
 fn a_signal_removes_what_was_written() {
     let mut snapshot = Snapshot::new();
-    for number in 0..30_000 {
+    for number in 0..100_000 {
         snapshot = snapshot.string(format!("key{number:06}"), "v");
     }
     let bytes = snapshot.live();
