@@ -1,9 +1,11 @@
 //! The members of MANIFEST.json as they stand in the file, and their checks.
 
 use std::collections::BTreeSet;
+use std::fmt;
 
-use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde::de::{IgnoredAny, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::value::RawValue;
 use time::format_description::well_known::Rfc3339;
 use time::{OffsetDateTime, UtcOffset};
 
@@ -50,6 +52,40 @@ pub(super) struct Document {
     run: Run,
     #[serde(skip_serializing_if = "Option::is_none")]
     problems: Option<u64>,
+}
+
+/// The member that says how the others are to be read; those are passed over, whatever they hold.
+struct Head<'t> {
+    /// Its text; `null` where there is none.
+    version: &'t str,
+}
+
+impl<'t> Deserialize<'t> for Head<'t> {
+    fn deserialize<D: Deserializer<'t>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(HeadVisitor)
+    }
+}
+
+struct HeadVisitor;
+
+impl<'t> Visitor<'t> for HeadVisitor {
+    type Value = Head<'t>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'t>>(self, mut members: A) -> Result<Head<'t>, A::Error> {
+        let mut head = Head { version: "null" };
+        while let Some(name) = members.next_key::<String>()? {
+            if name == "format_version" {
+                head.version = members.next_value::<&RawValue>()?.get();
+            } else {
+                members.next_value::<IgnoredAny>()?;
+            }
+        }
+        Ok(head)
+    }
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -108,28 +144,27 @@ struct ExclusionMembers {
 impl Document {
     /// Parses the text up to the typed decode and what stands behind it.
     pub(super) fn parse(text: &[u8]) -> Result<Self, ManifestError> {
-        let mut values = serde_json::Deserializer::from_slice(text).into_iter::<Value>();
-        let value = match values.next() {
-            Some(Ok(value)) => value,
+        let text = str::from_utf8(text).map_err(|error| ManifestError::Json(error.to_string()))?;
+        let mut heads = serde_json::Deserializer::from_str(text).into_iter::<Head<'_>>();
+        let head = match heads.next() {
+            Some(Ok(head)) => head,
+            Some(Err(error)) if error.is_data() => {
+                return Err(ManifestError::Json("another value".to_owned()));
+            }
             Some(Err(error)) => return Err(ManifestError::Json(error.to_string())),
             None => return Err(ManifestError::Json("empty".to_owned())),
         };
-        let Some(members) = value.as_object() else {
-            return Err(ManifestError::Json("another value".to_owned()));
-        };
-        let version = match members.get("format_version") {
-            None | Some(Value::Null) => return Err(ManifestError::Missing("format_version")),
-            Some(version) => {
-                u32::deserialize(version).map_err(|error| ManifestError::Type(error.to_string()))?
-            }
-        };
+        let (object, rest) = text.split_at_checked(heads.byte_offset()).unwrap_or((text, ""));
+        let version: Option<u32> =
+            serde_json::from_str(head.version).map_err(|error| ManifestError::Type(error.to_string()))?;
+        let version = version.ok_or(ManifestError::Missing("format_version"))?;
         // Before the other members are looked at: a newer version may have given them other types.
         if version != VERSION {
             return Err(ManifestError::UnsupportedVersion(version));
         }
-        let document = Self::deserialize(value).map_err(|error| ManifestError::Type(error.to_string()))?;
-        let rest = text.get(values.byte_offset()..).unwrap_or_default();
-        if rest.iter().all(|byte| b" \t\r\n".contains(byte)) {
+        let document =
+            serde_json::from_str(object).map_err(|error| ManifestError::Type(error.to_string()))?;
+        if rest.bytes().all(|byte| b" \t\r\n".contains(&byte)) {
             Ok(document)
         } else {
             Err(ManifestError::Trailing)
