@@ -46,6 +46,8 @@ pub const KEYMAP_LINE: usize = 4 << 20;
 pub const KEYMAP_ORIGINAL: usize = (KEYMAP_LINE - CHECKSUMS_LINE) / 4 * 3;
 /// Longest line of CHECKSUMS, bytes (`dump.md` 5).
 pub const CHECKSUMS_LINE: usize = 8 << 10;
+/// Bytes of a line over its limit that are skipped; one that goes on is not read further.
+pub const LINE_SKIPPED: u64 = 64 << 20;
 /// Longest MANIFEST.json that is read, bytes.
 pub const MANIFEST: u64 = 256 << 20;
 /// Most bytes of an item's JSON that stand around its texts: indentation, brackets, types.

@@ -168,7 +168,7 @@ impl<R: BufRead> Reader<R> {
     fn read_line(&mut self) -> Result<Option<Record>, ReadErrorKind> {
         match self.lines.next().map_err(|error| ReadErrorKind::Io(error.to_string()))? {
             Some(Line::Text(line)) => parse(line).map(Some),
-            Some(Line::TooLong) => Err(ReadErrorKind::TooLong),
+            Some(Line::TooLong | Line::Endless) => Err(ReadErrorKind::TooLong),
             None => Ok(None),
         }
     }

@@ -136,7 +136,7 @@ fn read_rows(walk: &Walk<'_>, name: &str, rows: &mut Sorter) -> Result<()> {
                     rows.push(&row.path, b"")?;
                 }
             }
-            Some(Line::TooLong) => {}
+            Some(Line::TooLong | Line::Endless) => {}
             None => return Ok(()),
         }
     }
