@@ -9,21 +9,60 @@ pub enum Phase {
     /// First pass over the inputs; counts bytes.
     #[default]
     Reading,
-    /// Writing the tree; counts files.
+    /// Writing the tree; counts files and bytes. Their total is an estimate.
     Writing,
     /// Making the tree durable.
     Flushing,
-    /// Hashing the files of a tree; counts bytes.
+    /// Reading the files of a tree; counts files and bytes.
     Verifying,
     /// Copying, decompressing or hashing an input before it is read; counts its bytes as they stand there.
     Copying,
+    /// Listing a tree; counts files.
+    Listing,
+}
+
+/// An amount of work. 0 of a total is unknown.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Amount {
+    /// Number of files.
+    pub files: u64,
+    /// Bytes.
+    pub bytes: u64,
+}
+
+/// How far a run is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct State {
+    /// What it is doing.
+    pub phase: Phase,
+    /// What of the phase is done.
+    pub done: Amount,
+    /// What there is to do in the phase; 0 is unknown.
+    pub total: Amount,
 }
 
 #[derive(Debug, Default)]
 struct Counters {
     phase: AtomicU8,
-    done: AtomicU64,
-    total: AtomicU64,
+    done: Atomic,
+    total: Atomic,
+}
+
+#[derive(Debug, Default)]
+struct Atomic {
+    files: AtomicU64,
+    bytes: AtomicU64,
+}
+
+impl Atomic {
+    fn set(&self, amount: Amount) {
+        self.files.store(amount.files, Ordering::Relaxed);
+        self.bytes.store(amount.bytes, Ordering::Relaxed);
+    }
+
+    fn get(&self) -> Amount {
+        Amount { files: self.files.load(Ordering::Relaxed), bytes: self.bytes.load(Ordering::Relaxed) }
+    }
 }
 
 /// Shared counters of one run. Cheap to clone; relaxed, so a reader may see them a moment late.
@@ -31,34 +70,40 @@ struct Counters {
 pub struct Progress(Arc<Counters>);
 
 impl Progress {
-    /// Enters a phase: nothing done, `total` to do (bytes or files; 0 is unknown).
+    /// Enters a phase: nothing done, `total` bytes to do (0 is unknown).
     pub fn enter(&self, phase: Phase, total: u64) {
-        self.0.done.store(0, Ordering::Relaxed);
-        self.0.total.store(total, Ordering::Relaxed);
+        self.0.done.set(Amount::default());
+        self.expect(Amount { files: 0, bytes: total });
         self.0.phase.store(phase as u8, Ordering::Relaxed);
     }
 
-    /// Counts bytes or files that are done.
-    pub fn add(&self, done: u64) {
-        self.0.done.fetch_add(done, Ordering::Relaxed);
+    /// Says what there is to do in this phase.
+    pub fn expect(&self, total: Amount) {
+        self.0.total.set(total);
     }
 
-    /// Says how many bytes or files are done altogether; never goes back.
-    pub fn set(&self, done: u64) {
-        self.0.done.fetch_max(done, Ordering::Relaxed);
+    /// Counts bytes that are done.
+    pub fn add(&self, bytes: u64) {
+        self.0.done.bytes.fetch_add(bytes, Ordering::Relaxed);
     }
 
-    /// Returns the phase, what is done and what there is to do (0: unknown).
+    /// Counts files that are done.
+    pub fn add_files(&self, files: u64) {
+        self.0.done.files.fetch_add(files, Ordering::Relaxed);
+    }
+
+    /// Returns how far the run is.
     #[must_use]
-    pub fn state(&self) -> (Phase, u64, u64) {
+    pub fn state(&self) -> State {
         let phase = match self.0.phase.load(Ordering::Relaxed) {
             1 => Phase::Writing,
             2 => Phase::Flushing,
             3 => Phase::Verifying,
             4 => Phase::Copying,
+            5 => Phase::Listing,
             _ => Phase::Reading,
         };
-        (phase, self.0.done.load(Ordering::Relaxed), self.0.total.load(Ordering::Relaxed))
+        State { phase, done: self.0.done.get(), total: self.0.total.get() }
     }
 }
 
@@ -68,17 +113,21 @@ mod tests {
 
     #[test]
     fn a_new_phase_starts_from_zero() {
+        use Phase::{Copying, Flushing, Listing, Reading, Verifying, Writing};
         let progress = Progress::default();
-        assert_eq!(progress.state(), (Phase::Reading, 0, 0));
-        for phase in [Phase::Reading, Phase::Writing, Phase::Flushing, Phase::Verifying, Phase::Copying] {
+        let state = |phase, done: (u64, u64), total: (u64, u64)| State {
+            phase,
+            done: Amount { files: done.0, bytes: done.1 },
+            total: Amount { files: total.0, bytes: total.1 },
+        };
+        assert_eq!(progress.state(), state(Reading, (0, 0), (0, 0)));
+        for phase in [Reading, Writing, Flushing, Verifying, Copying, Listing] {
             progress.enter(phase, 9);
-            assert_eq!(progress.state(), (phase, 0, 9));
+            assert_eq!(progress.state(), state(phase, (0, 0), (0, 9)));
             progress.clone().add(4);
-            assert_eq!(progress.state(), (phase, 4, 9));
-            progress.set(3);
-            assert_eq!(progress.state(), (phase, 4, 9));
-            progress.set(9);
-            assert_eq!(progress.state(), (phase, 9, 9));
+            progress.add_files(1);
+            progress.expect(Amount { files: 7, bytes: 8 });
+            assert_eq!(progress.state(), state(phase, (1, 4), (7, 8)));
         }
     }
 }

@@ -2,11 +2,17 @@
 //! of standard output is an error of the run (`decisions.md` 3).
 
 use std::io::{self, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde::Serialize;
 
 use super::escape::printable;
 use super::exit;
+
+/// Whether the line that moves stands on the terminal. Changed by whoever holds standard error.
+static STATUS: AtomicBool = AtomicBool::new(false);
+/// Goes to the front of the line and clears it.
+const CLEAR: &str = "\r\x1b[K";
 
 /// Prints text to standard output. Whoever closed the pipe has seen enough: that is no error.
 pub fn out(text: &str) -> io::Result<()> {
@@ -34,7 +40,25 @@ pub fn exit(exit_code: u8, printed: io::Result<()>, left: &str) -> u8 {
 
 /// Prints one line to standard error.
 pub fn err(line: &str) {
-    let _ = writeln!(io::stderr().lock(), "{line}");
+    let mut stderr = io::stderr().lock();
+    // The line that moves makes room, and comes again below.
+    let clear = if STATUS.swap(false, Ordering::Relaxed) { CLEAR } else { "" };
+    let _ = writeln!(stderr, "{clear}{line}");
+}
+
+/// Shows a line on the terminal, in the place of the last one.
+pub fn status(line: &str) {
+    let mut stderr = io::stderr().lock();
+    STATUS.store(true, Ordering::Relaxed);
+    let _ = write!(stderr, "{CLEAR}{line}").and_then(|()| stderr.flush());
+}
+
+/// Takes the line away.
+pub fn clear_status() {
+    let mut stderr = io::stderr().lock();
+    if STATUS.swap(false, Ordering::Relaxed) {
+        let _ = write!(stderr, "{CLEAR}").and_then(|()| stderr.flush());
+    }
 }
 
 /// Prints an error and its causes as one line to standard error.

@@ -3,11 +3,13 @@
 use std::collections::BTreeMap;
 use std::num::NonZero;
 
-use ekv_backup::dump::Scratch;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use ekv_backup::Result;
 use ekv_backup::dump::verify::{Finding, VerifyOptions, VerifyReport, verify};
+use ekv_backup::dump::{Scratch, Size};
 use ekv_backup::interrupt::Interrupt;
-use ekv_backup::progress::{Phase, Progress};
-use ekv_backup::{Error, Result};
+use ekv_backup::progress::Progress;
 use serde::Serialize;
 
 use super::escape::printable;
@@ -41,7 +43,10 @@ struct Report {
 #[derive(Serialize)]
 struct Found {
     kind: &'static str,
+    /// Bytes that are no UTF-8 are replaced; then the path itself stands beside it.
     path: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    path_base64: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     line: Option<u64>,
     detail: String,
@@ -52,6 +57,7 @@ impl From<&Finding> for Found {
         Self {
             kind: finding.kind.name(),
             path: String::from_utf8_lossy(&finding.path).into_owned(),
+            path_base64: str::from_utf8(&finding.path).is_err().then(|| STANDARD.encode(&finding.path)),
             line: Some(finding.line).filter(|&line| line > 0),
             detail: finding.detail.clone(),
         }
@@ -61,17 +67,18 @@ impl From<&Finding> for Found {
 /// Runs the command and returns its exit code.
 pub fn run(arguments: &args::Verify, interrupt: &Interrupt) -> u8 {
     let progress = Progress::default();
-    progress.enter(Phase::Verifying, 0);
     let display = Display::start(arguments.progress.unless(arguments.quiet), &progress);
     let result = check(arguments, interrupt, &progress);
     drop(display);
     let (exit_code, error) = match &result {
         Ok(report) if report.findings.is_empty() => (exit::COMPLETE, None),
+        // As `diff` has it: trouble counts more than differences.
+        Ok(report) if report.findings.is_unreadable() => (exit::IO, None),
         Ok(_) => (exit::PROBLEMS, None),
         Err(error) => (exit::code(error), Some(print::chain(error))),
     };
     match &result {
-        Ok(report) if !arguments.quiet => say(report),
+        Ok(report) if !arguments.quiet => say(arguments, report),
         Ok(_) => {}
         Err(error) => print::error(error),
     }
@@ -87,27 +94,46 @@ fn check(arguments: &args::Verify, interrupt: &Interrupt, progress: &Progress) -
         threads: std::thread::available_parallelism().map_or(1, NonZero::get),
         scratch: Scratch::new(std::env::temp_dir()).polling(interrupt),
         interrupt: interrupt.clone(),
+        progress: progress.clone(),
     };
-    let report =
-        verify(&arguments.directory, &options, &|size| progress.set(size.bytes)).map_err(Error::from)?;
-    Ok(report)
+    Ok(verify(&arguments.directory, &options)?)
 }
 
 /// Says in words what is wrong, a line each.
-fn say(report: &VerifyReport) {
+fn say(arguments: &args::Verify, report: &VerifyReport) {
     let findings = &report.findings;
+    if findings.is_no_dump() {
+        let directory = printable(&arguments.directory.to_string_lossy());
+        print::err(&format!("{directory} is no dump: neither MANIFEST.json nor CHECKSUMS is there"));
+        return;
+    }
     for finding in findings.kept() {
         let line = Found::from(finding);
         let at = line.line.map_or(String::new(), |number| format!(" line {number}"));
         let detail = if line.detail.is_empty() { String::new() } else { format!(": {}", line.detail) };
-        print::err(&printable(&format!("{}: {}{at}{detail}", line.kind, line.path)));
+        let path = match str::from_utf8(&finding.path) {
+            Ok(path) => path.to_owned(),
+            Err(_) => finding.path.escape_ascii().to_string(),
+        };
+        print::err(&printable(&format!("{}: {path}{at}{detail}", line.kind)));
     }
     let shown = u64::try_from(findings.kept().count()).unwrap_or(u64::MAX);
     if findings.total() > shown {
         print::err(&format!("{} more findings", findings.total() - shown));
     }
+    match report.manifest.as_ref().map_or(0, |manifest| manifest.problems) {
+        0 => {}
+        1 => print::err("1 object was missing or altered when the dump was made: see PROBLEMS.jsonl"),
+        many => {
+            print::err(&format!(
+                "{many} objects were missing or altered when the dump was made: see PROBLEMS.jsonl"
+            ));
+        }
+    }
     let verdict = if findings.is_empty() { "sound" } else { "NOT sound" };
-    print::err(&format!("{} files, {} bytes: the tree is {verdict}", report.size.files, report.size.bytes));
+    let unread = if findings.is_unreadable() { ", and not all of it could be read" } else { "" };
+    let Size { files, bytes } = report.size;
+    print::err(&format!("{files} files, {bytes} bytes: the tree is {verdict}{unread}"));
 }
 
 fn summary(arguments: &args::Verify, report: &VerifyReport) -> Report {

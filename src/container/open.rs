@@ -177,7 +177,8 @@ mod tests {
         let source = Source::open_showing(&work.path("a.zst"), work.0.path(), &interrupt, &progress).unwrap();
         assert_eq!((source.len(), source.compression()), (100_008, Some(Compression::Zstd)));
         let len = stream.len() as u64;
-        assert_eq!(progress.state(), (Phase::Copying, len, len));
+        let state = progress.state();
+        assert_eq!((state.phase, state.done.bytes, state.total.bytes), (Phase::Copying, len, len));
         source.check_unchanged().unwrap();
     }
 }

@@ -74,7 +74,7 @@ mod tests {
         let mut stream = Stream::new(reader, &interrupt, &progress);
         let mut buffer = [0; 8];
         assert_eq!(stream.read(&mut buffer).unwrap(), 5);
-        assert_eq!(progress.state().1, 5);
+        assert_eq!(progress.state().done.bytes, 5);
         drop(writer);
         assert_eq!(stream.read(&mut buffer).unwrap(), 0);
     }

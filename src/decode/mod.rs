@@ -8,15 +8,16 @@ use std::sync::Arc;
 
 use crate::adapter::{self, Context, ExtraKeymap, Scope};
 use crate::crypto::{KeyFiles, Keyring};
-use crate::dump::{Size, Sorter, Tree, TreeOptions};
+use crate::dump::{Sorter, Tree, TreeOptions};
 use crate::error::{Error, Result};
 use crate::inputs::{Found, Notice, Opened, Records};
-use crate::keyspace::{Family, Owner};
+use crate::keyspace::Owner;
 use crate::progress::{Phase, Progress};
 use crate::report::{Report, Warning};
-use crate::store::{ReadAt, Store, StoreOptions};
+use crate::store::{ReadAt, StoreOptions};
 
 mod asked;
+mod estimate;
 mod manifest;
 mod notice;
 mod problems;
@@ -82,7 +83,10 @@ pub fn decode(
     // What was named, and what that led to: a dump that holds any of them is not replaced.
     let named = request.inputs.iter().chain(&request.txn_from).chain(records.paths());
     let inputs = named.chain(found.candidates().iter().map(|candidate| &candidate.path)).cloned().collect();
-    let mut tree = Tree::create(&request.target, &TreeOptions { inputs, ..request.tree.clone() })?;
+    let mut tree = Tree::create(
+        &request.target,
+        &TreeOptions { inputs, progress: request.progress.clone(), ..request.tree.clone() },
+    )?;
     let result = open(request, found, &records, &tree, &mut tell).and_then(|opened| {
         // The payload that a manifest tells of.
         tree.keep(opened.store.inputs().iter().map(|info| info.path.clone()));
@@ -120,8 +124,10 @@ fn write(request: &Request, opened: &Opened, tree: &mut Tree, sink: impl FnMut(&
             return Err(Error::MissingGroups(missing));
         }
     }
-    expect(store, tree, &request.adapters);
     request.progress.enter(Phase::Writing, 0);
+    if let Some(size) = estimate::size(store, &request.adapters) {
+        tree.expect(size);
+    }
     for (owner, dump) in ADAPTERS {
         if request.adapters.excluded.contains(&owner) {
             continue;
@@ -175,18 +181,6 @@ fn open(
         ..StoreOptions::default()
     };
     found.open(tree.scratch().directory(), &options, tell)
-}
-
-/// Tells the tree about how much is to come, so that a full disk can be told how much was needed.
-fn expect(store: &Store, tree: &mut Tree, options: &adapter::Options) {
-    let mut size = Size::default();
-    for family in Family::all().filter(|family| family.owner() != Owner::Internal) {
-        if !options.excluded.contains(&family.owner()) {
-            size.bytes += store.stats(family).bytes;
-            size.files += store.stats(family).visible;
-        }
-    }
-    tree.expect(size);
 }
 
 /// Writes the values of sorted records as a file; no file when there are none.

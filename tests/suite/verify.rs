@@ -1,11 +1,16 @@
 //! `verify`: every difference between a tree and its own account of itself.
 
+use std::ffi::OsStr;
 use std::fs;
-use std::os::unix::fs::symlink;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::process::CommandExt;
+use std::process::Stdio;
+use std::time::{Duration, Instant};
 
 use crate::dump::checksum_line;
 use crate::fixture::Snapshot;
-use crate::tool::{Work, testdata};
+use crate::tool::{Run, Work, testdata};
 
 /// A dump with a KEYMAP.
 fn dumped() -> Work {
@@ -128,6 +133,128 @@ fn all_faults_are_reported_at_once() {
 fn a_tree_without_checksums_is_no_dump() {
     let said = said_after(|work| fs::remove_file(work.path("dump/CHECKSUMS")).unwrap());
     assert!(said.contains("CHECKSUMS"), "{said}");
+}
+
+/// Runs `verify` as a user who is not root.
+fn verify_unprivileged(work: &Work) -> Run {
+    const NOBODY: u32 = 65534;
+    let binary = work.path("binary");
+    fs::copy(env!("CARGO_BIN_EXE_ekv-backup"), &binary).unwrap();
+    let mut command = work.command_of(&binary, ["verify", "dump", "--json"]);
+    if rustix::process::geteuid().is_root() {
+        let chown = ["-R", "65534", "."];
+        let given =
+            work.command_of("chown".as_ref(), chown).env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin").status();
+        assert!(given.unwrap().success());
+        command.uid(NOBODY).gid(NOBODY);
+    }
+    Run::of(&command.output().unwrap())
+}
+
+#[test]
+fn a_directory_that_may_not_be_listed_is_one_finding() {
+    for (directory, files) in [("redis/db_0/strings", 4), ("redis", 5)] {
+        let work = dumped();
+        let path = work.path("dump").join(directory);
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o000)).unwrap();
+        let run = verify_unprivileged(&work);
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o700)).unwrap();
+        let json = run.exits(4).json();
+        assert_eq!(json["finding_counts"], serde_json::json!({"unreadable": 1}), "{}", run.out);
+        let finding = &json["first_findings"][0];
+        assert_eq!(finding["path"], directory);
+        let detail = finding["detail"].as_str().unwrap();
+        assert!(detail.ends_with(&format!("; {files} files in it not looked at")), "{detail}");
+        assert!(run.err.ends_with("NOT sound, and not all of it could be read\n"), "{}", run.err);
+    }
+}
+
+#[test]
+fn files_that_may_not_be_read_are_one_finding_each() {
+    for name in ["CHECKSUMS", "MANIFEST.json", "redis/db_0/KEYMAP.jsonl", "redis/db_0/strings/a.bin"] {
+        let work = dumped();
+        fs::set_permissions(work.path("dump").join(name), fs::Permissions::from_mode(0o000)).unwrap();
+        let run = verify_unprivileged(&work);
+        let json = run.exits(4).json();
+        assert_eq!(json["finding_counts"], serde_json::json!({"unreadable": 1}), "{name}: {}", run.out);
+        assert_eq!(json["first_findings"][0]["path"], name);
+    }
+}
+
+#[test]
+fn too_few_descriptors_are_an_error_and_no_finding() {
+    let work = dumped();
+    for limit in 4..12 {
+        let script = format!("ulimit -n {limit}; exec $EKV verify dump --json --progress none");
+        let mut command = work.command_of("sh".as_ref(), ["-c", &script]);
+        let run = Run::of(&command.env("EKV", env!("CARGO_BIN_EXE_ekv-backup")).output().unwrap());
+        // Where there are enough, all is well; never is anything missing.
+        if run.code != Some(0) {
+            let json = run.exits(4).json();
+            assert!(json["error"].is_string() && json.get("findings").is_none(), "{limit}: {}", run.out);
+        }
+    }
+}
+
+#[test]
+fn a_directory_that_is_no_dump_says_so_in_one_line() {
+    let work = dumped();
+    for directory in [".", "dump/redis"] {
+        let run = work.run(["verify", directory]);
+        let expected = format!("{directory} is no dump: neither MANIFEST.json nor CHECKSUMS is there\n");
+        assert_eq!((run.exits(1).err.as_str(), run.out.as_str()), (expected.as_str(), ""));
+    }
+    let json = work.run(["verify", ".", "--json"]).exits(1).json();
+    assert_eq!(json["finding_counts"], serde_json::json!({"no_dump": 1}));
+}
+
+#[test]
+fn problems_of_the_manifest_are_said_in_words() {
+    let work = Work::with(&Snapshot::new().string("a", "1").live());
+    work.decode(&[]).exits(0);
+    let manifest = fs::read_to_string(work.path("dump/MANIFEST.json")).unwrap();
+    let manifest =
+        manifest.trim_end().trim_end_matches('}').trim_end().to_owned() + ",\n  \"problems\": 3\n}\n";
+    work.write("dump/MANIFEST.json", manifest.as_bytes());
+    rewrite_checksums(&work);
+    let run = work.run(["verify", "dump"]);
+    let words = "3 objects were missing or altered when the dump was made: see PROBLEMS.jsonl";
+    assert!(run.exits(0).err.contains(words), "{}", run.err);
+}
+
+#[test]
+fn names_that_are_not_utf_8_have_base64_beside_them() {
+    let work = dumped();
+    fs::write(work.path("dump").join(OsStr::from_bytes(b"\xffz")), "").unwrap();
+    let run = work.run(["verify", "dump", "--json"]);
+    let json = run.exits(1).json();
+    let finding = &json["first_findings"][0];
+    assert_eq!((&finding["path"], &finding["path_base64"]), (&"\u{fffd}z".into(), &"/3o=".into()));
+    assert!(run.err.contains(r"unlisted: \xffz"), "{}", run.err);
+    fs::write(work.path("dump/plain"), "").unwrap();
+    let json = work.run(["verify", "dump", "--json"]).exits(1).json();
+    assert!(json["first_findings"][0].get("path_base64").is_none());
+}
+
+/// Also inside one huge file, and inside one huge line.
+#[test]
+fn a_signal_ends_verify_within_a_second() {
+    for (name, length) in [("redis/db_0/strings/a.bin", 4_u64 << 40), ("PROBLEMS.jsonl", 4 << 40)] {
+        let work = dumped();
+        work.write(work.path("dump").join(name), b"");
+        rewrite_checksums(&work);
+        let file = fs::OpenOptions::new().write(true).open(work.path("dump").join(name)).unwrap();
+        file.set_len(length).unwrap();
+        let mut command = work.command(["verify", "dump", "--progress", "none"]);
+        let mut child = command.stderr(Stdio::null()).spawn().unwrap();
+        std::thread::sleep(Duration::from_millis(300));
+        assert!(child.try_wait().unwrap().is_none(), "{name}: it reads for hours");
+        let asked = Instant::now();
+        let pid = rustix::process::Pid::from_child(&child);
+        rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+        assert_eq!(child.wait().unwrap().code(), Some(143));
+        assert!(asked.elapsed() < Duration::from_secs(1), "{name}");
+    }
 }
 
 /// Makes CHECKSUMS tell the truth about what is there now.

@@ -32,6 +32,7 @@ use super::directory::{Directories, open_directory, split};
 use super::manifest::{self, Manifest};
 use super::{Error, ErrorKind, Result, Scratch, Size, Sorter, checksums};
 use crate::interrupt::Interrupt;
+use crate::progress::{Amount, Progress};
 use census::{Census, Difference};
 pub use file::TreeFile;
 use flush::Flush;
@@ -66,6 +67,8 @@ pub struct TreeOptions {
     pub mode_from_umask: bool,
     /// Polled for each file.
     pub interrupt: Interrupt,
+    /// Moved by the files and bytes that are written.
+    pub progress: Progress,
 }
 
 /// A tree that stands at its target.
@@ -137,8 +140,9 @@ impl Tree {
         self.staging.options.inputs.extend(inputs);
     }
 
-    /// Tells how large the tree will be, for the message of a full disk. The first estimate counts.
+    /// Tells how large the tree will be, for the message of a full disk and for the display. The first estimate counts.
     pub fn expect(&mut self, size: Size) {
+        self.volume.progress.expect(Amount { files: size.files, bytes: size.bytes });
         let _ = self.volume.expected.set(size);
     }
 

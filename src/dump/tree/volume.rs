@@ -16,6 +16,7 @@ use super::TreeOptions;
 use crate::dump::directory::{check_name, open_directory};
 use crate::dump::{Error, ErrorKind, Full, Size};
 use crate::interrupt::Interrupt;
+use crate::progress::Progress;
 
 /// What every file and directory of one tree shares.
 #[derive(Debug)]
@@ -28,6 +29,7 @@ pub(super) struct Volume {
     pub(super) file_mode: Mode,
     pub(super) directory_mode: Mode,
     pub(super) interrupt: Interrupt,
+    pub(super) progress: Progress,
     files: AtomicU64,
     bytes: AtomicU64,
     pub(super) expected: OnceLock<Size>,
@@ -46,6 +48,7 @@ impl Volume {
             file_mode: Mode::from_raw_mode(file_mode),
             directory_mode: Mode::from_raw_mode(directory_mode),
             interrupt: options.interrupt.clone(),
+            progress: options.progress.clone(),
             files: AtomicU64::new(0),
             bytes: AtomicU64::new(0),
             expected: OnceLock::new(),
@@ -89,12 +92,15 @@ impl Volume {
 
     /// Counts bytes that a file has taken.
     pub(super) fn count_bytes(&self, bytes: usize) {
-        self.bytes.fetch_add(u64::try_from(bytes).unwrap_or(u64::MAX), Ordering::Relaxed);
+        let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
+        self.bytes.fetch_add(bytes, Ordering::Relaxed);
+        self.progress.add(bytes);
     }
 
     /// Counts a finished file.
     pub(super) fn count_file(&self) {
         self.files.fetch_add(1, Ordering::Relaxed);
+        self.progress.add_files(1);
     }
 
     /// Returns what was written so far. Holes count as nothing.

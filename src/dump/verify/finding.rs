@@ -10,6 +10,8 @@ const KEPT: usize = 1000;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum FindingKind {
+    /// The directory has neither MANIFEST.json nor CHECKSUMS. Nothing else is looked at.
+    NoDump,
     /// CHECKSUMS lists a file that is not there; or CHECKSUMS or MANIFEST.json itself is not.
     Missing,
     /// A file has another digest than CHECKSUMS says.
@@ -18,8 +20,10 @@ pub enum FindingKind {
     Unlisted,
     /// Neither a regular file nor a directory.
     NotRegular,
-    /// A file or directory cannot be read.
+    /// A file or directory cannot be read; of a directory, what CHECKSUMS lists in it is not looked at.
     Unreadable,
+    /// A directory that nothing is in, where a dump has none.
+    EmptyDirectory,
     /// A line of CHECKSUMS is malformed.
     BadChecksumsLine,
     /// CHECKSUMS has a second row for a file.
@@ -45,11 +49,13 @@ impl FindingKind {
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
+            Self::NoDump => "no_dump",
             Self::Missing => "missing",
             Self::Changed => "changed",
             Self::Unlisted => "unlisted",
             Self::NotRegular => "not_regular",
             Self::Unreadable => "unreadable",
+            Self::EmptyDirectory => "empty_directory",
             Self::BadChecksumsLine => "bad_checksums_line",
             Self::DuplicateChecksumsRow => "duplicate_checksums_row",
             Self::UnsortedChecksums => "unsorted_checksums",
@@ -103,6 +109,18 @@ impl Findings {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.counts.is_empty()
+    }
+
+    /// Whether something could not be read: that the rest is sound says nothing about it.
+    #[must_use]
+    pub fn is_unreadable(&self) -> bool {
+        self.counts.contains_key(&FindingKind::Unreadable)
+    }
+
+    /// Whether the directory is no dump at all.
+    #[must_use]
+    pub fn is_no_dump(&self) -> bool {
+        self.counts.contains_key(&FindingKind::NoDump)
     }
 
     /// Returns the first findings by path: at most 1000.

@@ -1,36 +1,42 @@
 //! Whether a tree is whole: MANIFEST.json, CHECKSUMS, every file, names, KEYMAPs, JSON (`dump.md` 2-5).
 //!
 //! In: a dump's root. Out: everything that is wrong with it, in one pass over the files. Memory does not grow
-//! with the tree: the walk and CHECKSUMS are sorted on disk and merged, and files are streamed.
+//! with the tree: the walk and CHECKSUMS are sorted on disk and merged, files are streamed, and of paths, lines and
+//! findings only so much is held as the limits say.
 
 mod check;
 mod finding;
 mod join;
 mod keymaps;
 mod name;
+mod open;
 mod syntax;
 mod walk;
 
-use std::fs::File;
+use std::ffi::OsStr;
 use std::io::Read;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::OwnedFd;
+use std::os::unix::ffi::OsStrExt;
 use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 
-use rustix::fs::{Mode, OFlags};
+use rustix::fs::{AtFlags, FileType, Mode, OFlags};
 use rustix::io::Errno;
 
-use super::directory::{Directories, check_name, open_directory};
+use super::directory::Directories;
 use super::manifest::{self, Manifest};
-use super::{Error, ErrorKind, Result, Scratch, Size, Sorter, checksums};
+use super::{Error, Result, Scratch, Size, Sorter, checksums};
+use crate::excerpt;
 use crate::interrupt::Interrupt;
 use crate::limits;
+use crate::progress::{Phase, Progress};
 use check::Checker;
 pub use finding::{Finding, FindingKind, Findings};
 use join::Join;
+use open::{Opened, describe};
 
 /// Memory for each of the sorted lists, bytes.
 const MEMORY: usize = 8 << 20;
@@ -48,6 +54,8 @@ pub struct VerifyOptions {
     pub scratch: Scratch,
     /// Polled while files are read.
     pub interrupt: Interrupt,
+    /// Moved by the files and bytes that are listed and read.
+    pub progress: Progress,
 }
 
 /// What is to be said about a tree.
@@ -61,22 +69,26 @@ pub struct VerifyReport {
     pub findings: Findings,
 }
 
-/// Checks the tree at `root`. `progress` is called from several threads with what was read so far. Fails when
-/// the root or the scratch directory cannot be used; what is wrong with the tree is in the report.
-pub fn verify(
-    root: &Path,
-    options: &VerifyOptions,
-    progress: &(dyn Fn(Size) + Sync),
-) -> Result<VerifyReport> {
+/// Checks the tree at `root`. Fails when the root or the scratch directory cannot be used, or the system has no memory or
+/// descriptors for it; what is wrong with the tree is in the report.
+pub fn verify(root: &Path, options: &VerifyOptions) -> Result<VerifyReport> {
     let shared = Shared::open(root, options)?;
+    shared.check_interrupt()?;
+    if shared.is_no_dump() {
+        shared.add(FindingKind::NoDump, b"", 0, "neither MANIFEST.json nor CHECKSUMS is there");
+        return Ok(VerifyReport { manifest: None, size: Size::default(), findings: shared.into_findings() });
+    }
+    options.progress.enter(Phase::Listing, 0);
     let manifest = shared.read_manifest()?;
     let mut files = Sorter::new(&options.scratch, MEMORY);
-    walk::walk(&shared, &options.scratch, &mut files)?;
+    let total = walk::walk(&shared, &options.scratch, &mut files)?;
     let mut rows = Sorter::new(&options.scratch, MEMORY);
     join::read_checksums(&shared, &mut rows)?;
+    options.progress.enter(Phase::Verifying, 0);
+    options.progress.expect(total);
     let join = Mutex::new(Join::new(files.sort()?, rows.sort()?)?);
     thread::scope(|scope| {
-        let check = || Checker::new(&shared).run(&join, progress);
+        let check = || Checker::new(&shared).run(&join);
         // This thread is one of them, and does the work alone where no other is to be had.
         let workers: Vec<_> = (1..options.threads.clamp(1, THREADS))
             .map_while(|_| thread::Builder::new().spawn_scoped(scope, check).ok())
@@ -90,11 +102,7 @@ pub fn verify(
     drop(join);
     keymaps::join(&shared)?;
     let size = shared.size();
-    Ok(VerifyReport {
-        manifest,
-        size,
-        findings: shared.findings.into_inner().unwrap_or_else(PoisonError::into_inner),
-    })
+    Ok(VerifyReport { manifest, size, findings: shared.into_findings() })
 }
 
 /// What the threads of one run share.
@@ -108,13 +116,18 @@ struct Shared {
     fallbacks: Mutex<Sorter>,
     files: AtomicU64,
     bytes: AtomicU64,
+    progress: Progress,
+    /// Whether MANIFEST.json is short enough to be read.
+    manifest_was_read: AtomicBool,
+    /// Whether all rows of CHECKSUMS were read.
+    rows_are_known: AtomicBool,
 }
 
 impl Shared {
     fn open(root: &Path, options: &VerifyOptions) -> Result<Self> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let handle = rustix::fs::open(root, flags, Mode::empty())
-            .map_err(|errno| Error { path: root.to_owned(), kind: ErrorKind::Io(errno.into()) })?;
+        let handle = rustix::io::retry_on_intr(|| rustix::fs::open(root, flags, Mode::empty()))
+            .map_err(|errno| Error { path: root.to_owned(), kind: errno.into() })?;
         Ok(Self {
             root: handle,
             path: root.to_owned(),
@@ -123,12 +136,16 @@ impl Shared {
             fallbacks: Mutex::new(Sorter::new(&options.scratch, MEMORY)),
             files: AtomicU64::new(0),
             bytes: AtomicU64::new(0),
+            progress: options.progress.clone(),
+            manifest_was_read: AtomicBool::new(false),
+            rows_are_known: AtomicBool::new(true),
         })
     }
 
-    /// Records what is wrong with a path.
-    fn add(&self, kind: FindingKind, path: &[u8], line: u64, detail: impl Into<String>) {
-        let finding = Finding { path: path.to_vec(), kind, line, detail: detail.into() };
+    /// Records what is wrong with a path. A detail may quote what a file says, and is cut.
+    fn add(&self, kind: FindingKind, path: &[u8], line: u64, detail: impl AsRef<str>) {
+        let detail = excerpt::name(detail.as_ref().as_bytes());
+        let finding = Finding { path: path.to_vec(), kind, line, detail };
         lock(&self.findings).add(finding);
     }
 
@@ -137,55 +154,67 @@ impl Shared {
         interrupted.map_err(|interrupted| Error { path: self.path.clone(), kind: interrupted.into() })
     }
 
+    /// Returns where a path of the tree stands.
+    fn path_of(&self, path: &[u8]) -> PathBuf {
+        if path.is_empty() { self.path.clone() } else { self.path.join(OsStr::from_bytes(path)) }
+    }
+
+    fn into_findings(self) -> Findings {
+        self.findings.into_inner().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn size(&self) -> Size {
         Size { files: self.files.load(Ordering::Relaxed), bytes: self.bytes.load(Ordering::Relaxed) }
     }
 
-    /// Opens a file for reading, and nothing through a link.
-    fn open_file(&self, directory: Option<BorrowedFd<'_>>, name: &[u8]) -> rustix::io::Result<File> {
-        // A pipe in the place of the file must not stop us.
-        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-        let directory = directory.unwrap_or(self.root.as_fd());
-        rustix::fs::openat(directory, name, flags, Mode::empty()).map(File::from)
-    }
-
-    /// Records that a file or directory cannot be opened or read.
-    fn unreadable(&self, path: &[u8], error: impl Into<std::io::Error>) {
-        let error = error.into();
-        match Errno::from_io_error(&error) {
-            Some(Errno::NOENT) => self.add(FindingKind::Missing, path, 0, ""),
-            Some(Errno::LOOP) => self.add(FindingKind::NotRegular, path, 0, "symbolic link"),
-            _ => self.add(FindingKind::Unreadable, path, 0, error.to_string()),
-        }
-    }
-
     fn read_manifest(&self) -> Result<Option<Manifest>> {
-        self.check_interrupt()?;
         let path = manifest::NAME.as_bytes();
-        let mut text = Vec::new();
-        let read = self
-            .open_file(None, path)
-            .map_err(Into::into)
-            .and_then(|file| file.take(limits::MANIFEST + 1).read_to_end(&mut text));
-        match read {
-            Err(error) => self.unreadable(path, error),
-            Ok(length) if u64::try_from(length).is_ok_and(|length| length > limits::MANIFEST) => {
-                self.add(FindingKind::BadManifest, path, 0, "too long");
+        let (file, length) = match self.open_file(None, path) {
+            Ok(Opened::File(file, length)) => (file, length),
+            Ok(Opened::Other(kind)) => {
+                self.not_regular(path, kind);
+                return Ok(None);
             }
-            Ok(_) => match Manifest::read(&text) {
-                Ok(manifest) => return Ok(Some(manifest)),
-                Err(error) => self.add(FindingKind::BadManifest, path, 0, error.to_string()),
-            },
+            Err(errno) => {
+                self.unreadable(path, errno)?;
+                return Ok(None);
+            }
+        };
+        let mut text = Vec::new();
+        let read = if length > limits::MANIFEST {
+            Ok(length)
+        } else {
+            file.take(limits::MANIFEST + 1)
+                .read_to_end(&mut text)
+                .map(|read| u64::try_from(read).unwrap_or(u64::MAX))
+        };
+        match read.map(manifest::check_length) {
+            Err(error) => self.unreadable(path, error)?,
+            Ok(Err(error)) => self.add(FindingKind::BadManifest, path, 0, error.to_string()),
+            Ok(Ok(())) => {
+                self.manifest_was_read.store(true, Ordering::Relaxed);
+                match Manifest::read(&text) {
+                    Ok(manifest) => return Ok(Some(manifest)),
+                    Err(error) => self.add(FindingKind::BadManifest, path, 0, error.to_string()),
+                }
+            }
         }
         Ok(None)
     }
-}
 
-/// A step of [`Directories::open`] that makes nothing.
-fn open_existing(shared: &Shared, parent: Option<&OwnedFd>, name: &[u8]) -> rustix::io::Result<OwnedFd> {
-    // KEYMAPs are looked up too, and may say anything.
-    check_name(name).map_err(|_| Errno::INVAL)?;
-    open_directory(parent.map_or(shared.root.as_fd(), AsFd::as_fd), name)
+    /// Records what stands in the place of a list. The walk names what is neither file nor directory.
+    fn not_regular(&self, path: &[u8], kind: FileType) {
+        if kind == FileType::Directory {
+            self.add(FindingKind::NotRegular, path, 0, describe(kind));
+        }
+    }
+
+    /// Whether neither of the files is there that every dump has.
+    fn is_no_dump(&self) -> bool {
+        [manifest::NAME, checksums::NAME].into_iter().all(|name| {
+            matches!(rustix::fs::statat(&self.root, name, AtFlags::SYMLINK_NOFOLLOW), Err(Errno::NOENT))
+        })
+    }
 }
 
 /// Locks; a thread that panicked ends the run elsewhere.

@@ -330,3 +330,24 @@ fn empty_directories_are_removed_up_to_the_first_that_is_not() {
     tree.remove_empty_directories(&long).unwrap();
     assert!(!root.join("n").exists());
 }
+
+#[test]
+fn progress_counts_files_and_bytes_as_they_are_written() {
+    let parent = tempfile::tempdir().unwrap();
+    let progress = Progress::default();
+    let options = TreeOptions { progress: progress.clone(), ..TreeOptions::default() };
+    let mut tree = Tree::create(&parent.path().join("out"), &options).unwrap();
+    tree.expect(Size { files: 1000, bytes: 1 << 20 });
+    for number in 0..200 {
+        tree.write(format!("small/{number}").as_bytes(), b"body").unwrap();
+    }
+    let state = progress.state();
+    assert_eq!(state.total, Amount { files: 1000, bytes: 1 << 20 });
+    assert!(state.done.files > 100 && state.done.bytes == 4 * state.done.files, "{state:?}");
+    let mut file = tree.file(b"long").unwrap();
+    file.write(&vec![0; 1 << 20]).unwrap();
+    assert!(progress.state().done.bytes >= 1 << 20, "a long file counts before it ends");
+    file.finish(&mut tree).unwrap();
+    tree.settle().unwrap();
+    assert_eq!(progress.state().done, Amount { files: 201, bytes: 800 + (1 << 20) });
+}

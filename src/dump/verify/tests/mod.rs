@@ -1,5 +1,7 @@
 //! Trees that are sound, and trees with one thing wrong.
 
+mod hostile;
+
 use std::fs;
 use std::os::unix::fs::symlink;
 
@@ -59,8 +61,9 @@ fn report(target: &Path, threads: usize) -> VerifyReport {
         threads,
         scratch: Scratch::new(scratch.path().to_owned()),
         interrupt: Interrupt::default(),
+        progress: Progress::default(),
     };
-    verify(target, &options, &|_| {}).unwrap()
+    verify(target, &options).unwrap()
 }
 
 /// The findings as `<kind> <path> <line> <detail>`, the same for one thread and for several.
@@ -112,10 +115,13 @@ fn progress_ends_at_the_whole() {
     let (_parent, target) = dump();
     let scratch = tempfile::tempdir().unwrap();
     let scratch = Scratch::new(scratch.path().to_owned());
-    let options = VerifyOptions { threads: 1, scratch, interrupt: Interrupt::default() };
-    let last = Mutex::new(Size::default());
-    let report = verify(&target, &options, &|size| *last.lock().unwrap() = size).unwrap();
-    assert_eq!(*last.lock().unwrap(), report.size);
+    let progress = Progress::default();
+    let options =
+        VerifyOptions { threads: 2, scratch, interrupt: Interrupt::default(), progress: progress.clone() };
+    let report = verify(&target, &options).unwrap();
+    let state = progress.state();
+    assert_eq!((state.phase, state.done), (Phase::Verifying, state.total));
+    assert_eq!((state.done.files, state.done.bytes), (report.size.files, report.size.bytes));
 }
 
 #[test]
@@ -141,11 +147,20 @@ fn files_that_changed_or_are_gone_or_new_are_found() {
 fn a_tree_without_its_lists_says_so() {
     let (_parent, target) = dump();
     fs::remove_file(target.join("MANIFEST.json")).unwrap();
+    assert_eq!(findings(&target), ["missing MANIFEST.json 0"]);
+    assert!(report(&target, 1).manifest.is_none());
+    assert_eq!(report(&target, 1).findings.total(), 1);
+    fs::remove_file(target.join("CHECKSUMS")).unwrap();
+    assert_eq!(findings(&target), ["no_dump  0 neither MANIFEST.json nor CHECKSUMS is there"]);
+}
+
+#[test]
+fn a_tree_without_checksums_lists_nothing() {
+    let (_parent, target) = dump();
     fs::remove_file(target.join("CHECKSUMS")).unwrap();
     let found = findings(&target);
-    assert_eq!(found[..2], ["missing CHECKSUMS 0", "missing MANIFEST.json 0"]);
-    assert_eq!(found.len(), 2 + 19);
-    assert!(report(&target, 1).manifest.is_none());
+    assert_eq!(found[..2], ["missing CHECKSUMS 0", "unlisted MANIFEST.json 0"]);
+    assert_eq!(found.len(), 1 + 20);
 }
 
 #[test]
@@ -164,14 +179,13 @@ fn lines_of_checksums_are_strict() {
     edit(
         &target,
         &format!("{whole}{whole}"),
-        &format!("{whole}\n{}{}\n", whole.to_uppercase(), "x".repeat(9000)),
+        &format!("\n{whole}\n\r\n{}{}\n\n", whole.to_uppercase(), "x".repeat(9000)),
     );
     assert_eq!(
         findings(&target),
         [
-            "bad_checksums_line CHECKSUMS 3 not 64 lower-case hex digits",
-            "bad_checksums_line CHECKSUMS 4 not 64 lower-case hex digits",
-            "bad_checksums_line CHECKSUMS 5 line too long",
+            "bad_checksums_line CHECKSUMS 6 not 64 lower-case hex digits",
+            "bad_checksums_line CHECKSUMS 7 line too long",
         ]
     );
 }
@@ -193,8 +207,7 @@ fn links_and_pipes_are_no_files() {
     symlink(parent.path().join("sqs"), target.join("sqs")).unwrap();
     fs::remove_file(target.join("PROBLEMS.jsonl")).unwrap();
     symlink("MANIFEST.json", target.join("PROBLEMS.jsonl")).unwrap();
-    rustix::fs::mknodat(rustix::fs::CWD, target.join("pipe"), rustix::fs::FileType::Fifo, Mode::RUSR, 0)
-        .unwrap();
+    rustix::fs::mknodat(rustix::fs::CWD, target.join("pipe"), FileType::Fifo, Mode::RUSR, 0).unwrap();
     assert_eq!(
         findings(&target),
         [
@@ -272,6 +285,7 @@ fn names_that_do_not_decode_are_found() {
             "bad_name redis/db_0/lists/%2.json 0 bad escape at 0",
             "bad_name redis/db_0/strings/a b.bin 0 byte 0x20 at 1 is not escaped",
             "bad_name redis/db_0/strings/a.txt 0 does not end in .bin",
+            "empty_directory s3/a b 0",
             "bad_name s3/a b 0 byte 0x20 at 1 is not escaped",
         ]
     );
@@ -293,9 +307,14 @@ fn an_interrupt_ends_the_run() {
     let scratch = tempfile::tempdir().unwrap();
     let interrupt = Interrupt::default();
     interrupt.flag().store(15, Ordering::Relaxed);
-    let options = VerifyOptions { threads: 2, scratch: Scratch::new(scratch.path().to_owned()), interrupt };
-    let error = crate::Error::from(verify(&target, &options, &|_| {}).unwrap_err());
+    let options = VerifyOptions {
+        threads: 2,
+        scratch: Scratch::new(scratch.path().to_owned()),
+        interrupt,
+        progress: Progress::default(),
+    };
+    let error = crate::Error::from(verify(&target, &options).unwrap_err());
     assert!(matches!(error, crate::Error::Interrupted(_)));
-    let missing = verify(&target.join("none"), &options, &|_| {}).unwrap_err();
+    let missing = verify(&target.join("none"), &options).unwrap_err();
     assert_eq!(missing.path, target.join("none"));
 }
