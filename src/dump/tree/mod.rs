@@ -225,6 +225,10 @@ impl Tree {
     pub fn directory(&mut self, path: &[u8]) -> Result<()> {
         self.volume.check_interrupt(path)?;
         split(path).map_err(|kind| self.volume.error(path, kind))?;
+        // Nothing could be put into it, and `verify` does not look into it.
+        if !checksums::fits(path) {
+            return Err(self.volume.error(path, ErrorKind::NameTooLong));
+        }
         self.open(path).map(drop)
     }
 

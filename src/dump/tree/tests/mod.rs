@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use sha2::{Digest, Sha256};
 
 use super::*;
+use crate::limits;
 
 mod replace;
 
@@ -271,7 +272,7 @@ fn a_path_whose_line_no_reader_takes_is_refused() {
     let (_parent, target) = target();
     let mut tree = tree(&target);
     let path = |length: usize| [&b"123456789/".repeat(length / 10)[..], &b"n".repeat(length % 10)].concat();
-    let longest = crate::limits::CHECKSUMS_LINE - 66;
+    let longest = limits::CHECKSUMS_LINE - 66;
     assert!(matches!(kind(tree.write(&path(longest + 1), b"")), ErrorKind::NameTooLong));
     tree.write(&path(longest), b"").unwrap();
     tree.finish(&manifest()).unwrap();
@@ -350,4 +351,15 @@ fn progress_counts_files_and_bytes_as_they_are_written() {
     file.finish(&mut tree).unwrap();
     tree.settle().unwrap();
     assert_eq!(progress.state().done, Amount { files: 201, bytes: 800 + (1 << 20) });
+}
+
+#[test]
+fn a_directory_whose_path_no_line_holds_is_refused() {
+    let parent = tempfile::tempdir().unwrap();
+    let mut tree = Tree::create(&parent.path().join("out"), &TreeOptions::default()).unwrap();
+    let path = vec!["d"; limits::CHECKSUMS_LINE / 2].join("/");
+    let error = tree.directory(path.as_bytes()).unwrap_err();
+    assert!(matches!(error.kind, ErrorKind::NameTooLong), "{error}");
+    assert!(!parent.path().join("out").exists());
+    tree.directory(&path.as_bytes()[..7999]).unwrap();
 }
