@@ -11,7 +11,7 @@ use super::facts::Capped;
 use super::overlay::{Edit, Overlay, OverlayBuilder};
 use super::{Store, shown};
 use crate::cursor;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::keyspace::{Family, fs};
 use crate::limits;
 use crate::report::Warning;
@@ -54,6 +54,9 @@ impl Claim {
         Some(Self { input, commit_ts, place, write: flags & 1 != 0, visible: flags & 2 != 0 })
     }
 }
+
+/// A record of the sorter is not as it was written.
+const RECORD: Error = Error::Internal { what: "a claim on a key does not read back" };
 
 /// Collects claims.
 #[derive(Debug)]
@@ -103,7 +106,7 @@ impl Claims {
                 key.clear();
                 key.extend_from_slice(user_key);
             }
-            claims.extend(Claim::from_bytes(claim));
+            claims.push(Claim::from_bytes(claim).ok_or(RECORD)?);
             store.interrupt.check()?;
         }
         settled.decide(&mut judge, &key, &mut claims, &mut builder)?;
@@ -276,6 +279,14 @@ mod tests {
             assert_eq!(Claim::from_bytes(&claim.to_bytes()), Some(claim));
         }
         assert_eq!(Claim::from_bytes(&[0; Claim::LEN - 1]), None);
+    }
+
+    #[test]
+    fn a_damaged_claim_is_a_fault_of_the_program() {
+        let store = Store::open(Vec::new(), &crate::store::StoreOptions::default()).unwrap();
+        let mut claims = Claims::new(&Scratch::default());
+        claims.claims.push(b"key", &[0; Claim::LEN - 1]).unwrap();
+        assert!(matches!(claims.settle(&store), Err(Error::Internal { .. })));
     }
 
     #[test]

@@ -2,7 +2,10 @@
 
 use super::Edit;
 use super::file::{EditFile, Reader};
-use crate::error::Result;
+use crate::error::{Error, Result};
+
+/// A record of the edits is not as it was written.
+const RECORD: Error = Error::Internal { what: "an edit of a key does not read back" };
 
 /// A walk; nothing is current before the first [`Edits::next`].
 #[derive(Debug)]
@@ -29,6 +32,7 @@ impl<'s> Edits<'s> {
                 break;
             }
             self.ahead = true;
+            let edit = self.reader.edit().ok_or(RECORD)?;
             let key = self.reader.key();
             if self.group.is_empty() && key >= self.from.as_slice() {
                 self.key.clear();
@@ -37,7 +41,7 @@ impl<'s> Edits<'s> {
                 break;
             }
             if key >= self.from.as_slice() {
-                self.group.extend(self.reader.edit());
+                self.group.push(edit);
             }
             self.ahead = false;
         }

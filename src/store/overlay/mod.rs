@@ -62,7 +62,11 @@ impl Edit {
     fn from_bytes(mut all: &[u8]) -> Option<Self> {
         let kind = bytes::take_u8(&mut all)?;
         let place = RowLocation::from_bytes(all)?;
-        Some(if kind == 0 { Self::Hide(place.index()) } else { Self::Put(place) })
+        match kind {
+            0 => Some(Self::Hide(place.index())),
+            1 => Some(Self::Put(place)),
+            _ => None,
+        }
     }
 }
 

@@ -59,3 +59,11 @@ fn many_edits_go_to_the_disk_and_are_all_found() {
         assert_eq!(overlay.of_key(&[key, &b"y"[..]].concat(), 7).unwrap(), KeyEdits::default());
     }
 }
+
+#[test]
+fn a_damaged_edit_is_a_fault_of_the_program() {
+    let mut writer = file::Writer::new(&Scratch::default());
+    writer.push(&encoded(b"a", 5), &[0xff; Edit::LEN]).unwrap();
+    let overlay = Overlay { file: writer.finish().unwrap(), ..Overlay::default() };
+    assert!(matches!(overlay.edits(b"").next(), Err(crate::Error::Internal { .. })));
+}

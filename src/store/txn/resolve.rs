@@ -9,7 +9,7 @@ use super::lookup::Lookup;
 use super::scan::Locks;
 use super::{Lock, Undecided, corrupt};
 use crate::cursor;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::keyspace::Family;
 use crate::limits;
 use crate::report::Warning;
@@ -44,6 +44,9 @@ pub(super) enum State {
         pending: bool,
     },
 }
+
+/// A record of the sorters is not as it was written.
+const RECORD: Error = Error::Internal { what: "a record of a transaction's lock does not read back" };
 
 /// A lock between two sorts, without the key that it is sorted by.
 struct Sorted<'a> {
@@ -98,9 +101,8 @@ fn states(
             id.extend_from_slice(transaction);
             state = Some(lookups.state(&id)?);
         }
-        let (Some((primary, _)), Some(lock)) = (cursor::split_last_u64_be(&id), Sorted::parse(lock)) else {
-            continue;
-        };
+        let primary = cursor::split_last_u64_be(&id).map(|(primary, _)| primary).ok_or(RECORD)?;
+        let lock = Sorted::parse(lock).ok_or(RECORD)?;
         if let Some(state) = state.filter(|state| *state != State::Stored) {
             by_key.push(lock.other_key, &Sorted { state, other_key: primary, ..lock }.to_bytes())?;
         }
@@ -185,7 +187,7 @@ fn writes(store: &Store, by_key: &mut Sorter, claims: &mut Claims) -> Result<Res
     let mut sorted = by_key.sort()?;
     while let Some((key, lock)) = sorted.next()? {
         store.interrupt.check()?;
-        let Some(lock) = Sorted::parse(lock) else { continue };
+        let lock = Sorted::parse(lock).ok_or(RECORD)?;
         match lock.state {
             State::Committed { at } => {
                 if write(store, &mut intents, &mut data, key, &lock, at, claims)? && lock.hidden {
@@ -331,5 +333,22 @@ mod tests {
             assert_eq!(read.other_key, b"key");
             assert!(Sorted::parse(&bytes[..20]).is_none());
         }
+    }
+
+    #[test]
+    fn a_damaged_record_is_a_fault_of_the_program() {
+        let store = Store::open(Vec::new(), &crate::store::StoreOptions::default()).unwrap();
+        let scratch = Scratch::default();
+        let place = RowLocation::new(0, 1);
+        let sound = Sorted { place, hidden: false, start_ts: 5, state: State::Stored, other_key: b"key" };
+        for (id, lock) in [(&b"primary\0\0\0\0\0\0\0\x05"[..], &[0; 20][..]), (b"short", &sound.to_bytes())] {
+            let mut sorter = Sorter::new(&scratch, limits::STORE_SORT);
+            sorter.push(id, lock).unwrap();
+            assert!(matches!(states(&store, &[], &scratch, &mut sorter), Err(Error::Internal { .. })));
+        }
+        let mut sorter = Sorter::new(&scratch, limits::STORE_SORT);
+        sorter.push(b"key", &[0; 20]).unwrap();
+        let written = writes(&store, &mut sorter, &mut Claims::new(&scratch));
+        assert!(matches!(written, Err(Error::Internal { .. })));
     }
 }
