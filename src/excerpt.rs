@@ -1,5 +1,7 @@
 //! The front of a user's key or name, for warnings: a key can have a megabyte, a warning is one line.
 
+use crate::container::Excerpt;
+
 /// Bytes of a key that are shown.
 pub const KEY: usize = 64;
 /// Bytes of a name that are shown: of a table, a bucket, a queue, a path.
@@ -15,6 +17,16 @@ pub fn key(bytes: &[u8]) -> String {
 #[must_use]
 pub fn name(bytes: &[u8]) -> String {
     text(bytes, NAME)
+}
+
+/// Returns a name as text: whole up to [`NAME`] bytes, of a longer one its first bytes as ASCII and its length.
+#[must_use]
+pub fn name_or_length(bytes: &[u8]) -> String {
+    if bytes.len() > NAME {
+        Excerpt::of(bytes).to_string()
+    } else {
+        String::from_utf8_lossy(bytes).into_owned()
+    }
 }
 
 /// Returns the first bytes of a key in hex.
@@ -78,5 +90,12 @@ mod tests {
         assert_eq!(hex(b"a\xff"), "61ff");
         assert_eq!(hex(&[0xab; 500]), "ab".repeat(KEY));
         assert_eq!(key(&[0xff; KEY + 1]), r"\xff".repeat(KEY) + "…");
+    }
+
+    #[test]
+    fn long_names_say_how_long_they_are() {
+        assert_eq!(name_or_length(&[b'n'; 256]), "n".repeat(256));
+        assert_eq!(name_or_length(&[b'n'; 257]), format!("{}... (257 bytes)", "n".repeat(64)));
+        assert_eq!(name_or_length(b"a\xff"), "a\u{fffd}");
     }
 }

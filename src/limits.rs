@@ -91,8 +91,6 @@ pub const ROUTE_BYTES: usize = 16 << 20;
 pub const GROUPS_NAMED: usize = 64;
 /// Ranges of one missing group that a warning lists.
 pub const RANGES_NAMED: usize = 16;
-/// Bytes of a range's end that a warning shows.
-pub const RANGE_KEY_SHOWN: usize = 64;
 /// Undecided locks that are listed one by one.
 pub const TXN_UNDECIDED: u64 = 10_000;
 /// Largest key file that is read, bytes: about 5000 keys (`encryption.md` 15).

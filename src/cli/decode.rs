@@ -7,7 +7,6 @@ use ekv_backup::adapter::Options;
 use ekv_backup::decode::{ListedProblem, Request, Summary, decode};
 use ekv_backup::dump::TreeOptions;
 use ekv_backup::interrupt::Interrupt;
-use ekv_backup::progress::Progress;
 use serde::Serialize;
 use time::OffsetDateTime;
 
@@ -53,7 +52,7 @@ pub fn run(arguments: &args::Decode, interrupt: &Interrupt) -> u8 {
     let words = Words::new(arguments.quiet);
     words.time_taken(arguments.at.as_ref());
     let started = Instant::now();
-    let display = Display::start(arguments.progress.unless(arguments.quiet), &request.progress);
+    let display = Display::start(arguments.progress.unless(arguments.quiet), &request.tree.progress);
     let result = decode(&request, |warning| words.warning(warning), |notice| words.notice(notice));
     drop(display);
     let duration = started.elapsed();
@@ -169,7 +168,6 @@ fn request(arguments: &args::Decode, interrupt: &Interrupt) -> Result<Request, S
         strict: arguments.strict,
         cluster_id: arguments.cluster_id.clone(),
         wall_time: wall_time(std::env::var("SOURCE_DATE_EPOCH").ok().as_deref())?,
-        progress: Progress::default(),
     })
 }
 

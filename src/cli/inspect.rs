@@ -230,7 +230,7 @@ fn facts(info: &InputInfo) -> InputFacts {
         ceiling_iso: info.ceiling_ms.map(ms_time),
         cutover_index: info.cutover_index,
         payload: info.payload,
-        fsm_crc32c: info.crc32c.map(|crc| format!("{crc:08x}")),
+        fsm_crc32c: info.fsm_crc32c(),
         checked_by: info.checked_by,
         snapshot_index: info.snapshot_index,
         name_index: info.name_index,

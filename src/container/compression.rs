@@ -187,6 +187,7 @@ impl<R: Read> Read for Watched<R> {
 mod tests {
     use std::io::Write;
 
+    use super::super::fixture::{gzip, zstd};
     use super::*;
 
     struct Broken;
@@ -233,16 +234,6 @@ mod tests {
                 read => all.extend_from_slice(&buffer[..read]),
             }
         }
-    }
-
-    fn gzip(bytes: &[u8]) -> Vec<u8> {
-        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
-        encoder.write_all(bytes).unwrap();
-        encoder.finish().unwrap()
-    }
-
-    fn zstd(bytes: &[u8]) -> Vec<u8> {
-        zstd::encode_all(bytes, 1).unwrap()
     }
 
     /// A skippable frame of some bytes.

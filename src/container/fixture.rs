@@ -25,6 +25,18 @@ pub(crate) fn source_named(name: &str, bytes: &[u8]) -> Source {
     Source::in_place(Path::new(name), file, None, &crate::interrupt::Interrupt::default()).unwrap()
 }
 
+/// Compresses bytes as one gzip member.
+pub(crate) fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
+}
+
+/// Compresses bytes as one zstd frame.
+pub(crate) fn zstd(bytes: &[u8]) -> Vec<u8> {
+    ::zstd::encode_all(bytes, 1).unwrap()
+}
+
 /// Returns `user_key · NOT ts`.
 pub(crate) fn encoded(user_key: &[u8], ts: u64) -> Vec<u8> {
     [user_key, &(!ts).to_be_bytes()].concat()

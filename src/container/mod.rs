@@ -40,6 +40,7 @@ pub use memory::Start;
 pub use name::snapshot_index;
 pub use offload::Proof;
 pub use open::is_dump;
+pub(crate) use open::read_full;
 pub use position::Position;
 pub use row::{Head, KEY_SUFFIX, Row, VALUE_HEADER};
 pub use rows::{End, Rows};

@@ -89,8 +89,8 @@ fn why_not(path: &Path, error: io::Error) -> ErrorKind {
     }
 }
 
-/// Fills `buffer`, or as much of it as there is.
-fn read_full(mut file: &File, buffer: &mut [u8]) -> io::Result<usize> {
+/// Fills `buffer`, or as much of it as there is; returns the number of bytes.
+pub(crate) fn read_full(mut file: &File, buffer: &mut [u8]) -> io::Result<usize> {
     let mut filled = 0;
     while let Some(rest) = buffer.get_mut(filled..).filter(|rest| !rest.is_empty()) {
         match file.read(rest) {
@@ -171,7 +171,7 @@ mod tests {
     #[test]
     fn a_compressed_file_is_counted_as_it_is_copied() {
         let work = Work::new();
-        let stream = zstd::encode_all(&[&b"EKVPBBL1"[..], &vec![7; 100_000]].concat()[..], 1).unwrap();
+        let stream = super::super::fixture::zstd(&[&b"EKVPBBL1"[..], &vec![7; 100_000]].concat());
         fs::write(work.path("a.zst"), &stream).unwrap();
         let (interrupt, progress) = (Interrupt::default(), Progress::default());
         let source = Source::open_showing(&work.path("a.zst"), work.0.path(), &interrupt, &progress).unwrap();

@@ -121,17 +121,8 @@ mod tests {
     use std::os::unix::fs::FileExt;
     use std::sync::atomic::Ordering;
 
+    use super::super::fixture::{gzip, zstd};
     use super::*;
-
-    fn gzip(bytes: &[u8]) -> Vec<u8> {
-        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
-        encoder.write_all(bytes).unwrap();
-        encoder.finish().unwrap()
-    }
-
-    fn zstd(bytes: &[u8]) -> Vec<u8> {
-        zstd::encode_all(bytes, 1).unwrap()
-    }
 
     fn snapshot(len: usize) -> Vec<u8> {
         [&b"EKVPBBL1"[..], &(0..=250).cycle().take(len).collect::<Vec<u8>>()].concat()

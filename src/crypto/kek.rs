@@ -1,7 +1,7 @@
 //! Key encryption keys: one file of 32 bytes each (`encryption.md` 7.1).
 
 use std::fs::{self, File};
-use std::io::{self, Read};
+use std::io;
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
@@ -9,6 +9,7 @@ use aes_gcm::{Aes256Gcm, KeyInit};
 use zeroize::Zeroizing;
 
 use super::{Error, ErrorKind};
+use crate::container::read_full;
 use crate::report::Warning;
 
 /// Length of a key, bytes (`encryption.md` 15).
@@ -52,7 +53,7 @@ impl Kek {
     pub(super) fn read(path: &Path, warnings: &mut Vec<Warning>) -> Result<Self, Error> {
         let error = |kind| Error { path: path.to_owned(), kind };
         let io = |source| error(ErrorKind::Io { what: WHAT, error: source });
-        let mut file = match open(path) {
+        let file = match open(path) {
             Err(_) if let Some(service) = service(path) => return Err(error(ErrorKind::Service { service })),
             opened => opened.map_err(io)?,
         };
@@ -62,15 +63,7 @@ impl Kek {
         }
         // One byte more than a key, so that a longer file is told from one that fits.
         let mut bytes = Zeroizing::new([0; KEY + 1]);
-        let mut length = 0;
-        while let Some(rest) = bytes.get_mut(length..).filter(|rest| !rest.is_empty()) {
-            match file.read(rest) {
-                Ok(0) => break,
-                Ok(read) => length += read,
-                Err(failed) if failed.kind() == io::ErrorKind::Interrupted => {}
-                Err(failed) => return Err(io(failed)),
-            }
-        }
+        let length = read_full(&file, &mut *bytes).map_err(io)?;
         let key = bytes.first_chunk::<KEY>().filter(|_| length == KEY).ok_or_else(|| {
             let found = if length > KEY { "more".to_owned() } else { length.to_string() };
             error(ErrorKind::KekLength { found })

@@ -75,12 +75,8 @@ fn path(info: &InputInfo) -> Name {
     Name(info.path.as_os_str().as_encoded_bytes().to_vec())
 }
 
-fn crc(info: &InputInfo) -> Option<String> {
-    info.crc32c.map(|crc| format!("{crc:08x}"))
-}
-
 fn source(info: &InputInfo) -> Source {
-    Source { fsm_path: path(info), fsm_crc32c: crc(info) }
+    Source { fsm_path: path(info), fsm_crc32c: info.fsm_crc32c() }
 }
 
 fn input(info: &InputInfo) -> Input {
@@ -89,6 +85,6 @@ fn input(info: &InputInfo) -> Input {
         group: info.group(),
         snapshot_index: info.snapshot_index,
         last_commit_ts: Some(info.last_commit_ts),
-        fsm_crc32c: crc(info),
+        fsm_crc32c: info.fsm_crc32c(),
     }
 }

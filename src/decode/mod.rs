@@ -12,7 +12,7 @@ use crate::dump::{Sorter, Tree, TreeOptions};
 use crate::error::{Error, Result};
 use crate::inputs::{Found, Notice, Opened, Records};
 use crate::keyspace::Owner;
-use crate::progress::{Phase, Progress};
+use crate::progress::Phase;
 use crate::report::{Report, Warning};
 use crate::store::{ReadAt, StoreOptions};
 
@@ -39,7 +39,7 @@ pub struct Request {
     pub keys: KeyFiles,
     /// The directory to create.
     pub target: PathBuf,
-    /// How the tree is made; its interrupt ends the run.
+    /// How the tree is made; its interrupt ends the run, and its progress tells how far that is.
     pub tree: TreeOptions,
     /// What is asked of the adapters.
     pub adapters: adapter::Options,
@@ -51,8 +51,6 @@ pub struct Request {
     pub cluster_id: String,
     /// `wall_time_iso` of the manifest.
     pub wall_time: time::OffsetDateTime,
-    /// How far the run is.
-    pub progress: Progress,
 }
 
 /// An adapter's entry point.
@@ -83,10 +81,7 @@ pub fn decode(
     // What was named, and what that led to: a dump that holds any of them is not replaced.
     let named = request.inputs.iter().chain(&request.txn_from).chain(records.paths());
     let inputs = named.chain(found.candidates().iter().map(|candidate| &candidate.path)).cloned().collect();
-    let mut tree = Tree::create(
-        &request.target,
-        &TreeOptions { inputs, progress: request.progress.clone(), ..request.tree.clone() },
-    )?;
+    let mut tree = Tree::create(&request.target, &TreeOptions { inputs, ..request.tree.clone() })?;
     let result = open(request, found, &records, &tree, &mut tell).and_then(|opened| {
         // The payload that a manifest tells of.
         tree.keep(opened.store.inputs().iter().map(|info| info.path.clone()));
@@ -124,7 +119,7 @@ fn write(request: &Request, opened: &Opened, tree: &mut Tree, sink: impl FnMut(&
             return Err(Error::MissingGroups(missing));
         }
     }
-    request.progress.enter(Phase::Writing, 0);
+    request.tree.progress.enter(Phase::Writing, 0);
     if let Some(size) = estimate::size(store, &request.adapters) {
         tree.expect(size);
     }
@@ -154,7 +149,7 @@ fn write(request: &Request, opened: &Opened, tree: &mut Tree, sink: impl FnMut(&
     let manifest = manifest::of(request, store, &scopes, problems);
     // The last row was read: what was read is published only where it still stands in the files.
     store.check_unchanged()?;
-    request.progress.enter(Phase::Flushing, 0);
+    request.tree.progress.enter(Phase::Flushing, 0);
     let finished = tree.finish(&manifest)?;
     finished.notices.iter().skip(told).for_each(|notice| report.warn(notice::warning(notice)));
     Ok(Summary { problems_list: listed, ..Summary::new(request, opened, &scopes, &report, &finished) })
@@ -177,7 +172,7 @@ fn open(
         keyring,
         scratch: tree.scratch().clone(),
         interrupt: request.tree.interrupt.clone(),
-        progress: request.progress.clone(),
+        progress: request.tree.progress.clone(),
         ..StoreOptions::default()
     };
     found.open(tree.scratch().directory(), &options, tell)

@@ -72,7 +72,7 @@ impl From<&InputInfo> for InputSummary {
             group_from: info.group.map(|(_, origin)| GroupOrigin::name(origin)),
             snapshot_index: info.snapshot_index,
             last_commit_ts: info.last_commit_ts,
-            fsm_crc32c: info.crc32c.map(|crc| format!("{crc:08x}")),
+            fsm_crc32c: info.fsm_crc32c(),
         }
     }
 }
@@ -150,11 +150,7 @@ impl Summary {
             read_ts: store.read_ts(),
             inputs: store.inputs_by_group().into_iter().map(InputSummary::from).collect(),
             counters: counters(store, request),
-            scopes: scopes
-                .iter()
-                .filter(|(owner, _)| !matches!(owner, Owner::Fs | Owner::Kv))
-                .map(|(owner, scope)| (owner.name(), super::names(scope)))
-                .collect(),
+            scopes: services(scopes).map(|(name, scope)| (name, super::names(scope))).collect(),
             warnings: report.warnings().to_vec(),
             problems_list: Vec::new(),
             bytes_read: store.inputs().iter().map(|info| info.size).sum(),
@@ -180,6 +176,12 @@ impl Summary {
     }
 }
 
+/// Lists the scopes of the four services by the name of their adapter; the others have no names of their own.
+fn services(scopes: &BTreeMap<Owner, Scope>) -> impl Iterator<Item = (&'static str, &Scope)> {
+    let named = scopes.iter().filter(|(owner, _)| !matches!(owner, Owner::Fs | Owner::Kv));
+    named.map(|(owner, scope)| (owner.name(), scope))
+}
+
 /// Counts objects by adapter and name, as text.
 pub(super) fn objects(scopes: &BTreeMap<Owner, Scope>) -> BTreeMap<&'static str, BTreeMap<String, u64>> {
     let counts = |scope: &Scope| {
@@ -190,8 +192,7 @@ pub(super) fn objects(scopes: &BTreeMap<Owner, Scope>) -> BTreeMap<&'static str,
         }
         counts
     };
-    let services = scopes.iter().filter(|(owner, _)| !matches!(owner, Owner::Fs | Owner::Kv));
-    services.map(|(owner, scope)| (owner.name(), counts(scope))).collect()
+    services(scopes).map(|(name, scope)| (name, counts(scope))).collect()
 }
 
 fn counters(store: &Store, request: &Request) -> Counters {
@@ -251,7 +252,6 @@ mod tests {
             strict: false,
             cluster_id: String::new(),
             wall_time: time::OffsetDateTime::UNIX_EPOCH,
-            progress: crate::progress::Progress::default(),
         };
         let mut counters = Counters::default();
         for family in [Family::S3BucketGeneration, Family::S3GcUpload, Family::S3Route] {

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::routes::Catalog;
 use super::{Family, GroupOrigin, Store};
+use crate::container::Excerpt;
 use crate::limits;
 use crate::report::Warning;
 
@@ -111,21 +112,14 @@ impl Store {
 
 /// Lists the ranges of a group.
 fn owned(catalog: &Catalog, group: u64) -> Value {
+    let shown = |key: &[u8]| Excerpt::of(key).to_string();
     let ranges: Vec<Value> = catalog
         .ranges(group)
         .take(limits::RANGES_NAMED)
-        .map(|route| json!([shown_key(&route.start), route.end.as_deref().map(shown_key)]))
+        .map(|route| json!([shown(&route.start), route.end.as_deref().map(shown)]))
         .collect();
     match catalog.ranges(group).count() - ranges.len() {
         0 => json!({"group": group, "ranges": ranges}),
         more => json!({"group": group, "ranges": ranges, "more": more}),
-    }
-}
-
-/// Returns the beginning of a routing key as printable ASCII.
-fn shown_key(key: &[u8]) -> String {
-    match key.get(..limits::RANGE_KEY_SHOWN) {
-        Some(head) if key.len() > head.len() => format!("{}... ({} bytes)", head.escape_ascii(), key.len()),
-        _ => key.escape_ascii().to_string(),
     }
 }

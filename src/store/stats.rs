@@ -104,6 +104,12 @@ pub struct InputInfo {
 }
 
 impl InputInfo {
+    /// Returns the verified footer as 8 hex digits (`container.md` 2.1).
+    #[must_use]
+    pub fn fsm_crc32c(&self) -> Option<String> {
+        self.crc32c.map(|crc| format!("{crc:08x}"))
+    }
+
     /// Returns the Raft group, when something tells it.
     #[must_use]
     pub fn group(&self) -> Option<u64> {

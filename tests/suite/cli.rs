@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 
 use crate::dump::{Tree, checksum_faults};
 use crate::fixture::Snapshot;
-use crate::tool::{Run, Work, golden, testdata};
+use crate::tool::{Run, Work, golden, gzip, testdata};
 
 /// A snapshot that decodes without a problem.
 fn sound() -> Snapshot {
@@ -214,13 +214,12 @@ fn a_hundred_warnings_of_an_event_are_shown_and_all_are_counted() {
 #[test]
 fn a_snapshot_can_come_from_standard_input_and_compressed() {
     let bytes = sound().live();
-    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
-    gzip.write_all(&bytes).unwrap();
+    let gzip = gzip(&bytes);
     let zstd = zstd::encode_all(&bytes[..], 1).unwrap();
     let plain = Work::with(&bytes);
     plain.decode(&[]).exits(0);
     let expected = plain.dump().files[b"redis/db_0/strings/k.bin".as_slice()].clone();
-    for input in [bytes, gzip.finish().unwrap(), zstd] {
+    for input in [bytes, gzip, zstd] {
         let work = Work::new();
         let mut child = work
             .command(["decode", "-", "-o", "dump"])

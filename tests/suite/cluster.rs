@@ -6,7 +6,7 @@ use std::io::Write as _;
 use std::process::Stdio;
 
 use crate::fixture::{Snapshot, hlc};
-use crate::tool::{Work, testdata};
+use crate::tool::{Work, gzip, testdata};
 
 /// Two groups' snapshots in a node's layout, an older one of group 1, and one that was being written.
 fn node() -> Work {
@@ -123,12 +123,6 @@ fn halves() -> [Snapshot; 2] {
             .put_at("!txn|int|!redis|str|a", start, intent),
         Snapshot::new().string("x", "v").put_at(record, commit, [&[1][..], &commit.to_be_bytes()].concat()),
     ]
-}
-
-fn gzip(bytes: &[u8]) -> Vec<u8> {
-    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
-    encoder.write_all(bytes).expect("memory takes every byte");
-    encoder.finish().expect("memory takes every byte")
 }
 
 #[test]

@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 use sha2::{Digest, Sha256};
 
 use crate::fixture::Snapshot;
-use crate::tool::{Run, Work};
+use crate::tool::{Run, Work, gzip};
 
 fn sound() -> Snapshot {
     Snapshot::new().string("k", "v")
@@ -150,11 +150,6 @@ fn what_people_pass_instead_of_a_snapshot_is_named() {
     work.write("a.zip", b"PK\x03\x04 and more");
     work.write("a.xz", b"\xfd7zXZ\0 and more");
     work.write("empty", b"");
-    let gzip = |bytes: &[u8]| {
-        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
-        encoder.write_all(bytes).unwrap();
-        encoder.finish().unwrap()
-    };
     work.write("a.tar.gz", &gzip(&tar));
     let live = sound().live();
     work.write("cut.fsm", &live[..live.len() - 9]);
@@ -182,9 +177,7 @@ fn what_people_pass_instead_of_a_snapshot_is_named() {
 #[test]
 fn compressed_files_are_read_as_their_own_tools_read_them() {
     let live = sound().live();
-    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
-    gzip.write_all(&live).unwrap();
-    let mut padded = gzip.finish().unwrap();
+    let mut padded = gzip(&live);
     padded.resize(padded.len() + 512, 0);
     let skippable =
         [&b"\x5a\x2a\x4d\x18\x03\0\0\0abc"[..], &zstd::encode_all(&live[..], 1).unwrap()].concat();

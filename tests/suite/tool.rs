@@ -2,6 +2,7 @@
 
 use std::ffi::OsStr;
 use std::fs;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
@@ -114,6 +115,13 @@ impl Run {
     pub fn json(&self) -> serde_json::Value {
         serde_json::from_str(&self.out).expect("standard output is one JSON value")
     }
+}
+
+/// Compresses bytes as one gzip member.
+pub fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    encoder.write_all(bytes).expect("memory takes every byte");
+    encoder.finish().expect("memory takes every byte")
 }
 
 /// Returns a path below `testdata`.

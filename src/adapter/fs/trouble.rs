@@ -1,15 +1,10 @@
 //! Problems and warnings of the filesystem, with the fields that all of them share.
 
-use serde_json::Value;
-
-use crate::container::Excerpt;
 use crate::dump;
 use crate::error::{Error, Result};
+use crate::excerpt;
 use crate::report::{Problem, Report, Warning};
 use crate::store::RowLocation;
-
-/// Longest path or key that a warning shows whole, bytes.
-const SHOWN: usize = 256;
 
 /// Reports that the object `key` (its path, or a row's user key) is missing or altered.
 pub fn problem(
@@ -25,18 +20,13 @@ pub fn problem(
 
 /// Builds a warning about one inode: fields `inode`, `path`.
 pub fn warning(event: &'static str, inode: u64, path: &[u8]) -> Warning {
-    let shown = if path.len() > SHOWN {
-        Value::from(Excerpt::of(path).to_string())
-    } else {
-        Value::from(String::from_utf8_lossy(path))
-    };
-    Warning::new(event).with("inode", inode).with("path", shown)
+    Warning::new(event).with("inode", inode).with("path", excerpt::name_or_length(path))
 }
 
 /// Builds a warning about a row that is not user data: field `key_hex`; a long key is cut, `key_len` says its length.
 pub fn row_warning(event: &'static str, key: &[u8]) -> Warning {
-    match key.get(..SHOWN) {
-        Some(head) if key.len() > SHOWN => {
+    match key.get(..excerpt::NAME) {
+        Some(head) if key.len() > excerpt::NAME => {
             Warning::new(event).with("key_hex", hex::encode(head)).with("key_len", key.len())
         }
         _ => Warning::new(event).with("key_hex", hex::encode(key)),
@@ -60,6 +50,8 @@ pub fn refused_name(result: Result<()>) -> Result<Option<(&'static str, String)>
 
 #[cfg(test)]
 mod tests {
+    use serde_json::Value;
+
     use super::*;
 
     fn failed(kind: dump::ErrorKind) -> Result<()> {

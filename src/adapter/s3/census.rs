@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 
 use super::bucket::BucketMeta;
 use super::path::BUCKET_FILE;
-use super::problem::{Class, Fault, text, warn_bad_record};
+use super::problem::{Class, Fault, warn_bad_record};
 use crate::adapter::{Context, Scope};
 use crate::dump::segment;
 use crate::error::Result;
+use crate::excerpt::name_or_length;
 use crate::keyspace::s3::{ObjectKey, UploadKey, parse_bucket};
 use crate::keyspace::{Family, Owner};
 use crate::limits;
@@ -212,10 +213,12 @@ fn conclude(context: &mut Context<'_, '_>, name: &[u8], bucket: &Bucket) -> Resu
         return Fault::new(Class::MalformedKey, message).report(context, scope, name, None);
     }
     let event = match (bucket.state, bucket.generation) {
-        (State::Deleted, _) if objects > 0 => Warning::new("s3_bucket_deleted").with("bucket", text(name)),
-        (State::Elsewhere, Some(generation)) => {
-            Warning::new("s3_bucket_meta_missing").with("bucket", text(name)).with("generation", generation)
+        (State::Deleted, _) if objects > 0 => {
+            Warning::new("s3_bucket_deleted").with("bucket", name_or_length(name))
         }
+        (State::Elsewhere, Some(generation)) => Warning::new("s3_bucket_meta_missing")
+            .with("bucket", name_or_length(name))
+            .with("generation", generation),
         _ => return Ok(()),
     };
     context.report.warn(event.with("objects", objects));

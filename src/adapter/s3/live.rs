@@ -4,11 +4,12 @@ use super::body::Body;
 use super::census::Bucket;
 use super::manifest::Manifest;
 use super::path::Placement;
-use super::problem::{Class, Fault, text};
+use super::problem::{Class, Fault};
 use super::sidecar;
 use crate::adapter::Context;
 use crate::dump::keymap;
 use crate::error::Result;
+use crate::excerpt::name_or_length;
 use crate::report::Warning;
 use crate::store::{EntryBuf, RowLocation};
 
@@ -47,8 +48,8 @@ impl Live {
         for part in manifest.parts.iter().filter(|part| part.chunks() != part.chunk_count) {
             context.report.warn(
                 Warning::new("s3_chunk_count_mismatch")
-                    .with("bucket", text(bucket.1))
-                    .with("object", text(object))
+                    .with("bucket", name_or_length(bucket.1))
+                    .with("object", name_or_length(object))
                     .with("part", part.number)
                     .with("chunk_count", part.chunk_count)
                     .with("chunk_sizes", part.chunk_sizes.len()),

@@ -1,19 +1,14 @@
 //! Why an object is missing from the tree: the classes of `s3.md` 6.3.
 
-use serde_json::Value;
-
 use crate::adapter::Context;
-use crate::container::Excerpt;
 use crate::dump::{self, ErrorKind};
 use crate::error::Result;
+use crate::excerpt::name_or_length;
 use crate::report::{Problem, Warning};
 use crate::store::RowLocation;
 
 /// What helps where a key cannot stand at its own path.
 pub const RENAME_OPTION: &str = "--rename-collisions writes it under another name";
-
-/// Longest name that a warning shows whole, bytes.
-const SHOWN: usize = 256;
 
 /// A class of `s3.md` 6.3.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -119,22 +114,13 @@ impl Fault {
     ) -> Result<()> {
         context.report.warn(
             Warning::new("s3_object_failed")
-                .with("bucket", text(bucket))
-                .with("object", text(object))
+                .with("bucket", name_or_length(bucket))
+                .with("object", name_or_length(object))
                 .with("class", self.class.name())
                 .with("message", &*self.message),
         );
         self.report(context, bucket, object, place)
     }
-}
-
-/// Returns a name as it stands in a warning: a long one is cut, and says how long it is.
-pub fn text(name: &[u8]) -> Value {
-    Value::String(if name.len() > SHOWN {
-        Excerpt::of(name).to_string()
-    } else {
-        String::from_utf8_lossy(name).into_owned()
-    })
 }
 
 /// Warns of a malformed row that no emitted object needs.
@@ -157,12 +143,6 @@ mod tests {
             assert_eq!(Class::named(name.as_bytes()), Some(class));
         }
         assert_eq!(Class::named(b"S3_OTHER"), None);
-    }
-
-    #[test]
-    fn long_names_are_cut_in_warnings() {
-        assert_eq!(text(&[b'n'; 256]), "n".repeat(256));
-        assert_eq!(text(&[b'n'; 257]), format!("{}... (257 bytes)", "n".repeat(64)));
     }
 
     #[test]

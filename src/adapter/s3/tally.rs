@@ -1,6 +1,6 @@
 //! What is left over in a bucket, for the warnings at its end (`s3.md` 6.1, D18).
 
-use super::problem::text;
+use crate::excerpt::name_or_length;
 use crate::report::Warning;
 
 /// Objects of one bucket that are named one by one; more are summed up.
@@ -38,20 +38,20 @@ impl Tally {
 
     /// Returns the warnings at the end of a bucket.
     pub fn warnings(&self, bucket: &[u8], generation: Option<u64>) -> Vec<Warning> {
-        let orphans = || Warning::new("s3_orphan_chunks").with("bucket", text(bucket));
+        let orphans = || Warning::new("s3_orphan_chunks").with("bucket", name_or_length(bucket));
         let mut warnings = Vec::new();
         if self.objects > u64::try_from(self.named.len()).unwrap_or(u64::MAX) {
             warnings.push(orphans().with("objects", self.objects).with("chunks", self.chunks));
         } else {
             warnings.extend(self.named.iter().map(|(object, chunks)| {
-                let warning = orphans().with("object", text(object)).with("chunks", *chunks);
+                let warning = orphans().with("object", name_or_length(object)).with("chunks", *chunks);
                 warning.with("hint", "chunks without a manifest; see --include-orphans")
             }));
         }
         if self.markers > 0 {
             warnings.push(
                 Warning::new("s3_folder_markers")
-                    .with("bucket", text(bucket))
+                    .with("bucket", name_or_length(bucket))
                     .with("objects", self.markers)
                     .with(
                         "hint",
@@ -62,7 +62,7 @@ impl Tally {
         if let (Some(generation), 1..) = (generation, self.stale) {
             warnings.push(
                 Warning::new("s3_stale_generation_objects")
-                    .with("bucket", text(bucket))
+                    .with("bucket", name_or_length(bucket))
                     .with("active_generation", generation)
                     .with("stale_count", self.stale)
                     .with("hint", "left over from deleted buckets of this name"),

@@ -7,10 +7,11 @@ use serde::Serialize;
 use super::census::{Bucket, Buckets};
 use super::path::INCOMPLETE_UPLOADS;
 use super::peek::Peek;
-use super::problem::{Class, Fault, text};
+use super::problem::{Class, Fault};
 use crate::adapter::{Context, Scope};
 use crate::dump::json::{self, Html};
 use crate::error::Result;
+use crate::excerpt::name_or_length;
 use crate::keyspace::s3::{ObjectKey, PartKey, UploadKey};
 use crate::keyspace::{Family, Owner};
 use crate::report::Warning;
@@ -106,7 +107,7 @@ fn write_bucket(
     if without_upload > 0 {
         context.report.warn(
             Warning::new("s3_upload_parts_without_upload")
-                .with("bucket", text(name))
+                .with("bucket", name_or_length(name))
                 .with("parts", without_upload)
                 .with(
                     "hint",
