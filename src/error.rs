@@ -58,6 +58,9 @@ pub enum Error {
         /// What was found, in words.
         what: &'static str,
     },
+    /// What a sink writes to does not take it.
+    #[error("output: {0}")]
+    Output(std::io::Error),
     /// A signal asked the run to stop.
     #[error(transparent)]
     Interrupted(#[from] crate::interrupt::Interrupted),

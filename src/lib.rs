@@ -21,8 +21,10 @@ pub mod inputs;
 pub mod interrupt;
 pub mod keyspace;
 pub mod limits;
+pub mod model;
 pub mod progress;
 pub mod report;
+pub mod sink;
 pub mod sort;
 pub mod store;
 

@@ -10,11 +10,12 @@ use std::path::PathBuf;
 
 use rustix::fs::{Dir, Mode, OFlags, openat};
 
-use super::{Context, ExtraKeymap, Options, Scope};
+use super::{Context, Options, Scope};
 use crate::container::Source;
 use crate::dump::{Tree, TreeOptions};
 use crate::error::Result;
 use crate::report::{Report, Warning};
+use crate::sink::TreeSink;
 use crate::store::{Store, StoreOptions};
 
 /// Commit timestamp of every row: HLC of a day in 2024.
@@ -71,17 +72,18 @@ impl Rows {
         let store = Store::open(vec![source], &StoreOptions::default())?;
         let target = directory.path().join("staging");
         fs::create_dir(&target).unwrap();
-        let mut tree = Tree::create(&target.join("dump"), &TreeOptions::default())?;
+        let tree = Tree::create(&target.join("dump"), &TreeOptions::default())?;
+        let scratch = tree.scratch().clone();
+        let mut tree = TreeSink::new(tree, options.layout(&store));
         let root = fs::read_dir(&target).unwrap().next().unwrap().unwrap().path();
 
         let warnings = RefCell::new(Vec::new());
-        let mut report = Report::new(tree.scratch(), |warning| warnings.borrow_mut().push(warning.clone()));
-        let mut keymap = ExtraKeymap::new(tree.scratch());
+        let mut report = Report::new(&scratch, |warning| warnings.borrow_mut().push(warning.clone()));
         adapter(&mut Context {
             store: &store,
             tree: &mut tree,
+            scratch: &scratch,
             report: &mut report,
-            keymap: &mut keymap,
             options,
         })?;
 
@@ -93,10 +95,12 @@ impl Rows {
         drop(lines);
         drop(report);
         let mut records = Vec::new();
-        let mut lines = keymap.records().sort()?;
+        let mut lines = tree.keymap().records().sort()?;
         while let Some((_, line)) = lines.next()? {
             records.extend_from_slice(line);
         }
+        drop(lines);
+        let mut tree = tree.into_tree();
         tree.settle()?;
         let mut files = BTreeMap::new();
         read_tree(&fs::File::open(&root).unwrap(), b"", &mut files);

@@ -16,22 +16,22 @@ pub mod sqs;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::dump::{Scratch, Sorter, Tree, keymap};
-use crate::error::Result;
+use crate::dump::Scratch;
 use crate::keyspace::Owner;
 use crate::report::Report;
+use crate::sink::{LayoutOptions, TreeSink};
 use crate::store::Store;
 
 /// What an adapter works with.
 pub struct Context<'a, 'r> {
     /// The snapshot.
     pub store: &'a Store,
-    /// Where files go.
-    pub tree: &'a mut Tree,
+    /// Where objects go.
+    pub tree: &'a mut TreeSink,
+    /// Where sorters keep their runs.
+    pub scratch: &'a Scratch,
     /// Where warnings and problems go.
     pub report: &'a mut Report<'r>,
-    /// Records of `extra/KEYMAP.jsonl`.
-    pub keymap: &'a mut ExtraKeymap,
     /// What was asked for.
     pub options: &'a Options,
 }
@@ -69,37 +69,20 @@ pub struct Options {
 }
 
 impl Options {
+    /// Returns how a dump of `store` is laid out.
+    #[must_use]
+    pub fn layout(&self, store: &Store) -> LayoutOptions {
+        LayoutOptions {
+            no_extra: self.no_extra,
+            dynamodb_bundle: self.dynamodb_bundle,
+            rename_collisions: self.rename_collisions,
+            last_commit_ts: store.last_commit_ts(),
+        }
+    }
+
     /// Whether `name` is to be written.
     #[must_use]
     pub fn in_scope(&self, owner: Owner, name: &[u8]) -> bool {
         self.scopes.get(&owner).is_none_or(|names| names.contains(name))
-    }
-}
-
-/// Collects the records of `extra/KEYMAP.jsonl`: names for which the reference layout keeps no record
-/// (`decisions.md` 2).
-#[derive(Debug)]
-pub struct ExtraKeymap {
-    records: Sorter,
-}
-
-impl ExtraKeymap {
-    /// Returns an empty collection.
-    #[must_use]
-    pub fn new(scratch: &Scratch) -> Self {
-        Self { records: Sorter::new(scratch, 1 << 20) }
-    }
-
-    /// Adds a `sha-fallback` record: `path` from the dump root, `original` the bytes that were encoded.
-    pub fn push(&mut self, path: &[u8], original: &[u8]) -> Result<()> {
-        let mut line = Vec::new();
-        keymap::line(&mut line, path, original, keymap::Kind::ShaFallback);
-        self.records.push(path, &line)?;
-        Ok(())
-    }
-
-    /// Returns the lines, each with its newline, sorted by path.
-    pub fn records(&mut self) -> &mut Sorter {
-        &mut self.records
     }
 }

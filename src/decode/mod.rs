@@ -6,14 +6,15 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::adapter::{self, Context, ExtraKeymap, Scope};
+use crate::adapter::{self, Context, Scope};
 use crate::crypto::{KeyFiles, Keyring};
-use crate::dump::{Sorter, Tree, TreeOptions};
+use crate::dump::{Tree, TreeOptions};
 use crate::error::{Error, Result};
 use crate::inputs::{Found, Notice, Opened, Records};
 use crate::keyspace::Owner;
 use crate::progress::Phase;
 use crate::report::{Report, Warning};
+use crate::sink::TreeSink;
 use crate::store::{ReadAt, StoreOptions};
 
 mod asked;
@@ -82,36 +83,48 @@ pub fn decode(
     let named = request.inputs.iter().chain(&request.txn_from).chain(records.paths());
     let inputs = named.chain(found.candidates().iter().map(|candidate| &candidate.path)).cloned().collect();
     let mut tree = Tree::create(&request.target, &TreeOptions { inputs, ..request.tree.clone() })?;
-    let result = open(request, found, &records, &tree, &mut tell).and_then(|opened| {
-        // The payload that a manifest tells of.
-        tree.keep(opened.store.inputs().iter().map(|info| info.path.clone()));
-        write(request, &opened, &mut tree, &mut sink).or_else(|error| match error {
-            Error::Interrupted(_) => Err(error),
-            // Whatever went wrong: a file that is written to meanwhile is the reason.
-            _ => opened.store.check_unchanged().and(Err(error)),
-        })
+    let opened = match open(request, found, &records, &tree, &mut tell) {
+        Ok(opened) => opened,
+        Err(error) => return Err(discard(tree, error, &mut sink)),
+    };
+    let store = &opened.store;
+    // The payload that a manifest tells of.
+    tree.keep(store.inputs().iter().map(|info| info.path.clone()));
+    let mut files = TreeSink::new(tree, request.adapters.layout(store));
+    let written = write(request, &opened, &mut files, &mut sink).or_else(|error| match error {
+        Error::Interrupted(_) => Err(error),
+        // Whatever went wrong: a file that is written to meanwhile is the reason.
+        _ => store.check_unchanged().and(Err(error)),
     });
-    if result.is_err()
-        && let Err(left) = tree.discard()
-    {
+    written.map_err(|error| discard(files.into_tree(), error, &mut sink))
+}
+
+/// Removes a tree that has failed.
+fn discard(tree: Tree, error: Error, sink: &mut dyn FnMut(&Warning)) -> Error {
+    if let Err(left) = tree.discard() {
         sink(&notice::cleanup_failed(&left));
     }
-    result
+    error
 }
 
 /// Writes the tree of a store and finishes it.
-fn write(request: &Request, opened: &Opened, tree: &mut Tree, sink: impl FnMut(&Warning)) -> Result<Summary> {
+fn write(
+    request: &Request,
+    opened: &Opened,
+    tree: &mut TreeSink,
+    sink: impl FnMut(&Warning),
+) -> Result<Summary> {
     let store = &opened.store;
     let unchecked = store.inputs().iter().find(|info| info.checked_by.is_none());
     if let Some(info) = unchecked.filter(|_| request.strict) {
         return Err(Error::Unchecked { path: info.path.clone() });
     }
-    let mut report = Report::new(tree.scratch(), sink).locating(|place| store.locate(place));
+    let scratch = tree.scratch().clone();
+    let mut report = Report::new(&scratch, sink).locating(|place| store.locate(place));
     report.name_inputs(store.inputs().iter().map(|info| info.path.as_path()));
     tree.notices().iter().for_each(|notice| report.warn(notice::warning(notice)));
     let told = tree.notices().len();
     report.adopt(store.warnings());
-    let mut keymap = ExtraKeymap::new(tree.scratch());
     let mut scopes = BTreeMap::new();
     if let Some(missing) = store.missing_groups() {
         report.warn(missing.warning());
@@ -130,22 +143,20 @@ fn write(request: &Request, opened: &Opened, tree: &mut Tree, sink: impl FnMut(&
         let scope = dump(&mut Context {
             store,
             tree: &mut *tree,
+            scratch: &scratch,
             report: &mut report,
-            keymap: &mut keymap,
             options: &request.adapters,
         })?;
         scopes.insert(owner, scope);
     }
     scope::check(store, &request.adapters.scopes, &scopes)?;
-    if !request.adapters.no_extra {
-        lines(tree, b"extra/KEYMAP.jsonl", keymap.records())?;
-    }
+    tree.finish_names()?;
     let problems = report.problem_count();
     if request.strict && problems + store.undecided_count() > 0 {
         let listed = problems::write(None, &mut report)?;
         return Err(Error::Strict { problems, undecided: store.undecided_count(), listed });
     }
-    let listed = problems::write(Some(&mut *tree), &mut report)?;
+    let listed = problems::write(Some(&mut **tree), &mut report)?;
     let manifest = manifest::of(request, store, &scopes, problems);
     // The last row was read: what was read is published only where it still stands in the files.
     store.check_unchanged()?;
@@ -176,20 +187,6 @@ fn open(
         ..StoreOptions::default()
     };
     found.open(tree.scratch().directory(), &options, tell)
-}
-
-/// Writes the values of sorted records as a file; no file when there are none.
-fn lines(tree: &mut Tree, path: &[u8], records: &mut Sorter) -> Result<()> {
-    if records.is_empty() {
-        return Ok(());
-    }
-    let mut file = tree.file(path)?;
-    let mut sorted = records.sort()?;
-    while let Some((_, line)) = sorted.next()? {
-        file.write(line)?;
-    }
-    file.finish(tree)?;
-    Ok(())
 }
 
 /// Returns the names of a scope as text: the user's own, sorted bytewise.

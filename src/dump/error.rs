@@ -1,7 +1,9 @@
 //! Why a file of the tree could not be written or read: always with its path.
 
+use std::ffi::OsStr;
 use std::fmt;
 use std::io;
+use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
 use rustix::io::Errno;
@@ -18,6 +20,13 @@ pub struct Error {
     pub path: PathBuf,
     /// What went wrong.
     pub kind: ErrorKind,
+}
+
+impl Error {
+    /// Returns the error of a path below the root of a tree.
+    pub(super) fn at(path: &[u8], kind: impl Into<ErrorKind>) -> Self {
+        Self { path: PathBuf::from(OsStr::from_bytes(path)), kind: kind.into() }
+    }
 }
 
 impl From<crate::sort::Error> for Error {

@@ -4,12 +4,15 @@
 //! knows where the data came from.
 
 mod checksums;
+mod digests;
 mod directory;
 mod error;
 mod escape;
+mod files;
 mod float;
 pub mod json;
 pub mod keymap;
+pub mod layout;
 mod lines;
 pub mod manifest;
 pub mod segment;
@@ -17,8 +20,10 @@ mod tree;
 pub mod verify;
 
 pub use crate::sort::{Scratch, Sorted, Sorter};
+pub use digests::Digests;
 pub use error::{Error, ErrorKind, Full, Size};
-pub use tree::{Finished, Notice, Tree, TreeFile, TreeOptions};
+pub use files::{Tree, TreeFile};
+pub use tree::{Disk, Finished, Notice, TreeOptions};
 
 /// Result of this stage.
 pub type Result<T, E = Error> = std::result::Result<T, E>;

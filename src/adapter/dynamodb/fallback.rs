@@ -3,7 +3,7 @@
 //! A path has one record however many items stand below it. Items of one hash need not come one after the other,
 //! so the records of a table are sorted before they are passed on.
 
-use crate::adapter::ExtraKeymap;
+use crate::dump::layout::ExtraKeymap;
 use crate::dump::{Scratch, Sorter};
 use crate::error::Result;
 use crate::excerpt;

@@ -175,7 +175,7 @@ impl<'t> TableWriter<'t> {
             Layout::Bundle(parts) => parts.finish(context.tree).map(|()| false)?,
         };
         self.tally.warn(context.report, &table, per_item);
-        let keymap = (!context.options.no_extra).then_some(&mut *context.keymap);
+        let keymap = (!context.options.no_extra).then_some(context.tree.keymap());
         self.fallbacks.finish(keymap, context.report, &table)?;
         Ok(items)
     }

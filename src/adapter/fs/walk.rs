@@ -155,7 +155,7 @@ impl<'w, 'a, 'r> Walk<'w, 'a, 'r> {
             return self.lost(class, message, row.place);
         }
         if fallback.is_some() {
-            self.context.keymap.push(&self.node.disk, &self.node.original)?;
+            self.context.tree.keymap().push(&self.node.disk, &self.node.original)?;
         }
         Ok(())
     }

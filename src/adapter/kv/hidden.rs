@@ -4,23 +4,23 @@
 //! In: bare and string rows. Their row orders differ where one key extends another, so both go through one
 //! sorter.
 
-use super::Bare;
-use super::object::Objects;
+use super::{Bare, put};
 use crate::adapter::Context;
 use crate::dump::Sorter;
 use crate::error::Result;
 use crate::keyspace::Family;
+use crate::model::kv::Pair;
 use crate::store::{EntryBuf, RowLocation};
 
 const MEMORY: usize = 8 << 20;
 
 /// Writes the bare keys that a string row hides, in the order of keys.
-pub fn write(context: &mut Context<'_, '_>, objects: &mut Objects, bare: &mut Bare) -> Result<()> {
+pub fn write(context: &mut Context<'_, '_>, bare: &mut Bare) -> Result<()> {
     let visible = |family| context.store.stats(family).visible;
     if visible(Family::Bare) == 0 || visible(Family::RedisString) == 0 {
         return Ok(());
     }
-    let mut keys = Sorter::new(context.tree.scratch(), MEMORY);
+    let mut keys = Sorter::new(context.scratch, MEMORY);
     // Strings go in first, so a string precedes the bare key of its name.
     let mut strings = context.store.scan(Family::RedisString);
     while let Some(row) = strings.next()? {
@@ -46,7 +46,7 @@ pub fn write(context: &mut Context<'_, '_>, objects: &mut Objects, bare: &mut Ba
             Some(place) if string.as_deref() == Some(key) => {
                 context.store.read(place, &mut entry)?;
                 bare.count(key);
-                objects.write_parts(context.tree, context.report, key, &entry.body, place)?;
+                put(context, &Pair { key, value: &entry.body, commit_ts: entry.commit_ts }, place)?;
             }
             Some(_) => {}
         }

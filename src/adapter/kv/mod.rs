@@ -5,7 +5,6 @@
 //! warning a prefix; unknown rows under an adapter's namespace are problems too.
 
 mod hidden;
-mod object;
 mod prefix;
 #[cfg(test)]
 mod tests;
@@ -15,9 +14,12 @@ use super::{Context, Scope};
 use crate::error::Result;
 use crate::excerpt;
 use crate::keyspace::{Family, Owner};
-use crate::report::Warning;
+use crate::model::kv::Pair;
+use crate::model::{Answer, Object};
+use crate::report::{Problem, Warning};
+use crate::sink::Sink;
+use crate::store::{Entry, RowLocation};
 
-use object::Objects;
 use unknown::UnknownRows;
 
 /// Writes the keys. The scope is empty: the manifest does not list them.
@@ -28,16 +30,15 @@ pub fn dump(context: &mut Context<'_, '_>) -> Result<Scope> {
     }
     // Without the Redis adapter nobody else would write the bare keys.
     let as_strings = context.options.legacy_redis_strings && !excluded.contains(&Owner::Redis);
-    let mut objects = Objects::new(context.tree.scratch(), !context.options.no_extra);
     let mut bare = Bare::default();
     if as_strings {
-        hidden::write(context, &mut objects, &mut bare)?;
+        hidden::write(context, &mut bare)?;
     } else {
-        write_bare(context, &mut objects, &mut bare)?;
+        write_bare(context, &mut bare)?;
     }
     bare.warn(context);
-    write_unknown(context, &mut objects)?;
-    objects.finish(context.tree)?;
+    write_unknown(context)?;
+    context.tree.end_service(context.report, Owner::Kv)?;
     Ok(Scope::new())
 }
 
@@ -69,17 +70,37 @@ impl Bare {
     }
 }
 
-fn write_bare(context: &mut Context<'_, '_>, objects: &mut Objects, bare: &mut Bare) -> Result<()> {
+fn pair<'a>(row: &Entry<'a>) -> Pair<'a> {
+    Pair { key: row.key, value: row.body, commit_ts: row.commit_ts }
+}
+
+/// Passes a key on, which stands at `place`.
+fn put(context: &mut Context<'_, '_>, pair: &Pair<'_>, place: RowLocation) -> Result<()> {
+    match context.tree.object(context.report, Object::Kv(pair))? {
+        Answer::Refused(refusal) => context.report.problem(&Problem {
+            adapter: Owner::Kv.name(),
+            scope: b"",
+            key: pair.key,
+            class: refusal.class,
+            message: refusal.message,
+            place: Some(place),
+        }),
+        Answer::Open => context.tree.end(context.report).map(drop),
+        Answer::Taken | Answer::Left => Ok(()),
+    }
+}
+
+fn write_bare(context: &mut Context<'_, '_>, bare: &mut Bare) -> Result<()> {
     let mut rows = context.store.scan(Family::Bare);
     while let Some(row) = rows.next()? {
         bare.count(row.key);
-        objects.write(context.tree, context.report, &row)?;
+        put(context, &pair(&row), row.place)?;
     }
     Ok(())
 }
 
-fn write_unknown(context: &mut Context<'_, '_>, objects: &mut Objects) -> Result<()> {
-    let mut unknown = UnknownRows::new(context.tree.scratch());
+fn write_unknown(context: &mut Context<'_, '_>) -> Result<()> {
+    let mut unknown = UnknownRows::new(context.scratch);
     let mut rows = context.store.scan(Family::Unknown);
     while let Some(row) = rows.next()? {
         let owner = prefix::namespace(row.key).map(|(_, owner)| owner);
@@ -88,7 +109,7 @@ fn write_unknown(context: &mut Context<'_, '_>, objects: &mut Objects) -> Result
             continue;
         }
         unknown.push(row.key, row.place)?;
-        objects.write(context.tree, context.report, &row)?;
+        put(context, &pair(&row), row.place)?;
     }
     unknown.report(context)
 }

@@ -59,7 +59,7 @@ impl Bucket {
         }
         scope.insert(name.to_vec(), 0);
         if let Some((directory, true)) = &self.directory {
-            context.keymap.push(directory, name)?;
+            context.tree.keymap().push(directory, name)?;
         }
         Ok(())
     }

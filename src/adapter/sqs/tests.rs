@@ -5,11 +5,12 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::*;
-use crate::adapter::{ExtraKeymap, Options};
+use crate::adapter::Options;
 use crate::container::fixture::Native;
 use crate::dump::{Tree, TreeOptions};
 use crate::keyspace::Owner;
 use crate::report::{Report, Warning};
+use crate::sink::TreeSink;
 use crate::store::{Store, StoreOptions};
 
 /// 1714400000000 ms.
@@ -75,17 +76,17 @@ impl Rows {
     fn dump_with(&self, options: &Options) -> Outcome {
         let parent = tempfile::tempdir().unwrap();
         let store = Store::open(vec![self.0.source()], &StoreOptions::default()).unwrap();
-        let mut tree = Tree::create(&parent.path().join("out"), &TreeOptions::default()).unwrap();
+        let tree = Tree::create(&parent.path().join("out"), &TreeOptions::default()).unwrap();
         let scratch = tree.scratch().clone();
         let mut report = Report::new(&scratch, |_| ());
-        let mut keymap = ExtraKeymap::new(&scratch);
+        let mut tree = TreeSink::new(tree, options.layout(&store));
         let mut context =
-            Context { store: &store, tree: &mut tree, report: &mut report, keymap: &mut keymap, options };
+            Context { store: &store, tree: &mut tree, scratch: &scratch, report: &mut report, options };
         let queues = dump(&mut context).unwrap();
         let mut outcome = Outcome {
             warnings: report.warnings().to_vec(),
             problems: texts(report.problems()),
-            keymap: texts(keymap.records()),
+            keymap: texts(tree.keymap().records()),
             queues: queues.into_keys().map(|name| String::from_utf8(name).unwrap()).collect(),
             ..Outcome::default()
         };

@@ -117,7 +117,7 @@ impl Writer<'_, '_, '_> {
                     place,
                 });
             }
-            self.context.keymap.push(directory.path.as_bytes(), &group.name)?;
+            self.context.tree.keymap().push(directory.path.as_bytes(), &group.name)?;
         }
         queue_file::set(&mut self.text, &name, &queue);
         self.context.tree.write(&directory.file("_queue.json"), &self.text)?;
@@ -168,7 +168,7 @@ impl Writer<'_, '_, '_> {
                 let taken = has_queue(self.context, &orphan_name(&group.segment))?;
                 let directory = Directory::of_orphan(&group.segment, taken);
                 if directory.fallback {
-                    self.context.keymap.push(directory.path.as_bytes(), &group.segment)?;
+                    self.context.tree.keymap().push(directory.path.as_bytes(), &group.segment)?;
                 }
                 directory.file(SIDE_RECORDS)
             };

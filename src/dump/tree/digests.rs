@@ -5,12 +5,12 @@
 use std::fs::File;
 use std::io;
 
-use super::Tree;
+use super::Disk;
 use super::hashing::Hashed;
 use super::writer::Batch;
 use crate::dump::Result;
 
-impl Tree {
+impl Disk {
     /// Counts a complete file and remembers its digest.
     pub(super) fn enter(&mut self, path: &[u8], digest: &[u8; 32], length: u64) -> Result<()> {
         self.count(path, length);

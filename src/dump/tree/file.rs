@@ -11,7 +11,7 @@ use rustix::fs::{AtFlags, OFlags};
 use rustix::io::{Errno, retry_on_intr};
 use sha2::{Digest, Sha256};
 
-use super::Tree;
+use super::Disk;
 use super::hashing::{Hashing, Stream};
 use super::volume::{self, Volume};
 use crate::dump::directory::split;
@@ -55,7 +55,7 @@ pub(super) fn close(file: File) -> io::Result<()> {
 
 /// A file of the tree that is being written in pieces; buffered, hashed on the way.
 #[derive(Debug)]
-pub struct TreeFile {
+pub struct DiskFile {
     volume: Arc<Volume>,
     directory: Option<Arc<OwnedFd>>,
     path: Vec<u8>,
@@ -80,7 +80,7 @@ enum Hash {
     Beside(Stream),
 }
 
-impl TreeFile {
+impl DiskFile {
     pub(super) fn create(
         (volume, hashing): (&Arc<Volume>, &Arc<Hashing>),
         directory: Option<Arc<OwnedFd>>,
@@ -134,7 +134,7 @@ impl TreeFile {
     }
 
     /// Ends the file: it counts, and has its line in CHECKSUMS.
-    pub fn finish(mut self, tree: &mut Tree) -> Result<()> {
+    pub fn finish(mut self, tree: &mut Disk) -> Result<()> {
         if self.is_unwritten()
             && let Some(file) = self.file.take()
         {
@@ -238,7 +238,7 @@ impl TreeFile {
     }
 }
 
-impl Drop for TreeFile {
+impl Drop for DiskFile {
     fn drop(&mut self) {
         if self.file.take().is_some()
             && let Ok((_, name)) = split(&self.path)

@@ -34,7 +34,7 @@ use super::{Error, ErrorKind, Result, Scratch, Size, Sorter, checksums};
 use crate::interrupt::Interrupt;
 use crate::progress::{Amount, Progress};
 use census::{Census, Difference};
-pub use file::TreeFile;
+pub use file::DiskFile;
 use flush::Flush;
 use hashing::{Hashed, Hashing};
 pub use notice::Notice;
@@ -82,7 +82,7 @@ pub struct Finished {
 
 /// A dump tree that is being written in a sibling directory of its target; removed unless it is finished.
 #[derive(Debug)]
-pub struct Tree {
+pub struct Disk {
     directories: Directories,
     checksums: Sorter,
     writer: Writer,
@@ -100,7 +100,7 @@ pub struct Tree {
     staging: Staging,
 }
 
-impl Tree {
+impl Disk {
     /// Creates the staging directory `.<name>.partial-<random>` beside `target`.
     pub fn create(target: &Path, options: &TreeOptions) -> Result<Self> {
         let (staging, root) = Staging::create(target, options)?;
@@ -170,9 +170,9 @@ impl Tree {
 
     /// Opens the file `path` for writing in pieces. The file counts once it is finished; dropped before, it is
     /// removed. `Taken` when the name exists.
-    pub fn file(&mut self, path: &[u8]) -> Result<TreeFile> {
+    pub fn file(&mut self, path: &[u8]) -> Result<DiskFile> {
         let (directory, name) = self.place(path)?;
-        TreeFile::create((&self.volume, &self.hashing), directory, path, name)
+        DiskFile::create((&self.volume, &self.hashing), directory, path, name)
     }
 
     /// Returns what is to be said so far: what earlier runs have left.
@@ -253,7 +253,7 @@ impl Tree {
     /// disk and still there, and it too: what has a CHECKSUMS is complete.
     fn write_checksums(&mut self) -> Result<()> {
         let path = UNFINISHED_CHECKSUMS.as_bytes();
-        let mut file = TreeFile::create((&self.volume, &self.hashing), None, path, path)?;
+        let mut file = DiskFile::create((&self.volume, &self.hashing), None, path, path)?;
         self.census.add(path);
         let mut line = Vec::new();
         let mut rows = self.checksums.sort()?;

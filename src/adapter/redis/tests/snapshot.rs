@@ -6,10 +6,11 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use crate::adapter::{Context, ExtraKeymap, Options, Scope};
+use crate::adapter::{Context, Options, Scope};
 use crate::container::Source;
 use crate::dump::{Tree, TreeOptions};
 use crate::report::{Report, Warning};
+use crate::sink::TreeSink;
 use crate::store::{Store, StoreOptions};
 
 /// Commit timestamp of every row, an HLC timestamp.
@@ -34,13 +35,13 @@ pub(super) fn dump(rows: &BTreeMap<Vec<u8>, Vec<u8>>, options: &Options) -> Dump
     fs::write(&input, encode(rows)).unwrap();
     let source = Source::open(&input, directory.path(), &crate::interrupt::Interrupt::default()).unwrap();
     let store = Store::open(vec![source], &StoreOptions::default()).unwrap();
-    let mut tree = Tree::create(&directory.path().join("out"), &TreeOptions::default()).unwrap();
+    let tree = Tree::create(&directory.path().join("out"), &TreeOptions::default()).unwrap();
     let scratch = tree.scratch().clone();
-    let mut keymap = ExtraKeymap::new(&scratch);
+    let mut tree = TreeSink::new(tree, options.layout(&store));
     let mut warnings = Vec::new();
     let mut report = Report::new(&scratch, |warning: &Warning| warnings.push(warning.event));
     let mut context =
-        Context { store: &store, tree: &mut tree, report: &mut report, keymap: &mut keymap, options };
+        Context { store: &store, tree: &mut tree, scratch: &scratch, report: &mut report, options };
     let scope = super::super::dump(&mut context).unwrap();
     let mut problems = Vec::new();
     let mut lines = report.problems().sort().unwrap();
@@ -51,6 +52,7 @@ pub(super) fn dump(rows: &BTreeMap<Vec<u8>, Vec<u8>>, options: &Options) -> Dump
     }
     drop(lines);
     drop(report);
+    let mut tree = tree.into_tree();
     tree.settle().unwrap();
     let staging = fs::read_dir(directory.path())
         .unwrap()

@@ -17,8 +17,8 @@ fn target() -> (tempfile::TempDir, PathBuf) {
     (parent, target)
 }
 
-fn tree(target: &Path) -> Tree {
-    Tree::create(target, &TreeOptions::default()).unwrap()
+fn tree(target: &Path) -> Disk {
+    Disk::create(target, &TreeOptions::default()).unwrap()
 }
 
 fn kind(result: Result<()>) -> ErrorKind {
@@ -83,7 +83,7 @@ fn a_file_that_the_disk_refuses_later_fails_the_tree_with_its_path() {
         "though it was told before"
     );
     drop(tree);
-    let mut tree = Tree::create(&target, &TreeOptions::default()).unwrap();
+    let mut tree = Disk::create(&target, &TreeOptions::default()).unwrap();
     tree.write_later(read_only(), b"a/refused", b"body").unwrap();
     assert_eq!(tree.finish(&manifest()).unwrap_err().path, target.join("a/refused"));
     drop(tree);
@@ -175,7 +175,7 @@ fn a_file_that_is_dropped_is_removed_and_its_name_free() {
 fn an_interrupt_ends_the_next_file() {
     let (_parent, target) = target();
     let options = TreeOptions::default();
-    let mut tree = Tree::create(&target, &options).unwrap();
+    let mut tree = Disk::create(&target, &options).unwrap();
     let mut file = tree.file(b"a").unwrap();
     options.interrupt.flag().store(2, std::sync::atomic::Ordering::Relaxed);
     for result in [tree.write(b"b", b""), file.write(b"c"), tree.directory(b"d")] {
@@ -246,7 +246,7 @@ fn long_target_names_are_shortened_in_the_staging_name() {
 fn targets_without_a_name_or_a_parent_are_refused() {
     let parent = tempfile::tempdir().unwrap();
     for target in [PathBuf::from("/"), parent.path().join(".."), parent.path().join("none/out")] {
-        assert!(Tree::create(&target, &TreeOptions::default()).is_err(), "{}", target.display());
+        assert!(Disk::create(&target, &TreeOptions::default()).is_err(), "{}", target.display());
     }
 }
 
@@ -258,7 +258,7 @@ fn modes_follow_the_umask_when_asked() {
     fs::write(reference.join("file"), "").unwrap();
     let mode = |path: PathBuf| fs::metadata(path).unwrap().permissions().mode();
     let options = TreeOptions { mode_from_umask: true, ..TreeOptions::default() };
-    let mut tree = Tree::create(&target, &options).unwrap();
+    let mut tree = Disk::create(&target, &options).unwrap();
     tree.write(b"directory/file", b"").unwrap();
     tree.finish(&manifest()).unwrap();
     assert_eq!(mode(target.clone()), mode(reference.clone()));
@@ -337,7 +337,7 @@ fn progress_counts_files_and_bytes_as_they_are_written() {
     let parent = tempfile::tempdir().unwrap();
     let progress = Progress::default();
     let options = TreeOptions { progress: progress.clone(), ..TreeOptions::default() };
-    let mut tree = Tree::create(&parent.path().join("out"), &options).unwrap();
+    let mut tree = Disk::create(&parent.path().join("out"), &options).unwrap();
     tree.expect(Size { files: 1000, bytes: 1 << 20 });
     for number in 0..200 {
         tree.write(format!("small/{number}").as_bytes(), b"body").unwrap();
@@ -356,7 +356,7 @@ fn progress_counts_files_and_bytes_as_they_are_written() {
 #[test]
 fn a_directory_whose_path_no_line_holds_is_refused() {
     let parent = tempfile::tempdir().unwrap();
-    let mut tree = Tree::create(&parent.path().join("out"), &TreeOptions::default()).unwrap();
+    let mut tree = Disk::create(&parent.path().join("out"), &TreeOptions::default()).unwrap();
     let path = vec!["d"; limits::CHECKSUMS_LINE / 2].join("/");
     let error = tree.directory(path.as_bytes()).unwrap_err();
     assert!(matches!(error.kind, ErrorKind::NameTooLong), "{error}");

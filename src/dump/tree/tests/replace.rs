@@ -6,7 +6,7 @@ use super::*;
 use crate::dump::manifest::{Live, Origin};
 
 fn refused(target: &Path, options: &TreeOptions) -> Error {
-    Tree::create(target, options).unwrap_err()
+    Disk::create(target, options).unwrap_err()
 }
 
 /// Writes a dump with one file.
@@ -92,7 +92,7 @@ fn nothing_but_a_dump_is_replaced_and_that_only_by_force() {
     fs::remove_dir_all(&target).unwrap();
     dump(&target, "file");
     assert!(matches!(refused(&TreeOptions::default()), ErrorKind::TargetHoldsDump));
-    assert!(Tree::create(&target, &force()).is_ok());
+    assert!(Disk::create(&target, &force()).is_ok());
     assert_eq!(entries(parent.path()), ["elsewhere", "out"]);
 }
 
@@ -138,7 +138,7 @@ fn what_checksums_does_not_list_is_not_removed() {
 fn what_came_meanwhile_is_not_removed_either() {
     let (parent, target) = target();
     dump(&target, "file");
-    let mut new = Tree::create(&target, &force()).unwrap();
+    let mut new = Disk::create(&target, &force()).unwrap();
     fs::write(target.join("mine"), "").unwrap();
     let error = new.finish(&manifest()).unwrap_err();
     assert!(matches!(error.kind, ErrorKind::TargetHoldsUnlisted { files: 1 }), "{error}");
@@ -162,7 +162,7 @@ fn a_dump_that_holds_an_input_is_not_replaced() {
         );
     }
     fs::write(parent.path().join("beside"), "").unwrap();
-    assert!(Tree::create(&target, &reading(parent.path().join("beside"))).is_ok());
+    assert!(Disk::create(&target, &reading(parent.path().join("beside"))).is_ok());
     assert_eq!(entries(&target), ["CHECKSUMS", "MANIFEST.json", "s3"]);
 }
 
@@ -172,7 +172,7 @@ fn force_replaces_the_whole_old_dump() {
     dump(&target, "old/file");
     // A directory holds nothing by itself.
     fs::create_dir(target.join("empty")).unwrap();
-    let mut new = Tree::create(&target, &force()).unwrap();
+    let mut new = Disk::create(&target, &force()).unwrap();
     new.write(b"new/file", b"").unwrap();
     assert_eq!(
         entries(&target),
@@ -287,7 +287,7 @@ fn a_dump_that_was_set_aside_comes_back_when_nothing_is_at_the_target() {
     );
     assert_eq!(entries(&target), ["CHECKSUMS", "MANIFEST.json", "old"]);
     fs::rename(&target, &aside).unwrap();
-    let mut new = Tree::create(&target, &force()).unwrap();
+    let mut new = Disk::create(&target, &force()).unwrap();
     assert!(matches!(new.notices(), [Notice::Restored { path }] if *path == aside));
     new.finish(&manifest()).unwrap();
     drop(new);

@@ -1,0 +1,92 @@
+//! The layout of a dump: which files an object has, what they are called, what stands in them. One file or folder a
+//! service.
+//!
+//! In: [objects](crate::model). Out: files in a tree; names that others have or that are too long, as refusals.
+
+pub mod kv;
+
+use super::{Scratch, Sorter, Tree, keymap};
+use crate::error::Result;
+
+/// How a dump is laid out (`decisions.md` 4, 5).
+#[derive(Clone, Copy, Debug, Default)]
+pub struct LayoutOptions {
+    /// `--no-extra`: nothing under `extra/`.
+    pub no_extra: bool,
+    /// `--dynamodb-layout jsonl`: the size that parts are cut at, bytes; `None` is one file an item.
+    pub dynamodb_bundle: Option<u64>,
+    /// `--rename-collisions`.
+    pub rename_collisions: bool,
+    /// The manifest's `last_commit_ts`, HLC.
+    pub last_commit_ts: u64,
+}
+
+/// What the layouts of all services share.
+#[derive(Debug)]
+pub struct Root {
+    /// Where files go.
+    pub tree: Tree,
+    /// Records of `extra/KEYMAP.jsonl`.
+    pub keymap: ExtraKeymap,
+    /// How the dump is laid out.
+    pub options: LayoutOptions,
+}
+
+impl Root {
+    /// Lays a dump out in `tree`.
+    #[must_use]
+    pub fn new(tree: Tree, options: LayoutOptions) -> Self {
+        let keymap = ExtraKeymap::new(tree.scratch());
+        Self { tree, keymap, options }
+    }
+
+    /// Writes `extra/KEYMAP.jsonl`.
+    pub fn write_keymap(&mut self) -> Result<()> {
+        if self.options.no_extra {
+            return Ok(());
+        }
+        write_lines(&mut self.tree, b"extra/KEYMAP.jsonl", &mut self.keymap.records)
+    }
+}
+
+/// Writes the values of sorted records as a file; no file when there are none.
+pub(crate) fn write_lines(tree: &mut Tree, path: &[u8], records: &mut Sorter) -> Result<()> {
+    if records.is_empty() {
+        return Ok(());
+    }
+    let mut file = tree.file(path)?;
+    let mut sorted = records.sort()?;
+    while let Some((_, line)) = sorted.next()? {
+        file.write(line)?;
+    }
+    file.finish(tree)?;
+    Ok(())
+}
+
+/// Collects the records of `extra/KEYMAP.jsonl`: names for which the reference layout keeps no record
+/// (`decisions.md` 2).
+#[derive(Debug)]
+pub struct ExtraKeymap {
+    records: Sorter,
+}
+
+impl ExtraKeymap {
+    /// Returns an empty collection.
+    #[must_use]
+    pub fn new(scratch: &Scratch) -> Self {
+        Self { records: Sorter::new(scratch, 1 << 20) }
+    }
+
+    /// Adds a `sha-fallback` record: `path` from the dump root, `original` the bytes that were encoded.
+    pub fn push(&mut self, path: &[u8], original: &[u8]) -> Result<()> {
+        let mut line = Vec::new();
+        keymap::line(&mut line, path, original, keymap::Kind::ShaFallback);
+        self.records.push(path, &line)?;
+        Ok(())
+    }
+
+    /// Returns the lines, each with its newline, sorted by path.
+    pub fn records(&mut self) -> &mut Sorter {
+        &mut self.records
+    }
+}

@@ -1,0 +1,27 @@
+//! Keys that no service owns (`keyspaces.md` 9).
+
+use super::Summary;
+
+/// A key and its value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pair<'a> {
+    /// The whole user key.
+    pub key: &'a [u8],
+    /// The stored value.
+    pub value: &'a [u8],
+    /// Commit time, HLC.
+    pub commit_ts: u64,
+}
+
+impl Pair<'_> {
+    pub(super) fn summary(&self) -> Summary<'_> {
+        Summary {
+            service: "kv",
+            name: self.key.into(),
+            kind: "value",
+            bytes: u64::try_from(self.value.len()).ok(),
+            commit_ts: Some(self.commit_ts),
+            ..Summary::default()
+        }
+    }
+}

@@ -1,0 +1,58 @@
+//! What the objects of a snapshot are: typed, borrowed from where they were read, no I/O.
+//!
+//! A service makes them from rows, a [sink](crate::sink) takes them. One file a service; what it holds is all that any
+//! sink has to know of an object, in the words of the service.
+
+mod answer;
+pub mod kv;
+
+pub use answer::{Answer, Refusal};
+
+use std::borrow::Cow;
+
+/// One object, or the head of one whose contents follow in [pieces](Piece).
+#[derive(Clone, Copy, Debug)]
+pub enum Object<'a> {
+    /// A key that no service owns.
+    Kv(&'a kv::Pair<'a>),
+}
+
+/// A part of the contents of the object that was announced last, in their order.
+#[derive(Clone, Copy, Debug)]
+pub enum Piece<'a> {
+    /// Bytes of a body.
+    Bytes(&'a [u8]),
+    /// So many zero bytes of a body, which are not stored.
+    Zeros(u64),
+}
+
+/// What can be said of any object in one line.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Summary<'a> {
+    /// Name of the service: `redis`, `dynamodb`, `s3`, `sqs`, `fs` or `kv`.
+    pub service: &'static str,
+    /// Table, bucket, queue, `db_0`; empty where there is none.
+    pub scope: Cow<'a, [u8]>,
+    /// The object's own name, as its users spell it; of a scope's own record empty.
+    pub name: Cow<'a, [u8]>,
+    /// What it is: `string`, `item`, `message`, …
+    pub kind: &'static str,
+    /// Bytes of its contents, as far as they are known at its head.
+    pub bytes: Option<u64>,
+    /// Elements of a collection.
+    pub elements: Option<u64>,
+    /// When it expires, Unix ms.
+    pub expires_ms: Option<u64>,
+    /// Commit time of its newest row, HLC.
+    pub commit_ts: Option<u64>,
+}
+
+impl Object<'_> {
+    /// Says of the object what can be said in one line.
+    #[must_use]
+    pub fn summary(&self) -> Summary<'_> {
+        match self {
+            Self::Kv(pair) => pair.summary(),
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! Digests: path and SHA-256 of everything that a tree would hold, and no file made.
+//!
+//! In: objects. Out: the rows of CHECKSUMS. The layout is the one of the files: only the bytes go nowhere.
+
+use super::{Answer, LayoutOptions, Sink, TreeSink, Wants};
+use crate::dump::Tree;
+use crate::error::{Error, Result};
+use crate::keyspace::Owner;
+use crate::model::{Object, Piece};
+use crate::report::Report;
+use crate::sort::Scratch;
+
+/// Makes the digests of objects' files.
+#[derive(Debug)]
+pub struct Digest {
+    files: TreeSink,
+}
+
+impl Digest {
+    /// Returns an empty list that is sorted in `scratch`.
+    #[must_use]
+    pub fn new(scratch: &Scratch, options: LayoutOptions) -> Self {
+        Self { files: TreeSink::new(Tree::digests(scratch), options) }
+    }
+
+    /// Calls `each` with the path and the digest of each file, sorted bytewise by path, when all services have ended.
+    pub fn finish(mut self, mut each: impl FnMut(&[u8], &[u8]) -> Result<()>) -> Result<()> {
+        self.files.finish_names()?;
+        let Tree::Digests(mut digests) = self.files.into_tree() else {
+            return Err(Error::Internal { what: "a list of digests became a tree on the disk" });
+        };
+        let mut rows = digests.sort()?;
+        while let Some((path, digest)) = rows.next()? {
+            each(path, digest)?;
+        }
+        Ok(())
+    }
+}
+
+impl Sink for Digest {
+    fn wants(&self) -> Wants {
+        self.files.wants()
+    }
+
+    fn object(&mut self, report: &mut Report<'_>, object: Object<'_>) -> Result<Answer> {
+        self.files.object(report, object)
+    }
+
+    fn piece(&mut self, piece: Piece<'_>) -> Result<Answer> {
+        self.files.piece(piece)
+    }
+
+    fn end(&mut self, report: &mut Report<'_>) -> Result<Answer> {
+        self.files.end(report)
+    }
+
+    fn abandon(&mut self) -> Result<()> {
+        self.files.abandon()
+    }
+
+    fn end_scope(&mut self, report: &mut Report<'_>, owner: Owner) -> Result<()> {
+        self.files.end_scope(report, owner)
+    }
+
+    fn end_service(&mut self, report: &mut Report<'_>, owner: Owner) -> Result<()> {
+        self.files.end_service(report, owner)
+    }
+
+    fn place(&self) -> &[u8] {
+        self.files.place()
+    }
+}

@@ -1,0 +1,134 @@
+//! Lines: one JSON line an object, in the order in which objects come.
+//!
+//! In: heads of objects. Out: `{"service":…,"scope":…,"name":…,"type":…,"bytes":…,"elements":…,"expires_ms":…,
+//! "commit_ts":…}`; members of which nothing is known are left out. A name that is not UTF-8 has `name_base64` beside its
+//! readable form.
+
+use std::io::Write;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde::Serialize;
+
+use super::{Answer, Sink, Wants};
+use crate::dump::json::{self, Html, Lossy};
+use crate::error::{Error, Result};
+use crate::keyspace::Owner;
+use crate::model::{Object, Piece, Summary};
+use crate::report::Report;
+
+/// Writes lines to `out`.
+#[derive(Debug)]
+pub struct Lines<W> {
+    out: W,
+    line: Vec<u8>,
+}
+
+#[derive(Serialize)]
+struct Line<'a> {
+    service: &'static str,
+    scope: Lossy<'a>,
+    name: Lossy<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name_base64: Option<String>,
+    #[serde(rename = "type")]
+    kind: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    bytes: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    elements: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expires_ms: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    commit_ts: Option<u64>,
+}
+
+impl<W: Write> Lines<W> {
+    /// Writes to `out`, a line at once.
+    pub fn new(out: W) -> Self {
+        Self { out, line: Vec::new() }
+    }
+
+    /// Returns what was written to.
+    pub fn into_inner(self) -> W {
+        self.out
+    }
+}
+
+fn write(out: &mut Vec<u8>, summary: &Summary<'_>) {
+    let is_text = std::str::from_utf8(&summary.name).is_ok();
+    let line = Line {
+        service: summary.service,
+        scope: Lossy(&summary.scope),
+        name: Lossy(&summary.name),
+        name_base64: (!is_text).then(|| STANDARD.encode(&summary.name)),
+        kind: summary.kind,
+        bytes: summary.bytes,
+        elements: summary.elements,
+        expires_ms: summary.expires_ms,
+        commit_ts: summary.commit_ts,
+    };
+    json::compact(out, &line, Html::Raw);
+    out.push(b'\n');
+}
+
+impl<W: Write> Sink for Lines<W> {
+    fn wants(&self) -> Wants {
+        Wants::Heads
+    }
+
+    fn object(&mut self, _report: &mut Report<'_>, object: Object<'_>) -> Result<Answer> {
+        self.line.clear();
+        write(&mut self.line, &object.summary());
+        self.out.write_all(&self.line).map_err(Error::Output)?;
+        Ok(Answer::Taken)
+    }
+
+    fn piece(&mut self, _piece: Piece<'_>) -> Result<Answer> {
+        Ok(Answer::Left)
+    }
+
+    fn end(&mut self, _report: &mut Report<'_>) -> Result<Answer> {
+        Ok(Answer::Taken)
+    }
+
+    fn abandon(&mut self) -> Result<()> {
+        Ok(())
+    }
+
+    fn end_scope(&mut self, _report: &mut Report<'_>, _owner: Owner) -> Result<()> {
+        Ok(())
+    }
+
+    fn end_service(&mut self, _report: &mut Report<'_>, _owner: Owner) -> Result<()> {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::kv::Pair;
+
+    fn line(pair: &Pair<'_>) -> String {
+        let scratch = crate::sort::Scratch::default();
+        let mut lines = Lines::new(Vec::new());
+        let answer = lines.object(&mut Report::new(&scratch, |_| {}), Object::Kv(pair)).unwrap();
+        assert_eq!(answer, Answer::Taken);
+        String::from_utf8(lines.into_inner()).unwrap()
+    }
+
+    #[test]
+    fn a_line_has_what_is_known() {
+        assert_eq!(
+            line(&Pair { key: b"a\"b", value: b"123", commit_ts: 5 }),
+            "{\"service\":\"kv\",\"scope\":\"\",\"name\":\"a\\\"b\",\"type\":\"value\",\"bytes\":3,\"commit_ts\":5}\n"
+        );
+    }
+
+    #[test]
+    fn a_name_that_is_no_text_has_its_bytes_beside() {
+        let line = line(&Pair { key: b"\xff\xfe", value: b"", commit_ts: 5 });
+        assert!(line.contains(r#""name_base64":"//4=""#), "{line}");
+    }
+}

@@ -1,0 +1,58 @@
+//! Where objects go.
+//!
+//! A service calls [`Sink::object`] for each object that counts. What the sink answers decides what follows: nothing, or
+//! the contents in [pieces](Piece) and then [`Sink::end`], or [`Sink::abandon`] where the service finds that the object
+//! cannot be served after all. One object is open at a time. Which rows count is the service's business, and no sink
+//! changes it; what files are called is a sink's.
+
+mod digest;
+mod lines;
+mod tree;
+
+pub use crate::model::{Answer, Refusal};
+pub use digest::Digest;
+pub use lines::Lines;
+pub use tree::{LayoutOptions, TreeSink};
+
+use crate::error::Result;
+use crate::keyspace::Owner;
+use crate::model::{Object, Piece};
+use crate::report::Report;
+
+/// How much of its objects a sink looks at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wants {
+    /// Their heads: a service that would have to read contents for their own sake does not.
+    Heads,
+    /// Contents too.
+    Contents,
+}
+
+/// Takes objects.
+pub trait Sink {
+    /// How much of the objects is looked at.
+    fn wants(&self) -> Wants;
+
+    /// Takes an object, or the head of one.
+    fn object(&mut self, report: &mut Report<'_>, object: Object<'_>) -> Result<Answer>;
+
+    /// Takes a part of the contents of the open object. After a refusal nothing of it is kept, and no end follows.
+    fn piece(&mut self, piece: Piece<'_>) -> Result<Answer>;
+
+    /// Ends the open object: it counts.
+    fn end(&mut self, report: &mut Report<'_>) -> Result<Answer>;
+
+    /// Forgets the open object, if there is one.
+    fn abandon(&mut self) -> Result<()>;
+
+    /// Ends a table, bucket or queue: no object of it follows.
+    fn end_scope(&mut self, report: &mut Report<'_>, owner: Owner) -> Result<()>;
+
+    /// Ends a service: no object of it follows.
+    fn end_service(&mut self, report: &mut Report<'_>, owner: Owner) -> Result<()>;
+
+    /// Returns where the last object went, for messages; empty where it has no place of its own.
+    fn place(&self) -> &[u8] {
+        b""
+    }
+}

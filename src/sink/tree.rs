@@ -1,0 +1,97 @@
+//! Files: the layout of a dump.
+//!
+//! In: objects. Out: their files, sidecars and KEYMAPs in a [`Tree`], by the layout of their service
+//! ([`crate::dump::layout`]).
+
+use std::ops::{Deref, DerefMut};
+
+use super::{Answer, Sink, Wants};
+use crate::dump::Tree;
+use crate::dump::layout::{self, Root};
+use crate::error::Result;
+use crate::keyspace::Owner;
+use crate::model::{Object, Piece};
+use crate::report::Report;
+
+pub use crate::dump::layout::LayoutOptions;
+
+/// Writes the files of objects.
+#[derive(Debug)]
+pub struct TreeSink {
+    root: Root,
+    kv: layout::kv::Layout,
+}
+
+impl TreeSink {
+    /// Writes into `tree`.
+    #[must_use]
+    pub fn new(tree: Tree, options: LayoutOptions) -> Self {
+        let scratch = tree.scratch().clone();
+        Self { root: Root::new(tree, options), kv: layout::kv::Layout::new(&scratch) }
+    }
+
+    /// Writes `extra/KEYMAP.jsonl`, when all services have ended.
+    pub fn finish_names(&mut self) -> Result<()> {
+        self.root.write_keymap()
+    }
+
+    /// Returns where the names are noted for which the reference layout keeps no record.
+    pub fn keymap(&mut self) -> &mut layout::ExtraKeymap {
+        &mut self.root.keymap
+    }
+
+    /// Returns the tree.
+    #[must_use]
+    pub fn into_tree(self) -> Tree {
+        self.root.tree
+    }
+}
+
+impl Deref for TreeSink {
+    type Target = Tree;
+
+    fn deref(&self) -> &Tree {
+        &self.root.tree
+    }
+}
+
+impl DerefMut for TreeSink {
+    fn deref_mut(&mut self) -> &mut Tree {
+        &mut self.root.tree
+    }
+}
+
+impl Sink for TreeSink {
+    fn wants(&self) -> Wants {
+        Wants::Contents
+    }
+
+    fn object(&mut self, _report: &mut Report<'_>, object: Object<'_>) -> Result<Answer> {
+        match object {
+            Object::Kv(pair) => self.kv.pair(&mut self.root, pair),
+        }
+    }
+
+    fn piece(&mut self, _piece: Piece<'_>) -> Result<Answer> {
+        Ok(Answer::Left)
+    }
+
+    fn end(&mut self, _report: &mut Report<'_>) -> Result<Answer> {
+        Ok(Answer::Taken)
+    }
+
+    fn abandon(&mut self) -> Result<()> {
+        Ok(())
+    }
+
+    fn end_scope(&mut self, _report: &mut Report<'_>, _owner: Owner) -> Result<()> {
+        Ok(())
+    }
+
+    fn end_service(&mut self, _report: &mut Report<'_>, owner: Owner) -> Result<()> {
+        match owner {
+            Owner::Kv => self.kv.finish(&mut self.root),
+            _ => Ok(()),
+        }
+    }
+}
