@@ -10,12 +10,14 @@
 //! values.
 
 pub mod adapter;
+pub mod codec;
 pub mod container;
 pub mod crypto;
 pub mod cursor;
 pub mod decode;
 pub mod dump;
 pub mod error;
+pub mod event;
 pub mod excerpt;
 pub mod inputs;
 pub mod interrupt;

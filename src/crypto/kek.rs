@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 
 use super::{Error, ErrorKind};
 use crate::container::read_full;
-use crate::report::Warning;
+use crate::event::Warning;
 
 /// Length of a key, bytes (`encryption.md` 15).
 pub(super) const KEY: usize = 32;

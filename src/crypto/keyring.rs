@@ -12,7 +12,7 @@ use super::kek::{KEY, Kek};
 use super::key_file::{KeyFile, Purpose, Record};
 use super::{Error, ErrorKind, Fault, key_file_near};
 use crate::container::Head;
-use crate::report::Warning;
+use crate::event::Warning;
 
 /// Length of a data key that a KEK file wrapped, bytes (`encryption.md` 7.2).
 const WRAPPED: usize = 12 + KEY + 16;

@@ -1,7 +1,7 @@
 //! What the tree has to say about its surroundings, as warnings.
 
 use crate::dump::{self, Notice};
-use crate::report::Warning;
+use crate::event::Warning;
 
 /// Returns the warning of a notice.
 pub(super) fn warning(notice: &Notice) -> Warning {

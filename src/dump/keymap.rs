@@ -9,9 +9,9 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Deserialize;
 
-use super::escape;
 use super::json::Html;
 use super::lines::{Line, Lines};
+use crate::codec::gojson::escape;
 use crate::limits;
 
 /// Why a name is not the plain encoding of its key.

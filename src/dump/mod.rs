@@ -7,10 +7,7 @@ mod checksums;
 mod digests;
 mod directory;
 mod error;
-mod escape;
 mod files;
-mod float;
-pub mod json;
 pub mod keymap;
 pub mod layout;
 mod lines;
@@ -19,6 +16,7 @@ pub mod segment;
 mod tree;
 pub mod verify;
 
+pub use crate::codec::gojson as json;
 pub use crate::sort::{Scratch, Sorted, Sorter};
 pub use digests::Digests;
 pub use error::{Error, ErrorKind, Full, Size};

@@ -12,9 +12,9 @@ use super::overlay::{Edit, Overlay, OverlayBuilder};
 use super::{Store, shown};
 use crate::cursor;
 use crate::error::{Error, Result};
+use crate::event::Warning;
 use crate::keyspace::{Family, fs};
 use crate::limits;
-use crate::report::Warning;
 use crate::sort::{Scratch, Sorter};
 
 /// What an input has to say about a user key.

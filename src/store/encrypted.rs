@@ -8,7 +8,7 @@ use super::{Error, Store};
 use crate::container::Row;
 use crate::crypto::{Fault, FirstFault, Keyring, Tally};
 use crate::error::Result;
-use crate::report::Warning;
+use crate::event::Warning;
 
 /// Ids of data keys that are told apart, at most.
 const KEY_IDS: usize = 1024;

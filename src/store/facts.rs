@@ -2,10 +2,10 @@
 
 use serde_json::Value;
 
+use crate::event::Warning;
 use crate::excerpt;
 use crate::keyspace::{Family, Kind};
 use crate::limits;
-use crate::report::Warning;
 
 use super::stats::FamilyStats;
 

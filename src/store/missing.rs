@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 use super::routes::Catalog;
 use super::{Family, GroupOrigin, Store};
 use crate::container::Excerpt;
+use crate::event::Warning;
 use crate::limits;
-use crate::report::Warning;
 
 /// What is known about groups that are not among the inputs.
 #[derive(Clone, Debug, PartialEq)]

@@ -15,9 +15,9 @@ use super::{Error, Store, StoreOptions};
 use super::{duplicate, txn};
 use crate::container::{self, Layout, Proof, Source};
 use crate::error::Result;
+use crate::event::Warning;
 use crate::keyspace::Family;
 use crate::progress::Phase;
-use crate::report::Warning;
 
 /// Opens a store with indexes of this shape.
 pub(super) fn open(sources: Vec<Source>, options: &StoreOptions, shape: IndexShape) -> Result<Store> {

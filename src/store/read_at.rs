@@ -1,8 +1,8 @@
 //! The time that a snapshot is asked to be read at (`decisions.md` 4, `--at`).
 
 use super::{Error, FamilyStats, Store};
+use crate::event::Warning;
 use crate::keyspace::{Family, Owner};
-use crate::report::Warning;
 
 /// HLC timestamps of a clock that shows a year after 2004 are at least this: smaller ones are seconds or
 /// milliseconds that were taken for an HLC.

@@ -3,7 +3,7 @@
 //!
 //! In: the bytes of a file in pieces of any length. Out: nothing, or where they stop being JSON.
 
-use crate::dump::escape::prefix;
+use crate::codec::gojson::escape::prefix;
 
 /// Deepest nesting, as in Go's `encoding/json`.
 const DEPTH: usize = 10_000;

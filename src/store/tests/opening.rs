@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::container::{ErrorKind, fixture};
-use crate::report::Warning;
+use crate::event::Warning;
 use crate::store::Error as StoreError;
 
 fn kind(snapshot: &[u8]) -> ErrorKind {

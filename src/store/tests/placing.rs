@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::*;
 use crate::container::fixture;
-use crate::report::Warning;
+use crate::event::Warning;
 use crate::store::{GroupOrigin, InputInfo, MissingGroups};
 use serde_json::json;
 

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::container::fixture;
-use crate::report::Warning;
+use crate::event::Warning;
 
 fn two() -> Vec<Source> {
     let one = Native::new(10)

@@ -1,7 +1,7 @@
 //! Transactions that were cut in the middle (`keyspaces.md` 6).
 
 use super::*;
-use crate::report::Warning;
+use crate::event::Warning;
 
 const START: u64 = 5;
 

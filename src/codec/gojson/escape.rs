@@ -4,7 +4,7 @@
 
 use std::io::{self, Write};
 
-use super::json::Html;
+use super::Html;
 
 /// First byte of U+2028 and U+2029 (and of other characters, which stay).
 const SEPARATOR_LEAD: u8 = 0xe2;
@@ -12,7 +12,7 @@ const SEPARATOR_LEAD: u8 = 0xe2;
 const BLOCK: usize = 32;
 
 /// Writes bytes that are valid UTF-8.
-pub(super) fn text<W: Write + ?Sized>(writer: &mut W, mut bytes: &[u8], html: Html) -> io::Result<()> {
+pub(crate) fn text<W: Write + ?Sized>(writer: &mut W, mut bytes: &[u8], html: Html) -> io::Result<()> {
     let mut plain = 0;
     loop {
         plain += plain_prefix(bytes.get(plain..).unwrap_or_default(), html);
@@ -34,7 +34,7 @@ pub(super) fn text<W: Write + ?Sized>(writer: &mut W, mut bytes: &[u8], html: Ht
 }
 
 /// Writes any bytes: each byte that is not part of valid UTF-8 becomes `\ufffd`.
-pub(super) fn lossy<W: Write + ?Sized>(writer: &mut W, bytes: &[u8], html: Html) -> io::Result<()> {
+pub(crate) fn lossy<W: Write + ?Sized>(writer: &mut W, bytes: &[u8], html: Html) -> io::Result<()> {
     if std::str::from_utf8(bytes).is_ok() {
         return text(writer, bytes, html);
     }
@@ -97,7 +97,7 @@ fn raw_special(byte: u8) -> bool {
 }
 
 /// Returns how many bytes at the front are not special.
-pub(super) fn prefix(bytes: &[u8], special: impl Fn(u8) -> bool) -> usize {
+pub(crate) fn prefix(bytes: &[u8], special: impl Fn(u8) -> bool) -> usize {
     // Where special bytes are close together, looking at whole blocks is work for nothing.
     let (first, rest) = bytes.split_at(bytes.len().min(BLOCK / 2));
     if let Some(found) = first.iter().position(|&byte| special(byte)) {

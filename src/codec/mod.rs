@@ -1,0 +1,3 @@
+//! Grammars that several stages read or write; no rows, no files.
+
+pub mod gojson;
