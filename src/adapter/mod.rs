@@ -17,9 +17,11 @@ pub mod sqs;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::dump::Scratch;
+use crate::error::Result;
 use crate::keyspace::Owner;
+use crate::model::{Answer, Object, Refusal};
 use crate::report::Report;
-use crate::sink::{LayoutOptions, TreeSink};
+use crate::sink::{LayoutOptions, Sink, TreeSink};
 use crate::store::Store;
 
 /// What an adapter works with.
@@ -34,6 +36,20 @@ pub struct Context<'a, 'r> {
     pub report: &'a mut Report<'r>,
     /// What was asked for.
     pub options: &'a Options,
+}
+
+impl Context<'_, '_> {
+    /// Passes an object on that has no contents besides; returns why the sink has no place for it.
+    pub(crate) fn put(&mut self, object: Object<'_>) -> Result<Option<Refusal>> {
+        let answer = match self.tree.object(self.report, object)? {
+            Answer::Open => self.tree.end(self.report)?,
+            answer => answer,
+        };
+        match answer {
+            Answer::Refused(refusal) => Ok(Some(refusal)),
+            Answer::Taken | Answer::Left | Answer::Open => Ok(None),
+        }
+    }
 }
 
 /// The user's own names of what an adapter wrote (tables, buckets, queues), sorted bytewise, and the number of objects
@@ -76,6 +92,7 @@ impl Options {
             no_extra: self.no_extra,
             dynamodb_bundle: self.dynamodb_bundle,
             rename_collisions: self.rename_collisions,
+            preserve_sqs_visibility: self.preserve_sqs_visibility,
             last_commit_ts: store.last_commit_ts(),
         }
     }

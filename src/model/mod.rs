@@ -5,6 +5,7 @@
 
 mod answer;
 pub mod kv;
+pub mod sqs;
 
 pub use answer::{Answer, Refusal};
 
@@ -15,6 +16,8 @@ use std::borrow::Cow;
 pub enum Object<'a> {
     /// A key that no service owns.
     Kv(&'a kv::Pair<'a>),
+    /// Of SQS.
+    Sqs(sqs::Object<'a>),
 }
 
 /// A part of the contents of the object that was announced last, in their order.
@@ -24,6 +27,20 @@ pub enum Piece<'a> {
     Bytes(&'a [u8]),
     /// So many zero bytes of a body, which are not stored.
     Zeros(u64),
+}
+
+/// The end of a table, bucket or queue: no object of it follows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ScopeEnd {
+    /// Of a table of DynamoDB.
+    Table,
+    /// Of a bucket of S3.
+    Bucket,
+    /// Of a queue of SQS, or of the records of one that is gone.
+    Queue {
+        /// The last sequence number that it issued; 0 where it counts none.
+        last_sequence: u64,
+    },
 }
 
 /// What can be said of any object in one line.
@@ -53,6 +70,7 @@ impl Object<'_> {
     pub fn summary(&self) -> Summary<'_> {
         match self {
             Self::Kv(pair) => pair.summary(),
+            Self::Sqs(object) => object.summary(),
         }
     }
 }

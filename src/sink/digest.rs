@@ -6,7 +6,7 @@ use super::{Answer, LayoutOptions, Sink, TreeSink, Wants};
 use crate::dump::Tree;
 use crate::error::{Error, Result};
 use crate::keyspace::Owner;
-use crate::model::{Object, Piece};
+use crate::model::{Object, Piece, ScopeEnd};
 use crate::report::Report;
 use crate::sort::Scratch;
 
@@ -58,8 +58,8 @@ impl Sink for Digest {
         self.files.abandon()
     }
 
-    fn end_scope(&mut self, report: &mut Report<'_>, owner: Owner) -> Result<()> {
-        self.files.end_scope(report, owner)
+    fn end_scope(&mut self, report: &mut Report<'_>, end: ScopeEnd) -> Result<()> {
+        self.files.end_scope(report, end)
     }
 
     fn end_service(&mut self, report: &mut Report<'_>, owner: Owner) -> Result<()> {

@@ -14,7 +14,7 @@ use super::{Answer, Sink, Wants};
 use crate::dump::json::{self, Html, Lossy};
 use crate::error::{Error, Result};
 use crate::keyspace::Owner;
-use crate::model::{Object, Piece, Summary};
+use crate::model::{Object, Piece, ScopeEnd, Summary};
 use crate::report::Report;
 
 /// Writes lines to `out`.
@@ -96,7 +96,7 @@ impl<W: Write> Sink for Lines<W> {
         Ok(())
     }
 
-    fn end_scope(&mut self, _report: &mut Report<'_>, _owner: Owner) -> Result<()> {
+    fn end_scope(&mut self, _report: &mut Report<'_>, _end: ScopeEnd) -> Result<()> {
         Ok(())
     }
 

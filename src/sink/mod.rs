@@ -16,7 +16,7 @@ pub use tree::{LayoutOptions, TreeSink};
 
 use crate::error::Result;
 use crate::keyspace::Owner;
-use crate::model::{Object, Piece};
+use crate::model::{Object, Piece, ScopeEnd};
 use crate::report::Report;
 
 /// How much of its objects a sink looks at.
@@ -46,7 +46,7 @@ pub trait Sink {
     fn abandon(&mut self) -> Result<()>;
 
     /// Ends a table, bucket or queue: no object of it follows.
-    fn end_scope(&mut self, report: &mut Report<'_>, owner: Owner) -> Result<()>;
+    fn end_scope(&mut self, report: &mut Report<'_>, end: ScopeEnd) -> Result<()>;
 
     /// Ends a service: no object of it follows.
     fn end_service(&mut self, report: &mut Report<'_>, owner: Owner) -> Result<()>;

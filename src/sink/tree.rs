@@ -10,7 +10,7 @@ use crate::dump::Tree;
 use crate::dump::layout::{self, Root};
 use crate::error::Result;
 use crate::keyspace::Owner;
-use crate::model::{Object, Piece};
+use crate::model::{Object, Piece, ScopeEnd};
 use crate::report::Report;
 
 pub use crate::dump::layout::LayoutOptions;
@@ -20,6 +20,7 @@ pub use crate::dump::layout::LayoutOptions;
 pub struct TreeSink {
     root: Root,
     kv: layout::kv::Layout,
+    sqs: layout::sqs::Layout,
 }
 
 impl TreeSink {
@@ -27,7 +28,11 @@ impl TreeSink {
     #[must_use]
     pub fn new(tree: Tree, options: LayoutOptions) -> Self {
         let scratch = tree.scratch().clone();
-        Self { root: Root::new(tree, options), kv: layout::kv::Layout::new(&scratch) }
+        Self {
+            root: Root::new(tree, options),
+            kv: layout::kv::Layout::new(&scratch),
+            sqs: layout::sqs::Layout::new(&scratch),
+        }
     }
 
     /// Writes `extra/KEYMAP.jsonl`, when all services have ended.
@@ -69,6 +74,7 @@ impl Sink for TreeSink {
     fn object(&mut self, _report: &mut Report<'_>, object: Object<'_>) -> Result<Answer> {
         match object {
             Object::Kv(pair) => self.kv.pair(&mut self.root, pair),
+            Object::Sqs(object) => self.sqs.object(&mut self.root, object),
         }
     }
 
@@ -84,13 +90,17 @@ impl Sink for TreeSink {
         Ok(())
     }
 
-    fn end_scope(&mut self, _report: &mut Report<'_>, _owner: Owner) -> Result<()> {
-        Ok(())
+    fn end_scope(&mut self, _report: &mut Report<'_>, end: ScopeEnd) -> Result<()> {
+        match end {
+            ScopeEnd::Queue { last_sequence } => self.sqs.end_queue(&mut self.root, last_sequence),
+            ScopeEnd::Table | ScopeEnd::Bucket => Ok(()),
+        }
     }
 
     fn end_service(&mut self, _report: &mut Report<'_>, owner: Owner) -> Result<()> {
         match owner {
             Owner::Kv => self.kv.finish(&mut self.root),
+            Owner::Sqs => self.sqs.finish(&mut self.root),
             _ => Ok(()),
         }
     }

@@ -14,8 +14,8 @@ use super::{Context, Scope};
 use crate::error::Result;
 use crate::excerpt;
 use crate::keyspace::{Family, Owner};
+use crate::model::Object;
 use crate::model::kv::Pair;
-use crate::model::{Answer, Object};
 use crate::report::{Problem, Warning};
 use crate::sink::Sink;
 use crate::store::{Entry, RowLocation};
@@ -76,18 +76,15 @@ fn pair<'a>(row: &Entry<'a>) -> Pair<'a> {
 
 /// Passes a key on, which stands at `place`.
 fn put(context: &mut Context<'_, '_>, pair: &Pair<'_>, place: RowLocation) -> Result<()> {
-    match context.tree.object(context.report, Object::Kv(pair))? {
-        Answer::Refused(refusal) => context.report.problem(&Problem {
-            adapter: Owner::Kv.name(),
-            scope: b"",
-            key: pair.key,
-            class: refusal.class,
-            message: refusal.message,
-            place: Some(place),
-        }),
-        Answer::Open => context.tree.end(context.report).map(drop),
-        Answer::Taken | Answer::Left => Ok(()),
-    }
+    let Some(refusal) = context.put(Object::Kv(pair))? else { return Ok(()) };
+    context.report.problem(&Problem {
+        adapter: Owner::Kv.name(),
+        scope: b"",
+        key: pair.key,
+        class: refusal.class,
+        message: refusal.message,
+        place: Some(place),
+    })
 }
 
 fn write_bare(context: &mut Context<'_, '_>, bare: &mut Bare) -> Result<()> {

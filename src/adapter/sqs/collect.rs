@@ -3,26 +3,27 @@
 //! In: the families of `sqs.md` 1.1. Out: records in a sorter, and a problem for each row that cannot be read.
 //! Messages arrive before their queues' metadata (`sqs.md` 1.5), so nothing is judged here.
 
-use super::json::replace_invalid;
-use super::message::{Buffers, Message};
+use super::message::Buffers;
 use super::partition::group_hash;
 use super::record::{self, Held, Kind, Sent};
-use super::{INVALID_MESSAGE, MALFORMED_KEY, line, side_record};
+use super::{INVALID_MESSAGE, MALFORMED_KEY, stored};
 use crate::adapter::{Context, Options};
+use crate::codec::gojson::read::replace_invalid;
 use crate::dump::Sorter;
 use crate::error::Result;
 use crate::excerpt;
 use crate::keyspace::sqs::{self, BadKey, DataKey, Segment};
 use crate::keyspace::{Family, Owner};
+use crate::model::sqs::Message;
 use crate::report::{Problem, Report, Warning};
 use crate::store::{Entry, Store};
 
 /// Side families that nothing but side records needs, in the order of the document.
 const SIDE_ONLY: [Family; 4] = [Family::SqsByAge, Family::SqsDedup, Family::SqsGroup, Family::SqsVisibility];
 
-/// Longest value of a message whose line goes through the sorter, bytes. Memory would hold a longer one several
+/// Longest value of a message that goes through the sorter, bytes. Memory would hold a longer one several
 /// times over.
-const LONGEST_LINE: usize = 1 << 20;
+const LONGEST_INLINE: usize = 1 << 20;
 
 /// Adds a record for each row to `records`.
 pub fn collect(context: &mut Context<'_, '_>, records: &mut Sorter) -> Result<()> {
@@ -34,7 +35,6 @@ pub fn collect(context: &mut Context<'_, '_>, records: &mut Sorter) -> Result<()
         queue: NamedQueue { segment: Vec::new(), name: Vec::new(), in_scope: true },
         key: Vec::new(),
         value: Vec::new(),
-        text: String::new(),
     };
     collector.counters()?;
     collector.metas()?;
@@ -56,7 +56,6 @@ struct Collector<'c, 'r> {
     queue: NamedQueue,
     key: Vec<u8>,
     value: Vec<u8>,
-    text: String,
 }
 
 /// The queue of the last row: most rows belong to the same queue as the one before. Empty when its key does not
@@ -94,6 +93,7 @@ impl Collector<'_, '_> {
             let Some(segment) = self.select(&entry, sqs::queue(family, entry.key))? else { continue };
             self.value.clear();
             self.value.extend(entry.place.to_bytes());
+            self.value.extend(entry.commit_ts.to_be_bytes());
             self.value.extend_from_slice(entry.body);
             record::set_key(&mut self.key, segment.text(), Kind::Meta);
             self.records.push(&self.key, &self.value)?;
@@ -110,14 +110,14 @@ impl Collector<'_, '_> {
             let Some(queue) = self.select(&entry, key.map(|key| key.queue))? else { continue };
             let Ok(DataKey { partition, generation, message_id, .. }) = key else { continue };
             let message = match Message::parse(entry.body, &mut buffers) {
-                Ok(message) => message,
+                Ok(message) => Message { commit_ts: entry.commit_ts, ..message },
                 Err(invalid) => {
                     self.problem(&entry, INVALID_MESSAGE, invalid.to_string())?;
                     continue;
                 }
             };
             message_id.decode(&mut id);
-            let held = if entry.body.len() > LONGEST_LINE { Held::At(entry.place) } else { Held::AsLine };
+            let held = if entry.body.len() > LONGEST_INLINE { Held::At(entry.place) } else { Held::Inline };
             let sent = Sent {
                 partition,
                 generation,
@@ -130,8 +130,8 @@ impl Collector<'_, '_> {
             };
             self.value.clear();
             sent.push(&mut self.value);
-            if held == Held::AsLine {
-                line::push(&mut self.value, &message, partition, self.options.preserve_sqs_visibility);
+            if held == Held::Inline {
+                stored::push(&mut self.value, &message);
             }
             record::set_message_key(
                 &mut self.key,
@@ -161,9 +161,9 @@ impl Collector<'_, '_> {
                 _ => {}
             }
             if wanted {
-                side_record::set(&mut self.text, family, entry.key, entry.body);
+                record::set_side(&mut self.value, family, entry.key, entry.body);
                 record::set_key(&mut self.key, segment.text(), Kind::Side);
-                self.records.push(&self.key, self.text.as_bytes())?;
+                self.records.push(&self.key, &self.value)?;
             }
         }
         Ok(())

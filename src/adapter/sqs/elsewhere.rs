@@ -7,7 +7,7 @@
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::json::replace_invalid;
+use crate::codec::gojson::read::replace_invalid;
 use crate::error::Result;
 use crate::excerpt;
 use crate::keyspace::Family;

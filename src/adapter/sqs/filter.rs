@@ -4,9 +4,9 @@
 //! end the queue's warnings.
 
 use super::partition::Partitions;
-use super::queue::Queue;
 use super::record::Sent;
 use crate::excerpt;
+use crate::model::sqs::Queue;
 use crate::report::Warning;
 
 /// Tells the messages of one queue that an API could return from those that it could not.
@@ -38,7 +38,7 @@ impl Filter {
             meta_generation: queue.generation,
             counter,
             sequence_counter,
-            partitions: queue.partitions(),
+            partitions: Partitions::of_queue(queue),
             retention_seconds: queue.message_retention,
             now_ms,
             ..Self::default()
@@ -166,7 +166,7 @@ mod tests {
         group: None,
         mismatch: false,
         received: false,
-        held: Held::AsLine,
+        held: Held::Inline,
     };
 
     fn filter(generation: u64, counter: u64, count: u32, limit: &'static str) -> Filter {

@@ -3,10 +3,8 @@
 //! In: records in the order of [`super::record`]. Out: what [`super::write`] has to remember of the segment
 //! until the next one begins, and what there is to say when the segment has no queue (`sqs.md` 6.1, S8, S9).
 
-use super::directory::Directory;
 use super::filter::Filter;
-use super::json::replace_invalid;
-use crate::dump::TreeFile;
+use crate::codec::gojson::read::replace_invalid;
 use crate::excerpt;
 use crate::keyspace::Family;
 use crate::keyspace::sqs::Segment;
@@ -35,22 +33,16 @@ pub struct Group {
     pub partitioned_orphans: u64,
     /// Side records.
     pub side_records: u64,
-    /// Where they go.
-    pub side_file: Option<TreeFile>,
+    /// Of a queue that is gone: whether there is a queue that has the name of its directory.
+    pub taken: Option<bool>,
 }
 
-/// A queue whose files are being written.
+/// A queue whose messages are being read.
 pub struct OpenQueue {
     /// Name, as text.
     pub name: String,
-    /// Where its files go.
-    pub directory: Directory,
-    /// The queue's line of [`super::queue_file::EXTRA`], still open.
-    pub extra: Vec<u8>,
-    /// Which messages are written.
+    /// Which messages count.
     pub filter: Filter,
-    /// Where they go, from the first one on.
-    pub messages: Option<TreeFile>,
 }
 
 impl Group {

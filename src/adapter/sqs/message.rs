@@ -2,10 +2,9 @@
 //!
 //! In: the value of a data row. Out: a [`Message`] that borrows from it and from reused buffers.
 
-use std::borrow::Cow;
-
-use super::json::Reader;
 use super::value::{self, Invalid};
+use crate::codec::gojson::read::Reader;
+use crate::model::sqs::Message;
 
 const MAGIC: [u8; 4] = *b"\0SM\x01";
 
@@ -16,54 +15,7 @@ pub struct Buffers {
     receipt_token: Vec<u8>,
 }
 
-/// A message. Absent strings are empty, absent numbers 0.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Message<'a> {
-    /// Id, as the value tells it.
-    pub id: Cow<'a, str>,
-    /// The body's bytes, which may be no UTF-8.
-    pub body: &'a [u8],
-    /// Lower-case hex.
-    pub md5_of_body: Cow<'a, str>,
-    /// Lower-case hex, over the bytes that the client sent; never to be recomputed.
-    pub md5_of_message_attributes: Cow<'a, str>,
-    /// Checked JSON text of an object; empty when there is none.
-    pub attributes: &'a [u8],
-    /// Sender, which the live server never sets.
-    pub sender_id: Cow<'a, str>,
-    /// When it was sent, ms.
-    pub send_timestamp: i64,
-    /// Send time plus delay, ms.
-    pub available_at: i64,
-    /// When the next receive may return it, ms.
-    pub visible_at: i64,
-    /// How often it was received.
-    pub receive_count: i64,
-    /// When it was first received, ms.
-    pub first_receive: i64,
-    /// Raw bytes of the newest receipt's token.
-    pub receipt_token: &'a [u8],
-    /// Generation of the queue, for information: the key's counts (`sqs.md` 3.3).
-    pub queue_generation: u64,
-    /// FIFO group.
-    pub group_id: Cow<'a, str>,
-    /// FIFO deduplication id that the client gave.
-    pub deduplication_id: Cow<'a, str>,
-    /// FIFO sequence number.
-    pub sequence_number: u64,
-    /// Queue that a redrive took it from.
-    pub dead_letter_source_arn: Cow<'a, str>,
-}
-
 impl<'a> Message<'a> {
-    /// Whether there is anything that only `--preserve-sqs-visibility` keeps: a receive, or a time before which
-    /// receivers do not see it other than its own delay.
-    pub fn is_received(&self) -> bool {
-        self.receive_count != 0
-            || self.first_receive != 0
-            || ![0, self.available_at].contains(&self.visible_at)
-    }
-
     /// Reads the value of a data row.
     pub fn parse(value: &'a [u8], buffers: &'a mut Buffers) -> Result<Self, Invalid> {
         let mut message = Self::default();
@@ -131,6 +83,9 @@ mod tests {
             "queue_generation":6,"message_group_id":"g","message_deduplication_id":"d",
             "sequence_number":18446744073709551615,"dead_letter_source_arn":"arn"}"#;
         let expected = Message {
+            queue: b"",
+            partition: None,
+            commit_ts: 0,
             id: "m".into(),
             body: &[0xff, 0, 0xfe],
             md5_of_body: "5b".into(),

@@ -4,21 +4,16 @@
 //! each row into a record of its queue, `write` writes the queues from the sorted records. So memory holds
 //! one queue's few facts and one message, whatever the number of queues and messages.
 
-mod attributes;
 mod collect;
-mod directory;
 mod elsewhere;
 mod filter;
 mod group;
-mod json;
-mod line;
-mod message;
+pub(crate) mod message;
 mod partition;
 mod pending;
-mod queue;
-mod queue_file;
+pub(crate) mod queue;
 mod record;
-mod side_record;
+mod stored;
 mod value;
 mod write;
 
@@ -39,7 +34,7 @@ pub fn dump(context: &mut Context<'_, '_>) -> Result<Scope> {
     if let Some(warning) = pending::warning(context.store.undecided()) {
         context.report.warn(warning);
     }
-    let mut records = Sorter::new(context.tree.scratch(), MEMORY);
+    let mut records = Sorter::new(context.scratch, MEMORY);
     collect::collect(context, &mut records)?;
     write::write(context, &mut records)
 }

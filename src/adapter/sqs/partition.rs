@@ -2,6 +2,8 @@
 //!
 //! In: what the queue's record says. Out: which partitions its receives scan, and the partition of a group.
 
+use crate::model::sqs::Queue;
+
 /// How the messages of a queue are spread.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Partitions {
@@ -12,6 +14,12 @@ pub struct Partitions {
 }
 
 impl Partitions {
+    /// Returns how the messages of a queue are spread.
+    #[must_use]
+    pub fn of_queue(queue: &Queue<'_>) -> Self {
+        Self { count: queue.partition_count, per_queue: queue.fifo_throughput_limit == "perQueue" }
+    }
+
     /// Whether the queue uses partitioned keys, and those only.
     #[must_use]
     pub fn partitioned(self) -> bool {

@@ -5,75 +5,11 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use super::json::{ErrorKind, Reader};
-use super::partition::Partitions;
 use super::value::{self, Invalid};
+use crate::codec::gojson::read::{ErrorKind, Reader};
+use crate::model::sqs::{Queue, Throttle};
 
 const MAGIC: [u8; 4] = *b"\0SQ\x01";
-
-/// A queue. Absent strings are empty, absent numbers 0.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Queue<'a> {
-    /// Name, as the value tells it; the key's counts (`sqs.md` S12).
-    pub name: Cow<'a, str>,
-    /// Current generation, the only one that a live server reads.
-    pub generation: u64,
-    /// Generation at creation.
-    pub incarnation: u64,
-    /// An identity, not a time.
-    pub created_at_hlc: u64,
-    /// FIFO queue.
-    pub fifo: bool,
-    /// Deduplication by body hash.
-    pub content_based_deduplication: bool,
-    /// Seconds.
-    pub visibility_timeout: i64,
-    /// Seconds.
-    pub message_retention: i64,
-    /// Seconds.
-    pub delay: i64,
-    /// Seconds.
-    pub receive_message_wait: i64,
-    /// Bytes.
-    pub maximum_message_size: i64,
-    /// The client's JSON text.
-    pub redrive_policy: Cow<'a, str>,
-    /// The client's JSON text.
-    pub redrive_allow_policy: Cow<'a, str>,
-    /// Tags.
-    pub tags: BTreeMap<Cow<'a, str>, Cow<'a, str>>,
-    /// Unix ms.
-    pub last_purged_at: i64,
-    /// Unix ms.
-    pub created_at: i64,
-    /// Unix ms.
-    pub last_modified_at: i64,
-    /// Throttle settings.
-    pub throttle: Throttle<'a>,
-    /// 0 and 1 are classic.
-    pub partition_count: u32,
-    /// Empty, `perMessageGroupId` or `perQueue`.
-    pub fifo_throughput_limit: Cow<'a, str>,
-    /// Empty, `messageGroup` or `queue`.
-    pub deduplication_scope: Cow<'a, str>,
-}
-
-/// Throttle settings, as they are spelt; `None` where absent or 0.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Throttle<'a> {
-    /// Messages.
-    pub send_capacity: Option<&'a str>,
-    /// Messages a second.
-    pub send_refill_per_second: Option<&'a str>,
-    /// Messages.
-    pub recv_capacity: Option<&'a str>,
-    /// Messages a second.
-    pub recv_refill_per_second: Option<&'a str>,
-    /// Calls.
-    pub default_capacity: Option<&'a str>,
-    /// Calls a second.
-    pub default_refill_per_second: Option<&'a str>,
-}
 
 impl<'a> Queue<'a> {
     /// Reads the value of a meta row.
@@ -107,12 +43,6 @@ impl<'a> Queue<'a> {
             Ok(())
         })?;
         Ok(queue)
-    }
-
-    /// Returns how the queue's messages are spread.
-    #[must_use]
-    pub fn partitions(&self) -> Partitions {
-        Partitions { count: self.partition_count, per_queue: self.fifo_throughput_limit == "perQueue" }
     }
 }
 
@@ -159,6 +89,7 @@ fn tags<'a>(reader: &mut Reader<'a>) -> Result<BTreeMap<Cow<'a, str>, Cow<'a, st
 
 #[cfg(test)]
 mod tests {
+    use super::super::partition::Partitions;
     use super::*;
 
     fn stored(text: &str) -> Vec<u8> {
@@ -214,7 +145,7 @@ mod tests {
         };
         let queue = Queue::parse(&value).unwrap();
         assert_eq!(queue, expected);
-        assert_eq!(queue.partitions(), Partitions { count: 4, per_queue: true });
+        assert_eq!(Partitions::of_queue(&queue), Partitions { count: 4, per_queue: true });
     }
 
     #[test]

@@ -5,6 +5,7 @@
 //! the messages in the order of `messages.jsonl`, then the side records in the order in which they came.
 
 use crate::cursor;
+use crate::keyspace::Family;
 use crate::store::RowLocation;
 
 /// What a record tells about its queue; in this order.
@@ -16,11 +17,11 @@ pub enum Kind {
     Sequence,
     /// There is a tombstone row.
     Tombstone,
-    /// Value of the meta row, behind the row's place.
+    /// Value of the meta row, after the row's place and its commit time.
     Meta,
-    /// A [`Sent`], and behind [`Held::AsLine`] the message's line.
+    /// A [`Sent`], and behind [`Held::Inline`] the message ([`super::stored`]).
     Message,
-    /// Line of a side record.
+    /// A side record: family, length of its key, key, value.
     Side,
 }
 
@@ -53,11 +54,39 @@ pub fn split_key(key: &[u8]) -> Option<(&[u8], Kind)> {
     Some((key.get(..end)?, *kind))
 }
 
+/// Families that side records are of.
+const SIDE: [Family; 6] = [
+    Family::SqsByAge,
+    Family::SqsDedup,
+    Family::SqsGroup,
+    Family::SqsVisibility,
+    Family::SqsQueueSequence,
+    Family::SqsQueueTombstone,
+];
+
+/// Replaces the content of `out` by a side record.
+pub fn set_side(out: &mut Vec<u8>, family: Family, key: &[u8], value: &[u8]) {
+    out.clear();
+    out.extend(SIDE.iter().position(|&side| side == family).and_then(|at| u8::try_from(at).ok()));
+    out.extend_from_slice(&key.len().to_be_bytes());
+    out.extend_from_slice(key);
+    out.extend_from_slice(value);
+}
+
+/// Reads a side record: family, key, value.
+#[must_use]
+pub fn side(mut record: &[u8]) -> Option<(Family, &[u8], &[u8])> {
+    let family = SIDE.get(usize::from(cursor::take_u8(&mut record)?))?;
+    let length = usize::from_be_bytes(cursor::take_array(&mut record)?);
+    let key = cursor::take(&mut record, length)?;
+    Some((*family, key, record))
+}
+
 /// How a record holds its message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Held {
-    /// As the rendered line.
-    AsLine,
+    /// All of it, as a record of its own.
+    Inline,
     /// Not at all: it is too large, and to be read again from here.
     At(RowLocation),
 }
@@ -77,7 +106,7 @@ pub struct Sent {
     pub group: Option<u32>,
     /// Whether the value names another id or generation than the key.
     pub mismatch: bool,
-    /// Whether receivers left traces on it ([`super::message::Message::is_received`]).
+    /// Whether receivers left traces on it ([`crate::model::sqs::Message::is_received`]).
     pub received: bool,
     /// What there is of it.
     pub held: Held,
@@ -96,7 +125,7 @@ impl Sent {
         value.push(u8::from(self.mismatch));
         value.push(u8::from(self.received));
         match self.held {
-            Held::AsLine => value.push(0),
+            Held::Inline => value.push(0),
             Held::At(place) => {
                 value.push(1);
                 value.extend_from_slice(&place.to_bytes());
@@ -122,7 +151,7 @@ impl Sent {
             held: if cursor::take_u8(value)? == 1 {
                 Held::At(RowLocation::take(value)?)
             } else {
-                Held::AsLine
+                Held::Inline
             },
         })
     }
@@ -157,6 +186,18 @@ mod tests {
         assert_eq!(split_key(b"YWJj"), None);
         assert_eq!(split_key(b"YWJj\0"), None);
         assert_eq!(split_key(b"YWJj\0\x06"), None);
+    }
+
+    #[test]
+    fn side_records_come_back() {
+        let mut record = b"stale".to_vec();
+        for family in SIDE {
+            set_side(&mut record, family, b"key", b"value");
+            assert_eq!(side(&record), Some((family, &b"key"[..], &b"value"[..])));
+        }
+        for cut in 0..12 {
+            assert_eq!(side(&record[..cut]), None);
+        }
     }
 
     #[test]

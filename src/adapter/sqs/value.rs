@@ -6,7 +6,7 @@ use base64::Engine;
 use base64::alphabet::STANDARD;
 use base64::engine::general_purpose::{GeneralPurpose, PAD};
 
-use super::json::{self, Reader};
+use crate::codec::gojson::read::{self as json, Reader};
 
 /// Why a value is invalid (`sqs.md` 6.3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

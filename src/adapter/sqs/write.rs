@@ -8,39 +8,32 @@ use std::collections::BTreeSet;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
-use super::directory::{Directory, orphan_name};
 use super::filter::Filter;
 use super::group::{Group, OpenQueue};
-use super::json::replace_invalid;
-use super::line;
-use super::message::{Buffers, Message};
-use super::queue::Queue;
+use super::message::Buffers;
+use super::partition::Partitions;
 use super::record::{self, Held, Kind, Sent};
-use super::{INVALID_QUEUE_META, ORPHAN_MESSAGES, elsewhere, queue_file};
+use super::{INVALID_QUEUE_META, ORPHAN_MESSAGES, elsewhere, stored};
 use crate::adapter::{Context, Scope};
-use crate::dump::{Sorter, TreeFile, keymap};
+use crate::codec::gojson::read::replace_invalid;
+use crate::cursor;
+use crate::dump::Sorter;
 use crate::error::{Error, Result};
 use crate::excerpt;
 use crate::keyspace::{Family, Owner};
+use crate::model::sqs::{self, Message, NamedQueue, Queue, SideRecord};
+use crate::model::{Object, Refusal, ScopeEnd};
 use crate::report::{Problem, Warning};
+use crate::sink::Sink;
 use crate::store::{EntryBuf, RowLocation};
-
-const SIDE_RECORDS: &str = "_internals/side_records.jsonl";
 
 /// A record of the sorter is not as it was written.
 const RECORD: Error = Error::Internal { what: "a record of an SQS queue does not read back" };
 
 /// Writes what `records` hold and returns the names of the queues.
 pub fn write(context: &mut Context<'_, '_>, records: &mut Sorter) -> Result<Scope> {
-    let extra = Sorter::new(context.tree.scratch(), 1 << 20);
-    let mut writer = Writer {
-        context,
-        extra,
-        scope: Scope::new(),
-        partitioned: BTreeSet::new(),
-        group: Group::default(),
-        text: Vec::new(),
-    };
+    let mut writer =
+        Writer { context, scope: Scope::new(), partitioned: BTreeSet::new(), group: Group::default() };
     let mut sorted = records.sort()?;
     while let Some((key, value)) = sorted.next()? {
         let (segment, kind) = record::split_key(key).ok_or(RECORD)?;
@@ -56,13 +49,10 @@ pub fn write(context: &mut Context<'_, '_>, records: &mut Sorter) -> Result<Scop
 
 struct Writer<'c, 'a, 'r> {
     context: &'c mut Context<'a, 'r>,
-    /// Lines of [`queue_file::EXTRA`] by queue name.
-    extra: Sorter,
     scope: Scope,
     /// Segments of the partitioned queues.
     partitioned: BTreeSet<Vec<u8>>,
     group: Group,
-    text: Vec<u8>,
 }
 
 impl Writer<'_, '_, '_> {
@@ -83,6 +73,7 @@ impl Writer<'_, '_, '_> {
         let group = &mut self.group;
         group.meta = true;
         let place = RowLocation::take(&mut value);
+        let commit_ts = cursor::take_u64_be(&mut value).ok_or(RECORD)?;
         let queue = match Queue::parse(value) {
             Ok(queue) => queue,
             Err(invalid) => {
@@ -105,96 +96,76 @@ impl Writer<'_, '_, '_> {
                     .with("meta_name", excerpt::name(queue.name.as_bytes())),
             );
         }
-        let directory = Directory::of(&group.name);
-        if directory.fallback {
-            if let Some(message) = keymap::too_long(directory.path.as_bytes(), &group.name) {
-                return self.context.report.problem(&Problem {
-                    adapter: Owner::Sqs.name(),
-                    scope: &group.name,
-                    key: &group.meta_key(),
-                    class: keymap::LINE_TOO_LONG,
-                    message,
-                    place,
-                });
-            }
-            self.context.tree.keymap().push(directory.path.as_bytes(), &group.name)?;
+        let (encoded, named) = (group.encoded(), &group.name);
+        let object = NamedQueue { name: named, text: &name, encoded: &encoded, queue: &queue, commit_ts };
+        let context = &mut *self.context;
+        if let Some(refusal) = context.put(Object::Sqs(sqs::Object::Queue(&object)))? {
+            return refused(context, named, &group.meta_key(), refusal, place);
         }
-        queue_file::set(&mut self.text, &name, &queue);
-        self.context.tree.write(&directory.file("_queue.json"), &self.text)?;
-        self.scope.insert(group.name.clone(), 0);
-        if queue.partitions().partitioned() {
+        self.scope.insert(named.clone(), 0);
+        if Partitions::of_queue(&queue).partitioned() {
             self.partitioned.insert(group.segment.clone());
         }
-        let extra = queue_file::open_extra(&name, &group.encoded(), &queue);
         let counter = group.counter.unwrap_or_default();
-        let filter = Filter::new(&queue, counter, group.sequence, self.context.store.now_ms())
-            .preserving(self.context.options.preserve_sqs_visibility);
-        group.queue = Some(OpenQueue { name, directory, extra, filter, messages: None });
+        let filter = Filter::new(&queue, counter, group.sequence, context.store.now_ms())
+            .preserving(context.options.preserve_sqs_visibility);
+        group.queue = Some(OpenQueue { name, filter });
         Ok(())
     }
 
     fn message(&mut self, mut value: &[u8]) -> Result<()> {
         let sent = Sent::take(&mut value).ok_or(RECORD)?;
-        let Some(queue) = &mut self.group.queue else {
-            self.group.orphans += 1;
-            self.group.partitioned_orphans += u64::from(sent.partition.is_some());
+        let group = &mut self.group;
+        let Some(queue) = &mut group.queue else {
+            group.orphans += 1;
+            group.partitioned_orphans += u64::from(sent.partition.is_some());
             return Ok(());
         };
-        if queue.filter.keeps(&sent) {
-            if queue.messages.is_none() {
-                let path = queue.directory.file("messages.jsonl");
-                queue.messages = Some(self.context.tree.file(&path)?);
+        if !queue.filter.keeps(&sent) {
+            return Ok(());
+        }
+        match sent.held {
+            Held::Inline => {
+                let message = stored::take(&mut value).ok_or(RECORD)?;
+                put(self.context, &Message { queue: &group.name, partition: sent.partition, ..message })?;
             }
-            if let Some(messages) = &mut queue.messages {
-                match sent.held {
-                    Held::AsLine => messages.write(value)?,
-                    Held::At(place) => copy_message(self.context, place, sent.partition, messages)?,
-                }
-                if let Some(count) = self.scope.get_mut(&self.group.name) {
-                    *count += 1;
-                }
-            }
+            Held::At(place) => reread(self.context, place, &group.name, sent.partition)?,
+        }
+        if let Some(count) = self.scope.get_mut(&group.name) {
+            *count += 1;
         }
         Ok(())
     }
 
-    fn side_record(&mut self, line: &[u8]) -> Result<()> {
+    fn side_record(&mut self, value: &[u8]) -> Result<()> {
+        let (family, key, value) = record::side(value).ok_or(RECORD)?;
         let group = &mut self.group;
         group.side_records += 1;
-        if group.side_file.is_none() {
-            let path = if let Some(queue) = &group.queue {
-                queue.directory.file(SIDE_RECORDS)
-            } else {
-                let taken = has_queue(self.context, &orphan_name(&group.segment))?;
-                let directory = Directory::of_orphan(&group.segment, taken);
-                if directory.fallback {
-                    self.context.tree.keymap().push(directory.path.as_bytes(), &group.segment)?;
-                }
-                directory.file(SIDE_RECORDS)
+        let of = if group.queue.is_some() {
+            sqs::Owner::Queue
+        } else {
+            let taken = match group.taken {
+                Some(taken) => taken,
+                None => has_queue(self.context, &sqs::orphan_name(&group.segment))?,
             };
-            group.side_file = Some(self.context.tree.file(&path)?);
+            group.taken = Some(taken);
+            sqs::Owner::Gone { segment: &group.segment, taken }
+        };
+        let record = SideRecord { queue: &group.name, of, family, key, value };
+        let context = &mut *self.context;
+        match context.put(Object::Sqs(sqs::Object::SideRecord(&record)))? {
+            Some(refusal) => refused(context, record.queue, key, refusal, None),
+            None => Ok(()),
         }
-        if let Some(file) = &mut group.side_file {
-            file.write(line)?;
-        }
-        Ok(())
     }
 
     fn finish_group(&mut self) -> Result<()> {
-        let mut group = std::mem::take(&mut self.group);
-        if let Some(file) = group.side_file.take() {
-            file.finish(self.context.tree)?;
-        }
-        let Some(mut queue) = group.queue else {
+        let group = std::mem::take(&mut self.group);
+        let last_sequence = group.queue.as_ref().map_or(0, |queue| queue.filter.last_sequence());
+        self.context.tree.end_scope(self.context.report, ScopeEnd::Queue { last_sequence })?;
+        let Some(queue) = group.queue else {
             return self.finish_orphans(&group);
         };
-        if !self.context.options.no_extra {
-            queue_file::close_extra(&mut queue.extra, queue.filter.last_sequence());
-            self.extra.push(&group.name, &queue.extra)?;
-        }
-        if let Some(messages) = queue.messages {
-            messages.finish(self.context.tree)?;
-        }
         for warning in queue.filter.warnings(&queue.name) {
             self.context.report.warn(warning);
         }
@@ -223,15 +194,8 @@ impl Writer<'_, '_, '_> {
         })
     }
 
-    fn finish(mut self) -> Result<Scope> {
-        if !self.extra.is_empty() {
-            let mut file = self.context.tree.file(queue_file::EXTRA)?;
-            let mut lines = self.extra.sort()?;
-            while let Some((_, line)) = lines.next()? {
-                file.write(line)?;
-            }
-            file.finish(self.context.tree)?;
-        }
+    fn finish(self) -> Result<Scope> {
+        self.context.tree.end_service(self.context.report, Owner::Sqs)?;
         for warning in elsewhere::warnings(self.context.store, &self.partitioned)? {
             self.context.report.warn(warning);
         }
@@ -246,18 +210,36 @@ fn has_queue(context: &Context<'_, '_>, name: &[u8]) -> Result<bool> {
     Ok(context.options.in_scope(Owner::Sqs, name) && context.store.get(&key, &mut EntryBuf::default())?)
 }
 
-/// Reads a message again and writes its line, piece by piece.
-fn copy_message(
-    context: &Context<'_, '_>,
+/// Passes a message on.
+fn put(context: &mut Context<'_, '_>, message: &Message<'_>) -> Result<()> {
+    match context.put(Object::Sqs(sqs::Object::Message(message)))? {
+        Some(refusal) => refused(context, message.queue, message.id.as_bytes(), refusal, None),
+        None => Ok(()),
+    }
+}
+
+/// Reports what the sink has no place for.
+fn refused(
+    context: &mut Context<'_, '_>,
+    queue: &[u8],
+    key: &[u8],
+    Refusal { class, message }: Refusal,
+    place: Option<RowLocation>,
+) -> Result<()> {
+    let adapter = Owner::Sqs.name();
+    context.report.problem(&Problem { adapter, scope: queue, key, class, message, place })
+}
+
+/// Reads a large message again, and passes it on.
+fn reread(
+    context: &mut Context<'_, '_>,
     place: RowLocation,
+    queue: &[u8],
     partition: Option<u32>,
-    messages: &mut TreeFile,
 ) -> Result<()> {
     let (mut entry, mut buffers) = (EntryBuf::default(), Buffers::default());
     context.store.read(place, &mut entry)?;
     let message = Message::parse(&entry.body, &mut buffers)
         .map_err(|_| context.store.differs(place, "a message cannot be parsed any more"))?;
-    let preserve = context.options.preserve_sqs_visibility;
-    line::write(&message, partition, preserve, |piece| messages.write(piece))?;
-    Ok(())
+    put(context, &Message { queue, partition, commit_ts: entry.commit_ts, ..message })
 }

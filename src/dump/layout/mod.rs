@@ -4,6 +4,7 @@
 //! In: [objects](crate::model). Out: files in a tree; names that others have or that are too long, as refusals.
 
 pub mod kv;
+pub mod sqs;
 
 use super::{Scratch, Sorter, Tree, keymap};
 use crate::error::Result;
@@ -17,6 +18,8 @@ pub struct LayoutOptions {
     pub dynamodb_bundle: Option<u64>,
     /// `--rename-collisions`.
     pub rename_collisions: bool,
+    /// `--preserve-sqs-visibility`.
+    pub preserve_sqs_visibility: bool,
     /// The manifest's `last_commit_ts`, HLC.
     pub last_commit_ts: u64,
 }

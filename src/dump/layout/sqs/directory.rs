@@ -5,8 +5,7 @@
 
 use crate::dump::segment;
 use crate::limits;
-
-const ORPHAN: &str = ".orphan";
+use crate::model::sqs::ORPHAN;
 
 /// A directory under the root of the dump.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,7 +33,7 @@ impl Directory {
     }
 
     /// Returns the directory for side records of a queue that is gone; `segment` is its key segment. `taken`:
-    /// there is a queue whose name is [`orphan_name`], and the directory of that name is its own.
+    /// there is a queue whose name is [`orphan_name`](crate::model::sqs::orphan_name), and the directory of that name is its own.
     #[must_use]
     pub fn of_orphan(segment: &[u8], taken: bool) -> Self {
         let fallback = taken || segment.len() + ORPHAN.len() > limits::SEGMENT;
@@ -50,16 +49,10 @@ impl Directory {
     }
 }
 
-/// Returns the name of the queue that would stand where a queue that is gone has its side records. No server
-/// creates such a queue, but a snapshot can hold it.
-#[must_use]
-pub fn orphan_name(segment: &[u8]) -> Vec<u8> {
-    [segment, ORPHAN.as_bytes()].concat()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::sqs::orphan_name;
 
     #[test]
     fn directories_are_those_of_the_document() {

@@ -5,8 +5,8 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use super::json::{Error, Reader};
-use crate::dump::json::{Html, string};
+use crate::codec::gojson::read::{Error, Reader};
+use crate::codec::gojson::{Html, string};
 
 /// The attributes of a message by name; each value is its JSON text as it is stored.
 #[derive(Clone, Debug, Default)]

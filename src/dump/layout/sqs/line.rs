@@ -1,6 +1,6 @@
 //! One line of `messages.jsonl` (`sqs.md` 4.3).
 //!
-//! In: a message and where its key puts it. Out: the line, newline included, as a whole or in pieces. Only the
+//! In: a message. Out: the line, newline included, as a whole or in pieces. Only the
 //! body's characters are escaped for HTML.
 
 use base64::Engine;
@@ -8,24 +8,23 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use serde::Serialize;
 
 use super::attributes::Attributes;
-use super::message::Message;
-use crate::dump::json::{self, Binary, Html, PIECE};
+use crate::codec::gojson::{self as json, Binary, Html, PIECE};
+use crate::model::sqs::Message;
 
-/// Appends the line of a message. `partition` is the key's; without `preserve` the members that tell what
+/// Appends the line of a message; without `preserve` the members that tell what
 /// receivers did are zeroed.
-pub fn push(out: &mut Vec<u8>, message: &Message<'_>, partition: Option<u32>, preserve: bool) {
+pub fn push(out: &mut Vec<u8>, message: &Message<'_>, preserve: bool) {
     head(out, message);
     match std::str::from_utf8(message.body) {
         Ok(text) => json::string(out, text, Html::Escaped),
         Err(_) => json::compact(out, &Binary(message.body), Html::Escaped),
     }
-    tail(out, message, partition, preserve);
+    tail(out, message, preserve);
 }
 
 /// Passes the same line to `write` in pieces, so that a large body is not held a second time.
 pub fn write<E>(
     message: &Message<'_>,
-    partition: Option<u32>,
     preserve: bool,
     mut write: impl FnMut(&[u8]) -> Result<(), E>,
 ) -> Result<(), E> {
@@ -48,7 +47,7 @@ pub fn write<E>(
         write(b"\"}")?;
     }
     out.clear();
-    tail(&mut out, message, partition, preserve);
+    tail(&mut out, message, preserve);
     write(&out)
 }
 
@@ -58,7 +57,7 @@ fn head(out: &mut Vec<u8>, message: &Message<'_>) {
     out.extend_from_slice(b",\"body\":");
 }
 
-fn tail(out: &mut Vec<u8>, message: &Message<'_>, partition: Option<u32>, preserve: bool) {
+fn tail(out: &mut Vec<u8>, message: &Message<'_>, preserve: bool) {
     text(out, "md5_of_body", &message.md5_of_body);
     text(out, "md5_of_message_attributes", &message.md5_of_message_attributes);
     let attributes = Attributes::read(message.attributes);
@@ -84,7 +83,7 @@ fn tail(out: &mut Vec<u8>, message: &Message<'_>, partition: Option<u32>, preser
         number(out, "sequence_number", message.sequence_number);
     }
     text(out, "dead_letter_source_arn", &message.dead_letter_source_arn);
-    if let Some(partition) = partition {
+    if let Some(partition) = message.partition {
         number(out, "partition", partition);
     }
     out.extend_from_slice(b"}\n");
@@ -120,9 +119,9 @@ mod tests {
     fn line(text: &str, partition: Option<u32>, preserve: bool) -> String {
         let value = [b"\0SM\x01", text.as_bytes()].concat();
         let mut buffers = Buffers::default();
-        let message = Message::parse(&value, &mut buffers).unwrap();
+        let message = Message { partition, ..Message::parse(&value, &mut buffers).unwrap() };
         let mut out = Vec::new();
-        push(&mut out, &message, partition, preserve);
+        push(&mut out, &message, preserve);
         String::from_utf8(out).unwrap()
     }
 
@@ -159,10 +158,16 @@ mod tests {
         let text: Vec<u8> = "é<\"\n\u{2028}😀x".bytes().cycle().take(170 * (PIECE / 50)).collect();
         let binary = [&text[..], b"\xff"].concat();
         for body in [&b""[..], b"x", b"\xff", &text, &binary, &text[..PIECE], &binary[1..=PIECE]] {
-            let message = Message { id: "m".into(), body, sequence_number: 7, ..Message::default() };
+            let message = Message {
+                id: "m".into(),
+                body,
+                sequence_number: 7,
+                partition: Some(3),
+                ..Message::default()
+            };
             let (mut whole, mut pieces) = (Vec::new(), Vec::new());
-            push(&mut whole, &message, Some(3), true);
-            write(&message, Some(3), true, |piece| {
+            push(&mut whole, &message, true);
+            write(&message, true, |piece| {
                 pieces.extend_from_slice(piece);
                 Ok::<_, ()>(())
             })

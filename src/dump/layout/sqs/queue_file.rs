@@ -9,8 +9,8 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use super::queue::{Queue, Throttle};
-use crate::dump::json::{Html, compact, indented};
+use crate::codec::gojson::{Html, compact, indented};
+use crate::model::sqs::{Queue, Throttle};
 
 /// Path of the file that carries what `_queue.json` has no place for.
 pub const EXTRA: &[u8] = b"extra/sqs/queues.jsonl";

@@ -1,0 +1,137 @@
+//! `sqs/<queue>/` and `extra/sqs/queues.jsonl` (`sqs.md` 4).
+//!
+//! In: queues, each followed by its messages and side records. Out: the files of one queue after the other.
+
+mod attributes;
+mod directory;
+mod line;
+mod queue_file;
+mod side_record;
+
+use super::{Root, write_lines};
+use crate::dump::{Scratch, Sorter, TreeFile, keymap};
+use crate::error::{Error, Result};
+use crate::model::sqs::{Message, NamedQueue, Object, Owner, SideRecord};
+use crate::model::{Answer, Refusal};
+use directory::Directory;
+
+const SIDE_RECORDS: &str = "_internals/side_records.jsonl";
+/// Longest body of a message whose line is put together in memory, bytes.
+const WHOLE: usize = 1 << 20;
+
+/// Writes the files.
+#[derive(Debug)]
+pub struct Layout {
+    /// Lines of [`queue_file::EXTRA`] by queue name.
+    extra: Sorter,
+    queue: Option<OpenQueue>,
+    side_file: Option<TreeFile>,
+    text: Vec<u8>,
+}
+
+/// The queue at hand.
+#[derive(Debug)]
+struct OpenQueue {
+    name: Vec<u8>,
+    directory: Directory,
+    /// The queue's line of [`queue_file::EXTRA`], still open.
+    extra: Vec<u8>,
+    /// Where its messages go, from the first one on.
+    messages: Option<TreeFile>,
+}
+
+impl Layout {
+    /// Returns a layout without files.
+    #[must_use]
+    pub fn new(scratch: &Scratch) -> Self {
+        Self { extra: Sorter::new(scratch, 1 << 20), queue: None, side_file: None, text: Vec::new() }
+    }
+
+    /// Writes what an object has of files.
+    pub fn object(&mut self, root: &mut Root, object: Object<'_>) -> Result<Answer> {
+        match object {
+            Object::Queue(queue) => self.queue(root, queue),
+            Object::Message(message) => self.message(root, message),
+            Object::SideRecord(record) => self.side_record(root, record),
+        }
+    }
+
+    fn queue(&mut self, root: &mut Root, queue: &NamedQueue<'_>) -> Result<Answer> {
+        let directory = Directory::of(queue.name);
+        if directory.fallback {
+            if let Some(message) = keymap::too_long(directory.path.as_bytes(), queue.name) {
+                return Ok(Answer::Refused(Refusal { class: keymap::LINE_TOO_LONG, message }));
+            }
+            root.keymap.push(directory.path.as_bytes(), queue.name)?;
+        }
+        queue_file::set(&mut self.text, queue.text, queue.queue);
+        root.tree.write(&directory.file("_queue.json"), &self.text)?;
+        let extra = queue_file::open_extra(queue.text, queue.encoded, queue.queue);
+        self.queue = Some(OpenQueue { name: queue.name.to_vec(), directory, extra, messages: None });
+        Ok(Answer::Taken)
+    }
+
+    fn message(&mut self, root: &mut Root, message: &Message<'_>) -> Result<Answer> {
+        const QUEUE: Error = Error::Internal { what: "a message without a queue" };
+        let queue = self.queue.as_mut().ok_or(QUEUE)?;
+        let file = match &mut queue.messages {
+            Some(file) => file,
+            none => none.insert(root.tree.file(&queue.directory.file("messages.jsonl"))?),
+        };
+        let preserve = root.options.preserve_sqs_visibility;
+        if message.body.len() > WHOLE {
+            line::write(message, preserve, |piece| file.write(piece))?;
+        } else {
+            self.text.clear();
+            line::push(&mut self.text, message, preserve);
+            file.write(&self.text)?;
+        }
+        Ok(Answer::Taken)
+    }
+
+    fn side_record(&mut self, root: &mut Root, record: &SideRecord<'_>) -> Result<Answer> {
+        let file = match &mut self.side_file {
+            Some(file) => file,
+            none => {
+                let path = match (record.of, &self.queue) {
+                    (Owner::Queue, Some(queue)) => queue.directory.file(SIDE_RECORDS),
+                    (Owner::Queue, None) => {
+                        return Err(Error::Internal { what: "a side record without a queue" });
+                    }
+                    (Owner::Gone { segment, taken }, _) => {
+                        let directory = Directory::of_orphan(segment, taken);
+                        if directory.fallback {
+                            root.keymap.push(directory.path.as_bytes(), segment)?;
+                        }
+                        directory.file(SIDE_RECORDS)
+                    }
+                };
+                none.insert(root.tree.file(&path)?)
+            }
+        };
+        side_record::set(&mut self.text, record);
+        file.write(&self.text)?;
+        Ok(Answer::Taken)
+    }
+
+    /// Ends the files of a queue, or of one that is gone.
+    pub fn end_queue(&mut self, root: &mut Root, last_sequence: u64) -> Result<()> {
+        if let Some(file) = self.side_file.take() {
+            file.finish(&mut root.tree)?;
+        }
+        let Some(mut queue) = self.queue.take() else { return Ok(()) };
+        if !root.options.no_extra {
+            queue_file::close_extra(&mut queue.extra, last_sequence);
+            self.extra.push(&queue.name, &queue.extra)?;
+        }
+        if let Some(messages) = queue.messages {
+            messages.finish(&mut root.tree)?;
+        }
+        Ok(())
+    }
+
+    /// Writes what the reference layout has no place for.
+    pub fn finish(&mut self, root: &mut Root) -> Result<()> {
+        write_lines(&mut root.tree, queue_file::EXTRA, &mut self.extra)
+    }
+}
