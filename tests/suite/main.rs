@@ -15,6 +15,7 @@ mod encrypted;
 #[path = "../fixture/mod.rs"]
 #[allow(dead_code, unused_imports, reason = "each test target uses its own part")]
 mod fixture;
+mod graph;
 mod hostile;
 mod inspect;
 mod live;
