@@ -17,7 +17,7 @@ pub enum Error {
     Crypto(#[from] crypto::Error),
     /// The snapshot cannot be read as asked: encrypted rows, a timestamp below the floor.
     #[error(transparent)]
-    Store(#[from] store::Error),
+    Store(store::Error),
     /// The inputs cannot be found or read together.
     #[error(transparent)]
     Inputs(Box<inputs::Error>),
@@ -69,6 +69,19 @@ pub enum Error {
 impl From<inputs::Error> for Error {
     fn from(error: inputs::Error) -> Self {
         Self::Inputs(Box::new(error))
+    }
+}
+
+impl From<store::Error> for Error {
+    fn from(error: store::Error) -> Self {
+        match error {
+            store::Error::Container(error) => error.into(),
+            store::Error::Crypto(error) => error.into(),
+            store::Error::Sort(error) => error.into(),
+            store::Error::Internal { what } => Self::Internal { what },
+            store::Error::Interrupted(interrupted) => interrupted.into(),
+            _ => Self::Store(error),
+        }
     }
 }
 

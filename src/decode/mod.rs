@@ -94,7 +94,7 @@ pub fn decode(
     let written = write(request, &opened, &mut files, &mut sink).or_else(|error| match error {
         Error::Interrupted(_) => Err(error),
         // Whatever went wrong: a file that is written to meanwhile is the reason.
-        _ => store.check_unchanged().and(Err(error)),
+        _ => Err(store.check_unchanged().map_or_else(Error::from, |()| error)),
     });
     written.map_err(|error| discard(files.into_tree(), error, &mut sink))
 }

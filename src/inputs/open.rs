@@ -42,7 +42,7 @@ impl Found {
         }
         let mut sources = order::sort(sources, &options.interrupt)?;
         loop {
-            let store = Store::open(sources, &options).map_err(|error| self.explained(error))?;
+            let store = Store::open(sources, &options).map_err(|error| self.explained(error.into()))?;
             let standings: Vec<_> =
                 self.candidates.iter().map(|candidate| standing(candidate, store.inputs())).collect();
             let reasons = choose(&self.candidates, &standings, true)?;

@@ -4,6 +4,7 @@
 //! by side and, where the next keys of one are all before those of the others, jumps over them by the sparse index:
 //! it reads the seams. Where keys are mixed it reads every key once, without values.
 
+use super::Result;
 use super::claims::{Claim, Claims};
 use super::clock::Clock;
 use super::entry::RowLocation;
@@ -12,7 +13,6 @@ use super::scan::{Rank, Scan, Wanted};
 use super::survey::user_key;
 use super::{Family, Store};
 use crate::container::{KEY_SUFFIX, Rows};
-use crate::error::Result;
 
 /// Rows of one input in a row after which a jump is tried.
 const PATIENCE: u32 = 32;

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use super::Result;
 use super::entry::EntryBuf;
 use super::{Error, Store};
 use crate::container::Row;
 use crate::crypto::{Fault, FirstFault, Keyring, Tally};
-use crate::error::Result;
 use crate::event::Warning;
 
 /// Ids of data keys that are told apart, at most.

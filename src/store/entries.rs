@@ -1,12 +1,12 @@
 //! Scans as callers see them: they lend entries or versions.
 
+use super::Result;
 use super::Store;
 use super::encrypted::Plaintext;
 use super::entry::{Entry, EntryBuf, RowLocation, Version};
 use super::merge::{Merge, Next};
 use super::scan::Wanted;
 use crate::cursor;
-use crate::error::Result;
 
 /// A scan that lends visible entries; after the first error or the end it yields nothing more.
 #[derive(Debug)]

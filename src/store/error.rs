@@ -1,14 +1,37 @@
-//! Why a sound snapshot cannot be read as asked.
+//! Why a snapshot cannot be read: it is damaged, or sound and not to be read as asked.
 
 use std::path::PathBuf;
 
 use super::RowLocation;
-use crate::crypto::Tally;
+use crate::crypto::{self, Tally};
+use crate::interrupt::Interrupted;
+use crate::{container, sort};
 
-/// The snapshot cannot be read as asked.
+/// Result of this stage.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// The snapshot cannot be read.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
+    /// The input is no snapshot, corrupt or not supported.
+    #[error(transparent)]
+    Container(container::Error),
+    /// A KEK file or a key file cannot be used.
+    #[error(transparent)]
+    Crypto(#[from] crypto::Error),
+    /// Records could not be sorted.
+    #[error(transparent)]
+    Sort(sort::Error),
+    /// What cannot happen did: the program is to blame.
+    #[error("{what}")]
+    Internal {
+        /// What was found, in words.
+        what: &'static str,
+    },
+    /// A signal asked the run to stop.
+    #[error(transparent)]
+    Interrupted(#[from] Interrupted),
     /// Rows are encrypted and no keys were given (exit 3).
     #[error(
         "{}: {rows} rows are encrypted, under the data keys {key_ids:?}, and no keys were given (the first at offset \
@@ -63,4 +86,22 @@ pub enum Error {
     /// A location that no scan of this store gave: a fault of the program.
     #[error("no row stands at offset {:#x} of input {}", .0.offset(), .0.input)]
     NoRow(RowLocation),
+}
+
+impl From<container::Error> for Error {
+    fn from(error: container::Error) -> Self {
+        match error.kind {
+            container::ErrorKind::Interrupted(interrupted) => Self::Interrupted(interrupted),
+            _ => Self::Container(error),
+        }
+    }
+}
+
+impl From<sort::Error> for Error {
+    fn from(error: sort::Error) -> Self {
+        match error.kind {
+            sort::ErrorKind::Interrupted(interrupted) => Self::Interrupted(interrupted),
+            sort::ErrorKind::Io(_) => Self::Sort(error),
+        }
+    }
 }

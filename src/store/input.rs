@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
+use super::Result;
 use super::clock::Clock;
 use super::probe::Probe;
 use super::survey::Survey;
 use crate::container::{self, ErrorKind, Head, Payload, Position, Rows, Source};
-use crate::error::Result;
 use crate::interrupt::Interrupt;
 
 /// A source and what the first pass learnt about it.

@@ -2,6 +2,7 @@
 
 use std::cmp::Ordering;
 
+use super::Result;
 use super::classify::Classifier;
 use super::entry::RowLocation;
 use super::overlay::{Edit, Edits};
@@ -9,7 +10,6 @@ use super::scan::{Rank, Scan, Wanted};
 use super::survey::user_key;
 use super::version::{Choice, VersionFilter};
 use crate::container::Row;
-use crate::error::Result;
 
 /// One scan an input.
 #[derive(Debug)]

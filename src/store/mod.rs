@@ -40,7 +40,6 @@ use std::sync::Arc;
 
 use crate::container::{Position, Source};
 use crate::crypto::Keyring;
-use crate::error::Result;
 use crate::event::Warning;
 use crate::interrupt::Interrupt;
 use crate::keyspace::Family;
@@ -59,7 +58,7 @@ use stretch::Stretches;
 pub use encrypted::Encrypted;
 pub use entries::{Entries, Versions};
 pub use entry::{Entry, EntryBuf, RowLocation, Version};
-pub use error::Error;
+pub use error::{Error, Result};
 pub use missing::MissingGroups;
 pub use read_at::ReadAt;
 pub use stats::{FamilyStats, GroupOrigin, InputInfo, Large};

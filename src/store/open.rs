@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::Result;
 use super::claims::Claims;
 use super::clock::Clock;
 use super::encrypted::{self, Encrypted};
@@ -14,7 +15,6 @@ use super::survey::{Survey, survey};
 use super::{Error, Store, StoreOptions};
 use super::{duplicate, txn};
 use crate::container::{self, Layout, Proof, Source};
-use crate::error::Result;
 use crate::event::Warning;
 use crate::keyspace::Family;
 use crate::progress::Phase;

@@ -2,12 +2,12 @@
 
 use std::path::PathBuf;
 
+use super::Result;
 use super::clock::Clock;
 use super::entry::{EntryBuf, RowLocation};
 use super::txn::Intent;
 use super::{Error, Store};
 use crate::container::{self, ErrorKind};
-use crate::error::Result;
 use crate::keyspace::Family;
 
 impl Store {
@@ -92,7 +92,7 @@ impl Store {
     /// Returns the error that the input is when the row at `place` does not say any more what it said in an earlier
     /// pass; `what` in words.
     #[must_use]
-    pub fn differs(&self, place: RowLocation, what: &str) -> crate::error::Error {
+    pub fn differs(&self, place: RowLocation, what: &str) -> Error {
         self.error(place, ErrorKind::Changed { what: what.to_owned() }).into()
     }
 

@@ -1,11 +1,11 @@
 //! Looks single keys up in one input. Keys that are asked for in ascending order cost one walk over the input.
 
+use super::Result;
 use super::clock::Clock;
 use super::input::Input;
 use super::operational::Operational;
 use super::survey::user_key;
 use crate::container::{Head, KEY_SUFFIX, Rows};
-use crate::error::Result;
 use crate::interrupt::Interrupt;
 use crate::keyspace::Family;
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::Result;
 use super::encrypted::Plaintext;
 use super::merge::Merge;
 use super::scan::Rank;
@@ -9,7 +10,6 @@ use super::stats::GroupOrigin;
 use super::stretch::Stretches;
 use super::txn::{self, Write};
 use super::{Family, Input, Store};
-use crate::error::Result;
 use crate::keyspace::routing_key;
 use crate::{cursor, limits};
 

@@ -2,6 +2,7 @@
 
 use std::vec::IntoIter;
 
+use super::Result;
 use super::classify::Classifier;
 use super::clock::Clock;
 use super::input::Input;
@@ -10,7 +11,6 @@ use super::reorder::{HeldRow, Reorder};
 use super::survey::user_key;
 use super::version::{Choice, VersionFilter};
 use crate::container::{Head, Position, Row, Rows, VALUE_HEADER};
-use crate::error::Result;
 use crate::interrupt::Interrupt;
 use crate::keyspace::Family;
 

@@ -12,12 +12,12 @@ use super::operational::Operational;
 use super::stats::{FamilyStats, InputInfo, Largest};
 use super::stretch::Stretches;
 use super::version::{Choice, VersionFilter};
+use super::{Error, Result};
 use crate::container::{
     self, Ahead, Checksums, Contents, ErrorKind, Excerpt, Head, KEY_SUFFIX, Layout, Payload, Position, Proof,
     Rows, Source, Start, VALUE_HEADER,
 };
 use crate::crypto::{Checker, OVERHEAD};
-use crate::error::{Error, Result};
 use crate::interrupt::Interrupt;
 use crate::keyspace::{Family, Kind};
 use crate::progress::Progress;

@@ -91,7 +91,7 @@ impl Table {
         let mut row = EntryBuf::default();
         store.read(self.schema, &mut row)?;
         Schema::parse(name, &row.body)
-            .map_err(|_| store.differs(self.schema, "a schema cannot be parsed any more"))
+            .map_err(|_| store.differs(self.schema, "a schema cannot be parsed any more").into())
     }
 
     fn add(&mut self, generation: u64) {

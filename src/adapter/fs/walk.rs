@@ -219,7 +219,7 @@ impl<'w, 'a, 'r> Walk<'w, 'a, 'r> {
     }
 
     fn is_named(&self, directory: u64, name: &[u8]) -> Result<bool> {
-        self.context.store.get(&fs::name_key(directory, name), &mut EntryBuf::default())
+        Ok(self.context.store.get(&fs::name_key(directory, name), &mut EntryBuf::default())?)
     }
 
     fn check_number(&mut self, inode: u64, record: &InodeRecord) {

@@ -32,7 +32,7 @@ pub fn rules(
 fn exists(context: &Context<'_, '_>, bucket: &[u8], generation: u64, object: &[u8]) -> Result<bool> {
     let mut key = ObjectKey::generation_prefix(Family::S3ObjectHead, bucket, generation);
     Segment::write(&mut key, object);
-    context.store.get(&key, &mut EntryBuf::default())
+    Ok(context.store.get(&key, &mut EntryBuf::default())?)
 }
 
 /// Whether an upload is in progress: parts alone are not listed (`decisions.md` 4).

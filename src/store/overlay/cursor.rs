@@ -2,7 +2,7 @@
 
 use super::Edit;
 use super::file::{EditFile, Reader};
-use crate::error::{Error, Result};
+use crate::store::{Error, Result};
 
 /// A record of the edits is not as it was written.
 const RECORD: Error = Error::Internal { what: "an edit of a key does not read back" };

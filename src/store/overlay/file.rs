@@ -7,9 +7,9 @@ use std::io;
 use std::os::unix::fs::FileExt;
 
 use super::Edit;
-use crate::error::Result;
 use crate::limits;
 use crate::sort::Scratch;
+use crate::store::Result;
 
 /// Bytes that are collected before they are written.
 const WRITE: usize = 128 << 10;

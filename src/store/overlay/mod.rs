@@ -11,9 +11,9 @@ use super::entry::RowLocation;
 use super::index::{Index, IndexShape};
 use crate::container::{KEY_SUFFIX, Position};
 use crate::cursor as bytes;
-use crate::error::Result;
 use crate::limits;
 use crate::sort::{Scratch, Sorter};
+use crate::store::Result;
 
 pub(super) use cursor::Edits;
 use file::EditFile;

@@ -65,5 +65,5 @@ fn a_damaged_edit_is_a_fault_of_the_program() {
     let mut writer = file::Writer::new(&Scratch::default());
     writer.push(&encoded(b"a", 5), &[0xff; Edit::LEN]).unwrap();
     let overlay = Overlay { file: writer.finish().unwrap(), ..Overlay::default() };
-    assert!(matches!(overlay.edits(b"").next(), Err(crate::Error::Internal { .. })));
+    assert!(matches!(overlay.edits(b"").next(), Err(crate::store::Error::Internal { .. })));
 }

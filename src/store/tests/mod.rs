@@ -13,7 +13,7 @@ use super::index::IndexShape;
 use super::{Entries, EntryBuf, Family, ReadAt, Store, StoreOptions, open};
 use crate::container::Source;
 use crate::container::fixture::Native;
-use crate::error::{Error, Result};
+use crate::store::{Error, Result};
 
 /// Marks at every row, of which only two bytes are kept, and few of them.
 const DENSE: IndexShape = IndexShape { spacing: 1, marks: 64, key: 2 };

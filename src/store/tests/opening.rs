@@ -3,7 +3,6 @@
 use super::*;
 use crate::container::{ErrorKind, fixture};
 use crate::event::Warning;
-use crate::store::Error as StoreError;
 
 fn kind(snapshot: &[u8]) -> ErrorKind {
     match open_at(vec![fixture::source(snapshot)], None).unwrap_err() {
@@ -175,7 +174,7 @@ fn the_floor_can_be_read_and_nothing_below_it() {
     assert_eq!(open_at(vec![snapshot.source()], Some(5)).unwrap().read_ts(), 5);
     assert_eq!(open_at(vec![snapshot.source()], Some(100)).unwrap().read_ts(), 9);
     let error = open_at(vec![snapshot.source()], Some(4)).unwrap_err();
-    assert!(matches!(error, Error::Store(StoreError::BelowFloor { at: 4, floor: 5, .. })));
+    assert!(matches!(error, Error::BelowFloor { at: 4, floor: 5, .. }));
 }
 
 #[test]
@@ -196,7 +195,7 @@ fn a_time_before_t_counts_from_the_newest_row() {
     assert_eq!(seen(ReadAt::Before(0)).1, 3);
     assert!(seen(ReadAt::Before(999)).2.contains(&"nothing_visible"));
     assert!(seen(ReadAt::ms(1_714_400_001_001)).2.contains(&"at_above_snapshot"));
-    assert!(matches!(open(ReadAt::Number(5)), Err(Error::Store(StoreError::NoHlc { at: 5, .. }))));
+    assert!(matches!(open(ReadAt::Number(5)), Err(Error::NoHlc { at: 5, .. })));
 }
 
 #[test]
@@ -207,7 +206,7 @@ fn encrypted_rows_that_count_are_fatal() {
         .version(b"b", 1, 2, 0, &envelope(9))
         .version(b"c", 1, 2, 0, b"");
     match error(&snapshot) {
-        Error::Store(StoreError::Encrypted { rows, key_ids, offset, .. }) => {
+        Error::Encrypted { rows, key_ids, offset, .. } => {
             assert_eq!((rows, key_ids, offset), (3, vec![0, 7, 9], 32));
         }
         other => panic!("{other}"),

@@ -89,7 +89,7 @@ fn places_that_no_scan_gave_hold_no_row() {
     let store = store(&numbered(3));
     let mut entry = EntryBuf::default();
     let place = RowLocation::new(1, 32);
-    assert!(matches!(store.read(place, &mut entry), Err(Error::Store(super::super::Error::NoRow(_)))));
+    assert!(matches!(store.read(place, &mut entry), Err(Error::NoRow(_))));
     let error = store.read(RowLocation::new(0, 1 << 40), &mut entry).unwrap_err();
     assert!(error.to_string().contains("a row is not where it was"), "{error}");
 }

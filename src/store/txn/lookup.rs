@@ -1,7 +1,7 @@
 //! Looks keys up in all inputs, best in ascending order.
 
 use crate::container::{self, ErrorKind, Head, Position};
-use crate::error::Result;
+use crate::store::Result;
 use crate::store::Store;
 use crate::store::clock::Clock;
 use crate::store::encrypted::Plaintext;

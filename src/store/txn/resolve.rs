@@ -9,7 +9,6 @@ use super::lookup::Lookup;
 use super::scan::Locks;
 use super::{Lock, Undecided, corrupt};
 use crate::cursor;
-use crate::error::{Error, Result};
 use crate::event::Warning;
 use crate::keyspace::Family;
 use crate::limits;
@@ -19,6 +18,7 @@ use crate::store::clock::Clock;
 use crate::store::entry::RowLocation;
 use crate::store::facts::Capped;
 use crate::store::input::Input;
+use crate::store::{Error, Result};
 use crate::store::{Store, shown};
 
 /// What resolving a store's locks gave, but for the committed writes.

@@ -1,8 +1,8 @@
 //! The visible locks of one input, and which of them a live server never finds (`keyspaces.md` 6.2).
 
 use crate::container::KEY_SUFFIX;
-use crate::error::Result;
 use crate::keyspace::Family;
+use crate::store::Result;
 use crate::store::Store;
 use crate::store::encrypted::Plaintext;
 use crate::store::entry::RowLocation;
