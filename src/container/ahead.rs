@@ -13,7 +13,7 @@ use super::{Error, Source};
 /// Room before the bytes of a block, for the beginning of a row that ends in it.
 pub(super) const HEADROOM: usize = 64 << 10;
 /// Bytes read at once.
-const BLOCK: usize = 256 << 10;
+pub(super) const BLOCK: usize = 256 << 10;
 /// Least length of a source that another thread reads, bytes.
 const WORTH_IT: u64 = 2 << 20;
 /// Blocks that wait to be taken, at most.
@@ -21,7 +21,7 @@ const WAITING: usize = 4;
 
 /// The receiving end of a thread that reads ahead.
 #[derive(Debug)]
-pub struct Ahead {
+pub(super) struct Ahead {
     messages: Receiver<Result<Block, Error>>,
     empty: Sender<Vec<u8>>,
     /// Number of the first block that nobody reads yet.
@@ -47,7 +47,10 @@ struct Block {
 impl Ahead {
     /// Starts to read; `None` where it is not worth it: a short source, no second core, no thread to be had. The
     /// thread ends with the source, or when this is dropped.
-    pub fn start<'scope, 'env>(source: &'env Source, scope: &'scope Scope<'scope, 'env>) -> Option<Self> {
+    pub(super) fn start<'scope, 'env>(
+        source: &'env Source,
+        scope: &'scope Scope<'scope, 'env>,
+    ) -> Option<Self> {
         if source.len() < WORTH_IT || thread::available_parallelism().map_or(1, usize::from) < 2 {
             return None;
         }

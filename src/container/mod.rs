@@ -29,7 +29,6 @@ mod sst;
 mod stream;
 mod window;
 
-pub use ahead::Ahead;
 pub use checksums::Checksums;
 pub use compression::Compression;
 pub use contents::Contents;

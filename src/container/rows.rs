@@ -1,8 +1,11 @@
 //! Rows of a payload of any form, through one interface.
 
+use std::thread::Scope;
+
+use super::ahead::Ahead;
 use super::row::{Head, VALUE_HEADER};
 use super::{
-    Ahead, Contents, Error, ErrorKind, Layout, Payload, Position, Row, Source, footer, memory, native, sst,
+    Contents, Error, ErrorKind, Layout, Payload, Position, Row, Source, footer, memory, native, sst,
 };
 use crate::cursor;
 
@@ -37,12 +40,21 @@ impl<'s> Rows<'s> {
         })
     }
 
-    /// Walks all rows for the first time, in the order of the file; but for `EKVMVCC2`, `ahead` reads.
+    /// Walks all rows for the first time, in the order of the file; but for `EKVMVCC2`, threads of `scope` help where
+    /// it is worth it.
     #[must_use]
-    pub fn first(source: &'s Source, layout: &Layout, contents: &'s Contents, ahead: Option<Ahead>) -> Self {
+    pub fn first<'scope>(
+        source: &'s Source,
+        layout: &Layout,
+        contents: &'s Contents,
+        scope: Option<&'scope Scope<'scope, 's>>,
+    ) -> Self {
         Self(match (layout.payload, contents.bundle()) {
-            (_, Some(bundle)) => Form::Sst(Box::new(sst::Rows::first(source, bundle, ahead))),
-            (Payload::Native, _) => Form::Native(native::Rows::first(source, layout, ahead)),
+            (_, Some(bundle)) => Form::Sst(Box::new(sst::Rows::first(source, bundle, scope))),
+            (Payload::Native, _) => {
+                let ahead = scope.and_then(|scope| Ahead::start(source, scope));
+                Form::Native(native::Rows::first(source, layout, ahead))
+            }
             _ => {
                 let (start, end) = (contents.start(layout), Position::at(layout.payload_end));
                 return Self::between(source, contents, start, end);

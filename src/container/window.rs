@@ -3,9 +3,8 @@
 //! In: a [`Source`]. Out: contiguous bytes at any offset, lent until the next call. Going forward reads each
 //! byte once; what a caller steps over is not read, unless the window hashes what it passes.
 
-use super::ahead::{Ahead, HEADROOM};
+use super::ahead::{Ahead, BLOCK, HEADROOM};
 use super::footer::Checksum;
-use super::sst::Digests;
 use super::{Error, ErrorKind, Source};
 
 /// First read of a scan, bytes: a short scan costs one small read.
@@ -29,8 +28,6 @@ pub(super) struct Window<'s> {
     limit: u64,
     step: usize,
     checksum: Option<Checksum>,
-    /// SHA-256 of stretches, computed with the checksum.
-    digests: Option<Digests>,
     /// Who reads instead.
     ahead: Option<Ahead>,
 }
@@ -47,7 +44,6 @@ impl<'s> Window<'s> {
             limit,
             step: FIRST,
             checksum: None,
-            digests: None,
             ahead: None,
         }
     }
@@ -61,16 +57,6 @@ impl<'s> Window<'s> {
     /// Returns the same, read by another thread where there is one.
     pub(super) fn hashing_ahead(source: &'s Source, ahead: Option<Ahead>) -> Self {
         Self { ahead, ..Self::hashing(source) }
-    }
-
-    /// Also computes the SHA-256 of stretches of what passes.
-    pub(super) fn with_digests(self, digests: Digests) -> Self {
-        Self { digests: Some(digests), ..self }
-    }
-
-    /// Returns what became of them.
-    pub(super) fn digests(&self) -> Option<&Digests> {
-        self.digests.as_ref()
     }
 
     pub(super) fn source(&self) -> &'s Source {
@@ -162,11 +148,7 @@ impl<'s> Window<'s> {
         };
         if let Some(checksum) = &mut self.checksum {
             let end = self.filled + read;
-            let bytes = self.buffer.get(self.filled..end).unwrap_or_default();
-            checksum.update(from, bytes);
-            if let Some(digests) = &mut self.digests {
-                digests.update(from, bytes);
-            }
+            checksum.update(from, self.buffer.get(self.filled..end).unwrap_or_default());
         }
         self.filled += read;
         self.step = (self.step * 2).min(LARGEST);
@@ -192,11 +174,7 @@ impl<'s> Window<'s> {
             let from = end;
             end += read as u64;
             if let Some(checksum) = &mut self.checksum {
-                let bytes = block.get(HEADROOM..HEADROOM + read).unwrap_or_default();
-                checksum.update(from, bytes);
-                if let Some(digests) = &mut self.digests {
-                    digests.update(from, bytes);
-                }
+                checksum.update(from, block.get(HEADROOM..HEADROOM + read).unwrap_or_default());
             }
             if end <= offset {
                 ahead.give_back(block);
@@ -213,9 +191,11 @@ impl<'s> Window<'s> {
                 ahead.give_back(std::mem::replace(&mut self.buffer, block));
                 (self.base, self.filled) = (base, HEADROOM + read);
             } else {
-                // A row that is longer than the room before the block.
+                // A row that is longer than the room before the block; no more memory than it takes.
                 self.buffer.truncate(self.filled);
                 self.buffer.drain(..self.base);
+                let missing = usize::try_from(offset + len as u64 - from).unwrap_or(read).max(read);
+                self.buffer.reserve_exact(missing + BLOCK);
                 self.buffer.extend_from_slice(block.get(HEADROOM..HEADROOM + read).unwrap_or_default());
                 (self.base, self.filled) = (0, self.buffer.len());
                 ahead.give_back(block);
@@ -254,9 +234,6 @@ impl<'s> Window<'s> {
                 return Err(self.source.error(from, ErrorKind::Io(error)));
             };
             checksum.update(from, block);
-            if let Some(digests) = &mut self.digests {
-                digests.update(from, block);
-            }
             from += read as u64;
         }
         Ok(())

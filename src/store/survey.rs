@@ -14,8 +14,8 @@ use super::stretch::Stretches;
 use super::version::{Choice, VersionFilter};
 use super::{Error, Result};
 use crate::container::{
-    self, Ahead, Checksums, Contents, ErrorKind, Excerpt, Head, KEY_SUFFIX, Layout, Payload, Position, Proof,
-    Rows, Source, Start, VALUE_HEADER,
+    self, Checksums, Contents, ErrorKind, Excerpt, Head, KEY_SUFFIX, Layout, Payload, Position, Proof, Rows,
+    Source, Start, VALUE_HEADER,
 };
 use crate::crypto::{Checker, OVERHEAD};
 use crate::interrupt::Interrupt;
@@ -115,7 +115,7 @@ pub(super) fn survey(
             native: layout.payload != Payload::Memory,
             checker: keyring.map(|keyring| Checker::start(keyring, scope)),
         };
-        pass.first(Rows::first(source, &layout, &contents, Ahead::start(source, scope)), &layout)?;
+        pass.first(Rows::first(source, &layout, &contents, Some(scope)), &layout)?;
         pass.end_run();
         let footer = pass.survey.info.crc32c;
         let info = &mut pass.survey.info;

@@ -21,6 +21,16 @@ pub(super) struct Block {
 impl Block {
     /// Loads a block from its bytes in the file, trailer included.
     pub(super) fn load(&mut self, stored: &[u8]) -> Result<(), ErrorKind> {
+        if let Some(rows_end) = self.load_or_lend(stored)? {
+            let entries = stored.get(..rows_end).unwrap_or_default();
+            self.room(rows_end)?.copy_from_slice(entries);
+            self.rows_end = rows_end;
+        }
+        Ok(())
+    }
+
+    /// Checks a block and loads it, unless it is stored as it is: returns where in its bytes the entries end then.
+    pub(super) fn load_or_lend(&mut self, stored: &[u8]) -> Result<Option<usize>, ErrorKind> {
         self.rows_end = 0;
         let short = || corrupt("a block without its trailer");
         let (checked, crc) = stored.split_last_chunk::<4>().ok_or_else(short)?;
@@ -29,19 +39,18 @@ impl Block {
         if expected != found {
             return Err(ErrorKind::BlockChecksum { expected, found });
         }
-        let len = match kind {
-            0 => self.room(data.len()).map(|room| {
-                room.copy_from_slice(data);
-                data.len()
-            }),
-            1 => self.decompress(data),
+        match kind {
+            0 => rows_end(data).map(Some),
+            1 => {
+                let len = self.decompress(data)?;
+                self.rows_end = rows_end(self.buffer.get(..len).unwrap_or_default())?;
+                Ok(None)
+            }
             _ => {
                 let (what, expected) = ("block compression type", "0 (none) or 1 (Snappy)");
                 Err(ErrorKind::UnsupportedFormat { what, expected, found: kind.into() })
             }
-        }?;
-        self.rows_end = rows_end(self.buffer.get(..len).unwrap_or_default())?;
-        Ok(())
+        }
     }
 
     /// Forgets the entries.

@@ -2,12 +2,11 @@
 
 use std::ops::Range;
 
-use super::block::Block;
 use super::handle::take_uvarint;
 use super::{TRAILER, corrupt};
 use crate::container::ErrorKind;
 
-/// A walk over the entries of a block, which the caller holds.
+/// A walk over the entries of a block, whose bytes the caller holds.
 #[derive(Debug, Default)]
 pub(super) struct Entries {
     /// Where the current entry begins, and the next one.
@@ -27,8 +26,7 @@ impl Entries {
 
     /// Makes the next entry current; `false` at the end of the block, where the last one stays current.
     #[inline]
-    pub(super) fn advance(&mut self, block: &Block) -> Result<bool, ErrorKind> {
-        let entries = block.entries();
+    pub(super) fn advance(&mut self, entries: &[u8]) -> Result<bool, ErrorKind> {
         let mut rest = entries.get(self.next..).unwrap_or_default();
         if rest.is_empty() {
             return Ok(false);
@@ -82,7 +80,7 @@ impl Entries {
 
     /// Returns the current value.
     #[inline]
-    pub(super) fn value<'b>(&self, block: &'b Block) -> &'b [u8] {
-        block.entries().get(self.value.clone()).unwrap_or_default()
+    pub(super) fn value<'b>(&self, entries: &'b [u8]) -> &'b [u8] {
+        entries.get(self.value.clone()).unwrap_or_default()
     }
 }

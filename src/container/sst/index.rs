@@ -37,10 +37,10 @@ impl Level {
 
     /// Makes the next entry current and returns its handle; block properties may follow it.
     fn next(&mut self) -> Result<Option<Handle>, ErrorKind> {
-        if !self.entries.advance(&self.block)? {
+        if !self.entries.advance(self.block.entries())? {
             return Ok(None);
         }
-        let handle = Handle::take(&mut self.entries.value(&self.block));
+        let handle = Handle::take(&mut self.entries.value(self.block.entries()));
         let broken = || corrupt("an index entry without a handle or a key");
         self.entries.split_key().ok_or_else(broken)?;
         handle.map(Some).ok_or_else(broken)

@@ -1,8 +1,8 @@
 //! `EKVSSTI1`: rows in Pebble tables, one after the other behind a manifest (`container.md` 8).
 //!
 //! In: a [`Source`]. Out: rows as from a native stream, by position or through the tables' own indexes. A first
-//! walk reads the file once, from front to end, and checks everything that the manifest, the indexes and the
-//! properties say; later walks rely on it.
+//! walk reads the file from front to end and checks everything that the manifest, the indexes and the properties say,
+//! while other threads hash the tables; later walks rely on it.
 //!
 //! [`Source`]: super::Source
 
@@ -20,7 +20,6 @@ mod table;
 mod tests;
 
 pub(super) use bundle::Bundle;
-pub(super) use digest::Digests;
 pub use manifest::Manifest;
 pub(super) use rows::Rows;
 

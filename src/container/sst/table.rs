@@ -115,8 +115,8 @@ impl Table {
     fn take_properties(&mut self, block: &Block, entries: &mut Entries) -> Result<(), ErrorKind> {
         let (mut comparator, mut count, mut index_type) = (false, None, None);
         entries.restart();
-        while entries.advance(block)? {
-            let mut value = entries.value(block);
+        while entries.advance(block.entries())? {
+            let mut value = entries.value(block.entries());
             match entries.key() {
                 b"rocksdb.comparator" if value == COMPARATOR => comparator = true,
                 b"rocksdb.comparator" => {
@@ -187,10 +187,10 @@ fn parse_footer(footer: &[u8; FOOTER]) -> Result<(Handle, Handle), ErrorKind> {
 fn find_properties(block: &Block, entries: &mut Entries) -> Result<Handle, ErrorKind> {
     let mut found = None;
     entries.restart();
-    while entries.advance(block)? {
+    while entries.advance(block.entries())? {
         match entries.key() {
             b"rocksdb.properties" => {
-                let mut value = entries.value(block);
+                let mut value = entries.value(block.entries());
                 let handle = Handle::take(&mut value).filter(|_| value.is_empty());
                 found = Some(handle.ok_or_else(|| corrupt("a broken handle of the properties"))?);
             }

@@ -1,5 +1,9 @@
 //! A walk over the rows of all tables.
 
+mod seek;
+
+use std::thread::Scope;
+
 use super::audit::Audit;
 use super::block::Block;
 use super::bundle::Bundle;
@@ -9,6 +13,8 @@ use super::entries::Entries;
 use super::handle::Handle;
 use super::index::Index;
 use super::table::Table;
+use seek::Seek;
+
 use crate::container::ahead::Ahead;
 use crate::container::footer::Checksum;
 use crate::container::window::Window;
@@ -29,7 +35,9 @@ pub(in crate::container) struct Rows<'s> {
     /// Index of the current table.
     table: usize,
     index: Option<Index>,
+    /// The current block, or where its entries stand in the window: place in its buffer and length.
     block: Block,
+    lent: Option<(usize, usize)>,
     entries: Entries,
     /// Offset of the current block in the input, and its length without trailer; 0 before a table's first.
     offset: u64,
@@ -37,16 +45,9 @@ pub(in crate::container) struct Rows<'s> {
     /// Entries before this one are passed over.
     skip: usize,
     end: Position,
+    /// Of a first walk.
     audit: Option<Audit>,
-}
-
-/// Where a walk begins.
-#[derive(Debug)]
-enum Seek {
-    /// At a row, or at the first byte of a table.
-    To(Position),
-    /// At the first block that can hold a key or a greater one.
-    Key(Vec<u8>),
+    digests: Option<Digests<'s>>,
 }
 
 impl<'s> Rows<'s> {
@@ -61,11 +62,19 @@ impl<'s> Rows<'s> {
         Self::new(source, bundle, window, Seek::To(start), end)
     }
 
-    /// Walks all rows for the first time, checks what is to be checked, and hashes the file on the way.
-    pub(in crate::container) fn first(source: &'s Source, bundle: &'s Bundle, ahead: Option<Ahead>) -> Self {
-        let window = Window::hashing_ahead(source, ahead).with_digests(Digests::new(bundle));
+    /// Walks all rows for the first time, checks what is to be checked, and hashes the file on the way, with threads
+    /// of `scope`.
+    pub(in crate::container) fn first<'scope>(
+        source: &'s Source,
+        bundle: &'s Bundle,
+        scope: Option<&'scope Scope<'scope, 's>>,
+    ) -> Self {
+        let ahead = scope.and_then(|scope| Ahead::start(source, scope));
+        let window = Window::hashing_ahead(source, ahead);
         let (start, end) = (Position::at(bundle.start()), Position::at(bundle.end()));
-        Self { audit: Some(Audit::default()), ..Self::new(source, bundle, window, Seek::To(start), end) }
+        let rows = Self::new(source, bundle, window, Seek::To(start), end);
+        let digests = Some(Digests::start(source, bundle, scope));
+        Self { audit: Some(Audit::default()), digests, ..rows }
     }
 
     fn new(source: &'s Source, bundle: &'s Bundle, window: Window<'s>, seek: Seek, end: Position) -> Self {
@@ -77,12 +86,14 @@ impl<'s> Rows<'s> {
             table: 0,
             index: None,
             block: Block::default(),
+            lent: None,
             entries: Entries::default(),
             offset: 0,
             stored: 0,
             skip: 0,
             end,
             audit: None,
+            digests: None,
         }
     }
 
@@ -101,11 +112,16 @@ impl<'s> Rows<'s> {
     /// Makes the next row current; `false` at the end.
     #[inline]
     pub(in crate::container) fn advance(&mut self) -> Result<bool, Error> {
+        self.step().map_err(|error| self.first_of(error))
+    }
+
+    #[inline]
+    fn step(&mut self) -> Result<bool, Error> {
         if let Some(seek) = self.pending.take() {
             self.begin(seek)?;
         }
         loop {
-            match self.entries.advance(&self.block) {
+            match self.entries.advance(entries(&self.window, &self.block, self.lent)) {
                 Ok(true) if self.entries.at() < self.skip => {}
                 Ok(true) => return self.row(),
                 Ok(false) => {
@@ -118,6 +134,12 @@ impl<'s> Rows<'s> {
         }
     }
 
+    /// Returns the current entry's value, with its prefix.
+    #[inline]
+    fn prefixed_value(&self) -> &[u8] {
+        self.entries.value(entries(&self.window, &self.block, self.lent))
+    }
+
     /// Checks the current entry; `false` when it is behind the end.
     #[inline]
     fn row(&mut self) -> Result<bool, Error> {
@@ -126,15 +148,15 @@ impl<'s> Rows<'s> {
             self.pending = Some(Seek::To(self.position()));
             return Ok(false);
         }
-        let value = self.entries.value(&self.block);
+        let value = self.entries.value(entries(&self.window, &self.block, self.lent));
         let Some(((key, SET), (0x00..=0x3f, value))) =
             self.entries.split_key().zip(value.split_first().map(|(prefix, value)| (*prefix, value)))
         else {
-            return Err(self.error(self.refused()));
+            return Err(self.row_error(self.refused()));
         };
         if let (Some(audit), Some(table)) = (&mut self.audit, self.bundle.tables().get(self.table)) {
             let checked = audit.row(table, self.index.as_ref(), key, value.len());
-            checked.map_err(|kind| self.error(kind))?;
+            checked.map_err(|kind| self.row_error(kind))?;
         }
         Ok(true)
     }
@@ -147,49 +169,11 @@ impl<'s> Rows<'s> {
         };
         let (kind, sequence) = (trailer & 0xff, trailer >> 8);
         let unsupported = |what, expected, found| ErrorKind::UnsupportedFormat { what, expected, found };
-        match self.entries.value(&self.block).first() {
+        match self.prefixed_value().first() {
             _ if kind != SET => unsupported("entry kind", "1 (set)", kind),
             _ if sequence != 0 => unsupported("sequence number", "0", sequence),
             Some(prefix) => unsupported("value prefix", "00 (in place)", (prefix >> 6).into()),
             None => corrupt("a value without its prefix"),
-        }
-    }
-
-    /// Finds where a walk begins.
-    fn begin(&mut self, seek: Seek) -> Result<(), Error> {
-        match seek {
-            Seek::To(start) => self.begin_at(start),
-            Seek::Key(target) => self.begin_with(&target),
-        }
-    }
-
-    fn begin_at(&mut self, start: Position) -> Result<(), Error> {
-        let loaded = self.stored != 0 && (self.offset, self.stored) == (start.offset(), start.block());
-        self.skip = usize::try_from(start.entry()).unwrap_or(usize::MAX);
-        if loaded {
-            self.entries.restart();
-            return Ok(());
-        }
-        self.enter(self.bundle.table_at(start.offset()));
-        let Some(table) = self.bundle.tables().get(self.table) else { return Ok(()) };
-        if start.block() == 0 {
-            return Ok(());
-        }
-        let handle = Handle { offset: start.offset() - table.start, len: start.block().into() };
-        self.load(table, handle)
-    }
-
-    fn begin_with(&mut self, target: &[u8]) -> Result<(), Error> {
-        let tables = self.bundle.tables();
-        self.enter(tables.partition_point(|table| table.largest.as_slice() < target));
-        self.skip = 0;
-        let Some(table) = tables.get(self.table) else { return Ok(()) };
-        let mut index = Index::open(self.source, table)?;
-        let found = index.find(self.source, table, target)?;
-        self.index = Some(index);
-        match found {
-            Some(handle) => self.load(table, handle),
-            None => Err(self.disagrees(table)),
         }
     }
 
@@ -199,8 +183,14 @@ impl<'s> Rows<'s> {
         self.index = None;
         self.stored = 0;
         self.offset = self.bundle.tables().get(table).map_or(self.bundle.end(), |table| table.start);
-        self.block.clear();
+        self.clear();
+    }
+
+    /// Forgets the current block.
+    fn clear(&mut self) {
         self.entries.restart();
+        self.block.clear();
+        self.lent = None;
     }
 
     /// Loads the next block; `false` at the end.
@@ -224,19 +214,6 @@ impl<'s> Rows<'s> {
             }
             self.table_ended(table, next)?;
         }
-    }
-
-    /// Returns the index of the table, at the current block.
-    fn index_here(&self, table: &Table) -> Result<Index, Error> {
-        let mut index = Index::open(self.source, table)?;
-        if self.stored != 0 {
-            let here = Handle { offset: self.offset - table.start, len: self.stored.into() };
-            let last = self.entries.split_key().map_or(&[][..], |(key, _)| key);
-            if index.find(self.source, table, last)? != Some(here) {
-                return Err(self.disagrees(table));
-            }
-        }
-        Ok(index)
     }
 
     /// Goes on in the index and loads that block; `false` at the end of the table.
@@ -263,8 +240,7 @@ impl<'s> Rows<'s> {
     /// Loads a block of the current table and goes to its beginning.
     fn load(&mut self, table: &Table, handle: Handle) -> Result<(), Error> {
         let error = |kind| table.error(self.source, handle.offset, kind);
-        self.entries.restart();
-        self.block.clear();
+        self.clear();
         let len = table.stored_len(handle, limits::TABLE_BLOCK).map_err(error)?;
         self.offset = table.start.saturating_add(handle.offset);
         self.stored = u32::try_from(handle.len).unwrap_or(u32::MAX);
@@ -272,7 +248,10 @@ impl<'s> Rows<'s> {
             return Err(error(corrupt("a block of length 0")));
         }
         let stored = self.window.bytes(self.offset, len)?;
-        self.block.load(stored).map_err(error)
+        let lent = self.block.load_or_lend(stored).map_err(error)?;
+        let at = self.window.ahead(self.offset).map_or(0, |(at, _)| at);
+        self.lent = lent.map(|rows_end| (at, rows_end));
+        Ok(())
     }
 
     /// Ends a table and goes on to the next one.
@@ -281,27 +260,19 @@ impl<'s> Rows<'s> {
             let last = self.entries.split_key().map_or(&[][..], |(key, _)| key);
             let ended = audit.table_ends(table, index, last, data_end - table.start);
             ended.map_err(|kind| table.error(self.source, 0, kind))?;
-            self.window.bytes(table.end, 0)?;
-            self.check_digest(table)?;
+        }
+        if let Some(digests) = &self.digests {
+            digests.walked(self.table)?;
         }
         self.enter(self.table + 1);
         Ok(())
     }
 
-    fn check_digest(&self, table: &Table) -> Result<(), Error> {
-        match self.window.digests().map(Digests::outcome) {
-            Some((hashed, None)) if hashed > table.number => Ok(()),
-            Some((_, Some((_, found)))) => {
-                let (expected, found) = (hex::encode(table.sha256), hex::encode(found));
-                let kind = ErrorKind::DigestMismatch { what: "the table", expected, found };
-                Err(table.error(self.source, 0, kind))
-            }
-            _ => Err(table.error(self.source, 0, corrupt("a table that was not hashed"))),
-        }
-    }
-
     /// Ends the walk after the last table.
     fn all_ended(&mut self) -> Result<bool, Error> {
+        if let Some(digests) = &self.digests {
+            digests.settle(self.table)?;
+        }
         if let Some(audit) = &self.audit {
             audit.ends(self.bundle).map_err(|kind| self.source.error(self.bundle.start(), kind))?;
         }
@@ -322,10 +293,26 @@ impl<'s> Rows<'s> {
         }
     }
 
-    /// Returns the error that the current row is.
+    #[cold]
+    fn row_error(&self, kind: ErrorKind) -> Error {
+        self.bundle.error(self.source, self.position(), kind)
+    }
+
+    /// Returns the error that the current row is, or that a table before it is.
     #[cold]
     pub(in crate::container) fn error(&self, kind: ErrorKind) -> Error {
-        self.bundle.error(self.source, self.position(), kind)
+        self.first_of(self.row_error(kind))
+    }
+
+    /// Returns the first error of the file: digests of earlier tables may not be known yet.
+    #[cold]
+    fn first_of(&self, error: Error) -> Error {
+        match &self.digests {
+            Some(digests) if !matches!(error.kind, ErrorKind::Interrupted(_)) => {
+                digests.settle(self.table).err().unwrap_or(error)
+            }
+            _ => error,
+        }
     }
 
     fn in_block(&self, entry: usize) -> Position {
@@ -353,7 +340,7 @@ impl<'s> Rows<'s> {
     /// Returns the encoded value of the current row.
     #[inline]
     pub(in crate::container) fn value(&self) -> &[u8] {
-        self.entries.value(&self.block).get(1..).unwrap_or_default()
+        self.prefixed_value().get(1..).unwrap_or_default()
     }
 
     /// Hashes some more of what is left of the file; `false` when nothing is left.
@@ -365,6 +352,12 @@ impl<'s> Rows<'s> {
     pub(in crate::container) fn finish(&mut self) -> Result<(u64, Option<Checksum>), Error> {
         Ok((self.bundle.end(), self.window.finish()?))
     }
+}
+
+/// Returns the entries of the current block.
+#[inline]
+fn entries<'b>(window: &'b Window<'_>, block: &'b Block, lent: Option<(usize, usize)>) -> &'b [u8] {
+    lent.map_or_else(|| block.entries(), |(at, len)| window.at(at, len))
 }
 
 /// Returns the offset after a block and its trailer.
