@@ -194,7 +194,7 @@ fn contents(opened: &Opened) -> Option<Contents> {
         encrypted_rows: encrypted.rows,
         key_ids: encrypted.by_key.keys().copied().collect(),
         encrypted_by_key: encrypted.by_key.clone(),
-        first_encrypted_offset: encrypted.first.as_ref().map(|(_, offset)| *offset),
+        first_encrypted_offset: encrypted.first.as_ref().map(|first| first.offset),
         authenticated_rows: store.keyring().map(|_| encrypted.tally.opened),
         totals: Counts::from(&store.totals()),
         families: families(store)

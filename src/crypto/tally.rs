@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use super::Fault;
-use crate::container::{Head, Position};
+use crate::container::{Contents, Head, Position};
 
 /// Kinds of faults that are told apart, at most: each key id is one of its own.
 const KINDS: usize = 1024;
@@ -33,6 +33,8 @@ pub struct Tally {
 pub struct FirstFault {
     /// Where the row is in the input.
     pub position: Position,
+    /// The same in words, where the row is in a table: which one, and where in its block.
+    pub place: Option<String>,
     /// What is wrong with it.
     pub fault: Fault,
     /// Encoded key in hex, its first 256 bytes.
@@ -43,9 +45,13 @@ pub struct FirstFault {
 
 impl fmt::Display for FirstFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { position, fault, key_hex, commit_ts } = self;
+        let Self { position, place, fault, key_hex, commit_ts } = self;
         let offset = position.offset();
-        write!(f, "{fault}, encoded key {key_hex}, commit_ts {commit_ts} (at offset {offset:#x})")
+        write!(f, "{fault}, encoded key {key_hex}, commit_ts {commit_ts} (")?;
+        if let Some(place) = place {
+            write!(f, "in {place}, ")?;
+        }
+        write!(f, "at offset {offset:#x})")
     }
 }
 
@@ -60,7 +66,13 @@ impl FirstFault {
         } else {
             key_hex.push_str("...");
         }
-        Self { position, fault, key_hex, commit_ts: head.commit_ts }
+        Self { position, place: None, fault, key_hex, commit_ts: head.commit_ts }
+    }
+
+    /// Adds the place in words, if the row is in a table.
+    #[must_use]
+    pub fn within(self, contents: &Contents) -> Self {
+        Self { place: contents.locate(self.position), ..self }
     }
 }
 
@@ -100,6 +112,12 @@ impl Tally {
             self.first = Some(found);
         }
         self.raft_keys.extend(other.raft_keys);
+    }
+
+    /// Adds the place of the first fault in words, if it is in a table.
+    #[must_use]
+    pub fn within(self, contents: &Contents) -> Self {
+        Self { first: self.first.map(|first| first.within(contents)), ..self }
     }
 
     /// Says what is wrong, by kind, with counts and key ids.

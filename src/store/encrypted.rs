@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use super::Result;
 use super::entry::EntryBuf;
 use super::{Error, Store};
-use crate::container::Row;
+use crate::container::{Contents, Row};
 use crate::crypto::{Fault, FirstFault, Keyring, Tally};
 use crate::event::Warning;
 
@@ -20,10 +20,21 @@ pub struct Encrypted {
     pub rows: u64,
     /// The same by the data key that they name; at most 1024 keys.
     pub by_key: BTreeMap<u32, u64>,
-    /// The input and the offset of the first of them.
-    pub first: Option<(PathBuf, u64)>,
+    /// The first of them.
+    pub first: Option<FirstEncrypted>,
     /// With keys: what became of all versions that count, visible or not.
     pub tally: Tally,
+}
+
+/// Where an encrypted row is.
+#[derive(Clone, Debug, Default)]
+pub struct FirstEncrypted {
+    /// The input.
+    pub path: PathBuf,
+    /// Offset of the row in it, in a table of the row's block, bytes.
+    pub offset: u64,
+    /// In a table: which one, and where in its block.
+    pub place: Option<String>,
 }
 
 /// Buffers for the plaintext of one row.
@@ -57,9 +68,9 @@ impl Encrypted {
     }
 
     fn without_keys(&self) -> Error {
-        let (path, offset) = self.first.clone().unwrap_or_default();
+        let FirstEncrypted { path, offset, place } = self.first.clone().unwrap_or_default();
         let key_ids = self.by_key.keys().copied().collect();
-        Error::Encrypted { path, rows: self.rows, key_ids, offset }
+        Error::Encrypted { path, rows: self.rows, key_ids, offset, place }
     }
 }
 
@@ -115,6 +126,11 @@ impl Store {
         self.infos.get(usize::from(input)).map_or(Path::new(""), |info| info.path.as_path())
     }
 
+    fn contents(&self, path: &Path) -> Option<&Contents> {
+        let input = self.inputs.iter().find(|input| input.source.path() == path)?;
+        Some(&input.survey.contents)
+    }
+
     fn open_envelope(
         &self,
         path: &Path,
@@ -130,11 +146,17 @@ impl Store {
                 rows: 1,
                 key_ids,
                 offset: row.position.offset(),
+                place: self.contents(path).and_then(|contents| contents.locate(row.position)),
             }
             .into());
         };
         let Err(fault) = keyring.open(row.key, &row.head, row.body, aad, plain) else { return Ok(()) };
-        Err(undecryptable(path.to_owned(), single(row, fault)).into())
+        let tally = single(row, fault);
+        let tally = match self.contents(path) {
+            Some(contents) => tally.within(contents),
+            None => tally,
+        };
+        Err(undecryptable(path.to_owned(), tally).into())
     }
 }
 

@@ -34,9 +34,10 @@ pub enum Error {
     Interrupted(#[from] Interrupted),
     /// Rows are encrypted and no keys were given (exit 3).
     #[error(
-        "{}: {rows} rows are encrypted, under the data keys {key_ids:?}, and no keys were given (the first at offset \
+        "{}: {rows} rows are encrypted, under the data keys {key_ids:?}, and no keys were given (the first {}at offset \
          {offset:#x})",
-        path.display()
+        path.display(),
+        place.as_ref().map(|place| format!("in {place}, ")).unwrap_or_default()
     )]
     Encrypted {
         /// The first input with such rows.
@@ -47,6 +48,8 @@ pub enum Error {
         key_ids: Vec<u32>,
         /// Offset of the first of them in that input, bytes.
         offset: u64,
+        /// In a table: which one, and where in its block.
+        place: Option<String>,
     },
     /// Rows that the keys given do not open, or that are not what they claim to be (exit 3).
     #[error(

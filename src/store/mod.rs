@@ -55,7 +55,7 @@ use scan::{Rank, Scan, Wanted};
 use stats::Largest;
 use stretch::Stretches;
 
-pub use encrypted::Encrypted;
+pub use encrypted::{Encrypted, FirstEncrypted};
 pub use entries::{Entries, Versions};
 pub use entry::{Entry, EntryBuf, RowLocation, Version};
 pub use error::{Error, Result};

@@ -5,7 +5,7 @@ use std::cmp::Ordering;
 use super::StoreOptions;
 use super::classify::Classifier;
 use super::clock::Clock;
-use super::encrypted::Encrypted;
+use super::encrypted::{Encrypted, FirstEncrypted};
 use super::facts::Facts;
 use super::index::{Index, IndexShape};
 use super::operational::Operational;
@@ -284,7 +284,9 @@ impl Pass<'_> {
         // is no server's.
         if head.encrypted && (head.tombstone || clock.is_visible(&head)) {
             if self.survey.encrypted.first.is_none() {
-                self.survey.encrypted.first = Some((self.source.path().to_owned(), rows.position().offset()));
+                let (path, position) = (self.source.path().to_owned(), rows.position());
+                let place = self.survey.contents.locate(position);
+                self.survey.encrypted.first = Some(FirstEncrypted { path, offset: position.offset(), place });
             }
             self.survey.encrypted.count(rows.key_id());
         }
@@ -363,7 +365,8 @@ impl Pass<'_> {
 impl Pass<'_> {
     /// Fills in what only the whole input tells.
     fn completed(mut self, layout: &Layout) -> Survey {
-        self.survey.encrypted.tally = self.checker.take().map(Checker::finish).unwrap_or_default();
+        let tally = self.checker.take().map(Checker::finish).unwrap_or_default();
+        self.survey.encrypted.tally = tally.within(&self.survey.contents);
         self.survey.completed(layout)
     }
 }

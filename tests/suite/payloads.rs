@@ -148,6 +148,43 @@ fn a_problem_names_the_table_and_the_block() {
 }
 
 #[test]
+fn the_first_encryption_fault_names_the_table_and_the_block() {
+    let key = DataKey::storage(7);
+    let row = |name: &[u8], write: u64| {
+        let encoded = encoded_key(&[b"!redis|str|", name].concat(), hlc(1, 0));
+        let sealed = key.seal(&encoded, &encoded_value(0, 0, b"\xff\x01\0text"), write);
+        (encoded, sealed)
+    };
+    let mut rows: Rows =
+        [&b"a"[..], b"b", b"c", b"d"].into_iter().zip(1..).map(|(n, at)| row(n, at)).collect();
+    *rows[3].1.last_mut().expect("an envelope has bytes") ^= 1;
+    // Two tables of two rows each.
+    let target = rows[0].0.len() + rows[0].1.len() + 1;
+    let bundle = Bundle::new(hlc(1, 0), &rows, target, &Shape::default());
+    assert_eq!(bundle.tables.len(), 2);
+    let payload = bundle.payload();
+    let offsets = [1, 2].map(|from_end| {
+        payload.len()
+            - bundle.tables.iter().rev().take(from_end).map(|table| table.bytes.len()).sum::<usize>()
+    });
+    let work = Work::with(&payload);
+    write_kek(&work, "kek.bin", &KEK);
+    work.write("keys.json", key_file(&KEK, &[key]).as_bytes());
+    let run = work.decode(&KEYS);
+    run.exits(3);
+    let last = run.err.lines().last().expect("there is an error");
+    assert!(last.starts_with("error: snapshot.fsm: 1 rows cannot be decrypted: "), "{last}");
+    // The second entry of its block: it begins behind three lengths, key, trailer, value and its prefix.
+    let second = 3 + rows[2].0.len() + 8 + rows[2].1.len() + 1;
+    let place = format!("(in 000001.sst, byte {second} of the block, at offset {:#x})", offsets[0]);
+    assert!(last.ends_with(&place), "{last}\n{place}");
+    let run = work.decode(&[]);
+    run.exits(3);
+    let place = format!("(the first in 000000.sst, byte 0 of the block, at offset {:#x})\n", offsets[1]);
+    assert!(run.err.ends_with(&place), "{}\n{place}", run.err);
+}
+
+#[test]
 fn a_bundle_from_a_pipe_or_compressed_is_like_one_from_a_file() {
     let rows: Rows = (0..2000)
         .map(|number| {
