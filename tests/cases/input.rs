@@ -1,7 +1,7 @@
 //! The lines of a case that make its snapshot, in the order of the file: header, payload, rows, footer.
 
 use super::bytes::Line;
-use crate::fixture::{Memory, Stream, encoded_key, encoded_value};
+use crate::fixture::{Bundle, Memory, Shape, Stream, encoded_key, encoded_value};
 
 /// What was read so far.
 #[derive(Default)]
@@ -26,6 +26,20 @@ enum Payload {
         last_commit_ts: u64,
         min_retained_ts: u64,
     },
+    Sst(Tables),
+}
+
+/// How rows are put into tables, and what the manifest says beside them.
+#[derive(Clone, Copy)]
+struct Tables {
+    last_commit_ts: u64,
+    min_retained_ts: u64,
+    pending_min_retained_ts: u64,
+    applied_index: Option<u64>,
+    /// Bytes of keys and values after which a new table begins, and a new block.
+    table: usize,
+    block: usize,
+    snappy: bool,
 }
 
 #[derive(Default)]
@@ -46,6 +60,7 @@ impl Input {
         match verb {
             "header" => self.header(line),
             "native" | "memory" => self.begin(verb, line.rest()),
+            "sst" => self.begin_tables(line.rest()),
             "put" | "del" | "raw" => self.row(verb, line),
             "bytes" => {
                 self.tail.extend(line.last_bytes()?);
@@ -110,6 +125,35 @@ impl Input {
         Ok(())
     }
 
+    fn begin_tables(&mut self, attributes_text: &str) -> Result<()> {
+        self.flush();
+        let mut tables = Tables {
+            last_commit_ts: 0,
+            min_retained_ts: 0,
+            pending_min_retained_ts: 0,
+            applied_index: None,
+            table: 64 << 20,
+            block: 4096,
+            snappy: true,
+        };
+        for (name, value) in attributes(attributes_text)? {
+            let number = || Line::new(value).number();
+            match name {
+                "last_commit_ts" => tables.last_commit_ts = number()?,
+                "min_retained_ts" => tables.min_retained_ts = number()?,
+                "pending_min_retained_ts" => tables.pending_min_retained_ts = number()?,
+                "applied_index" => tables.applied_index = Some(number()?),
+                "table" => tables.table = number()? as usize,
+                "block" => tables.block = number()? as usize,
+                "stored" => tables.snappy = false,
+                "unsorted" => self.unsorted = true,
+                _ => return Err(format!("unknown attribute {name:?}")),
+            }
+        }
+        self.payload = Payload::Sst(tables);
+        Ok(())
+    }
+
     /// `put KEY @TS [expires=TS] [flags=HH] [history | older=HEX] = BODY`, `del KEY @TS [flags=HH]`,
     /// `raw KEY = VALUE`.
     fn row(&mut self, verb: &str, mut line: Line<'_>) -> Result<()> {
@@ -157,6 +201,13 @@ impl Input {
                 self.done.extend(payload);
                 self.done.extend(tail);
             }
+            Payload::Sst(tables) => {
+                if !self.unsorted {
+                    rows.sort_by_key(Row::encoded_key);
+                }
+                self.done.extend(tables.payload(&rows));
+                self.done.extend(tail);
+            }
             Payload::Memory { version, crc, last_commit_ts, min_retained_ts } => {
                 if !self.unsorted {
                     rows.sort_by(|a, b| (&a.key, a.commit_ts).cmp(&(&b.key, b.commit_ts)));
@@ -169,6 +220,18 @@ impl Input {
                 self.done.extend(memory.payload(version, crc, last_commit_ts, min_retained_ts, &tail));
             }
         }
+    }
+}
+
+impl Tables {
+    fn payload(self, rows: &[Row]) -> Vec<u8> {
+        let shape = Shape { block: self.block, snappy: self.snappy, ..Shape::default() };
+        let rows: Vec<_> = rows.iter().map(|row| (row.encoded_key(), row.encoded_value())).collect();
+        let mut bundle = Bundle::new(self.last_commit_ts, &rows, self.table, &shape);
+        bundle.head.min_retained_ts = self.min_retained_ts;
+        bundle.head.pending_min_retained_ts = self.pending_min_retained_ts;
+        bundle.head.applied_index = self.applied_index;
+        bundle.payload()
     }
 }
 
