@@ -1,7 +1,7 @@
 //! The least that a job needs from the machine.
 
 use std::fs::{self, File};
-use std::io::{Read, Write};
+use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use aes_gcm::aead::{AeadInOut, KeyInit};
@@ -21,6 +21,27 @@ pub fn hash(path: &str) {
     let mut hasher = Sha256::new();
     each_buffer(Path::new(path), |bytes| hasher.update(bytes));
     std::hint::black_box(hasher.finalize());
+}
+
+/// Hashes a file with one thread for each half: the least for two cores that have to read and hash all of it once.
+pub fn hash_halves(path: &str) {
+    let middle = fs::metadata(path).expect("files have metadata").len() / 2;
+    let half = |skipped: u64, len: u64| {
+        let mut file = File::open(path).expect("files can be read");
+        file.seek(SeekFrom::Start(skipped)).expect("files can be sought");
+        let (mut file, mut hasher, mut buffer) = (file.take(len), Sha256::new(), vec![0; BUFFER / 8]);
+        loop {
+            match file.read(&mut buffer).expect("files can be read") {
+                0 => break,
+                read => hasher.update(&buffer[..read]),
+            }
+        }
+        std::hint::black_box(hasher.finalize());
+    };
+    std::thread::scope(|scope| {
+        scope.spawn(|| half(0, middle));
+        half(middle, u64::MAX);
+    });
 }
 
 /// Encrypts bytes in place with one thread, as texts of `body` bytes: as much work as to decrypt them.

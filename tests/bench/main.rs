@@ -28,6 +28,7 @@ fn main() {
 
     // Trees of many files stay to the end and take memory or inodes that others would have to wait for: they come last.
     inspect(&mut stage, 100_000 / scale);
+    tables(&mut stage, 100_000 / scale, 1000 / scale);
     several(&mut stage, if quick { 200_000 } else { 2_000_000 }, if quick { 5_000 } else { 50_000 });
     transactions(&mut stage, if quick { 100_000 } else { 10_000_000 });
     bodies(&mut stage, 256 / scale);
@@ -47,17 +48,20 @@ fn inspect(stage: &mut Stage, count: usize) {
         |_| stage::run(&["inspect", &snapshot.path, "--json"]),
         |_| limit::read(&snapshot.path),
     );
-    let shape = ["--redis-strings", &count.to_string(), "--versions", "40", "--payload", "sst"];
-    let tables = stage.snapshot("tables", &shape);
-    // The rate is that of the native file, which has the same rows.
-    stage.measure(
-        "inspect SST tables / inspect the native payload",
-        snapshot.bytes,
-        |_| stage::run(&["inspect", &tables.path, "--json"]),
-        |_| {
-            stage::run(&["inspect", &snapshot.path, "--json"]);
-        },
-    );
+}
+
+/// The scan of SST tables beside that of the same rows in the native payload: small rows, which Snappy halves several
+/// times, and large ones, which it leaves as they are.
+fn tables(stage: &mut Stage, strings: usize, bodies: usize) {
+    let (strings, bodies) = (strings.to_string(), bodies.to_string());
+    let shapes = [
+        ("rows of 253 B", ["--redis-strings", &strings, "--versions", "40"]),
+        ("bodies of 1 MiB", ["--s3-objects", &bodies, "--s3-object-size", "1MiB"]),
+    ];
+    for (name, shape) in shapes {
+        let name = format!("inspect SST tables, {name} / inspect the native payload");
+        stage.against_native(&name, &shape);
+    }
 }
 
 /// Several groups' files beside the same files one by one: ranges of their own, as groups have them, and keys that

@@ -1,5 +1,7 @@
 //! Snapshots, runs of the binary, rounds, and the table.
 
+mod memory;
+
 use std::fs::{self, File};
 use std::io::BufWriter;
 use std::path::{Path, PathBuf};
@@ -180,6 +182,48 @@ impl Stage {
         ]);
     }
 
+    /// Measures a scan of SST tables beside one of the same rows in the native payload, and beside SHA-256 alone: the
+    /// manifest has that of each table, the native payload has none. Minima, since all four share two cores.
+    pub fn against_native(&mut self, name: &str, shape: &[&str]) {
+        if !name.contains(&self.only) {
+            return;
+        }
+        let native = self.snapshot("native", shape);
+        let tables = self.snapshot("tables", &[shape, &["--payload", "sst"]].concat());
+        let timed = |job: &dyn Fn()| {
+            let start = Instant::now();
+            job();
+            start.elapsed()
+        };
+        let mut took = [const { Vec::new() }; 4];
+        for _ in 0..3 * self.rounds {
+            let round = [
+                run(&["inspect", &tables.path, "--json"]),
+                run(&["inspect", &native.path, "--json"]),
+                timed(&|| limit::hash(&tables.path)),
+                timed(&|| limit::hash_halves(&tables.path)),
+            ];
+            took.iter_mut().zip(round).for_each(|(took, time)| took.push(time));
+        }
+        let least = took.each_ref().map(|took| took.iter().min().map_or(0.0, Duration::as_secs_f64));
+        let [ours, scan, ..] = took.map(median);
+        let [least_ours, least_scan, hash, halves] = least;
+        self.line([
+            name.to_owned(),
+            format!("{least_ours:.3} s"),
+            format!("{least_scan:.3} s"),
+            format!("{:.2}", least_ours / least_scan),
+            format!(
+                "{:.2} of its speed, medians {:.2}; SHA-256 of the {:.0} MB with one thread {hash:.3} s, with two \
+                 {halves:.3} s: at most {:.2}",
+                least_scan / least_ours,
+                scan / ours,
+                tables.bytes as f64 / 1e6,
+                least_scan / halves.max(least_scan),
+            ),
+        ]);
+    }
+
     /// Generates one of several inputs.
     pub fn part(&self, name: &str, at: u64, shape: &[String]) -> Snapshot {
         let shape: Vec<&str> = shape.iter().map(String::as_str).collect();
@@ -217,65 +261,6 @@ impl Stage {
             arguments.extend(["-o", &target]);
         }
         run(&arguments)
-    }
-
-    /// Records the peak memory of an inspection of inputs with these shapes.
-    pub fn inspect_memory<const N: usize>(&mut self, name: &str, shapes: &[[String; N]]) {
-        if !name.contains(&self.only) {
-            return;
-        }
-        let generate = |(at, shape): (usize, &[String; N])| {
-            let shape: Vec<&str> = shape.iter().map(String::as_str).collect();
-            generate(&self.disk.path().join(format!("memory-{at}.fsm")), &shape)
-        };
-        let parts: Vec<Snapshot> = shapes.iter().enumerate().map(generate).collect();
-        let mut arguments = vec!["inspect"];
-        arguments.extend(parts.iter().map(|part| part.path.as_str()));
-        let (took, peak) = watched(&arguments);
-        for part in &parts {
-            fs::remove_file(&part.path).expect("the snapshot can be removed");
-        }
-        self.memory_line(name, parts.iter().map(|part| part.bytes).sum(), took, peak);
-    }
-
-    /// Records the peak memory of a decode.
-    pub fn memory(&mut self, name: &str, shape: &[&str], options: &[&str]) {
-        if !name.contains(&self.only) {
-            return;
-        }
-        let snapshot = generate(&self.disk.path().join("memory.fsm"), shape);
-        self.peak(name, &snapshot, options);
-        fs::remove_file(&snapshot.path).expect("the snapshot can be removed");
-    }
-
-    /// Records the peak memory of a decode of encrypted values.
-    pub fn memory_encrypted(&mut self, name: &str, shape: &[&str]) {
-        if !name.contains(&self.only) {
-            return;
-        }
-        let plain = generate(&self.disk.path().join("plain.fsm"), shape);
-        let sealed = Self::seal(&plain);
-        let keys = sealed.keys();
-        fs::remove_file(&plain.path).expect("the snapshot can be removed");
-        self.peak(name, &sealed, &keys.iter().map(String::as_str).collect::<Vec<_>>());
-        fs::remove_file(&sealed.path).expect("the snapshot can be removed");
-    }
-
-    fn peak(&mut self, name: &str, snapshot: &Snapshot, options: &[&str]) {
-        let out = self.disk.path().join("memory");
-        let (took, peak) = watched(&decode(snapshot, &out.display().to_string(), options));
-        fs::remove_dir_all(&out).expect("the tree can be removed");
-        self.memory_line(name, snapshot.bytes, took, peak);
-    }
-
-    fn memory_line(&mut self, name: &str, bytes: u64, took: Duration, peak: u64) {
-        self.line([
-            name.to_owned(),
-            format!("{:.3} s", took.as_secs_f64()),
-            format!("{:.0} MB in", bytes as f64 / 1e6),
-            String::new(),
-            format!("{:.1} MiB peak", peak as f64 / 1024.0),
-        ]);
     }
 
     /// Decodes into a directory that stays.
@@ -339,23 +324,6 @@ pub fn run(arguments: &[&str]) -> Duration {
     took
 }
 
-/// Times a run of the binary; returns its peak memory too, KiB.
-fn watched(arguments: &[&str]) -> (Duration, u64) {
-    let mut child = command(arguments).spawn().expect("the binary can be run");
-    let mut peak = 0;
-    let start = Instant::now();
-    // The peak is gone once the process has ended, so it is read until then.
-    let status = loop {
-        if let Some(status) = child.try_wait().expect("a child can be waited for") {
-            break status;
-        }
-        peak = peak.max(peak_kib(child.id()).unwrap_or(0));
-        std::thread::sleep(Duration::from_millis(2));
-    };
-    assert!(status.success(), "{arguments:?}: {status}");
-    (start.elapsed(), peak)
-}
-
 fn command(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_ekv-backup"));
     command.args(arguments).stdout(Stdio::null()).stderr(Stdio::null());
@@ -371,11 +339,4 @@ fn sync(directory: &Path) {
 fn median(mut times: Vec<Duration>) -> f64 {
     times.sort();
     times[times.len() / 2].as_secs_f64()
-}
-
-/// Returns the peak resident memory of a process, KiB, where `/proc` tells it.
-fn peak_kib(process: u32) -> Option<u64> {
-    let status = fs::read_to_string(format!("/proc/{process}/status")).ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
-    line.trim().strip_suffix(" kB")?.parse().ok()
 }
