@@ -59,6 +59,15 @@ pub const FRACTION_DIGITS: usize = 2048;
 pub const WARNINGS_PER_EVENT: u64 = 100;
 /// Unknown rows of one prefix that are named one by one in `PROBLEMS.jsonl` (`decisions.md` 4).
 pub const UNKNOWN_ROWS_NAMED: u64 = 100;
+/// Bytes that are always written through S3 chunk references, which may share one chunk (`s3.md` 2.6): those of all
+/// objects together.
+pub const S3_SHARED: u64 = 64 << 30;
+/// Bytes that each stored byte of S3 chunks and references adds to [`S3_SHARED`]. Rows that repeat are seldom worth
+/// a fiftieth of what was backed up.
+pub const S3_SHARED_A_BYTE: u64 = 64;
+/// Most bytes of an S3 object's headers (names, values, 16 for each of the user's): servers take requests with 1 MiB
+/// of them.
+pub const S3_HEADERS: usize = 4 << 20;
 /// Largest file of the filesystem that is written, bytes: its size is a claim (`keyspaces.md` 8).
 pub const FILESYSTEM_FILE: u64 = 1 << 40;
 /// Bytes of holes in all files of the filesystem that are always written: the tree's readers read each of them.

@@ -44,6 +44,11 @@ impl Allowance {
         self.copies = self.copies.checked_sub(bytes).ok_or(self.copies)?;
         Ok(())
     }
+
+    /// Takes what was read of such a file beyond its size.
+    pub fn take_read(&mut self, bytes: u64) {
+        self.copies = self.copies.saturating_sub(bytes);
+    }
 }
 
 #[cfg(test)]
@@ -59,6 +64,11 @@ mod tests {
         assert_eq!(allowance.left(), 1);
         assert_eq!(allowance.take_copy(limits::FILESYSTEM_COPIES + 4), Err(limits::FILESYSTEM_COPIES + 3));
         assert_eq!(allowance.take_copy(limits::FILESYSTEM_COPIES + 3), Ok(()));
+        let mut allowance = Allowance::new(3);
+        allowance.take_read(limits::FILESYSTEM_COPIES + 2);
+        assert_eq!((allowance.take_copy(2), allowance.take_copy(1)), (Err(1), Ok(())));
+        allowance.take_read(9);
+        assert_eq!(allowance.take_copy(1), Err(0));
         assert!(Allowance::new(u64::MAX).covers(u64::MAX));
     }
 }

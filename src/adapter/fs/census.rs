@@ -3,13 +3,17 @@
 //!
 //! In: what the walk met, chunk and bookkeeping rows. Out: warnings; chunk rows that do not parse, as problems.
 
+use super::RECORD;
 use super::content::Stored;
-use super::record::UsageRecord;
+use super::record::{InodeRecord, UsageRecord};
 use super::survey::Survey;
 use super::trouble;
 use super::walk::Walked;
 use crate::adapter::Context;
+use crate::cursor;
+use crate::dump::Sorter;
 use crate::error::Result;
+use crate::excerpt;
 use crate::keyspace::{Family, fs};
 use crate::report::Warning;
 use crate::store::{Entry, Store};
@@ -25,14 +29,45 @@ const BOOKKEEPING: [Family; 7] = [
 ];
 
 /// Compares all rows with what the walk met.
-pub fn check(context: &mut Context<'_, '_>, survey: &Survey, walked: &Walked) -> Result<()> {
+pub fn check(context: &mut Context<'_, '_>, survey: &Survey, walked: &mut Walked) -> Result<()> {
     let unreachable = survey.live.saturating_sub(walked.reached);
     if unreachable != 0 {
-        context.report.warn(Warning::new("fs_unreachable").with("count", unreachable));
+        let warning = Warning::new("fs_unreachable").with("count", unreachable);
+        let first = first_unreachable(context.store, &mut walked.inodes)?;
+        context.report.warn(match first {
+            Some(inode) => warning.with("first_inode", inode),
+            None => warning,
+        });
     }
     let stored = chunks(context, walked.chunks)?;
     bookkeeping_keys(context)?;
     usage(context, survey.inode_rows, stored)
+}
+
+/// Finds the lowest inode that can have a name, and that the walk did not reach; none where nobody could say which
+/// inodes it reached before.
+fn first_unreachable(store: &Store, reached: &mut Sorter) -> Result<Option<u64>> {
+    let mut reached = reached.sort()?;
+    let mut last = None;
+    let mut ended = false;
+    let mut rows = store.scan(Family::FsInode);
+    while let Some(row) = rows.next()? {
+        // The survey reports the rows that do not parse.
+        let Some(inode) = fs::inode(row.key) else { continue };
+        if !InodeRecord::parse(row.body).is_some_and(|record| record.is_live()) {
+            continue;
+        }
+        while !ended && last < Some(inode) {
+            match reached.next()? {
+                Some((mut key, _)) => last = Some(cursor::take_u64_be(&mut key).ok_or(RECORD)?),
+                None => ended = true,
+            }
+        }
+        if last != Some(inode) {
+            return Ok(Some(inode));
+        }
+    }
+    Ok(None)
 }
 
 /// Counts the chunk rows and their bytes; `malformed` gets the rows whose key does not parse.
@@ -77,6 +112,8 @@ fn bookkeeping_keys(context: &mut Context<'_, '_>) -> Result<()> {
 /// Compares the usage rows, if there are any, with the rows that they count.
 fn usage(context: &mut Context<'_, '_>, inodes: u64, stored: Stored) -> Result<()> {
     let mut total: Option<(i128, i128)> = None;
+    let mut usage_rows = 0_u64;
+    let mut first = Vec::new();
     for family in [Family::FsUsage, Family::FsUsageRoute] {
         let mut rows = context.store.scan(family);
         while let Some(row) = rows.next()? {
@@ -84,6 +121,10 @@ fn usage(context: &mut Context<'_, '_>, inodes: u64, stored: Stored) -> Result<(
                 context.report.warn(trouble::row_warning("fs_malformed_usage", row.key));
                 return Ok(());
             };
+            if usage_rows == 0 {
+                first.extend_from_slice(row.key.get(..excerpt::NAME).unwrap_or(row.key));
+            }
+            usage_rows += 1;
             let (files, bytes) = record.share();
             let (files_before, bytes_before) = total.unwrap_or_default();
             total = Some((files_before.saturating_add(files), bytes_before.saturating_add(bytes)));
@@ -95,8 +136,9 @@ fn usage(context: &mut Context<'_, '_>, inodes: u64, stored: Stored) -> Result<(
             .with("files", files.to_string())
             .with("bytes", bytes.to_string())
             .with("inodes", inodes)
-            .with("stored_bytes", stored.bytes);
-        context.report.warn(mismatch);
+            .with("stored_bytes", stored.bytes)
+            .with("usage_rows", usage_rows);
+        context.report.warn(mismatch.with_key(&first));
     }
     Ok(())
 }

@@ -21,11 +21,14 @@ mod trouble;
 mod walk;
 
 use super::{Context, Scope};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::keyspace::{Family, Owner};
 use crate::report::Warning;
 
 use survey::Survey;
+
+/// A record of the adapter's sorters is not as it was written.
+const RECORD: Error = Error::Internal { what: "a record of the filesystem's tree does not read back" };
 
 /// Writes the filesystem. The scope is empty: the manifest does not list it.
 pub fn dump(context: &mut Context<'_, '_>) -> Result<Scope> {
@@ -37,8 +40,8 @@ pub fn dump(context: &mut Context<'_, '_>) -> Result<Scope> {
         return Ok(Scope::new());
     }
     let mut survey = Survey::new(context)?;
-    let walked = walk::tree(context, &mut survey)?;
-    census::check(context, &survey, &walked)?;
+    let mut walked = walk::tree(context, &mut survey)?;
+    census::check(context, &survey, &mut walked)?;
     Ok(Scope::new())
 }
 

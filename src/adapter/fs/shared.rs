@@ -3,6 +3,7 @@
 //!
 //! In: the inodes that names lead to, sorted. Out: a small list, empty for every sound filesystem.
 
+use super::RECORD;
 use crate::cursor;
 use crate::dump::Sorted;
 use crate::error::Result;
@@ -40,7 +41,7 @@ impl SharedInodes {
         let mut shared = Self::default();
         let mut last = None;
         while let Some((mut key, _)) = children.next()? {
-            let inode = cursor::take_u64_be(&mut key);
+            let inode = Some(cursor::take_u64_be(&mut key).ok_or(RECORD)?);
             if inode == last && shared.inodes.last().copied() != inode {
                 if shared.inodes.len() == kept {
                     shared.unknown_from = inode;
@@ -100,6 +101,14 @@ mod tests {
             assert_eq!((shared.meet(inode), shared.meet(inode)), (Meeting::First, Meeting::Again));
         }
         assert_eq!((shared.meet(7), shared.meet(7)), (Meeting::First, Meeting::First));
+    }
+
+    #[test]
+    fn a_damaged_record_is_a_fault_of_the_program() {
+        let mut children = Sorter::new(&Scratch::new(std::env::temp_dir()), 1 << 16);
+        children.push(b"short", b"").unwrap();
+        let read = SharedInodes::from_sorted(children.sort().unwrap());
+        assert!(matches!(read, Err(crate::Error::Internal { .. })));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! In: name and inode rows. Out: directories, files, lines of the listing; names that lead nowhere or to the
 //! wrong thing, as warnings; nodes that cannot be written, as problems.
 
+use super::RECORD;
 use super::allowance::Allowance;
 use super::content::{self, Stored};
 use super::listing::Listing;
@@ -13,35 +14,50 @@ use super::survey::Survey;
 use super::trouble;
 use crate::adapter::Context;
 use crate::cursor;
-use crate::dump::Sorter;
+use crate::dump::{Scratch, Sorter};
 use crate::error::Result;
 use crate::keyspace::{Family, fs};
 use crate::limits;
 use crate::store::{Entry, EntryBuf, RowLocation};
 
 const MEMORY: usize = 8 << 20;
+const INODES_MEMORY: usize = 4 << 20;
 
 /// What the walk met.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Walked {
     /// Inodes that a name led to, each once, and the root.
     pub reached: u64,
+    /// Their numbers, big-endian.
+    pub inodes: Sorter,
     /// Chunk rows that were read.
     pub chunks: Stored,
 }
 
+impl Walked {
+    fn new(scratch: &Scratch) -> Self {
+        Self { reached: 0, inodes: Sorter::new(scratch, INODES_MEMORY), chunks: Stored::default() }
+    }
+
+    fn reach(&mut self, inode: u64) -> Result<()> {
+        self.reached += 1;
+        Ok(self.inodes.push(&inode.to_be_bytes(), b"")?)
+    }
+}
+
 /// Writes everything that the root leads to; nothing when there is no root.
 pub fn tree(context: &mut Context<'_, '_>, survey: &mut Survey) -> Result<Walked> {
+    let nothing = Walked::new(context.tree.scratch());
     let mut root = EntryBuf::default();
     if !context.store.get(&fs::inode_key(fs::ROOT), &mut root)? {
-        return Ok(Walked::default());
+        return Ok(nothing);
     }
     // A root whose record does not parse was reported by the survey.
-    let Some(record) = InodeRecord::parse(&root.body) else { return Ok(Walked::default()) };
+    let Some(record) = InodeRecord::parse(&root.body) else { return Ok(nothing) };
     if record.node_type != NodeType::Directory {
         let message = "the root is no directory";
         trouble::problem(context.report, &root.key, "fs_invalid_inode", message, root.place)?;
-        return Ok(Walked::default());
+        return Ok(nothing);
     }
     let mut walk = Walk::new(context, survey);
     walk.root(&record)?;
@@ -50,10 +66,9 @@ pub fn tree(context: &mut Context<'_, '_>, survey: &mut Survey) -> Result<Walked
         std::mem::swap(&mut level, &mut walk.next_level);
         let mut directories = level.sort()?;
         while let Some((original, mut value)) = directories.next()? {
-            if let Some(inode) = cursor::take_u64_be(&mut value) {
-                walk.directory.assign(original, value);
-                walk.names(inode)?;
-            }
+            let inode = cursor::take_u64_be(&mut value).ok_or(RECORD)?;
+            walk.directory.assign(original, value);
+            walk.names(inode)?;
         }
     }
     let Walk { context, listing, walked, .. } = walk;
@@ -80,7 +95,7 @@ impl<'w, 'a, 'r> Walk<'w, 'a, 'r> {
         Self {
             listing: Listing::new(scratch),
             next_level: Sorter::new(scratch, MEMORY),
-            walked: Walked::default(),
+            walked: Walked::new(scratch),
             allowance: Allowance::new(context.store.stats(Family::FsChunk).bytes),
             directory: NodePath::default(),
             node: NodePath::default(),
@@ -94,7 +109,7 @@ impl<'w, 'a, 'r> Walk<'w, 'a, 'r> {
         self.node.assign_root();
         self.check_number(fs::ROOT, record);
         self.survey.shared.meet(fs::ROOT);
-        self.walked.reached += 1;
+        self.walked.reach(fs::ROOT)?;
         self.listing.push(b"", fs::ROOT, record)?;
         self.enter(fs::ROOT)
     }
@@ -130,7 +145,7 @@ impl<'w, 'a, 'r> Walk<'w, 'a, 'r> {
         }
         let meeting = self.survey.shared.meet(named.inode);
         if meeting == Meeting::First {
-            self.walked.reached += 1;
+            self.walked.reach(named.inode)?;
         }
         if record.node_type == NodeType::Directory && meeting != Meeting::First {
             return self.lost(
@@ -151,7 +166,7 @@ impl<'w, 'a, 'r> Walk<'w, 'a, 'r> {
         {
             return self.lost("fs_size_over_limit", message, row.place);
         }
-        if let Some((class, message)) = trouble::refused_name(self.write(named.inode, &record))? {
+        if let Some((class, message)) = trouble::refused_name(self.write(named.inode, &record, meeting))? {
             return self.lost(class, message, row.place);
         }
         if fallback.is_some() {
@@ -185,13 +200,21 @@ impl<'w, 'a, 'r> Walk<'w, 'a, 'r> {
         Ok((holes > left).then_some(message))
     }
 
-    fn write(&mut self, inode: u64, record: &InodeRecord) -> Result<()> {
+    fn write(&mut self, inode: u64, record: &InodeRecord, meeting: Meeting) -> Result<()> {
         if record.node_type == NodeType::Directory {
             return self.enter(inode);
         }
         let Context { store, tree, .. } = &mut *self.context;
-        let holes = content::write(store, tree, &self.node.disk, inode, record, &mut self.walked.chunks)?;
+        let mut read = Stored::default();
+        let all = meeting == Meeting::First;
+        let holes = content::write(store, tree, &self.node.disk, inode, record, (&mut read, all))?;
         self.allowance.take_holes(holes);
+        if all {
+            self.walked.chunks.add(read);
+        } else {
+            // The size was taken before; rows may be longer than what counts of them.
+            self.allowance.take_read(read.bytes.saturating_sub(record.size));
+        }
         Ok(())
     }
 

@@ -5,7 +5,7 @@
 use std::cmp::Ordering;
 
 use super::part::Part;
-use super::problem::{Class, Fault};
+use super::problem::{Class, Fault, ORDER};
 use crate::dump::{Tree, TreeFile};
 use crate::error::Result;
 use crate::keyspace::s3::ChunkKey;
@@ -92,6 +92,12 @@ impl Body {
         })
     }
 
+    /// Returns how many bytes the parts declare that are reached through chunk references.
+    pub fn offloaded_bytes(&self) -> u64 {
+        let offloaded = self.parts.iter().filter(|part| part.offloaded);
+        offloaded.fold(0, |sum, part| part.chunk_sizes.total().saturating_add(sum))
+    }
+
     /// Whether a chunk is held back that no row behind `key` can replace: to be settled before `key` is offered.
     pub fn holds_before(&self, key: &ChunkKey<'_>) -> bool {
         self.held.is_some() && self.wanted().is_some_and(|wanted| wanted.cmp(key) == Ordering::Greater)
@@ -121,7 +127,7 @@ impl Body {
 
     /// Appends the wanted chunk.
     pub fn append(&mut self, tree: &mut Tree, bytes: &[u8]) -> Result<()> {
-        let Some(wanted) = self.wanted() else { return Ok(()) };
+        let wanted = self.wanted().ok_or(ORDER)?;
         let length = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
         if wanted.size.is_some_and(|size| size != length) {
             let message = format!("chunk {} of part {} has {length} bytes", wanted.chunk, wanted.part);
@@ -147,7 +153,7 @@ impl Body {
 
     /// Reads the held chunk, or lets the object fail because the wanted one is missing.
     pub fn settle(&mut self, store: &Store, tree: &mut Tree) -> Result<()> {
-        let Some(wanted) = self.wanted() else { return Ok(()) };
+        let wanted = self.wanted().ok_or(ORDER)?;
         let Some(place) = self.held.take() else {
             self.fail(wanted.missing());
             return Ok(());
@@ -169,8 +175,10 @@ impl Body {
                 self.fail(Fault::new(Class::CorruptObject, message));
             }
         }
-        let fault = self.fault.take();
-        Ok(self.file.take().ok_or_else(|| fault.unwrap_or_else(|| Fault::new(Class::Io, "not written"))))
+        match self.fault.take() {
+            Some(fault) => Ok(Err(fault)),
+            None => Ok(Ok(self.file.take().ok_or(ORDER)?)),
+        }
     }
 
     /// Returns the path of the body, from the root of the dump.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::bucket::BucketMeta;
 use super::path::BUCKET_FILE;
-use super::problem::{Class, Fault, warn_bad_record};
+use super::problem::{Class, Fault, warn_bad_key};
 use crate::adapter::{Context, Scope};
 use crate::dump::segment;
 use crate::error::Result;
@@ -32,6 +32,8 @@ pub struct Bucket {
     pub state: State,
     /// The generation whose objects are emitted.
     pub generation: Option<u64>,
+    /// Whether the bucket row is here, and cannot be read.
+    unreadable: bool,
     /// Whether the bucket row names it; else it is the highest that has a visible manifest.
     pinned: bool,
     /// Visible manifests: of the emitted generation, of all where none is.
@@ -43,13 +45,11 @@ pub struct Bucket {
 impl Bucket {
     /// Returns a bucket of which nothing but the name is known.
     pub fn named(name: &[u8], state: State) -> Self {
-        // The record of a longer name would be a line that no reader of KEYMAPs takes.
-        let named = !matches!(name, b"" | b"." | b"..") && name.len() <= limits::KEYMAP_ORIGINAL;
-        let directory = named.then(|| {
+        let directory = has_directory(name).then(|| {
             let segment = segment::encode(name);
             ([b"s3/", segment.text.as_bytes()].concat(), segment.fallback)
         });
-        Self { state, generation: None, pinned: false, objects: 0, directory }
+        Self { state, generation: None, unreadable: false, pinned: false, objects: 0, directory }
     }
 
     /// Enters the bucket into the scope when its first file is written, with the record of its directory.
@@ -68,6 +68,17 @@ impl Bucket {
     pub fn path(&self, file: &[u8]) -> Option<Vec<u8>> {
         self.directory.as_ref().map(|(directory, _)| [directory, file].join(&b'/'))
     }
+}
+
+/// Whether a directory can stand for a bucket of that name.
+pub fn has_directory(name: &[u8]) -> bool {
+    // The record of a longer name would be a line that no reader of KEYMAPs takes.
+    !matches!(name, b"" | b"." | b"..") && name.len() <= limits::KEYMAP_ORIGINAL
+}
+
+/// Returns the name of a bucket as the scope of a problem: one of megabytes stands in the line once, as its key.
+pub fn scope_of(name: &[u8]) -> &[u8] {
+    if name.len() > limits::KEYMAP_ORIGINAL { b"" } else { name }
 }
 
 /// All buckets in scope, by name.
@@ -105,7 +116,7 @@ fn traces(context: &mut Context<'_, '_>, buckets: &mut Buckets) -> Result<()> {
     while let Some(entry) = counters.next()? {
         match parse_bucket(Family::S3BucketGeneration, entry.key) {
             Some(name) => drop(enter(context, buckets, &name, State::Deleted)),
-            None => warn_bad_record(context, Family::S3BucketGeneration, Class::MalformedKey),
+            None => warn_bad_key(context, Family::S3BucketGeneration, entry.key),
         }
     }
     Ok(())
@@ -142,6 +153,7 @@ fn rows(context: &mut Context<'_, '_>, scope: &mut Scope, buckets: &mut Buckets)
             Ok(meta) => meta,
             Err(invalid) => {
                 bucket.state = State::Elsewhere;
+                bucket.unreadable = true;
                 let fault = Fault::new(Class::InvalidBucketMeta, invalid.to_string());
                 fault.report(context, &name, &name, Some(entry.place))?;
                 continue;
@@ -208,9 +220,7 @@ fn conclude(context: &mut Context<'_, '_>, name: &[u8], bucket: &Bucket) -> Resu
     let emitted = bucket.state == State::Live || (bucket.state == State::Elsewhere && objects > 0);
     if bucket.directory.is_none() && emitted {
         let message = format!("a bucket of this name has no directory; it has {objects} objects");
-        // A name of megabytes stands in the line once, as its key.
-        let scope = if name.len() > limits::KEYMAP_ORIGINAL { b"" } else { name };
-        return Fault::new(Class::MalformedKey, message).report(context, scope, name, None);
+        return Fault::new(Class::MalformedKey, message).report(context, scope_of(name), name, None);
     }
     let event = match (bucket.state, bucket.generation) {
         (State::Deleted, _) if objects > 0 => {
@@ -221,7 +231,12 @@ fn conclude(context: &mut Context<'_, '_>, name: &[u8], bucket: &Bucket) -> Resu
             .with("generation", generation),
         _ => return Ok(()),
     };
-    context.report.warn(event.with("objects", objects));
+    let event = event.with("objects", objects);
+    context.report.warn(match bucket.state {
+        State::Elsewhere if bucket.unreadable => event.with("hint", "the bucket's row cannot be read: see PROBLEMS.jsonl"),
+        State::Elsewhere => event.with("hint", "the bucket's row is in another Raft group's snapshot: give that file, or the data directories, as inputs too"),
+        State::Live | State::Deleted => event,
+    });
     Ok(())
 }
 

@@ -4,7 +4,7 @@ use super::body::Body;
 use super::census::Bucket;
 use super::manifest::Manifest;
 use super::path::Placement;
-use super::problem::{Class, Fault};
+use super::problem::{Class, Fault, ORDER};
 use super::sidecar;
 use crate::adapter::Context;
 use crate::dump::keymap;
@@ -35,12 +35,15 @@ impl Live {
         object: &[u8],
         placement: Option<Placement>,
         head: &EntryBuf,
-    ) -> Result<Self, Fault> {
-        let manifest = Manifest::parse(&head.body)?;
+    ) -> Result<Result<Self, Fault>> {
+        let manifest = match Manifest::parse(&head.body) {
+            Ok(manifest) => manifest,
+            Err(fault) => return Ok(Err(fault)),
+        };
         let renamed = match placement {
-            Some(Placement::Failed(fault)) => return Err(fault),
+            Some(Placement::Failed(fault)) => return Ok(Err(fault)),
             Some(Placement::At(path, kind)) => match keymap::too_long(&path, object) {
-                Some(message) => return Err(Fault::new(Class::Io, message)),
+                Some(message) => return Ok(Err(Fault::new(Class::Io, message))),
                 None => Some((path, kind)),
             },
             None => None,
@@ -55,16 +58,16 @@ impl Live {
                     .with("chunk_sizes", part.chunk_sizes.len()),
             );
         }
-        let path = bucket.0.path(renamed.as_ref().map_or(object, |(path, _)| path)).unwrap_or_default();
+        let path = bucket.0.path(renamed.as_ref().map_or(object, |(path, _)| path)).ok_or(ORDER)?;
         let mut sidecar = Vec::new();
         sidecar::write(&mut sidecar, &manifest);
-        Ok(Self {
+        Ok(Ok(Self {
             upload: manifest.upload_id.as_bytes().to_vec(),
             body: Body::new(path, manifest.size, manifest.parts),
             renamed,
             place: head.place,
             sidecar,
-        })
+        }))
     }
 
     /// Finishes the body and writes the sidecar; the body counts only when both are there.

@@ -6,6 +6,10 @@ use std::collections::BTreeMap;
 use super::json::{Invalid, Reader, fold};
 use super::part::Part;
 use super::problem::{Class, Fault};
+use crate::limits;
+
+/// What each of the user's headers counts besides its name and value, bytes.
+const METADATA_ENTRY: usize = 16;
 
 /// A manifest. Texts borrow from the row where they can.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -30,6 +34,10 @@ pub struct Manifest<'a> {
     pub user_metadata: BTreeMap<Cow<'a, str>, Cow<'a, str>>,
     /// In body order.
     pub parts: Vec<Part>,
+    /// Bytes of the user's headers, those that were not kept included.
+    metadata_bytes: usize,
+    /// The number of the first part that is out of order; no further ones are kept.
+    out_of_order: Option<u64>,
 }
 
 impl<'a> Manifest<'a> {
@@ -55,15 +63,23 @@ impl<'a> Manifest<'a> {
                 "content_disposition" => manifest.content_disposition = value.string()?,
                 "user_metadata" => {
                     manifest.user_metadata.clear();
+                    manifest.metadata_bytes = 0;
                     value.object(|name, value| {
-                        manifest.user_metadata.insert(Cow::Owned(name.to_owned()), value.string()?);
+                        let text = value.string()?;
+                        let bytes = name.len().saturating_add(text.len()).saturating_add(METADATA_ENTRY);
+                        manifest.metadata_bytes = manifest.metadata_bytes.saturating_add(bytes);
+                        if manifest.metadata_bytes <= limits::S3_HEADERS {
+                            manifest.user_metadata.insert(Cow::Owned(name.to_owned()), text);
+                        }
                         Ok(())
                     })?;
                 }
                 "parts" => {
                     manifest.parts.clear();
+                    manifest.out_of_order = None;
                     value.array(|part| {
-                        manifest.parts.push(Part::read(part)?);
+                        let part = Part::read(part)?;
+                        manifest.push(part);
                         Ok(())
                     })?;
                 }
@@ -74,21 +90,46 @@ impl<'a> Manifest<'a> {
         Ok(manifest)
     }
 
-    fn check(&self) -> Result<(), Fault> {
-        let mut last = None;
-        for part in &self.parts {
-            let number = part.number;
-            let message = if last.replace(number).is_some_and(|last| last >= number) {
-                format!("part {number} is out of order")
-            } else if part.offloaded && part.chunk_sizes.len() != part.chunk_count {
-                let (sizes, count) = (part.chunk_sizes.len(), part.chunk_count);
-                format!("offloaded part {number} declares {count} chunks and {sizes} lengths")
+    /// Keeps a part that follows those before it.
+    fn push(&mut self, part: Part) {
+        if self.out_of_order.is_none() {
+            if self.parts.last().is_some_and(|last| last.number >= part.number) {
+                self.out_of_order = Some(part.number);
             } else {
-                continue;
-            };
-            return Err(Fault::new(Class::InvalidManifest, message));
+                self.parts.push(part);
+            }
+        }
+    }
+
+    fn check(&self) -> Result<(), Fault> {
+        let invalid = |message| Err(Fault::new(Class::InvalidManifest, message));
+        let lengthless =
+            self.parts.iter().find(|part| part.offloaded && part.chunk_sizes.len() != part.chunk_count);
+        if let Some(Part { number, chunk_sizes, chunk_count, .. }) = lengthless {
+            let sizes = chunk_sizes.len();
+            return invalid(format!(
+                "offloaded part {number} declares {chunk_count} chunks and {sizes} lengths"
+            ));
+        }
+        if let Some(number) = self.out_of_order {
+            return invalid(format!("part {number} is out of order"));
+        }
+        if self.header_bytes() > limits::S3_HEADERS {
+            return invalid(format!("its headers take more than {} bytes", limits::S3_HEADERS));
         }
         Ok(())
+    }
+
+    fn header_bytes(&self) -> usize {
+        let texts = [
+            &self.upload_id,
+            &self.etag,
+            &self.content_type,
+            &self.content_encoding,
+            &self.cache_control,
+            &self.content_disposition,
+        ];
+        texts.iter().fold(self.metadata_bytes, |sum, text| sum.saturating_add(text.len()))
     }
 }
 
@@ -140,6 +181,32 @@ mod tests {
         ] {
             assert_eq!(class(&format!(r#"{{"parts":[{parts}]}}"#)), fault);
         }
+    }
+
+    #[test]
+    fn headers_are_limited_as_a_whole() {
+        let json = |etag: usize, value: usize, more: &str| {
+            let (etag, value) = ("e".repeat(etag), "v".repeat(value));
+            format!(r#"{{"etag":"{etag}","user_metadata":{{"name":"{value}"{more}}}}}"#)
+        };
+        let value = limits::S3_HEADERS - 4 - METADATA_ENTRY - 10;
+        assert_eq!(class(&json(10, value, "")), None);
+        let over = Some(Class::InvalidManifest);
+        for json in [json(11, value, ""), json(10, value + 1, ""), json(10, value, r#","":"x""#)] {
+            assert_eq!(class(&json), over);
+        }
+        // The last member of a name counts, as in Go.
+        let again = json(10, value + 1, "").replacen('{', r#"{"user_metadata":{"":"x"},"#, 1);
+        assert_eq!(class(&again), over);
+        assert_eq!(class(&again.replace("}}", r#"},"user_metadata":null}"#)), None);
+    }
+
+    #[test]
+    fn parts_behind_one_out_of_order_are_not_kept() {
+        let json = br#"{"parts":[{"part_no":3},{"part_no":3},{"part_no":4},{"part_no":5}]}"#;
+        let manifest = Manifest::read(json).unwrap();
+        assert_eq!((manifest.parts.len(), manifest.out_of_order), (1, Some(3)));
+        assert_eq!(class(r#"{"parts":[{},{}],"parts":[{"part_no":1},{"part_no":2}]}"#), None);
     }
 
     #[test]

@@ -8,6 +8,7 @@
 //!
 //! Stored chunks are read once, in row order, which is body order: each goes straight into its file.
 
+mod allowance;
 mod body;
 mod bucket;
 mod census;

@@ -1,9 +1,10 @@
 //! `_orphans/`: stored chunks that no emitted object uses (`s3.md` 4.9, D17).
 
+use super::allowance::Allowance;
 use super::census::Bucket;
 use super::join::Object;
 use super::path::ORPHANS;
-use super::problem::{Class, Fault, RENAME_OPTION};
+use super::problem::{Class, Fault, RECORD, RENAME_OPTION};
 use super::reference::{Target, Walk};
 use crate::adapter::{Context, Scope};
 use crate::dump::segment;
@@ -19,7 +20,7 @@ pub fn export(
     scope: &mut Scope,
     bucket: (&Bucket, &[u8]),
     object: &Object,
-    references: &mut Walk<'_>,
+    (references, allowance): (&mut Walk<'_>, &mut Allowance),
 ) -> Result<()> {
     let mut folder = Folder { bucket, object, refused: false };
     let mut chunk = EntryBuf::default();
@@ -27,6 +28,7 @@ pub fn export(
         let prefix = [Family::S3Blob.prefix(), &object.encoded].concat();
         let mut entries = context.store.scan_prefix(&prefix, Some(first));
         while let Some(entry) = entries.next()? {
+            // Warned of where all chunks were read.
             let Some(key) = ChunkKey::parse(Family::S3Blob, entry.key) else { continue };
             if !object.holds(&key, false) && !is_shadowed(context, Family::S3Blob, &key, &mut chunk)? {
                 folder.write(context, scope, (&key, ".bin"), (entry.body, entry.place))?;
@@ -37,12 +39,19 @@ pub fn export(
     while let Some((key, reference)) = references.current()
         && key.starts_with(&object.encoded)
     {
-        if let (Some(key), Target::Sound(place, _)) = (ChunkKey::parse_rest(key), reference.target)
+        let key = ChunkKey::parse_rest(key).ok_or(RECORD)?;
+        if let Target::Sound(place, length) = reference.target
+            && !folder.refused
             && !object.holds(&key, true)
             && !is_shadowed(context, Family::S3ChunkRef, &key, &mut chunk)?
         {
-            context.store.read(place, &mut chunk)?;
-            folder.write(context, scope, (&key, ".ref.bin"), (&chunk.body, place))?;
+            if let Err(fault) = allowance.take(length) {
+                folder.refused = true;
+                fault.report(context, bucket.1, &object.name, Some(place))?;
+            } else {
+                context.store.read(place, &mut chunk)?;
+                folder.write(context, scope, (&key, ".ref.bin"), (&chunk.body, place))?;
+            }
         }
         references.advance()?;
     }

@@ -63,13 +63,13 @@ impl Part {
 /// runs whatever its size.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ChunkSizes {
-    /// Length and index behind the run's last chunk.
-    runs: Vec<(u64, u64)>,
+    /// Length and index behind the run's last chunk, both capped: no row is longer, no value lists more.
+    runs: Vec<(u32, u32)>,
 }
 
 impl ChunkSizes {
     fn push(&mut self, size: u64) {
-        let end = self.len() + 1;
+        let (size, end) = (u32::try_from(size).unwrap_or(u32::MAX), self.end().saturating_add(1));
         match self.runs.last_mut() {
             Some((last, behind)) if *last == size => *behind = end,
             _ => self.runs.push((size, end)),
@@ -78,7 +78,20 @@ impl ChunkSizes {
 
     /// Returns the number of chunks.
     pub fn len(&self) -> u64 {
+        u64::from(self.end())
+    }
+
+    fn end(&self) -> u32 {
         self.runs.last().map_or(0, |&(_, end)| end)
+    }
+
+    /// Returns the length of all chunks together, bytes.
+    pub fn total(&self) -> u64 {
+        let mut begin = 0;
+        self.runs.iter().fold(0, |sum, &(size, end)| {
+            let chunks = u64::from(end.saturating_sub(std::mem::replace(&mut begin, end)));
+            chunks.saturating_mul(u64::from(size)).saturating_add(sum)
+        })
     }
 
     /// Whether no length was stored.
@@ -88,8 +101,8 @@ impl ChunkSizes {
 
     /// Returns the length of one chunk, bytes.
     pub fn of(&self, chunk: u64) -> Option<u64> {
-        let run = self.runs.partition_point(|&(_, end)| end <= chunk);
-        self.runs.get(run).map(|&(size, _)| size)
+        let run = self.runs.partition_point(|&(_, end)| u64::from(end) <= chunk);
+        self.runs.get(run).map(|&(size, _)| u64::from(size))
     }
 }
 
@@ -128,8 +141,10 @@ mod tests {
     fn runs_of_equal_lengths_answer_for_each_chunk() {
         let sizes = read("{\"chunk_sizes\":[4,4,4,0,4,3]}").unwrap().chunk_sizes;
         assert_eq!(sizes.runs.len(), 4);
-        assert_eq!(sizes.len(), 6);
+        assert_eq!((sizes.len(), sizes.total()), (6, 19));
         let each: Vec<_> = (0..7).map(|chunk| sizes.of(chunk)).collect();
         assert_eq!(each, [Some(4), Some(4), Some(4), Some(0), Some(4), Some(3), None]);
+        let sizes = read("{\"chunk_sizes\":[18446744073709551615,4294967296]}").unwrap().chunk_sizes;
+        assert_eq!((sizes.len(), sizes.of(1)), (2, Some(u64::from(u32::MAX))));
     }
 }

@@ -1,5 +1,6 @@
 //! A scan of small rows that can be looked at before they are taken: the sides of a merge.
 
+use super::problem::RECORD;
 use crate::error::Result;
 use crate::keyspace::Family;
 use crate::store::{Entries, EntryBuf, Store};
@@ -26,6 +27,9 @@ impl<'s> Peek<'s> {
         match self.entries.next()? {
             None => self.ended = true,
             Some(entry) => {
+                if !entry.key.starts_with(self.family.prefix()) {
+                    return Err(RECORD);
+                }
                 self.current.key.clear();
                 self.current.key.extend_from_slice(entry.key);
                 self.current.body.clear();

@@ -2,10 +2,16 @@
 
 use crate::adapter::Context;
 use crate::dump::{self, ErrorKind};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::excerpt::name_or_length;
+use crate::keyspace::Family;
 use crate::report::{Problem, Warning};
 use crate::store::RowLocation;
+
+/// A record of the adapter's sorters is not as it was written.
+pub const RECORD: Error = Error::Internal { what: "a record of an S3 object does not read back" };
+/// The steps of the adapter are not in their order.
+pub const ORDER: Error = Error::Internal { what: "an S3 object was not open when its rows came" };
 
 /// What helps where a key cannot stand at its own path.
 pub const RENAME_OPTION: &str = "--rename-collisions writes it under another name";
@@ -29,6 +35,8 @@ pub enum Class {
     MetaSuffixCollision,
     /// The path of the object, as a whole, is longer than a system call takes.
     PathTooLong,
+    /// Chunk references ask for far more than is stored.
+    SizeOverLimit,
     /// Lengths do not add up.
     CorruptObject,
     /// The file system does not take the name.
@@ -36,7 +44,7 @@ pub enum Class {
 }
 
 impl Class {
-    const ALL: [(Self, &'static str); 10] = [
+    const ALL: [(Self, &'static str); 11] = [
         (Self::MalformedKey, "S3_MALFORMED_KEY"),
         (Self::InvalidBucketMeta, "S3_INVALID_BUCKET_META"),
         (Self::InvalidManifest, "S3_INVALID_MANIFEST"),
@@ -45,6 +53,7 @@ impl Class {
         (Self::IncompleteChunks, "S3_INCOMPLETE_CHUNKS"),
         (Self::MetaSuffixCollision, "S3_META_SUFFIX_COLLISION"),
         (Self::PathTooLong, "S3_PATH_TOO_LONG"),
+        (Self::SizeOverLimit, "S3_SIZE_OVER_LIMIT"),
         (Self::CorruptObject, "S3_CORRUPT_OBJECT"),
         (Self::Io, "IO"),
     ];
@@ -123,11 +132,24 @@ impl Fault {
     }
 }
 
-/// Warns of a malformed row that no emitted object needs.
-pub fn warn_bad_record(context: &mut Context<'_, '_>, family: crate::keyspace::Family, class: Class) {
-    context.report.warn(
-        Warning::new("s3_skipped_bad_record").with("family", family.name()).with("class", class.name()),
-    );
+/// Warns of a row that no emitted object needs, and whose key does not parse.
+pub fn warn_bad_key(context: &mut Context<'_, '_>, family: Family, key: &[u8]) {
+    context.report.warn(bad_record(family, Class::MalformedKey).with_key(key));
+}
+
+/// Warns of a malformed value of an object that no emitted one needs.
+pub fn warn_bad_value(
+    context: &mut Context<'_, '_>,
+    (family, class): (Family, Class),
+    bucket: &[u8],
+    object: &[u8],
+) {
+    let warning = bad_record(family, class).with("bucket", name_or_length(bucket));
+    context.report.warn(warning.with("object", name_or_length(object)));
+}
+
+fn bad_record(family: Family, class: Class) -> Warning {
+    Warning::new("s3_skipped_bad_record").with("family", family.name()).with("class", class.name())
 }
 
 #[cfg(test)]

@@ -6,11 +6,11 @@
 use sha2::{Digest, Sha256};
 
 use super::chunk_ref::ChunkRef;
-use super::problem::{Class, Fault, warn_bad_record};
+use super::problem::{Class, Fault, RECORD, warn_bad_key};
 use crate::adapter::Context;
 use crate::cursor;
 use crate::dump::{Scratch, Sorted, Sorter};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::keyspace::Family;
 use crate::keyspace::s3::{ChunkKey, parse_digest};
 use crate::report::Warning;
@@ -49,7 +49,8 @@ impl Target {
         match tag {
             0 => Some(Self::Sound(place, length)),
             1 => Some(Self::Damaged),
-            _ => Some(Self::Missing),
+            2 => Some(Self::Missing),
+            _ => None,
         }
     }
 }
@@ -118,9 +119,9 @@ impl References {
         let mut value = Vec::new();
         let mut entries = context.store.scan(Family::S3ChunkRef);
         while let Some(entry) = entries.next()? {
-            let key = entry.key.strip_prefix(Family::S3ChunkRef.prefix()).unwrap_or_default();
+            let key = entry.key.strip_prefix(Family::S3ChunkRef.prefix()).ok_or(RECORD)?;
             if ChunkKey::parse_rest(key).is_none() {
-                warn_bad_record(context, Family::S3ChunkRef, Class::MalformedKey);
+                warn_bad_key(context, Family::S3ChunkRef, entry.key);
                 continue;
             }
             match ChunkRef::parse(entry.body) {
@@ -196,7 +197,7 @@ fn collect_chunks(context: &mut Context<'_, '_>, chunks: &mut Sorter) -> Result<
             // A newest version that deletes the chunk hides the older ones.
             settled = version.tombstone || digest.is_none();
             if digest.is_none() {
-                warn_bad_record(context, Family::S3ChunkBlob, Class::MalformedKey);
+                warn_bad_key(context, Family::S3ChunkBlob, version.key);
             }
         }
         let readable = !settled && !version.tombstone && !version.encrypted;
@@ -238,9 +239,6 @@ impl Reference {
         Some(Self { value: Some(ChunkRef { digest, size }), target: Target::take(&mut record)? })
     }
 }
-
-/// A record of the sorters is not as it was written.
-const RECORD: Error = Error::Internal { what: "a record of an S3 chunk does not read back" };
 
 /// Walks the joined references beside the objects.
 #[derive(Debug)]
@@ -305,6 +303,26 @@ mod tests {
             target.write(&mut out);
             assert_eq!(Target::take(&mut &out[..]), Some(target));
         }
+    }
+
+    #[test]
+    fn a_damaged_record_is_a_fault_of_the_program() {
+        let internal = |result: Result<()>| matches!(result, Err(crate::Error::Internal { .. }));
+        let scratch = Scratch::new(std::env::temp_dir());
+        let sorter = |key: &[u8], value: &[u8]| {
+            let mut sorter = Sorter::new(&scratch, MEMORY);
+            sorter.push(key, value).unwrap();
+            sorter
+        };
+        let mut references = References { joined: Sorter::new(&scratch, MEMORY), again: None };
+        let short = references.join(&mut sorter(&[1; 32], b"short"), &mut Sorter::new(&scratch, MEMORY));
+        assert!(internal(short));
+        let named = [&5_u64.to_be_bytes()[..], b"key"].concat();
+        for chunk in [&b""[..], &[3; 64]] {
+            let joined = references.join(&mut sorter(&[1; 32], &named), &mut sorter(&[1; 32], chunk));
+            assert!(internal(joined));
+        }
+        assert!(internal(Walk::new(&mut sorter(b"key", &[1; 40])).map(drop)));
     }
 
     #[test]

@@ -65,7 +65,7 @@ impl Tally {
                     .with("bucket", name_or_length(bucket))
                     .with("active_generation", generation)
                     .with("stale_count", self.stale)
-                    .with("hint", "left over from deleted buckets of this name"),
+                    .with("hint", "left over from deleted buckets of this name; --include-orphans writes their chunks to _orphans/"),
             );
         }
         warnings

@@ -4,7 +4,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
 
-use super::census::{Bucket, Buckets};
+use super::census::{Bucket, Buckets, has_directory, scope_of};
 use super::path::INCOMPLETE_UPLOADS;
 use super::peek::Peek;
 use super::problem::{Class, Fault};
@@ -51,11 +51,16 @@ fn check(context: &mut Context<'_, '_>) -> Result<()> {
             }
             let message = match bucket.as_deref() {
                 None => "the key of an upload record does not parse",
-                Some(b"" | b"." | b"..") => "a bucket of this name has no directory",
+                Some(name) if !has_directory(name) => "a bucket of this name has no directory",
                 Some(_) => continue,
             };
             let scope = bucket.unwrap_or_default();
-            Fault::new(Class::MalformedKey, message).report(context, &scope, entry.key, Some(entry.place))?;
+            Fault::new(Class::MalformedKey, message).report(
+                context,
+                scope_of(&scope),
+                entry.key,
+                Some(entry.place),
+            )?;
         }
     }
     Ok(())

@@ -97,7 +97,7 @@ fn without_a_root_nothing_is_written_and_live_inodes_are_counted() {
     let dumped = dump(&rows);
     assert!(dumped.files.is_empty());
     assert_eq!(dumped.events(), ["fs_unreachable"]);
-    assert_eq!(dumped.warnings[0].fields, [("count", json!(1))]);
+    assert_eq!(dumped.warnings[0].fields, [("count", json!(1)), ("first_inode", json!(2))]);
 }
 
 #[test]
@@ -171,7 +171,15 @@ fn a_cycle_that_the_root_does_not_reach_is_counted_as_unreachable() {
     put_name(&mut rows, 2, b"a", 3, DIRECTORY);
     put_name(&mut rows, 3, b"b", 2, DIRECTORY);
     let dumped = dump(&rows);
-    assert_eq!(dumped.warnings[0].fields, [("count", json!(2))]);
+    assert_eq!(dumped.warnings[0].fields, [("count", json!(2)), ("first_inode", json!(2))]);
+    // The first inode is not reached, others are; a record that cannot have a name is none.
+    put_node(&mut rows, 4, &file(b"x"));
+    put_name(&mut rows, 1, b"x", 4, FILE);
+    put_node(&mut rows, 5, &Node { live: false, ..file(b"") });
+    put_node(&mut rows, 9, &file(b"y"));
+    assert_eq!(dump(&rows).warnings[0].fields, [("count", json!(3)), ("first_inode", json!(2))]);
+    put_name(&mut rows, 1, b"two", 2, DIRECTORY);
+    assert_eq!(dump(&rows).warnings[0].fields, [("count", json!(1)), ("first_inode", json!(9))]);
 }
 
 #[test]
@@ -209,7 +217,17 @@ fn usage_rows_that_do_not_add_up_are_warned() {
     assert!(dump(&rows).warnings.is_empty());
     // A chunk under another home slot is left over, but counted.
     rows.put(&[&fs::chunks_prefix(8, 2)[..], &[0; 8]].concat(), b"old");
-    assert_eq!(dump(&rows).events(), ["fs_usage_mismatch"]);
+    let dumped = dump(&rows);
+    assert_eq!(dumped.events(), ["fs_usage_mismatch"]);
+    assert_eq!(
+        dumped.warnings[0].fields[2..],
+        [
+            ("inodes", json!(2)),
+            ("stored_bytes", json!(6)),
+            ("usage_rows", json!(2)),
+            ("key", json!("!fs|usage")),
+        ]
+    );
     rows.put(b"!fs|usage", b"?");
     assert_eq!(dump(&rows).events(), ["fs_malformed_usage"]);
 }
@@ -226,6 +244,40 @@ fn what_no_chunk_covers_takes_no_space() {
     assert_eq!(dumped.files[&b"extra/fs/tree/sparse"[..]], content(&last));
     let blocks = std::fs::metadata(dumped.root.join("extra/fs/tree/sparse")).unwrap().blocks();
     assert!(blocks * 512 < 1 << 20, "{blocks} blocks");
+}
+
+#[test]
+fn further_names_of_a_file_read_no_rows_behind_its_end_and_count_none_twice() {
+    let mut rows = Rows::default();
+    put_node(&mut rows, 1, &directory());
+    let chunks = (0..4).map(|index| (7, index, b"abcd".to_vec())).collect();
+    put_node(&mut rows, 2, &Node { size: 6, chunk_size: 4, chunks, ..file(b"") });
+    for name in [&b"a"[..], b"b", b"c"] {
+        put_name(&mut rows, 1, name, 2, FILE);
+    }
+    // Counted once each, those behind the end too.
+    rows.put(b"!fs|usage", br#"{"files":2,"bytes":16}"#);
+    let dumped = dump(&rows);
+    assert!(dumped.warnings.is_empty() && dumped.problems.is_empty(), "{:?}", dumped.warnings);
+    for name in ["a", "b", "c"] {
+        assert_eq!(dumped.files[format!("extra/fs/tree/{name}").as_bytes()], b"abcdab");
+    }
+}
+
+#[test]
+fn what_further_names_of_a_file_read_counts_as_their_copies_do() {
+    // One byte of a row counts in the file, and each name reads the whole row.
+    let row = vec![b'x'; 1 << 20];
+    let mut rows = Rows::default();
+    put_node(&mut rows, 1, &directory());
+    put_node(&mut rows, 2, &Node { size: 1, chunk_size: 1, chunks: vec![(7, 0, row)], ..file(b"") });
+    for name in 0..1028_u32 {
+        put_name(&mut rows, 1, format!("{name:04}").as_bytes(), 2, FILE);
+    }
+    let dumped = dump(&rows);
+    // The first name, as many copies as 1 GiB and the row itself are worth, and one for what is left of the bound.
+    assert_eq!(paths(&dumped).len(), 1 + 1 + 1025 + 1);
+    assert_eq!(dumped.classes(), [("fs_size_over_limit".to_owned(), b"1027".to_vec())]);
 }
 
 #[test]

@@ -5,11 +5,12 @@
 
 mod object;
 
+use super::allowance::Allowance;
 use super::body::Row;
 use super::census::{Bucket, Buckets, State};
 use super::path::Placements;
 use super::peek::Peek;
-use super::problem::{Class, warn_bad_record};
+use super::problem::{RECORD, warn_bad_key};
 use super::reference::Walk;
 use super::tally::Tally;
 use crate::adapter::{Context, Scope};
@@ -30,6 +31,7 @@ pub struct Join<'c, 'a, 'r, 's> {
     references: Walk<'s>,
     /// The references once more, behind: those of the object that is being closed.
     orphan_references: Option<Walk<'s>>,
+    allowance: Allowance,
     /// Uploads in progress, beside the chunks and beside the references.
     uploads: [Peek<'a>; 2],
     bucket: Option<OpenBucket>,
@@ -65,6 +67,7 @@ impl<'c, 'a, 'r, 's> Join<'c, 'a, 'r, 's> {
             heads,
             references,
             orphan_references,
+            allowance: Allowance::of(store),
             uploads,
             bucket,
             object,
@@ -76,7 +79,7 @@ impl<'c, 'a, 'r, 's> Join<'c, 'a, 'r, 's> {
         let mut chunks = self.context.store.scan(Family::S3Blob);
         while let Some(entry) = chunks.next()? {
             let Some(key) = ChunkKey::parse(Family::S3Blob, entry.key) else {
-                warn_bad_record(self.context, Family::S3Blob, Class::MalformedKey);
+                warn_bad_key(self.context, Family::S3Blob, entry.key);
                 continue;
             };
             self.reach(key.upload.object)?;
@@ -91,7 +94,7 @@ impl<'c, 'a, 'r, 's> Join<'c, 'a, 'r, 's> {
             return Ok(());
         }
         self.close()?;
-        while let Some(before) = self.without_chunks(Some(key.encoded)) {
+        while let Some(before) = self.without_chunks(Some(key.encoded))? {
             self.open_encoded(&before)?;
             self.close()?;
         }
@@ -100,7 +103,7 @@ impl<'c, 'a, 'r, 's> Join<'c, 'a, 'r, 's> {
 
     fn reach_end(&mut self) -> Result<()> {
         self.close()?;
-        while let Some(last) = self.without_chunks(None) {
+        while let Some(last) = self.without_chunks(None)? {
             self.open_encoded(&last)?;
             self.close()?;
         }
@@ -108,11 +111,14 @@ impl<'c, 'a, 'r, 's> Join<'c, 'a, 'r, 's> {
     }
 
     /// Returns the first object before `end` that has a manifest or a reference.
-    fn without_chunks(&mut self, end: Option<&[u8]>) -> Option<Vec<u8>> {
+    fn without_chunks(&mut self, end: Option<&[u8]>) -> Result<Option<Vec<u8>>> {
         let head = self.heads.key();
-        let reference = self.references.current().and_then(|(mut key, _)| ObjectKey::take(&mut key));
-        let first = [head, reference.map(|key| key.encoded)].into_iter().flatten().min()?;
-        end.is_none_or(|end| first < end).then(|| first.to_vec())
+        let reference = match self.references.current() {
+            Some((mut key, _)) => Some(ObjectKey::take(&mut key).ok_or(RECORD)?.encoded),
+            None => None,
+        };
+        let first = [head, reference].into_iter().flatten().min();
+        Ok(first.filter(|first| end.is_none_or(|end| *first < end)).map(<[u8]>::to_vec))
     }
 
     fn open_encoded(&mut self, encoded: &[u8]) -> Result<()> {

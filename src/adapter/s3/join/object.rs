@@ -6,7 +6,7 @@ use super::super::body::Row;
 use super::super::live::Live;
 use super::super::orphan;
 use super::super::path::TRACKER;
-use super::super::problem::{Class, Fault, warn_bad_record};
+use super::super::problem::{Class, Fault, ORDER, RECORD, warn_bad_value};
 use super::{Join, OpenBucket};
 use crate::dump::keymap;
 use crate::error::Result;
@@ -70,7 +70,7 @@ impl Join<'_, '_, '_, '_> {
             return fault.report_object(self.context, &open.name, &object.name, head.place);
         }
         let placement = self.placements.of(&object.encoded)?;
-        match Live::open(self.context, (&open.bucket, &open.name), &object.name, placement, head) {
+        match Live::open(self.context, (&open.bucket, &open.name), &object.name, placement, head)? {
             Ok(live) => object.live = Some(live),
             Err(fault) => fault.report_object(self.context, &open.name, &object.name, head.place)?,
         }
@@ -79,7 +79,7 @@ impl Join<'_, '_, '_, '_> {
 
     /// Takes a stored chunk of the current object.
     pub fn chunk(&mut self, key: &ChunkKey<'_>, row: Row<'_>) -> Result<()> {
-        let Some(object) = &mut self.object else { return Ok(()) };
+        let object = self.object.as_mut().ok_or(ORDER)?;
         object.first_chunk.get_or_insert(row.place);
         if object.live_upload() == Some(&*key.upload.upload.raw()) {
             self.settle_before(key)?;
@@ -89,7 +89,7 @@ impl Join<'_, '_, '_, '_> {
                 return self.pull();
             }
         }
-        let Some(object) = &mut self.object else { return Ok(()) };
+        let object = self.object.as_mut().ok_or(ORDER)?;
         object.unused = true;
         let [uploads, _] = &mut self.uploads;
         if !uploads.seek(key.upload.encoded)? {
@@ -115,8 +115,10 @@ impl Join<'_, '_, '_, '_> {
             && let Some(live) = &mut object.live
             && let Some(wanted) = live.body.wanted().filter(|wanted| wanted.offloaded)
         {
-            let current = self.references.current();
-            let current = current.and_then(|(key, reference)| Some((ChunkKey::parse_rest(key)?, reference)));
+            let current = match self.references.current() {
+                Some((key, reference)) => Some((ChunkKey::parse_rest(key).ok_or(RECORD)?, reference)),
+                None => None,
+            };
             let order = current.map_or(Ordering::Greater, |(key, _)| {
                 let of_object = key.upload.object.encoded.cmp(&object.encoded);
                 let of_upload = of_object.then_with(|| key.upload.upload.raw().as_ref().cmp(&live.upload));
@@ -124,7 +126,13 @@ impl Join<'_, '_, '_, '_> {
             });
             match (order, current) {
                 (Ordering::Equal, Some((key, reference))) if key.version() == wanted.version => {
-                    match reference.chunk(wanted.size) {
+                    // One look ahead for the whole object: what cannot be finished is not begun.
+                    let asked = if object.referenced { 0 } else { live.body.offloaded_bytes() };
+                    let chunk = reference.chunk(wanted.size).and_then(|place| {
+                        self.allowance.check(asked)?;
+                        self.allowance.take(wanted.size.unwrap_or_default()).map(|()| place)
+                    });
+                    match chunk {
                         Ok(place) => {
                             self.context.store.read(place, &mut entry)?;
                             live.body.append(self.context.tree, &entry.body)?;
@@ -144,16 +152,21 @@ impl Join<'_, '_, '_, '_> {
     /// Passes a chunk reference that the current object does not use.
     fn pass_reference(&mut self) -> Result<()> {
         let (Some(object), Some((key, reference))) = (&mut self.object, self.references.current()) else {
-            return Ok(());
+            return Err(ORDER);
         };
         object.unused = true;
+        let key = ChunkKey::parse_rest(key).ok_or(RECORD)?;
         if reference.value.is_none() {
-            warn_bad_record(self.context, Family::S3ChunkRef, Class::InvalidChunkRef);
+            let class = (Family::S3ChunkRef, Class::InvalidChunkRef);
+            warn_bad_value(
+                self.context,
+                class,
+                &key.upload.object.bucket.raw(),
+                &key.upload.object.object.raw(),
+            );
         }
         let [_, uploads] = &mut self.uploads;
-        if let Some(key) = ChunkKey::parse_rest(key)
-            && !uploads.seek(key.upload.encoded)?
-        {
+        if !uploads.seek(key.upload.encoded)? {
             object.stray.get_or_insert(0);
         }
         self.references.advance()
@@ -182,7 +195,8 @@ impl Join<'_, '_, '_, '_> {
         let Some(open) = self.bucket.as_mut().filter(|open| open.in_scope) else { return Ok(()) };
         let orphans = self.orphan_references.as_mut().filter(|_| object.unused);
         if let Some(references) = orphans {
-            orphan::export(self.context, self.scope, (&open.bucket, &open.name), &object, references)?;
+            let bucket = (&open.bucket, &*open.name);
+            orphan::export(self.context, self.scope, bucket, &object, (references, &mut self.allowance))?;
         }
         let stale =
             (object.has_head || object.unused) && open.bucket.generation.is_some() && !open.is_live(&object);
@@ -198,27 +212,24 @@ impl Join<'_, '_, '_, '_> {
 
     /// Writes the files of a live object; returns it if they are there.
     fn finish(&mut self, object: &Object, mut live: Live) -> Result<Option<Live>> {
-        let Some(open) = &mut self.bucket else { return Ok(None) };
+        let open = self.bucket.as_mut().ok_or(ORDER)?;
         if let Err(fault) = live.finish(self.context)? {
             fault.report_object(self.context, &open.name, &object.name, live.place)?;
             return Ok(None);
         }
         open.bucket.enter(self.context, self.scope, &open.name)?;
-        if let Some(count) = self.scope.get_mut(&open.name) {
-            *count += 1;
-        }
+        *self.scope.get_mut(&open.name).ok_or(ORDER)? += 1;
         if object.name.ends_with(b"/") {
             open.tally.folder_marker();
         }
         if let Some((path, kind)) = &live.renamed {
             let mut record = Vec::new();
             keymap::line(&mut record, path, &object.name, *kind);
-            if open.tracker.is_none() {
-                open.tracker = Some(self.context.tree.file(&open.bucket.path(TRACKER).unwrap_or_default())?);
-            }
-            if let Some(tracker) = &mut open.tracker {
-                tracker.write(&record)?;
-            }
+            let tracker = match &mut open.tracker {
+                Some(tracker) => tracker,
+                none => none.insert(self.context.tree.file(&open.bucket.path(TRACKER).ok_or(ORDER)?)?),
+            };
+            tracker.write(&record)?;
         }
         Ok(Some(live))
     }

@@ -4,11 +4,12 @@ use super::length;
 use super::placement::Decisions;
 use super::suffix::replace_segments;
 use super::{Placement, from_sorting_form, is_below, to_sorting_form};
-use crate::adapter::s3::problem::{Class, Fault, RENAME_OPTION};
+use crate::adapter::s3::problem::{Class, Fault, RECORD, RENAME_OPTION};
 use crate::adapter::s3::sidecar;
 use crate::container::Excerpt;
 use crate::dump::keymap::Kind;
-use crate::dump::{self, Scratch, Sorter};
+use crate::dump::{Scratch, Sorter};
+use crate::error::Result;
 
 /// What an object claims a path for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,6 +56,23 @@ struct Claim {
     key: Vec<u8>,
 }
 
+impl Claim {
+    /// Reads the record of a claim: its role; then a mark and the object's key, or nothing where that is the path.
+    fn from_record(path: &[u8], value: &[u8]) -> Option<Self> {
+        let (&tag, rest) = value.split_first()?;
+        let key = match rest.split_first() {
+            None => {
+                let mut key = path.to_vec();
+                from_sorting_form(&mut key);
+                key
+            }
+            Some((1, key)) => key.to_vec(),
+            Some(_) => return None,
+        };
+        Some(Self { role: *ROLES.get(usize::from(tag))?, key })
+    }
+}
+
 /// A file that the claims below it would make a directory.
 struct File {
     path: Vec<u8>,
@@ -68,7 +86,7 @@ impl Claims {
     }
 
     /// Adds the claim of the object `key`, and of its sidecar where a body stands.
-    pub fn push(&mut self, path: &[u8], role: Role, key: &[u8]) -> dump::Result<()> {
+    pub fn push(&mut self, path: &[u8], role: Role, key: &[u8]) -> Result<()> {
         self.path.clear();
         self.path.extend_from_slice(path);
         to_sorting_form(&mut self.path);
@@ -80,9 +98,10 @@ impl Claims {
         Ok(())
     }
 
-    fn record(&mut self, role: Role, key: Option<&[u8]>) -> dump::Result<()> {
+    fn record(&mut self, role: Role, key: Option<&[u8]>) -> Result<()> {
         self.value.clear();
-        self.value.push(ROLES.iter().zip(0..).find(|(known, _)| **known == role).map_or(0, |(_, tag)| tag));
+        let (_, tag) = ROLES.iter().zip(0..).find(|(known, _)| **known == role).ok_or(RECORD)?;
+        self.value.push(tag);
         if let Some(key) = key {
             self.value.push(1);
             self.value.extend_from_slice(key);
@@ -91,7 +110,7 @@ impl Claims {
     }
 
     /// Decides about all claims; the collection is empty afterwards.
-    pub fn settle(&mut self, decisions: &mut Decisions<'_>) -> dump::Result<()> {
+    pub fn settle(&mut self, decisions: &mut Decisions<'_>) -> Result<()> {
         let mut records = self.records.sort()?;
         let mut path = Vec::new();
         let mut group: Vec<Claim> = Vec::new();
@@ -104,13 +123,7 @@ impl Claims {
             let Some((next, value)) = next else { return Ok(()) };
             path.clear();
             path.extend_from_slice(next);
-            let mut key = value.get(2..).unwrap_or_default().to_vec();
-            if value.len() < 2 {
-                key.extend_from_slice(next);
-                from_sorting_form(&mut key);
-            }
-            let role = value.first().and_then(|&tag| ROLES.get(usize::from(tag)));
-            group.push(Claim { role: *role.unwrap_or(&Role::Key), key });
+            group.push(Claim::from_record(next, value).ok_or(RECORD)?);
         }
     }
 }
@@ -122,7 +135,7 @@ fn settle_path(
     group: &mut Vec<Claim>,
     files: &mut Vec<File>,
     decisions: &mut Decisions<'_>,
-) -> dump::Result<()> {
+) -> Result<()> {
     files.retain(|file| is_below(path, &file.path));
     let depths: Vec<usize> = files.iter().map(|file| depth(&file.path)).collect();
     // The shortest key stays; so the order in which claims came does not matter.
@@ -173,13 +186,7 @@ fn depth(path: &[u8]) -> usize {
 
 /// Moves the object out of the way, or lets it fail, where its path clashes with that of `other` (D9): the segments
 /// at the indexes `at` are replaced.
-fn clash(
-    path: &[u8],
-    at: &[usize],
-    key: &[u8],
-    other: &[u8],
-    decisions: &mut Decisions<'_>,
-) -> dump::Result<()> {
+fn clash(path: &[u8], at: &[usize], key: &[u8], other: &[u8], decisions: &mut Decisions<'_>) -> Result<()> {
     if !decisions.rules.rename {
         return decisions.push(key, &collision(other, RENAME_OPTION));
     }
@@ -202,4 +209,38 @@ fn collision(other: &[u8], help: &str) -> Placement {
         message.push_str(help);
     }
     Placement::Failed(Fault::new(Class::MetaSuffixCollision, message))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::PlacementsSorter;
+    use super::super::placement::Findings;
+    use super::*;
+    use crate::error::Error;
+
+    #[test]
+    fn claims_come_back_from_their_records() {
+        let mut claims = Claims::new(&Scratch::new(std::env::temp_dir()), 1 << 16);
+        for role in ROLES {
+            for key in [&b"a/b"[..], b"", b"other"] {
+                claims.push(b"a/b", role, key).unwrap();
+                let claim = Claim::from_record(b"a\0b", &claims.value).unwrap();
+                assert_eq!((claim.role, &*claim.key), (role, key));
+            }
+        }
+    }
+
+    #[test]
+    fn a_damaged_record_is_a_fault_of_the_program() {
+        let scratch = Scratch::new(std::env::temp_dir());
+        for value in [&b""[..], b"\x08", b"\0\x02key", b"\xff\x01key"] {
+            let mut sink = PlacementsSorter::new(&scratch, 1 << 16);
+            let (rules, found) = (super::super::Rules::default(), Findings::default());
+            let mut decisions =
+                Decisions { rules, bucket: b"b", generation: 1, found, sink: Some(&mut sink) };
+            let mut claims = Claims::new(&scratch, 1 << 16);
+            claims.records.push(b"path", value).unwrap();
+            assert!(matches!(claims.settle(&mut decisions), Err(Error::Internal { .. })), "{value:?}");
+        }
+    }
 }

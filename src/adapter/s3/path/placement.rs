@@ -1,9 +1,10 @@
 //! Objects whose path is not their key, sorted like the rows of the snapshot.
 
 use super::Rules;
-use crate::adapter::s3::problem::{Class, Fault};
+use crate::adapter::s3::problem::{Class, Fault, RECORD};
 use crate::dump::keymap::Kind;
-use crate::dump::{self, Scratch, Sorted, Sorter};
+use crate::dump::{Scratch, Sorted, Sorter};
+use crate::error::Result;
 use crate::keyspace::s3::Segment;
 
 /// Where an object goes that does not stand at its key.
@@ -38,7 +39,7 @@ impl PlacementsSorter {
         generation: u64,
         object: &[u8],
         placement: &Placement,
-    ) -> dump::Result<()> {
+    ) -> Result<()> {
         self.key.clear();
         Segment::write(&mut self.key, bucket);
         self.key.extend_from_slice(&generation.to_be_bytes());
@@ -52,8 +53,8 @@ impl PlacementsSorter {
                 self.value.extend_from_slice(fault.message.as_bytes());
             }
             Placement::At(path, kind) => {
-                let kind = KINDS.iter().zip(1..).find(|(known, _)| *known == kind).map_or(1, |(_, tag)| tag);
-                self.value.push(kind);
+                let (_, tag) = KINDS.iter().zip(1..).find(|(known, _)| *known == kind).ok_or(RECORD)?;
+                self.value.push(tag);
                 self.value.extend_from_slice(path);
             }
         }
@@ -61,7 +62,7 @@ impl PlacementsSorter {
     }
 
     /// Sorts and lends the placements.
-    pub fn sort(&mut self) -> dump::Result<Placements<'_>> {
+    pub fn sort(&mut self) -> Result<Placements<'_>> {
         let mut placements = Placements { records: self.records.sort()?, key: Vec::new(), next: None };
         placements.advance()?;
         Ok(placements)
@@ -79,7 +80,7 @@ pub struct Placements<'s> {
 impl Placements<'_> {
     /// Returns the placement of the object with this encoded key, `None` when it stands at its key. Objects
     /// must be asked for in ascending order; some may be left out.
-    pub fn of(&mut self, encoded: &[u8]) -> dump::Result<Option<Placement>> {
+    pub fn of(&mut self, encoded: &[u8]) -> Result<Option<Placement>> {
         while self.next.is_some() && *self.key < *encoded {
             self.advance()?;
         }
@@ -93,12 +94,12 @@ impl Placements<'_> {
         Ok(found)
     }
 
-    fn advance(&mut self) -> dump::Result<()> {
+    fn advance(&mut self) -> Result<()> {
         self.next = None;
         if let Some((key, value)) = self.records.next()? {
             self.key.clear();
             self.key.extend_from_slice(key);
-            self.next = parse(value);
+            self.next = Some(parse(value).ok_or(RECORD)?);
         }
         Ok(())
     }
@@ -134,7 +135,7 @@ pub struct Decisions<'a> {
 
 impl Decisions<'_> {
     /// Records the placement of one object.
-    pub fn push(&mut self, object: &[u8], placement: &Placement) -> dump::Result<()> {
+    pub fn push(&mut self, object: &[u8], placement: &Placement) -> Result<()> {
         match placement {
             Placement::At(..) => self.found.renamed = true,
             Placement::Failed(_) => self.found.failed = true,
@@ -142,6 +143,38 @@ impl Decisions<'_> {
         match &mut self.sink {
             Some(sink) => sink.push(self.bucket, self.generation, object, placement),
             None => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::Error;
+
+    fn sorter() -> PlacementsSorter {
+        PlacementsSorter::new(&Scratch::new(std::env::temp_dir()), 1 << 16)
+    }
+
+    #[test]
+    fn placements_come_back_from_their_records() {
+        let fault = Fault::new(Class::PathTooLong, "too long\0twice");
+        let failed = Placement::Failed(fault);
+        let placed = KINDS.map(|kind| Placement::At(b"a/b".to_vec(), kind));
+        for placement in placed.iter().chain([&failed]) {
+            let mut sorter = sorter();
+            sorter.push(b"b", 1, b"o", placement).unwrap();
+            let key = sorter.key.clone();
+            assert_eq!(sorter.sort().unwrap().of(&key).unwrap().as_ref(), Some(placement));
+        }
+    }
+
+    #[test]
+    fn a_damaged_record_is_a_fault_of_the_program() {
+        for value in [&b""[..], b"\x04path", b"\0S3_OTHER\0message", b"\0S3_CORRUPT_OBJECT"] {
+            let mut sorter = sorter();
+            sorter.records.push(b"key", value).unwrap();
+            assert!(matches!(sorter.sort(), Err(Error::Internal { .. })), "{value:?}");
         }
     }
 }

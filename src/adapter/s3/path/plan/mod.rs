@@ -6,7 +6,7 @@ use super::length;
 use super::placement::{Decisions, Findings};
 use super::suffix::{Suffix, rename};
 use super::{Placement, PlacementsSorter, Rules, from_sorting_form, is_below, to_sorting_form};
-use crate::adapter::s3::problem::{Class, Fault, RENAME_OPTION};
+use crate::adapter::s3::problem::{Class, Fault, RECORD, RENAME_OPTION};
 use crate::adapter::s3::sidecar;
 use crate::dump::{Scratch, Sorter};
 use crate::error::Result;
@@ -100,7 +100,8 @@ impl Planner {
             from_sorting_form(&mut base.path);
             for value in values.drain(..) {
                 let (key, flag) = match value.split_first() {
-                    Some((flag, key)) => (key, Some(*flag)),
+                    Some((flag @ 0..=2, key)) => (key, Some(*flag)),
+                    Some(_) => return Err(RECORD),
                     None => (&*base.path, None),
                 };
                 base.replaced = flag.is_some();
