@@ -5,6 +5,7 @@ use serde::Serialize;
 use super::json::{Invalid, Reader, fold};
 use super::time;
 use crate::dump::json::{self, Html, Lossy};
+use crate::limits;
 
 /// A bucket row. The key names the bucket, not the value.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -56,6 +57,9 @@ impl BucketMeta {
             }
             Ok(())
         })?;
+        if [&meta.owner, &meta.region, &meta.acl].iter().any(|text| text.len() > limits::S3_HEADERS) {
+            return Err(Invalid { expected: "shorter text", at: value.len() });
+        }
         Ok(meta)
     }
 
@@ -115,5 +119,8 @@ mod tests {
         for value in ["", "x", "{", "[]", r#"{"generation":-1}"#, r#"{"acl":1}"#, "{}{}"] {
             assert!(BucketMeta::parse(value.as_bytes()).is_err(), "{value}");
         }
+        let owner = |length| format!(r#"{{"owner":"{}"}}"#, "o".repeat(length));
+        assert!(BucketMeta::parse(owner(limits::S3_HEADERS).as_bytes()).is_ok());
+        assert!(BucketMeta::parse(owner(limits::S3_HEADERS + 1).as_bytes()).is_err());
     }
 }

@@ -207,6 +207,36 @@ fn rows_that_do_not_parse_are_named_and_the_rest_is_written() {
 }
 
 #[test]
+fn no_warning_and_no_problem_quotes_a_value() {
+    const SECRET: &[u8] = b"plain-text";
+    let mut rows = Rows::default();
+    put_node(&mut rows, 1, &directory());
+    put_node(&mut rows, 2, &Node { size: 1 << 41, ..file(SECRET) });
+    put_node(&mut rows, 3, &file(SECRET));
+    put_name(&mut rows, 1, b"large", 2, FILE);
+    put_name(&mut rows, 1, b"nowhere", 9, FILE);
+    for (key, body) in [
+        (&b"!fs|ino|\0\0\0\0\0\0\0\x09"[..], &b"{\"type\":\"plain-text\"}"[..]),
+        (b"!fs|ino|\0\0\0\0\0\0\0\x0a", SECRET),
+        (b"!fs|ino|short", SECRET),
+        (b"!fs|dir|\0\0\0\0\0\0\0\x01name\0\0", SECRET),
+        (b"!fs|dir|short", SECRET),
+        (b"!fs|chk|short", SECRET),
+        (b"!fs|home|short", SECRET),
+        (b"!fs|usage", SECRET),
+    ] {
+        rows.put(key, body);
+    }
+    let dumped = dump(&rows);
+    let mut said = dumped.warnings.iter().map(|warning| format!("{warning:?}")).collect::<Vec<_>>();
+    said.extend(dumped.problems.iter().map(ToString::to_string));
+    assert_eq!((dumped.warnings.len(), dumped.problems.len()), (4, 7), "{said:?}");
+    for line in said {
+        assert!(!line.contains("plain") && !line.contains(&hex::encode(SECRET)), "{line}");
+    }
+}
+
+#[test]
 fn usage_rows_that_do_not_add_up_are_warned() {
     let mut rows = Rows::default();
     put_node(&mut rows, 1, &directory());

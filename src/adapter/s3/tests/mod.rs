@@ -2,6 +2,7 @@
 
 mod model;
 mod rows;
+mod words;
 
 use proptest::prelude::*;
 

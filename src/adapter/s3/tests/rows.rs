@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 use super::{Bucket, Name, Object, State};
 use crate::adapter::fixture::Rows;
 
-fn segment(bytes: &[u8]) -> Vec<u8> {
+pub(super) fn segment(bytes: &[u8]) -> Vec<u8> {
     let mut out = Vec::new();
     for &byte in bytes {
         out.push(byte);
@@ -20,7 +20,7 @@ fn segment(bytes: &[u8]) -> Vec<u8> {
     out
 }
 
-fn object_key(family: &str, (bucket, generation, key): &Name) -> Vec<u8> {
+pub(super) fn object_key(family: &str, (bucket, generation, key): &Name) -> Vec<u8> {
     let generation = generation.to_be_bytes();
     [family.as_bytes(), &segment(bucket), &generation, &segment(key)].concat()
 }
