@@ -42,6 +42,12 @@ impl Allowance {
         Err(Fault::new(Class::SizeOverLimit, message))
     }
 
+    /// Leaves only so many bytes.
+    #[cfg(test)]
+    pub fn leaving(left: u64) -> Self {
+        Self { left }
+    }
+
     /// Takes bytes that are about to be written, unless they are too many.
     pub fn take(&mut self, bytes: u64) -> Result<(), Fault> {
         self.check(bytes)?;

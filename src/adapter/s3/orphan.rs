@@ -128,3 +128,46 @@ fn is_shadowed(
 ) -> Result<bool> {
     Ok(key.explicit_version == Some(0) && context.store.get(&key.unversioned(family), entry)?)
 }
+
+#[cfg(test)]
+mod tests {
+    use sha2::{Digest, Sha256};
+
+    use super::*;
+    use crate::adapter::Options;
+    use crate::adapter::fixture::Rows;
+    use crate::adapter::s3::census::State;
+    use crate::adapter::s3::reference::References;
+    use crate::keyspace::s3::{ObjectKey, Segment};
+
+    #[test]
+    fn orphans_take_from_what_references_may_ask_for() {
+        let mut rows = Rows::default();
+        let digest = Sha256::digest(b"chunk");
+        rows.put(format!("!s3|chunkblob|{}", hex::encode(digest)).as_bytes(), b"chunk");
+        let mut encoded = Vec::new();
+        Segment::write(&mut encoded, b"b");
+        encoded.extend_from_slice(&1_u64.to_be_bytes());
+        Segment::write(&mut encoded, b"o");
+        for chunk in 0..4_u64 {
+            let mut key = [b"!s3|chunkref|", &encoded[..], b"u\0\x01"].concat();
+            key.extend_from_slice(&[1_u64.to_be_bytes(), chunk.to_be_bytes()].concat());
+            rows.put(&key, &[&[1][..], &digest, &5_u64.to_be_bytes(), &[0, 0]].concat());
+        }
+        let options = Options { include_orphans: true, ..Options::default() };
+        let dumped = rows.dump(&options, |context| {
+            let mut scope = Scope::new();
+            let mut references = References::collect(context)?;
+            let (_, walk) = references.walks()?;
+            let bucket = Bucket::named(b"b", State::Live);
+            let object = Object::new(&ObjectKey::take(&mut &encoded[..]).unwrap());
+            let mut allowance = Allowance::leaving(14);
+            let bounded = (&mut walk.unwrap(), &mut allowance);
+            export(context, &mut scope, (&bucket, b"b"), &object, bounded)?;
+            Ok(scope)
+        });
+        let dumped = dumped.unwrap();
+        assert_eq!(dumped.files.values().filter(|body| **body == b"chunk").count(), 2);
+        assert_eq!(dumped.classes(), [("S3_SIZE_OVER_LIMIT".to_owned(), b"o".to_vec())]);
+    }
+}

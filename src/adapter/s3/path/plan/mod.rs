@@ -65,7 +65,7 @@ impl Planner {
             let rules = decisions.rules;
             let placed = base::base(key, rules, &mut of_key);
             if let Err(fault) = placed.and_then(|()| length::settle(key, rules, &mut of_key)) {
-                return Ok(decisions.push(key, &Placement::Failed(fault))?);
+                return decisions.push(key, &Placement::Failed(fault));
             }
             self.claims.sidecars |= has_sidecar_directory(&of_key.path);
             value.clear();
@@ -129,7 +129,7 @@ fn claim_one(
             // Only a fallback that was cut there: keys with the suffix have failed before.
             let message = format!("the shortened key ends in the suffix of sidecars; {RENAME_OPTION}");
             let fault = Fault::new(Class::MetaSuffixCollision, message);
-            return Ok(decisions.push(key, &Placement::Failed(fault))?);
+            return decisions.push(key, &Placement::Failed(fault));
         }
         Suffix::None if directory => Suffix::LeafData,
         suffix => suffix,
@@ -139,7 +139,7 @@ fn claim_one(
         // It fitted before it had to make way for a directory.
         renamed = match length::in_root(key, rules) {
             Ok(moved) => rename(&moved, Suffix::None),
-            Err(fault) => return Ok(decisions.push(key, &Placement::Failed(fault))?),
+            Err(fault) => return decisions.push(key, &Placement::Failed(fault)),
         };
     }
     if renamed.path == base.path {
