@@ -4,6 +4,7 @@
 //! sink has to know of an object, in the words of the service.
 
 mod answer;
+pub mod fs;
 pub mod kv;
 pub mod sqs;
 
@@ -16,6 +17,8 @@ use std::borrow::Cow;
 pub enum Object<'a> {
     /// A key that no service owns.
     Kv(&'a kv::Pair<'a>),
+    /// A file or directory of the filesystem.
+    Fs(&'a fs::Node<'a>),
     /// Of SQS.
     Sqs(sqs::Object<'a>),
 }
@@ -70,6 +73,7 @@ impl Object<'_> {
     pub fn summary(&self) -> Summary<'_> {
         match self {
             Self::Kv(pair) => pair.summary(),
+            Self::Fs(node) => node.summary(),
             Self::Sqs(object) => object.summary(),
         }
     }

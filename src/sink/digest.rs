@@ -2,7 +2,7 @@
 //!
 //! In: objects. Out: the rows of CHECKSUMS. The layout is the one of the files: only the bytes go nowhere.
 
-use super::{Answer, LayoutOptions, Sink, TreeSink, Wants};
+use super::{Answer, LayoutOptions, Refusal, Sink, TreeSink, Wants};
 use crate::dump::Tree;
 use crate::error::{Error, Result};
 use crate::keyspace::Owner;
@@ -40,6 +40,10 @@ impl Digest {
 impl Sink for Digest {
     fn wants(&self) -> Wants {
         self.files.wants()
+    }
+
+    fn refusal(&self, object: Object<'_>) -> Option<Refusal> {
+        self.files.refusal(object)
     }
 
     fn object(&mut self, report: &mut Report<'_>, object: Object<'_>) -> Result<Answer> {

@@ -33,6 +33,11 @@ pub trait Sink {
     /// How much of the objects is looked at.
     fn wants(&self) -> Wants;
 
+    /// Says whether the sink has no place for an object, before anything of it is looked at.
+    fn refusal(&self, _object: Object<'_>) -> Option<Refusal> {
+        None
+    }
+
     /// Takes an object, or the head of one.
     fn object(&mut self, report: &mut Report<'_>, object: Object<'_>) -> Result<Answer>;
 

@@ -5,20 +5,25 @@
 
 use std::ops::{Deref, DerefMut};
 
-use super::{Answer, Sink, Wants};
+use super::{Answer, Refusal, Sink, Wants};
 use crate::dump::Tree;
 use crate::dump::layout::{self, Root};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::keyspace::Owner;
 use crate::model::{Object, Piece, ScopeEnd};
 use crate::report::Report;
 
 pub use crate::dump::layout::LayoutOptions;
 
+const NOT_OPEN: Error = Error::Internal { what: "contents of an object that is not open" };
+
 /// Writes the files of objects.
 #[derive(Debug)]
 pub struct TreeSink {
     root: Root,
+    /// The service whose object is open.
+    open: Option<Owner>,
+    fs: layout::fs::Layout,
     kv: layout::kv::Layout,
     sqs: layout::sqs::Layout,
 }
@@ -30,6 +35,8 @@ impl TreeSink {
         let scratch = tree.scratch().clone();
         Self {
             root: Root::new(tree, options),
+            open: None,
+            fs: layout::fs::Layout::new(&scratch),
             kv: layout::kv::Layout::new(&scratch),
             sqs: layout::sqs::Layout::new(&scratch),
         }
@@ -71,22 +78,41 @@ impl Sink for TreeSink {
         Wants::Contents
     }
 
-    fn object(&mut self, _report: &mut Report<'_>, object: Object<'_>) -> Result<Answer> {
+    fn refusal(&self, object: Object<'_>) -> Option<Refusal> {
         match object {
-            Object::Kv(pair) => self.kv.pair(&mut self.root, pair),
-            Object::Sqs(object) => self.sqs.object(&mut self.root, object),
+            Object::Fs(node) => layout::fs::refusal(node),
+            _ => None,
         }
     }
 
-    fn piece(&mut self, _piece: Piece<'_>) -> Result<Answer> {
-        Ok(Answer::Left)
+    fn object(&mut self, _report: &mut Report<'_>, object: Object<'_>) -> Result<Answer> {
+        let (owner, answer) = match object {
+            Object::Fs(node) => (Owner::Fs, self.fs.node(&mut self.root, node)?),
+            Object::Kv(pair) => (Owner::Kv, self.kv.pair(&mut self.root, pair)?),
+            Object::Sqs(object) => (Owner::Sqs, self.sqs.object(&mut self.root, object)?),
+        };
+        self.open = (answer == Answer::Open).then_some(owner);
+        Ok(answer)
+    }
+
+    fn piece(&mut self, piece: Piece<'_>) -> Result<Answer> {
+        match self.open {
+            Some(Owner::Fs) => self.fs.piece(&mut self.root, piece),
+            _ => Err(NOT_OPEN),
+        }
     }
 
     fn end(&mut self, _report: &mut Report<'_>) -> Result<Answer> {
-        Ok(Answer::Taken)
+        match self.open.take() {
+            Some(Owner::Fs) => self.fs.end(&mut self.root),
+            _ => Err(NOT_OPEN),
+        }
     }
 
     fn abandon(&mut self) -> Result<()> {
+        if self.open.take() == Some(Owner::Fs) {
+            self.fs.abandon();
+        }
         Ok(())
     }
 
@@ -99,6 +125,7 @@ impl Sink for TreeSink {
 
     fn end_service(&mut self, _report: &mut Report<'_>, owner: Owner) -> Result<()> {
         match owner {
+            Owner::Fs => self.fs.finish(&mut self.root),
             Owner::Kv => self.kv.finish(&mut self.root),
             Owner::Sqs => self.sqs.finish(&mut self.root),
             _ => Ok(()),

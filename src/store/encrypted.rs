@@ -77,7 +77,7 @@ impl Encrypted {
 impl Store {
     /// Fails when a version that counts needs a key and there is none.
     pub(super) fn refuse_without_keys(&self) -> Result<()> {
-        if self.can_read_all() { Ok(()) } else { Err(self.encrypted.without_keys().into()) }
+        if self.can_read_all() { Ok(()) } else { Err(self.encrypted.without_keys()) }
     }
 
     /// Whether the body of every version that counts can be had.
@@ -147,8 +147,7 @@ impl Store {
                 key_ids,
                 offset: row.position.offset(),
                 place: self.contents(path).and_then(|contents| contents.locate(row.position)),
-            }
-            .into());
+            });
         };
         let Err(fault) = keyring.open(row.key, &row.head, row.body, aad, plain) else { return Ok(()) };
         let tally = single(row, fault);
@@ -156,7 +155,7 @@ impl Store {
             Some(contents) => tally.within(contents),
             None => tally,
         };
-        Err(undecryptable(path.to_owned(), tally).into())
+        Err(undecryptable(path.to_owned(), tally))
     }
 }
 

@@ -64,7 +64,7 @@ pub(super) fn open(sources: Vec<Source>, options: &StoreOptions, shape: IndexSha
             let mut survey = survey(source, clock)?;
             let tally = std::mem::take(&mut survey.encrypted.tally);
             if tally.faulty > 0 {
-                return Err(encrypted::undecryptable(source.path().to_owned(), tally).into());
+                return Err(encrypted::undecryptable(source.path().to_owned(), tally));
             }
             Ok(Input { survey, source: Arc::clone(source) })
         };
@@ -86,7 +86,7 @@ fn refuse_below_floor(asked: Option<u64>, latest: u64, surveys: &[Survey]) -> Re
     };
     let floor = highest.floor();
     match asked.filter(|at| *at < floor && *at < latest) {
-        Some(at) => Err(Error::BelowFloor { input: highest.path.clone(), at, floor }.into()),
+        Some(at) => Err(Error::BelowFloor { input: highest.path.clone(), at, floor }),
         None => Ok(()),
     }
 }
@@ -123,7 +123,7 @@ fn assemble(mut inputs: Vec<Input>, clock: Clock, latest: u64, options: &StoreOp
         });
         let found = std::mem::take(&mut survey.encrypted);
         if found.tally.faulty > 0 {
-            return Err(encrypted::undecryptable(info.path, found.tally).into());
+            return Err(encrypted::undecryptable(info.path, found.tally));
         }
         encrypted.add(found);
         infos.push(info);

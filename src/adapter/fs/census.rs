@@ -5,7 +5,7 @@
 
 use super::RECORD;
 use super::content::Stored;
-use super::record::{InodeRecord, UsageRecord};
+use super::record::UsageRecord;
 use super::survey::Survey;
 use super::trouble;
 use super::walk::Walked;
@@ -15,6 +15,7 @@ use crate::dump::Sorter;
 use crate::error::Result;
 use crate::excerpt;
 use crate::keyspace::{Family, fs};
+use crate::model::fs::InodeRecord;
 use crate::report::Warning;
 use crate::store::{Entry, Store};
 

@@ -1,11 +1,13 @@
 //! A file's content from its chunks (`keyspaces.md` 8, rule 4).
 //!
-//! In: the inode record, chunk rows under its home slot. Out: a sparse file: what no chunk covers is a hole.
+//! In: the inode record, chunk rows under its home slot. Out: its bytes; what no chunk covers is a hole.
 
-use super::record::InodeRecord;
-use crate::dump::{Tree, TreeFile};
+use crate::adapter::Context;
 use crate::error::Result;
 use crate::keyspace::fs;
+use crate::model::fs::InodeRecord;
+use crate::model::{Answer, Piece, Refusal};
+use crate::sink::Sink;
 use crate::store::Store;
 
 const DEFAULT_CHUNK_SIZE: u64 = 4 << 20;
@@ -33,57 +35,50 @@ impl Stored {
     }
 }
 
-/// Writes the content of a file to `path`, exactly `size` bytes; `seen` counts the chunk rows that were
-/// read: with `all` also those behind the end, which no other name has to read again. Returns how many bytes are
-/// holes.
-pub fn write(
-    store: &Store,
-    tree: &mut Tree,
-    path: &[u8],
+/// Passes the content of a file on, exactly `size` bytes; `seen` counts the chunk rows that were read: with `all` also
+/// those after the end, which no other name has to read again. Returns how many bytes are holes.
+pub fn pass(
+    context: &mut Context<'_, '_>,
     inode: u64,
     record: &InodeRecord,
     (seen, all): (&mut Stored, bool),
-) -> Result<u64> {
-    if record.size == 0 {
-        tree.write(path, b"")?;
-        return Ok(0);
-    }
-    let mut holes = 0_u64;
-    let mut chunks = store.scan_prefix(&fs::chunks_prefix(record.home_slot, inode), None);
-    let mut file: Option<TreeFile> = None;
-    while let Some(row) = chunks.next()? {
-        // The census reports the rows that do not parse.
-        let Some(key) = fs::chunk(row.key) else { continue };
-        seen.count(row.body);
-        let Some((start, piece)) = piece(record, key.index, row.body) else {
-            // All that follow are behind the end, too: chunk keys have one length, so their rows ascend by index.
-            if all {
-                continue;
+) -> Result<Result<u64, Refusal>> {
+    let (mut holes, mut at) = (0_u64, 0_u64);
+    if record.size > 0 {
+        let mut chunks = context.store.scan_prefix(&fs::chunks_prefix(record.home_slot, inode), None);
+        while let Some(row) = chunks.next()? {
+            // The census reports the rows that do not parse.
+            let Some(key) = fs::chunk(row.key) else { continue };
+            seen.count(row.body);
+            let Some((start, piece)) = piece(record, key.index, row.body) else {
+                // All that follow are after the end, too: chunk keys have one length, so their rows ascend by index.
+                if all {
+                    continue;
+                }
+                break;
+            };
+            if let Some(hole) = start.checked_sub(at) {
+                holes = holes.saturating_add(hole);
+                let pieces = [(hole > 0).then_some(Piece::Zeros(hole)), Some(Piece::Bytes(piece))];
+                for piece in pieces.into_iter().flatten() {
+                    if let Answer::Refused(refusal) = context.tree.piece(piece)? {
+                        return Ok(Err(refusal));
+                    }
+                }
+                at = start.saturating_add(length(piece));
             }
-            break;
-        };
-        if start == 0 && file.is_none() && length(piece) == record.size {
-            tree.write(path, piece)?;
-            return Ok(0);
-        }
-        let open = match &mut file {
-            Some(open) => open,
-            None => file.insert(tree.file(path)?),
-        };
-        if let Some(hole) = start.checked_sub(open.len()) {
-            holes = holes.saturating_add(hole);
-            open.zeros(hole)?;
-            open.write(piece)?;
         }
     }
-    let mut file = match file {
-        Some(file) => file,
-        None => tree.file(path)?,
-    };
-    let hole = record.size.saturating_sub(file.len());
-    file.zeros(hole)?;
-    file.finish(tree)?;
-    Ok(holes.saturating_add(hole))
+    let hole = record.size.saturating_sub(at);
+    if hole > 0
+        && let Answer::Refused(refusal) = context.tree.piece(Piece::Zeros(hole))?
+    {
+        return Ok(Err(refusal));
+    }
+    match context.tree.end(context.report)? {
+        Answer::Refused(refusal) => Ok(Err(refusal)),
+        Answer::Taken | Answer::Open | Answer::Left => Ok(Ok(holes.saturating_add(hole))),
+    }
 }
 
 /// Returns how many bytes of the file no chunk covers: a look at its chunks ahead of the write.

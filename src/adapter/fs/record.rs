@@ -3,56 +3,9 @@
 //! In: the body of a row. Out: its record. Members that are missing count as zero, as the server reads them;
 //! unknown members are ignored.
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
-/// What an inode is.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum NodeType {
-    /// Has content.
-    File,
-    /// Has names.
-    Directory,
-    /// None of the two: only in damaged records.
-    #[default]
-    #[serde(other)]
-    Other,
-}
-
-/// An inode record.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(default)]
-pub struct InodeRecord {
-    /// The inode; the key counts where they differ.
-    pub inode: u64,
-    /// File or directory.
-    #[serde(rename = "type")]
-    pub node_type: NodeType,
-    /// Permission bits.
-    pub mode: u32,
-    /// Owner.
-    pub uid: u32,
-    /// Group.
-    pub gid: u32,
-    /// Length of the content, bytes: a claim.
-    pub size: u64,
-    /// Last access, Unix ns.
-    pub atime_nsec: i64,
-    /// Last change of the content, Unix ns.
-    pub mtime_nsec: i64,
-    /// Last change of the inode, Unix ns.
-    pub ctime_nsec: i64,
-    /// Bytes a chunk; 0 is 4 MiB.
-    pub chunk_size: u64,
-    /// Where the content lives.
-    pub home_slot: u64,
-    /// Number of names; 0 while the inode is being reclaimed.
-    pub nlink: u32,
-    /// How often the number was used.
-    pub generation: u64,
-    /// Unlinked while open.
-    pub orphaned: bool,
-}
+use crate::model::fs::{InodeRecord, NodeType};
 
 impl InodeRecord {
     /// Parses the body of an inode row; `None` when it is no record of a file or directory.

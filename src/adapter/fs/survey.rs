@@ -3,13 +3,14 @@
 //! In: all name and inode rows. Out: a [`Survey`] of bounded size; rows that do not parse, as problems.
 
 use super::marks::Marks;
-use super::record::{InodeRecord, NameRecord};
+use super::record::NameRecord;
 use super::shared::SharedInodes;
 use super::trouble;
 use crate::adapter::Context;
 use crate::dump::Sorter;
 use crate::error::Result;
 use crate::keyspace::{Family, fs};
+use crate::model::fs::InodeRecord;
 
 const MEMORY: usize = 8 << 20;
 
@@ -38,7 +39,7 @@ impl Survey {
     }
 
     fn scan_names(&mut self, context: &mut Context<'_, '_>) -> Result<()> {
-        let mut children = Sorter::new(context.tree.scratch(), MEMORY);
+        let mut children = Sorter::new(context.scratch, MEMORY);
         // The root is named once by itself.
         children.push(&fs::ROOT.to_be_bytes(), b"")?;
         let mut directory = None;

@@ -1,7 +1,6 @@
 //! Problems and warnings of the filesystem, with the fields that all of them share.
 
-use crate::dump;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::excerpt;
 use crate::report::{Problem, Report, Warning};
 use crate::store::RowLocation;
@@ -33,41 +32,11 @@ pub fn row_warning(event: &'static str, key: &[u8]) -> Warning {
     }
 }
 
-/// Separates the failures that concern one name of the tree from those that end the run.
-pub fn refused_name(result: Result<()>) -> Result<Option<(&'static str, String)>> {
-    match result {
-        Ok(()) => Ok(None),
-        Err(Error::Dump(error)) => match error.kind {
-            dump::ErrorKind::Taken | dump::ErrorKind::CaseTwin => {
-                Ok(Some(("fs_name_taken", error.kind.to_string())))
-            }
-            dump::ErrorKind::NameTooLong => Ok(Some(("fs_name_too_long", error.kind.to_string()))),
-            _ => Err(Error::Dump(error)),
-        },
-        Err(error) => Err(error),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::Value;
 
     use super::*;
-
-    fn failed(kind: dump::ErrorKind) -> Result<()> {
-        Err(Error::Dump(dump::Error { path: "p".into(), kind }))
-    }
-
-    #[test]
-    fn only_refusals_of_the_name_are_taken_out() {
-        assert_eq!(refused_name(Ok(())).unwrap(), None);
-        assert_eq!(refused_name(failed(dump::ErrorKind::Taken)).unwrap().unwrap().0, "fs_name_taken");
-        assert_eq!(
-            refused_name(failed(dump::ErrorKind::NameTooLong)).unwrap().unwrap().0,
-            "fs_name_too_long"
-        );
-        assert!(refused_name(failed(dump::ErrorKind::BadPath)).is_err());
-    }
 
     #[test]
     fn long_paths_and_keys_are_cut_in_warnings() {

@@ -6,9 +6,7 @@
 use super::RECORD;
 use super::allowance::Allowance;
 use super::content::{self, Stored};
-use super::listing::Listing;
-use super::path::NodePath;
-use super::record::{InodeRecord, NameRecord, NodeType};
+use super::record::NameRecord;
 use super::shared::Meeting;
 use super::survey::Survey;
 use super::trouble;
@@ -18,6 +16,9 @@ use crate::dump::{Scratch, Sorter};
 use crate::error::Result;
 use crate::keyspace::{Family, fs};
 use crate::limits;
+use crate::model::fs::{InodeRecord, Node, NodeType, Siblings};
+use crate::model::{Answer, Object};
+use crate::sink::Sink;
 use crate::store::{Entry, EntryBuf, RowLocation};
 
 const MEMORY: usize = 8 << 20;
@@ -47,7 +48,7 @@ impl Walked {
 
 /// Writes everything that the root leads to; nothing when there is no root.
 pub fn tree(context: &mut Context<'_, '_>, survey: &mut Survey) -> Result<Walked> {
-    let nothing = Walked::new(context.tree.scratch());
+    let nothing = Walked::new(context.scratch);
     let mut root = EntryBuf::default();
     if !context.store.get(&fs::inode_key(fs::ROOT), &mut root)? {
         return Ok(nothing);
@@ -60,62 +61,57 @@ pub fn tree(context: &mut Context<'_, '_>, survey: &mut Survey) -> Result<Walked
         return Ok(nothing);
     }
     let mut walk = Walk::new(context, survey);
-    walk.root(&record)?;
-    let mut level = Sorter::new(walk.context.tree.scratch(), MEMORY);
+    walk.root((&record, root.commit_ts))?;
+    let mut level = Sorter::new(walk.context.scratch, MEMORY);
     while !walk.next_level.is_empty() {
         std::mem::swap(&mut level, &mut walk.next_level);
         let mut directories = level.sort()?;
         while let Some((original, mut value)) = directories.next()? {
             let inode = cursor::take_u64_be(&mut value).ok_or(RECORD)?;
-            walk.directory.assign(original, value);
-            walk.names(inode)?;
+            walk.names(inode, original)?;
         }
     }
-    let Walk { context, listing, walked, .. } = walk;
-    listing.write(context.tree)?;
-    Ok(walked)
+    Ok(walk.walked)
 }
 
 struct Walk<'w, 'a, 'r> {
     context: &'w mut Context<'a, 'r>,
     survey: &'w mut Survey,
-    listing: Listing,
     walked: Walked,
     allowance: Allowance,
-    /// Directories of the level below: path in the filesystem -> inode, path in the dump.
+    /// Directories of the level below: path -> inode.
     next_level: Sorter,
-    directory: NodePath,
-    node: NodePath,
-    pending: Vec<u8>,
+    /// Path of the node at hand: names joined with `/`, no leading slash; empty for the root.
+    path: Vec<u8>,
 }
 
 impl<'w, 'a, 'r> Walk<'w, 'a, 'r> {
     fn new(context: &'w mut Context<'a, 'r>, survey: &'w mut Survey) -> Self {
-        let scratch = context.tree.scratch();
+        let scratch = context.scratch;
         Self {
-            listing: Listing::new(scratch),
             next_level: Sorter::new(scratch, MEMORY),
             walked: Walked::new(scratch),
             allowance: Allowance::new(context.store.stats(Family::FsChunk).bytes),
-            directory: NodePath::default(),
-            node: NodePath::default(),
-            pending: Vec::new(),
+            path: Vec::new(),
             context,
             survey,
         }
     }
 
-    fn root(&mut self, record: &InodeRecord) -> Result<()> {
-        self.node.assign_root();
+    fn root(&mut self, (record, commit_ts): (&InodeRecord, u64)) -> Result<()> {
         self.check_number(fs::ROOT, record);
         self.survey.shared.meet(fs::ROOT);
         self.walked.reach(fs::ROOT)?;
-        self.listing.push(b"", fs::ROOT, record)?;
-        self.enter(fs::ROOT)
+        let siblings = Siblings(&|_| Ok(false));
+        let root = Node { path: b"", inode: fs::ROOT, record, siblings, commit_ts };
+        match self.context.tree.object(self.context.report, Object::Fs(&root))? {
+            Answer::Refused(refusal) => self.lost(refusal.class, refusal.message, None),
+            Answer::Taken | Answer::Open | Answer::Left => self.enter(fs::ROOT),
+        }
     }
 
-    /// Writes what stands in `self.directory`.
-    fn names(&mut self, directory: u64) -> Result<()> {
+    /// Passes on what is in a directory.
+    fn names(&mut self, directory: u64, path: &[u8]) -> Result<()> {
         let hint = self.survey.names.at_or_before(directory);
         let mut names = self.context.store.scan_prefix(&fs::names_prefix(directory), hint);
         while let Some(row) = names.next()? {
@@ -123,56 +119,85 @@ impl<'w, 'a, 'r> Walk<'w, 'a, 'r> {
             let (Some((_, name)), Some(record)) = (fs::name(row.key), NameRecord::parse(row.body)) else {
                 continue;
             };
-            self.name(directory, name, record, &row)?;
+            self.path.clear();
+            self.path.extend_from_slice(path);
+            if !path.is_empty() {
+                self.path.push(b'/');
+            }
+            self.path.extend_from_slice(name);
+            self.name(directory, record, &row)?;
         }
         Ok(())
     }
 
-    fn name(&mut self, directory: u64, name: &[u8], named: NameRecord, row: &Entry<'_>) -> Result<()> {
-        let fallback = self.node.assign_child(&self.directory, name);
-        let Some(record) = self.inode(named.inode)? else {
-            let dangling = trouble::warning("fs_dangling_entry", named.inode, &self.node.original);
+    fn name(&mut self, directory: u64, named: NameRecord, row: &Entry<'_>) -> Result<()> {
+        let Some((record, commit_ts)) = self.inode(named.inode)? else {
+            let dangling = trouble::warning("fs_dangling_entry", named.inode, &self.path);
             self.context.report.warn(dangling);
             return Ok(());
         };
         self.check_number(named.inode, &record);
         if named.node_type != record.node_type {
-            let mismatch = trouble::warning("fs_type_mismatch", named.inode, &self.node.original);
+            let mismatch = trouble::warning("fs_type_mismatch", named.inode, &self.path);
             self.context.report.warn(mismatch);
         }
-        if !self.node.fits() {
-            return self.lost("fs_path_too_long", "the path is too long for CHECKSUMS or KEYMAP", row.place);
+        let store = self.context.store;
+        let siblings = |name: &[u8]| Ok(store.get(&fs::name_key(directory, name), &mut EntryBuf::default())?);
+        let (inode, siblings) = (named.inode, Siblings(&siblings));
+        let path = std::mem::take(&mut self.path);
+        let node = Node { path: &path, inode, record: &record, siblings, commit_ts };
+        let lost = self.node(&node)?;
+        self.path = path;
+        match lost {
+            Some((class, message)) => self.lost(class, message, Some(row.place)),
+            None => Ok(()),
         }
-        let meeting = self.survey.shared.meet(named.inode);
+    }
+
+    /// Passes on a node; returns why it is missing.
+    fn node(&mut self, node: &Node<'_>) -> Result<Option<(&'static str, String)>> {
+        if let Some(refusal) = self.context.tree.refusal(Object::Fs(node)) {
+            return Ok(Some((refusal.class, refusal.message)));
+        }
+        let is_directory = node.record.node_type == NodeType::Directory;
+        let meeting = self.survey.shared.meet(node.inode);
         if meeting == Meeting::First {
-            self.walked.reach(named.inode)?;
+            self.walked.reach(node.inode)?;
         }
-        if record.node_type == NodeType::Directory && meeting != Meeting::First {
-            return self.lost(
-                "fs_directory_reached_twice",
-                "another name leads to this directory",
-                row.place,
-            );
+        if is_directory && meeting != Meeting::First {
+            let message = "another name leads to this directory".to_owned();
+            return Ok(Some(("fs_directory_reached_twice", message)));
         }
-        self.listing.push(&self.node.original, named.inode, &record)?;
-        if let Some(name) = &fallback
-            && self.is_named(directory, name.as_bytes())?
-        {
-            let message = format!("the name is too long, and another one is called {name}");
-            return self.lost("fs_name_taken", message, row.place);
+        match self.context.tree.object(self.context.report, Object::Fs(node))? {
+            Answer::Refused(refusal) => return Ok(Some((refusal.class, refusal.message))),
+            Answer::Open if !is_directory => return self.content(node, meeting),
+            Answer::Taken | Answer::Open | Answer::Left => {}
         }
-        if record.node_type != NodeType::Directory
-            && let Some(message) = self.over_limit(named.inode, &record, meeting)?
-        {
-            return self.lost("fs_size_over_limit", message, row.place);
+        if is_directory {
+            self.next_level.push(node.path, &node.inode.to_be_bytes())?;
         }
-        if let Some((class, message)) = trouble::refused_name(self.write(named.inode, &record, meeting))? {
-            return self.lost(class, message, row.place);
+        Ok(None)
+    }
+
+    fn content(&mut self, node: &Node<'_>, meeting: Meeting) -> Result<Option<(&'static str, String)>> {
+        if let Some(message) = self.over_limit(node.inode, node.record, meeting)? {
+            self.context.tree.abandon()?;
+            return Ok(Some(("fs_size_over_limit", message)));
         }
-        if fallback.is_some() {
-            self.context.tree.keymap().push(&self.node.disk, &self.node.original)?;
+        let mut read = Stored::default();
+        let all = meeting == Meeting::First;
+        let holes = match content::pass(self.context, node.inode, node.record, (&mut read, all))? {
+            Ok(holes) => holes,
+            Err(refusal) => return Ok(Some((refusal.class, refusal.message))),
+        };
+        self.allowance.take_holes(holes);
+        if all {
+            self.walked.chunks.add(read);
+        } else {
+            // The size was taken before; rows may be longer than what counts of them.
+            self.allowance.take_read(read.bytes.saturating_sub(node.record.size));
         }
-        Ok(())
+        Ok(None)
     }
 
     /// Says what is wrong when the file is much longer than what is stored of it: holes are sparse on disk, but all
@@ -200,59 +225,33 @@ impl<'w, 'a, 'r> Walk<'w, 'a, 'r> {
         Ok((holes > left).then_some(message))
     }
 
-    fn write(&mut self, inode: u64, record: &InodeRecord, meeting: Meeting) -> Result<()> {
-        if record.node_type == NodeType::Directory {
-            return self.enter(inode);
-        }
-        let Context { store, tree, .. } = &mut *self.context;
-        let mut read = Stored::default();
-        let all = meeting == Meeting::First;
-        let holes = content::write(store, tree, &self.node.disk, inode, record, (&mut read, all))?;
-        self.allowance.take_holes(holes);
-        if all {
-            self.walked.chunks.add(read);
-        } else {
-            // The size was taken before; rows may be longer than what counts of them.
-            self.allowance.take_read(read.bytes.saturating_sub(record.size));
-        }
-        Ok(())
-    }
-
-    /// Creates the directory of `self.node`, and puts it down for the next level.
+    /// Puts a directory down for the next level.
     fn enter(&mut self, inode: u64) -> Result<()> {
-        self.context.tree.directory(&self.node.disk)?;
-        self.pending.clear();
-        self.pending.extend_from_slice(&inode.to_be_bytes());
-        self.pending.extend_from_slice(&self.node.disk);
-        self.next_level.push(&self.node.original, &self.pending)?;
-        Ok(())
+        Ok(self.next_level.push(&self.path, &inode.to_be_bytes())?)
     }
 
-    /// Finds the record of an inode that can have a name.
-    fn inode(&self, inode: u64) -> Result<Option<InodeRecord>> {
+    /// Finds the record of an inode that can have a name, and its commit time.
+    fn inode(&self, inode: u64) -> Result<Option<(InodeRecord, u64)>> {
         let key = fs::inode_key(inode);
         let mut rows = self.context.store.scan_prefix(&key, self.survey.inodes.at_or_before(inode));
         while let Some(row) = rows.next()? {
             // A malformed key may begin like this one.
             if row.key == key {
-                return Ok(InodeRecord::parse(row.body).filter(InodeRecord::is_live));
+                let record = InodeRecord::parse(row.body).filter(InodeRecord::is_live);
+                return Ok(record.map(|record| (record, row.commit_ts)));
             }
         }
         Ok(None)
     }
 
-    fn is_named(&self, directory: u64, name: &[u8]) -> Result<bool> {
-        Ok(self.context.store.get(&fs::name_key(directory, name), &mut EntryBuf::default())?)
-    }
-
     fn check_number(&mut self, inode: u64, record: &InodeRecord) {
         if record.inode != inode {
-            let mismatch = trouble::warning("fs_inode_mismatch", inode, &self.node.original);
+            let mismatch = trouble::warning("fs_inode_mismatch", inode, &self.path);
             self.context.report.warn(mismatch);
         }
     }
 
-    fn lost(&mut self, class: &'static str, message: impl Into<String>, place: RowLocation) -> Result<()> {
-        trouble::problem(self.context.report, &self.node.original, class, message, place)
+    fn lost(&mut self, class: &'static str, message: String, place: Option<RowLocation>) -> Result<()> {
+        trouble::problem(self.context.report, &self.path, class, message, place)
     }
 }

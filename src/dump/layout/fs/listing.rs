@@ -4,10 +4,11 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Serialize;
 
-use super::record::{InodeRecord, NodeType};
-use crate::dump::json::{self, Html};
+use super::super::write_lines;
+use crate::codec::gojson::{self as json, Html};
 use crate::dump::{Scratch, Sorter, Tree};
 use crate::error::Result;
+use crate::model::fs::{InodeRecord, NodeType};
 
 const PATH: &[u8] = b"extra/fs/inodes.jsonl";
 const MEMORY: usize = 16 << 20;
@@ -53,17 +54,8 @@ impl Listing {
     }
 
     /// Writes the file; none when there are no lines.
-    pub fn write(mut self, tree: &mut Tree) -> Result<()> {
-        if self.lines.is_empty() {
-            return Ok(());
-        }
-        let mut file = tree.file(PATH)?;
-        let mut lines = self.lines.sort()?;
-        while let Some((_, line)) = lines.next()? {
-            file.write(line)?;
-        }
-        file.finish(tree)?;
-        Ok(())
+    pub fn write(&mut self, tree: &mut Tree) -> Result<()> {
+        write_lines(tree, PATH, &mut self.lines)
     }
 }
 
