@@ -112,9 +112,7 @@ impl OpenFile {
             self.state = State::Written;
             return Ok(());
         }
-        let file = if let State::Created(file) = &mut self.state {
-            file
-        } else {
+        let State::Created(file) = &mut self.state else {
             self.state = State::Created(root.tree.file(&self.path.disk)?);
             return self.append(root, piece);
         };
