@@ -3,13 +3,11 @@
 //! In: a [`Store`]. Out: files in a [`Tree`], warnings and problems in a [`Report`], and the names that the
 //! manifest lists as in scope. Adapters never import each other.
 
-mod body;
 pub mod dynamodb;
 #[cfg(test)]
 mod fixture;
 pub mod fs;
 pub mod kv;
-mod output;
 pub mod redis;
 pub mod s3;
 pub mod sqs;

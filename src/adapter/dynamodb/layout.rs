@@ -5,7 +5,7 @@
 
 use super::fallback::{Fallbacks, Reason};
 use super::identity::{KeyValue, KeyValues};
-use crate::adapter::body::{Body, Page};
+use crate::dump::layout::file_writer::{FileBuffer, FileWriter};
 use crate::dump::{self, ErrorKind, Tree, keymap, segment};
 use crate::error::{Error, Result};
 
@@ -17,7 +17,7 @@ pub(super) struct PerItem {
     /// `dynamodb/<table>/items/`, then the path of the item at hand.
     path: Vec<u8>,
     directory: usize,
-    body: Body,
+    buffer: FileBuffer,
 }
 
 /// One component of a path: hash or range.
@@ -34,7 +34,7 @@ impl PerItem {
     /// Writes into the directory `items/` of a table's directory.
     pub fn new(table_directory: &[u8]) -> Self {
         let path = [table_directory, b"/items/"].concat();
-        Self { directory: path.len(), path, body: Body::default() }
+        Self { directory: path.len(), path, buffer: FileBuffer::default() }
     }
 
     /// Returns the path of the last item.
@@ -48,7 +48,7 @@ impl PerItem {
         tree: &mut Tree,
         fallbacks: &mut Fallbacks,
         keys: &KeyValues<'_>,
-        json: &mut dyn FnMut(&mut Page<'_>) -> Result<()>,
+        json: &mut dyn FnMut(&mut FileWriter<'_>) -> Result<()>,
     ) -> Result<Put> {
         let plain = [
             Some(Name::plain(keys.hash, keys.range.is_some())),
@@ -70,7 +70,7 @@ impl PerItem {
         tree: &mut Tree,
         fallbacks: &mut Fallbacks,
         names: [Option<Name>; 2],
-        json: &mut dyn FnMut(&mut Page<'_>) -> Result<()>,
+        json: &mut dyn FnMut(&mut FileWriter<'_>) -> Result<()>,
     ) -> Result<Put> {
         self.path.truncate(self.directory);
         let [hash, range] = names;
@@ -94,11 +94,11 @@ impl PerItem {
                 return Ok(Put::KeymapLine(message));
             }
         }
-        let mut page = Page { body: &mut self.body, tree, path: &self.path };
+        let mut page = FileWriter { buffer: &mut self.buffer, tree, path: &self.path };
         match json(&mut page).and_then(|()| page.finish()) {
             Ok(()) => {}
             Err(Error::Dump(dump::Error { kind: ErrorKind::Taken, .. })) => {
-                self.body.discard();
+                self.buffer.discard();
                 return Ok(Put::Taken);
             }
             Err(error) => return Err(error),
@@ -155,8 +155,8 @@ mod tests {
     use super::super::identity::OrderedKey;
     use super::KeyValue::{B, N, S};
     use super::*;
-    use crate::adapter::output::Output;
     use crate::dump::TreeOptions;
+    use crate::dump::layout::output::Output;
 
     struct Table {
         _parent: tempfile::TempDir,

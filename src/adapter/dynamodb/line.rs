@@ -7,7 +7,7 @@ use super::bundle::Bundle;
 use super::item::Item;
 use super::render::{self, Layout};
 use super::value::Unservable;
-use crate::adapter::output::Output;
+use crate::dump::layout::output::Output;
 use crate::dump::{Tree, TreeFile};
 use crate::error::Result;
 
@@ -69,7 +69,7 @@ impl Output for Pieces<'_> {
         &mut self.buffer
     }
 
-    fn relieve(&mut self) -> Result<()> {
+    fn flush_if_full(&mut self) -> Result<()> {
         if self.buffer.len() < PIECE { Ok(()) } else { self.pass_on() }
     }
 }

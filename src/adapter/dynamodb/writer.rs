@@ -13,7 +13,7 @@ use super::schema::Schema;
 use super::tally::Tally;
 use super::value::Unservable;
 use crate::adapter::Context;
-use crate::adapter::body::{Body, Page};
+use crate::dump::layout::file_writer::{FileBuffer, FileWriter};
 use crate::dump::{keymap, segment};
 use crate::error::Result;
 use crate::excerpt;
@@ -67,7 +67,7 @@ impl<'t> TableWriter<'t> {
             }
         }
         let path = [&directory[..], b"/_schema.json"].concat();
-        let mut page = Page { body: &mut Body::default(), tree: context.tree, path: &path };
+        let mut page = FileWriter { buffer: &mut FileBuffer::default(), tree: context.tree, path: &path };
         schema.write(&mut page)?;
         page.finish()?;
         let layout = match context.options.dynamodb_bundle {

@@ -3,9 +3,9 @@
 use super::collection::Collection;
 use super::expiry::{Clock, Fate};
 use super::sidecar::{Object, Sidecars};
-use crate::adapter::body::{Body, Page};
 use crate::adapter::{Context, Scope};
 use crate::dump::keymap;
+use crate::dump::layout::file_writer::{FileBuffer, FileWriter};
 use crate::dump::segment::{self, Segment};
 use crate::dump::{Scratch, Sorter};
 use crate::error::Result;
@@ -57,7 +57,7 @@ pub(super) struct Database<'c, 'a, 'r> {
     /// Elements of the collection at hand, by what they are sorted by.
     pub(super) elements: Sorter,
     /// The file at hand.
-    body: Body,
+    buffer: FileBuffer,
     /// A row that was read again.
     row: EntryBuf,
     pub(super) counts: Counts,
@@ -71,7 +71,7 @@ impl<'c, 'a, 'r> Database<'c, 'a, 'r> {
             path: Vec::new(),
             clock: Clock { now: context.store.now_ms(), drop_expired: context.options.drop_expired },
             elements: Sorter::new(scratch, ELEMENTS),
-            body: Body::default(),
+            buffer: FileBuffer::default(),
             row: EntryBuf::default(),
             counts: Counts::default(),
             context,
@@ -87,8 +87,11 @@ impl<'c, 'a, 'r> Database<'c, 'a, 'r> {
     }
 
     /// Lends the elements at hand, and the file at hand to write them to.
-    pub(super) fn page(&mut self) -> (&mut Sorter, Page<'_>) {
-        (&mut self.elements, Page { body: &mut self.body, tree: self.context.tree, path: &self.path })
+    pub(super) fn page(&mut self) -> (&mut Sorter, FileWriter<'_>) {
+        (
+            &mut self.elements,
+            FileWriter { buffer: &mut self.buffer, tree: self.context.tree, path: &self.path },
+        )
     }
 
     /// Reads the value of a row once more.

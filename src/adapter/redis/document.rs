@@ -4,8 +4,8 @@
 
 use super::collection::Collection;
 use super::text::binary;
-use crate::adapter::output::Output;
 use crate::dump::json::{self, Html};
+use crate::dump::layout::output::Output;
 use crate::error::Result;
 
 /// Writes the parts of one file.
@@ -36,14 +36,14 @@ impl Document {
         out.buffer().extend_from_slice(b",\n      \"value\": ");
         binary(out, value, b"      ")?;
         out.buffer().extend_from_slice(b"\n    }");
-        out.relieve()
+        out.flush_if_full()
     }
 
     /// Appends a list item or a set member.
     pub(super) fn plain(&mut self, out: &mut impl Output, value: &[u8]) -> Result<()> {
         self.separate(out);
         binary(out, value, b"    ")?;
-        out.relieve()
+        out.flush_if_full()
     }
 
     /// Appends a zset member. The score is no NaN.
@@ -58,7 +58,7 @@ impl Document {
             json::compact(out.buffer(), &score, Html::Escaped);
         }
         out.buffer().extend_from_slice(b"\n    }");
-        out.relieve()
+        out.flush_if_full()
     }
 
     /// Ends the file; there is no newline behind it. The expiry is Unix ms.

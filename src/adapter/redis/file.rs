@@ -10,8 +10,8 @@ use super::draft::{Draft, Findings, parse_score};
 use super::sidecar::Object;
 use super::stream;
 use super::verdict::Bounds;
-use crate::adapter::body::Page;
 use crate::dump::Sorter;
+use crate::dump::layout::file_writer::FileWriter;
 use crate::error::{Error, Result};
 use crate::keyspace::redis::StreamId;
 use crate::report::Warning;
@@ -43,7 +43,7 @@ impl Draft {
             page.finish()?;
             database.enter(object, &self.key, &segment, verdict.expiry)?;
         } else {
-            page.discard();
+            page.buffer.discard();
             if self.findings.refused == 0 {
                 database.counts.delta_only.count(&self.key);
             }
@@ -104,7 +104,7 @@ impl Draft {
 
 fn write_document(
     elements: &mut Sorter,
-    page: &mut Page<'_>,
+    page: &mut FileWriter<'_>,
     collection: Collection,
     expiry: Option<u64>,
     findings: &mut Findings,
@@ -134,7 +134,7 @@ fn write_document(
 
 fn write_stream(
     elements: &mut Sorter,
-    page: &mut Page<'_>,
+    page: &mut FileWriter<'_>,
     last: StreamId,
     expiry: Option<u64>,
 ) -> Result<Written> {

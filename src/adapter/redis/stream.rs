@@ -2,8 +2,8 @@
 
 use serde::Serialize;
 
-use crate::adapter::output::{Output, text};
 use crate::dump::json::{self, Html};
+use crate::dump::layout::output::{Output, text};
 use crate::error::Result;
 use crate::keyspace::redis::StreamId;
 
@@ -35,10 +35,10 @@ pub(super) fn write_entry<'t>(
         text(out, value)?;
         out.buffer().push(b'}');
         separator = b",";
-        out.relieve()?;
+        out.flush_if_full()?;
     }
     out.buffer().extend_from_slice(b"]}\n");
-    out.relieve()
+    out.flush_if_full()
 }
 
 /// Appends the line that every stream ends in. The expiry is Unix ms.

@@ -3,8 +3,10 @@
 //!
 //! In: [objects](crate::model). Out: files in a tree; names that others have or that are too long, as refusals.
 
+pub(crate) mod file_writer;
 pub mod fs;
 pub mod kv;
+pub(crate) mod output;
 pub mod sqs;
 
 use super::{Scratch, Sorter, Tree, keymap};

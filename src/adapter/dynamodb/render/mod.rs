@@ -7,7 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use super::item::Item;
 use super::members::Members;
 use super::value::{Collection, Message, Unservable, Value};
-use crate::adapter::output::{Output, base64, text};
+use crate::dump::layout::output::{Output, base64, text};
 use crate::error::Result;
 
 /// Deepest attribute that a server writes or reads; a top-level attribute has depth 1 (`dynamodb.md` 2.1).
@@ -139,7 +139,7 @@ impl<'a, O: Output> Writer<'a, '_, O> {
             Value::M(map) => self.map(map, depth + 1)?,
         }
         self.frame.close(b'}', false);
-        self.frame.out.relieve()
+        self.frame.out.flush_if_full()
     }
 
     fn list(
@@ -152,7 +152,7 @@ impl<'a, O: Output> Writer<'a, '_, O> {
         for bytes in list.elements() {
             self.frame.next(first);
             element(self, bytes)?;
-            self.frame.out.relieve()?;
+            self.frame.out.flush_if_full()?;
             first = false;
         }
         self.frame.close(b']', first);

@@ -10,7 +10,7 @@ use super::render::{Frame, Layout};
 use super::shape::check_schema;
 use super::value::{last_text, pieces};
 use super::wire::{Fields, Malformed, Value};
-use crate::adapter::output::{Output, text};
+use crate::dump::layout::output::{Output, text};
 use crate::error::Result;
 use crate::excerpt;
 
@@ -121,7 +121,7 @@ impl<'a, O: Output> Document<'a, '_, O> {
             self.indexes(indexes)?;
         }
         self.frame.close(b'}', false);
-        self.frame.out.relieve()
+        self.frame.out.flush_if_full()
     }
 
     fn definitions(&mut self) -> Result<()> {
@@ -134,7 +134,7 @@ impl<'a, O: Output> Document<'a, '_, O> {
             self.text_member(true, "name", name)?;
             self.text_member(false, "type", last_text(entry, &[2]).unwrap_or_default())?;
             self.frame.close(b'}', false);
-            self.frame.out.relieve()?;
+            self.frame.out.flush_if_full()?;
             first = false;
         }
         self.frame.close(b']', first);
@@ -154,7 +154,7 @@ impl<'a, O: Output> Document<'a, '_, O> {
             self.member(false, "projection")?;
             self.projection(entry)?;
             self.frame.close(b'}', false);
-            self.frame.out.relieve()?;
+            self.frame.out.flush_if_full()?;
             first = false;
         }
         self.frame.close(b']', first);
@@ -199,7 +199,7 @@ impl<'a, O: Output> Document<'a, '_, O> {
             for (at, name) in attributes().enumerate() {
                 self.frame.next(at == 0);
                 text(self.frame.out, std::str::from_utf8(name).unwrap_or_default())?;
-                self.frame.out.relieve()?;
+                self.frame.out.flush_if_full()?;
             }
             self.frame.close(b']', false);
         }

@@ -15,7 +15,7 @@ pub trait Output {
     fn buffer(&mut self) -> &mut Vec<u8>;
 
     /// Empties the buffer into the file when it has grown too large.
-    fn relieve(&mut self) -> Result<()>;
+    fn flush_if_full(&mut self) -> Result<()>;
 }
 
 /// A file that is small enough to be put together in memory.
@@ -24,7 +24,7 @@ impl Output for Vec<u8> {
         self
     }
 
-    fn relieve(&mut self) -> Result<()> {
+    fn flush_if_full(&mut self) -> Result<()> {
         Ok(())
     }
 }
@@ -38,7 +38,7 @@ pub fn text(out: &mut impl Output, text: &str) -> Result<()> {
     out.buffer().push(b'"');
     for piece in json::pieces(text) {
         json::piece(out.buffer(), piece, Html::Escaped);
-        out.relieve()?;
+        out.flush_if_full()?;
     }
     out.buffer().push(b'"');
     Ok(())
@@ -49,7 +49,7 @@ pub fn base64(out: &mut impl Output, value: &[u8], engine: &GeneralPurpose) -> R
     out.buffer().push(b'"');
     for piece in value.chunks(PIECE) {
         out.buffer().extend_from_slice(engine.encode(piece).as_bytes());
-        out.relieve()?;
+        out.flush_if_full()?;
     }
     out.buffer().push(b'"');
     Ok(())
@@ -59,7 +59,7 @@ pub fn base64(out: &mut impl Output, value: &[u8], engine: &GeneralPurpose) -> R
 mod tests {
     use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 
-    use super::super::body::WHOLE;
+    use super::super::file_writer::BUFFER;
     use super::*;
 
     /// An output that is emptied as a file is, and remembers how much it held.
@@ -76,8 +76,8 @@ mod tests {
             &mut self.buffer
         }
 
-        fn relieve(&mut self) -> Result<()> {
-            if self.buffer().len() > WHOLE {
+        fn flush_if_full(&mut self) -> Result<()> {
+            if self.buffer().len() > BUFFER {
                 self.written.append(&mut self.buffer);
             }
             Ok(())
@@ -87,7 +87,7 @@ mod tests {
     fn written(write: impl FnOnce(&mut Emptied)) -> String {
         let mut out = Emptied::default();
         write(&mut out);
-        assert!(out.most <= WHOLE + 6 * PIECE, "{}", out.most);
+        assert!(out.most <= BUFFER + 6 * PIECE, "{}", out.most);
         out.written.append(&mut out.buffer);
         String::from_utf8(out.written).unwrap()
     }
