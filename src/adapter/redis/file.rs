@@ -31,6 +31,8 @@ impl Draft {
         let object = Object::Collection(verdict.collection);
         let segment = database.turn_to(object, &self.key);
         if database.lacks_keymap_line(&segment, &self.key)? {
+            // The sorter is for the next collection too.
+            drop(database.elements.sort()?);
             return Ok(());
         }
         let (elements, mut page) = database.page();

@@ -297,3 +297,30 @@ fn a_list_keeps_its_items_when_another_name_looks_like_one_of_its_positions() {
     assert_eq!(found.warnings, [""; 0]);
     assert_eq!(found.files, model::files(&rows).0);
 }
+
+#[test]
+fn a_collection_whose_name_no_keymap_takes_leaves_nothing_to_the_next_one() {
+    let field = |key: &[u8], name: &str| {
+        let length = u32::try_from(key.len()).unwrap().to_be_bytes();
+        [&b"!hs|fld|"[..], &length, key, name.as_bytes()].concat()
+    };
+    let blob = b"\0RH\x01\x0a\x06\x0a\x01c\x12\x01v";
+    let long = |first: u8| vec![first; 3 << 20];
+    let mut rows = Rows::default();
+    rows.put(&field(&long(b'a'), "a"), b"1");
+    rows.put(&field(b"small", "b"), b"2");
+    rows.put(&[&b"!redis|hash|"[..], &long(b'b')].concat(), blob);
+    rows.put(b"!redis|hash|blob", blob);
+    let dumped = rows.dump(&Options::default(), super::dump).unwrap();
+    assert_eq!(
+        dumped.classes().iter().map(|(class, _)| &**class).collect::<Vec<_>>(),
+        ["keymap_line_too_long"; 2]
+    );
+    assert_eq!(dumped.events(), [""; 0]);
+    let names = |key: &str| {
+        let file = &dumped.files[format!("redis/db_0/hashes/{key}.json").as_bytes()];
+        let json: serde_json::Value = serde_json::from_slice(file).unwrap();
+        json["fields"].as_array().unwrap().iter().map(|field| field["name"].clone()).collect::<Vec<_>>()
+    };
+    assert_eq!((names("small"), names("blob")), (vec!["b".into()], vec!["c".into()]));
+}
