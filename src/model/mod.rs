@@ -6,6 +6,7 @@
 mod answer;
 pub mod fs;
 pub mod kv;
+pub mod redis;
 pub mod sqs;
 
 pub use answer::{Answer, Refusal};
@@ -19,6 +20,8 @@ pub enum Object<'a> {
     Kv(&'a kv::Pair<'a>),
     /// A file or directory of the filesystem.
     Fs(&'a fs::Node<'a>),
+    /// A key of Redis.
+    Redis(&'a redis::Key<'a>),
     /// Of SQS.
     Sqs(sqs::Object<'a>),
 }
@@ -30,6 +33,8 @@ pub enum Piece<'a> {
     Bytes(&'a [u8]),
     /// So many zero bytes of a body, which are not stored.
     Zeros(u64),
+    /// An element of a collection of Redis.
+    Element(redis::Element<'a>),
 }
 
 /// The end of a table, bucket or queue: no object of it follows.
@@ -74,6 +79,7 @@ impl Object<'_> {
         match self {
             Self::Kv(pair) => pair.summary(),
             Self::Fs(node) => node.summary(),
+            Self::Redis(key) => key.summary(),
             Self::Sqs(object) => object.summary(),
         }
     }

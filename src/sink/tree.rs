@@ -25,6 +25,7 @@ pub struct TreeSink {
     open: Option<Owner>,
     fs: layout::fs::Layout,
     kv: layout::kv::Layout,
+    redis: layout::redis::Layout,
     sqs: layout::sqs::Layout,
 }
 
@@ -38,6 +39,7 @@ impl TreeSink {
             open: None,
             fs: layout::fs::Layout::new(&scratch),
             kv: layout::kv::Layout::new(&scratch),
+            redis: layout::redis::Layout::new(&scratch, &options),
             sqs: layout::sqs::Layout::new(&scratch),
         }
     }
@@ -88,6 +90,7 @@ impl Sink for TreeSink {
     fn object(&mut self, _report: &mut Report<'_>, object: Object<'_>) -> Result<Answer> {
         let (owner, answer) = match object {
             Object::Fs(node) => (Owner::Fs, self.fs.node(&mut self.root, node)?),
+            Object::Redis(key) => (Owner::Redis, self.redis.key(&mut self.root, key)?),
             Object::Kv(pair) => (Owner::Kv, self.kv.pair(&mut self.root, pair)?),
             Object::Sqs(object) => (Owner::Sqs, self.sqs.object(&mut self.root, object)?),
         };
@@ -96,8 +99,9 @@ impl Sink for TreeSink {
     }
 
     fn piece(&mut self, piece: Piece<'_>) -> Result<Answer> {
-        match self.open {
-            Some(Owner::Fs) => self.fs.piece(&mut self.root, piece),
+        match (self.open, piece) {
+            (Some(Owner::Redis), Piece::Element(element)) => self.redis.element(&mut self.root, element),
+            (Some(Owner::Fs), Piece::Bytes(_) | Piece::Zeros(_)) => self.fs.piece(&mut self.root, piece),
             _ => Err(NOT_OPEN),
         }
     }
@@ -105,13 +109,16 @@ impl Sink for TreeSink {
     fn end(&mut self, _report: &mut Report<'_>) -> Result<Answer> {
         match self.open.take() {
             Some(Owner::Fs) => self.fs.end(&mut self.root),
+            Some(Owner::Redis) => self.redis.end(&mut self.root),
             _ => Err(NOT_OPEN),
         }
     }
 
     fn abandon(&mut self) -> Result<()> {
-        if self.open.take() == Some(Owner::Fs) {
-            self.fs.abandon();
+        match self.open.take() {
+            Some(Owner::Fs) => self.fs.abandon(),
+            Some(Owner::Redis) => self.redis.abandon(),
+            _ => {}
         }
         Ok(())
     }
@@ -127,6 +134,7 @@ impl Sink for TreeSink {
         match owner {
             Owner::Fs => self.fs.finish(&mut self.root),
             Owner::Kv => self.kv.finish(&mut self.root),
+            Owner::Redis => self.redis.finish(&mut self.root),
             Owner::Sqs => self.sqs.finish(&mut self.root),
             _ => Ok(()),
         }

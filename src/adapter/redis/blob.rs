@@ -3,7 +3,7 @@
 //! In: a value with its magic. Out: the texts in it, borrowed. Any defect of a message makes all of it an error.
 
 use super::collection::Collection;
-use super::proto::{Fields, Malformed, Value};
+use crate::codec::protobuf::{Fields, Malformed, Value};
 
 /// Magic of a stream entry.
 const ENTRY: &[u8] = b"\0RXE\x01";
@@ -89,7 +89,7 @@ fn element(collection: Collection, bytes: &[u8]) -> Result<Element<'_>, Error> {
 pub(super) struct StreamEntry<'a> {
     /// The ID as it was spelt, which need not be canonical.
     pub(super) id: &'a str,
-    /// What [`texts`] reads.
+    /// What [`EntryFields`](crate::model::redis::EntryFields) reads.
     pub(super) message: &'a [u8],
 }
 
@@ -112,14 +112,6 @@ impl<'a> StreamEntry<'a> {
     }
 }
 
-/// Lists the names and values, in turn, of the message of an entry that was checked.
-pub(super) fn texts(message: &[u8]) -> impl Iterator<Item = &str> {
-    Fields::new(message).filter_map(|field| match field {
-        Ok((2, Value::Bytes(bytes))) => text(bytes).ok(),
-        _ => None,
-    })
-}
-
 fn text(bytes: &[u8]) -> Result<&str, Error> {
     std::str::from_utf8(bytes).map_err(|_| Error::Utf8)
 }
@@ -130,6 +122,7 @@ mod tests {
     use prost::Message;
 
     use super::*;
+    use crate::model::redis::EntryFields;
 
     #[derive(Clone, PartialEq, Message)]
     struct Pair {
@@ -181,6 +174,10 @@ mod tests {
         elements(collection, blob)?.collect()
     }
 
+    fn fields<'a>(entry: &StreamEntry<'a>) -> Vec<(&'a str, &'a str)> {
+        EntryFields::new(entry.message).iter().map(Result::unwrap).collect()
+    }
+
     #[test]
     fn an_empty_value_is_an_empty_collection() {
         for collection in [Collection::Hash, Collection::Set, Collection::Zset, Collection::Stream] {
@@ -220,7 +217,7 @@ mod tests {
     fn an_entry_has_as_many_values_as_names() {
         assert_eq!(StreamEntry::parse(b"\0RXE\x01\x0a\x031-1\x12\x01a").err(), Some(Error::OddFields));
         let entry = StreamEntry::parse(b"\0RXE\x01\x12\x01a\x0a\x05007-1\x12\0").unwrap();
-        assert_eq!((entry.id, texts(entry.message).collect::<Vec<_>>()), ("007-1", vec!["a", ""]));
+        assert_eq!((entry.id, fields(&entry)), ("007-1", vec![("a", "")]));
     }
 
     proptest! {
@@ -263,11 +260,12 @@ mod tests {
             id in ".{0,4}",
             pairs in proptest::collection::vec((".{0,4}", ".{0,4}"), 0..8),
         ) {
-            let fields: Vec<_> = pairs.into_iter().flat_map(|(name, value)| [name, value]).collect();
-            let value = blob(b"\0RXE\x01", &EntryMessage { id: id.clone(), fields: fields.clone() });
+            let texts = pairs.iter().cloned().flat_map(|(name, value)| [name, value]).collect();
+            let value = blob(b"\0RXE\x01", &EntryMessage { id: id.clone(), fields: texts });
             let entry = StreamEntry::parse(&value).unwrap();
             prop_assert_eq!(entry.id, id);
-            prop_assert_eq!(texts(entry.message).collect::<Vec<_>>(), fields);
+            let want: Vec<_> = pairs.iter().map(|(name, value)| (&**name, &**value)).collect();
+            prop_assert_eq!(fields(&entry), want);
         }
 
         #[test]

@@ -1,17 +1,8 @@
-//! The collection types of Redis: where their rows stand, and where their files go (`redis.md` 1.1, 4.1).
+//! The collection types of Redis: where their rows stand, and what is said about them (`redis.md` 1.1).
 
 use crate::keyspace::Family;
 use crate::keyspace::redis::{Item, StreamId, parse_element, parse_entry, parse_item};
-
-/// A type of collection, in the order in which types win a Redis key (`redis.md` 3.1).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Collection {
-    List,
-    Hash,
-    Set,
-    Zset,
-    Stream,
-}
+pub(super) use crate::model::redis::Collection;
 
 /// Where an element stands in its collection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,19 +16,6 @@ pub(super) enum Slot<'a> {
 }
 
 impl Collection {
-    pub(super) const ALL: [Collection; 5] =
-        [Collection::List, Collection::Hash, Collection::Set, Collection::Zset, Collection::Stream];
-
-    pub(super) fn name(self) -> &'static str {
-        match self {
-            Collection::List => "list",
-            Collection::Hash => "hash",
-            Collection::Set => "set",
-            Collection::Zset => "zset",
-            Collection::Stream => "stream",
-        }
-    }
-
     pub(super) fn elements(self) -> Family {
         match self {
             Collection::List => Family::ListItem,
@@ -97,28 +75,6 @@ impl Collection {
             Collection::Set => "set_blob",
             Collection::Zset => "zset_blob",
             Collection::Stream => "stream_blob",
-        }
-    }
-
-    /// Directory below `db_0`.
-    pub(super) fn directory(self) -> &'static str {
-        match self {
-            Collection::List => "lists",
-            Collection::Hash => "hashes",
-            Collection::Set => "sets",
-            Collection::Zset => "zsets",
-            Collection::Stream => "streams",
-        }
-    }
-
-    /// Place of the type among the records of `KEYMAP.jsonl` (`redis.md` 4.5), after strings and HLLs.
-    pub(super) fn keymap_rank(self) -> u8 {
-        match self {
-            Collection::Hash => 2,
-            Collection::List => 3,
-            Collection::Set => 4,
-            Collection::Zset => 5,
-            Collection::Stream => 6,
         }
     }
 

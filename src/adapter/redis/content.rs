@@ -1,4 +1,4 @@
-//! Second pass: the elements of the collections that are written, each family scanned once more.
+//! Second pass: the elements of the collections that are passed on, each family scanned once more.
 //!
 //! Verdicts come in the order of the runs that they are about, so a scan meets them one by one: nothing is
 //! searched for, whatever the number of collections. Items of a list that stand in several runs, because the names of
@@ -174,7 +174,7 @@ impl Database<'_, '_, '_> {
             }
             match (&mut part, slot) {
                 (Some(Part::Whole(draft)), slot) => {
-                    draft.add(&mut self.elements, slot, entry.body, entry.place)?;
+                    draft.add(self.kept_elements(), slot, entry.body, entry.place)?;
                 }
                 (Some(Part::Scattered(list)), Slot::Seq(seq)) => items.push(*list, seq, &entry)?,
                 _ => {}
@@ -201,7 +201,7 @@ impl Database<'_, '_, '_> {
                 let seq = cursor::take_array(&mut seq).ok_or(LIST)?;
                 let seq = i64::from_be_bytes(seq) ^ i64::MIN;
                 let place = RowLocation::take(&mut body).ok_or(LIST)?;
-                draft.add(&mut self.elements, Slot::Seq(seq), body, place)?;
+                draft.add(self.kept_elements(), Slot::Seq(seq), body, place)?;
                 item = items.next()?;
             }
             draft.write(self)?;

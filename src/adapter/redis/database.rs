@@ -1,20 +1,19 @@
-//! The one database of a dump, `redis/db_0/`: where files, warnings and problems of this adapter go.
+//! The one database of a dump, `redis/db_0/`: where keys, warnings and problems of this adapter go.
 
-use super::collection::Collection;
 use super::expiry::{Clock, Fate};
-use super::sidecar::{Object, Sidecars};
 use crate::adapter::{Context, Scope};
-use crate::dump::keymap;
-use crate::dump::layout::file_writer::{FileBuffer, FileWriter};
-use crate::dump::segment::{self, Segment};
 use crate::dump::{Scratch, Sorter};
 use crate::error::Result;
 use crate::excerpt;
+use crate::keyspace::Owner;
+use crate::model::redis::{DATABASE, Key};
+use crate::model::{Answer, Object, Refusal};
 use crate::report::{Problem, Warning};
+use crate::sink::{Sink, Wants};
 use crate::store::{EntryBuf, RowLocation, Store};
 
-/// Name of the database in the tree, in scopes and in problems.
-pub(super) const NAME: &[u8] = b"db_0";
+/// Name of the database in scopes and in problems.
+pub(super) const NAME: &[u8] = DATABASE.as_bytes();
 /// Memory for the elements of one collection, bytes.
 const ELEMENTS: usize = 8 << 20;
 /// Room for a value that is kept from one to the next, bytes.
@@ -51,13 +50,9 @@ impl Keys {
 /// The database that is being written.
 pub(super) struct Database<'c, 'a, 'r> {
     context: &'c mut Context<'a, 'r>,
-    sidecars: Sidecars,
-    path: Vec<u8>,
     pub(super) clock: Clock,
     /// Elements of the collection at hand, by what they are sorted by.
     pub(super) elements: Sorter,
-    /// The file at hand.
-    buffer: FileBuffer,
     /// A row that was read again.
     row: EntryBuf,
     pub(super) counts: Counts,
@@ -65,13 +60,10 @@ pub(super) struct Database<'c, 'a, 'r> {
 
 impl<'c, 'a, 'r> Database<'c, 'a, 'r> {
     pub(super) fn new(context: &'c mut Context<'a, 'r>) -> Self {
-        let scratch = context.tree.scratch();
+        let scratch = context.scratch;
         Self {
-            sidecars: Sidecars::new(scratch, context.store.last_commit_ts()),
-            path: Vec::new(),
             clock: Clock { now: context.store.now_ms(), drop_expired: context.options.drop_expired },
             elements: Sorter::new(scratch, ELEMENTS),
-            buffer: FileBuffer::default(),
             row: EntryBuf::default(),
             counts: Counts::default(),
             context,
@@ -82,22 +74,24 @@ impl<'c, 'a, 'r> Database<'c, 'a, 'r> {
         self.context.store
     }
 
-    pub(super) fn scratch(&self) -> &Scratch {
-        self.context.tree.scratch()
+    pub(super) fn scratch(&self) -> &'a Scratch {
+        self.context.scratch
     }
 
-    /// Lends the elements at hand, and the file at hand to write them to.
-    pub(super) fn page(&mut self) -> (&mut Sorter, FileWriter<'_>) {
-        (
-            &mut self.elements,
-            FileWriter { buffer: &mut self.buffer, tree: self.context.tree, path: &self.path },
-        )
+    /// Whether somebody looks at the elements of collections.
+    pub(super) fn wants_contents(&self) -> bool {
+        self.context.tree.wants() == Wants::Contents
     }
 
-    /// Reads the value of a row once more.
-    pub(super) fn take_value(&mut self, place: RowLocation) -> Result<Vec<u8>> {
+    /// Returns where elements that stand in rows are sorted; `None` when nobody looks at them.
+    pub(super) fn kept_elements(&mut self) -> Option<&mut Sorter> {
+        self.wants_contents().then_some(&mut self.elements)
+    }
+
+    /// Reads the value of a row once more, and its commit time, HLC.
+    pub(super) fn take_value(&mut self, place: RowLocation) -> Result<(Vec<u8>, u64)> {
         self.store().read(place, &mut self.row)?;
-        Ok(std::mem::take(&mut self.row.body))
+        Ok((std::mem::take(&mut self.row.body), self.row.commit_ts))
     }
 
     /// Takes the room of a value back for the next one, but for what only a large one needed.
@@ -107,61 +101,52 @@ impl<'c, 'a, 'r> Database<'c, 'a, 'r> {
         self.row.body = value;
     }
 
-    /// Makes the path of an object's file the one at hand.
-    pub(super) fn turn_to(&mut self, object: Object, key: &[u8]) -> Segment {
-        let (directory, suffix) = match object {
-            Object::String => ("strings", ".bin"),
-            Object::Hll => ("hll", ".bin"),
-            Object::Collection(Collection::Stream) => (Collection::Stream.directory(), ".jsonl"),
-            Object::Collection(collection) => (collection.directory(), ".json"),
-        };
-        let segment = segment::encode(key);
-        self.path.clear();
-        for part in ["redis/db_0/", directory, "/", &segment.text, suffix] {
-            self.path.extend_from_slice(part.as_bytes());
+    /// Passes a string or an HLL on.
+    pub(super) fn put(&mut self, key: &Key<'_>) -> Result<()> {
+        if let Some(refusal) = self.context.put(Object::Redis(key))? {
+            return self.refused(key.key, refusal);
         }
-        segment
+        self.count(key);
+        Ok(())
     }
 
-    /// Enters the file at hand, which was written, into the sidecars.
-    pub(super) fn enter(
-        &mut self,
-        object: Object,
-        key: &[u8],
-        segment: &Segment,
-        expiry: Option<u64>,
-    ) -> Result<()> {
+    /// Passes the head of a collection on; returns whether its elements are wanted, `None` when it was refused.
+    pub(super) fn open(&mut self, key: &Key<'_>) -> Result<Option<bool>> {
+        let answer = self.context.tree.object(self.context.report, Object::Redis(key))?;
+        if let Answer::Refused(refusal) = answer {
+            self.refused(key.key, refusal)?;
+            return Ok(None);
+        }
+        Ok(Some(answer == Answer::Open))
+    }
+
+    /// Lends the elements at hand, and the sink that they go to.
+    pub(super) fn elements(&mut self) -> (&mut Sorter, &mut impl Sink) {
+        (&mut self.elements, self.context.tree)
+    }
+
+    /// Ends the open collection, where it exists.
+    pub(super) fn close(&mut self, key: &Key<'_>, exists: bool) -> Result<()> {
+        if !exists {
+            return self.context.tree.abandon();
+        }
+        match self.context.tree.end(self.context.report)? {
+            Answer::Refused(refusal) => self.refused(key.key, refusal),
+            Answer::Taken | Answer::Left | Answer::Open => Ok(()),
+        }
+    }
+
+    /// Counts a key that was passed on.
+    pub(super) fn count(&mut self, key: &Key<'_>) {
         self.counts.files += 1;
-        if self.clock.is_expired(expiry) {
-            self.counts.kept.count(key);
+        if self.clock.is_expired(key.expiry_ms) {
+            self.counts.kept.count(key.key);
         }
-        self.sidecars.enter(object, key, segment, expiry)
     }
 
-    /// Whether a key needs a KEYMAP line that no reader takes: then it is a problem, and not to be written.
-    pub(super) fn lacks_keymap_line(&mut self, segment: &Segment, key: &[u8]) -> Result<bool> {
-        let text = segment.text.as_bytes();
-        let Some(message) = segment.fallback.then(|| keymap::too_long(text, key)).flatten() else {
-            return Ok(false);
-        };
-        self.problem(key, keymap::LINE_TOO_LONG, message, None)?;
-        Ok(true)
-    }
-
-    /// Writes a string or an HLL; the expiry is Unix ms.
-    pub(super) fn write(
-        &mut self,
-        object: Object,
-        key: &[u8],
-        body: &[u8],
-        expiry: Option<u64>,
-    ) -> Result<()> {
-        let segment = self.turn_to(object, key);
-        if self.lacks_keymap_line(&segment, key)? {
-            return Ok(());
-        }
-        self.context.tree.write(&self.path, body)?;
-        self.enter(object, key, &segment, expiry)
+    /// Records that the sink has no place for a key.
+    pub(super) fn refused(&mut self, key: &[u8], refusal: Refusal) -> Result<()> {
+        self.problem(key, refusal.class, refusal.message, None)
     }
 
     /// Counts or reports a key that its fate keeps out of the tree.
@@ -197,9 +182,9 @@ impl<'c, 'a, 'r> Database<'c, 'a, 'r> {
         self.context.report.problem(&Problem { adapter: "redis", scope: NAME, key, class, message, place })
     }
 
-    /// Writes the sidecars and tells the counts.
+    /// Ends the service and tells the counts.
     pub(super) fn finish(mut self) -> Result<Scope> {
-        self.sidecars.write(self.context.tree)?;
+        self.context.tree.end_service(self.context.report, Owner::Redis)?;
         let counts = std::mem::take(&mut self.counts);
         for (event, keys, hint) in [
             ("redis_orphan_ttl", counts.orphan_ttls, "index rows whose key has no data were left out"),

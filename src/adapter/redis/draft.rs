@@ -1,4 +1,4 @@
-//! A collection on its way to its file: elements come in as rows or as a blob, and go to the sorter
+//! A collection on its way to the sink: elements come in as rows or as a blob, and go to the sorter
 //! (`redis.md` 3.3).
 
 use super::blob::{self, Element, StreamEntry};
@@ -15,6 +15,8 @@ use crate::store::RowLocation;
 pub(super) struct Draft {
     pub(super) key: Vec<u8>,
     pub(super) verdict: Verdict,
+    /// Elements that came in as rows: each has a name of its own.
+    pub(super) rows: u64,
     pub(super) findings: Findings,
 }
 
@@ -61,35 +63,40 @@ pub(super) fn parse_score(value: &[u8]) -> Result<f64, ScoreError> {
 
 impl Draft {
     pub(super) fn new(key: &[u8], verdict: Verdict) -> Self {
-        Self { key: key.to_vec(), verdict, findings: Findings::default() }
+        Self { key: key.to_vec(), verdict, rows: 0, findings: Findings::default() }
     }
 
-    /// Takes in an element row.
+    /// Takes in an element row; without a sorter it is only counted.
     pub(super) fn add(
         &mut self,
-        elements: &mut Sorter,
+        elements: Option<&mut Sorter>,
         slot: Slot<'_>,
         value: &[u8],
         place: RowLocation,
     ) -> Result<()> {
+        let rows = &mut self.rows;
+        let push = |order: &[u8], value: &[u8]| {
+            *rows += 1;
+            elements.map_or(Ok(()), |elements| elements.push(order, value))
+        };
         match (slot, self.verdict.bounds) {
             (Slot::Name(name), _) => match self.verdict.collection {
                 // What a member row holds does not matter.
-                Collection::Set => elements.push(name, b"")?,
+                Collection::Set => push(name, b"")?,
                 Collection::Zset => match parse_score(value) {
-                    Ok(_) => elements.push(name, value)?,
+                    Ok(_) => push(name, value)?,
                     Err(error) => self.findings.refuse(&error, Some(place)),
                 },
-                _ => elements.push(name, value)?,
+                _ => push(name, value)?,
             },
             (Slot::Seq(seq), Bounds::Window(from, to)) if (from..to).contains(&seq.into()) => {
-                elements.push(&sortable_seq(seq), value)?;
+                push(&sortable_seq(seq), value)?;
             }
             (Slot::Id(id), Bounds::Above { cursor, .. }) if cursor == StreamId::default() || id > cursor => {
                 match StreamEntry::parse(value) {
                     Ok(entry) => {
                         self.findings.misnamed += u64::from(!stream::spells(entry.id, id));
-                        elements.push(&id.to_bytes(), entry.message)?;
+                        push(&id.to_bytes(), entry.message)?;
                     }
                     Err(error) => self.findings.refuse(&error, Some(place)),
                 }

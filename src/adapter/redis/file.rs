@@ -1,22 +1,18 @@
-//! The file of a collection, written from its sorted elements, and what has to be said about it
-//! (`redis.md` 4.3, 6, 10).
+//! A collection passed on with its sorted elements, and what has to be said about it (`redis.md` 4.3, 6, 10).
 
-use super::blob;
 use super::collection::Collection;
 use super::database::Database;
 use super::distinct::Distinct;
-use super::document::Document;
-use super::draft::{Draft, Findings, parse_score};
-use super::sidecar::Object;
-use super::stream;
+use super::draft::{Draft, parse_score};
 use super::verdict::Bounds;
-use crate::dump::Sorter;
-use crate::dump::layout::file_writer::FileWriter;
 use crate::error::{Error, Result};
 use crate::keyspace::redis::StreamId;
+use crate::model::redis::{Element, EntryFields, Key, Value};
+use crate::model::{Answer, Piece};
 use crate::report::Warning;
+use crate::sink::Sink;
 
-/// What was written.
+/// What was passed on.
 #[derive(Clone, Copy, Debug, Default)]
 struct Written {
     elements: u64,
@@ -25,32 +21,104 @@ struct Written {
 }
 
 impl Draft {
-    /// Writes the file of the collection where there is to be one, and reports what came up.
+    /// Passes the collection on where it exists, and reports what came up.
     pub(super) fn write(mut self, database: &mut Database<'_, '_, '_>) -> Result<()> {
-        let verdict = self.verdict;
-        let object = Object::Collection(verdict.collection);
-        let segment = database.turn_to(object, &self.key);
-        if database.lacks_keymap_line(&segment, &self.key)? {
-            // The sorter is for the next collection too.
-            drop(database.elements.sort()?);
+        let contents = database.wants_contents();
+        let mut written = Written { elements: self.rows, repeated: 0 };
+        // How many elements a blob has shows when they are sorted.
+        let is_blob = self.findings.blob.is_some();
+        if is_blob && !contents && !self.pass_on(database, &mut false, &mut written)? {
             return Ok(());
         }
-        let (elements, mut page) = database.page();
-        let written = match verdict.bounds {
-            Bounds::Above { last, .. } => write_stream(elements, &mut page, last, verdict.expiry)?,
-            _ => write_document(elements, &mut page, verdict.collection, verdict.expiry, &mut self.findings)?,
-        };
-        let is_written = written.elements > 0 || (verdict.stands_empty && self.findings.refused == 0);
-        if is_written || verdict.collection == Collection::Stream {
-            page.finish()?;
-            database.enter(object, &self.key, &segment, verdict.expiry)?;
-        } else {
-            page.buffer.discard();
-            if self.findings.refused == 0 {
-                database.counts.delta_only.count(&self.key);
+        let known = !is_blob || !contents;
+        if !known || self.exists(written.elements) {
+            let Some(mut open) = database.open(&self.head(known.then_some(written.elements)))? else {
+                // The sorter is for the next collection too.
+                drop(database.elements.sort()?);
+                return Ok(());
+            };
+            if contents && !self.pass_on(database, &mut open, &mut written)? {
+                return Ok(());
             }
+            let exists = self.exists(written.elements);
+            if open {
+                database.close(&self.head(None), exists)?;
+            }
+            if exists {
+                database.count(&self.head(None));
+            }
+        } else if self.findings.refused == 0 {
+            database.counts.delta_only.count(&self.key);
         }
         self.report(database, written)
+    }
+
+    /// Whether the key exists with so many elements.
+    fn exists(&self, elements: u64) -> bool {
+        elements > 0
+            || self.verdict.collection == Collection::Stream
+            || (self.verdict.stands_empty && self.findings.refused == 0)
+    }
+
+    fn head(&self, elements: Option<u64>) -> Key<'_> {
+        let collection = self.verdict.collection;
+        let last = match self.verdict.bounds {
+            Bounds::Above { last, .. } => last,
+            Bounds::All | Bounds::Window(..) => StreamId::default(),
+        };
+        Key {
+            key: &self.key,
+            value: Value::Collection { collection, elements, last },
+            expiry_ms: self.verdict.expiry,
+            commit_ts: None,
+        }
+    }
+
+    /// Empties the sorter of elements: counts them, and passes them on as long as the sink is open for them. Returns
+    /// whether none was refused.
+    fn pass_on(
+        &mut self,
+        database: &mut Database<'_, '_, '_>,
+        open: &mut bool,
+        written: &mut Written,
+    ) -> Result<bool> {
+        *written = Written::default();
+        let (elements, sink) = database.elements();
+        let mut elements = Distinct::new(elements.sort()?, self.findings.blob.is_some())?;
+        while let Some((mut name, value)) = elements.next()? {
+            let element = match self.verdict.collection {
+                Collection::Hash => Element::Field { name, value },
+                Collection::List => Element::Item(value),
+                Collection::Set => Element::Member(name),
+                Collection::Zset => match parse_score(value) {
+                    Ok(score) => Element::Scored { member: name, score },
+                    Err(error) => {
+                        self.findings.refuse(&error, self.findings.blob);
+                        continue;
+                    }
+                },
+                Collection::Stream => {
+                    const ID: Error =
+                        Error::Internal { what: "the ID of a Redis stream entry does not read back" };
+                    let id = StreamId::take(&mut name).ok_or(ID)?;
+                    Element::Entry { id, fields: EntryFields::new(value) }
+                }
+            };
+            written.elements += 1;
+            if *open {
+                match sink.piece(Piece::Element(element))? {
+                    Answer::Open => {}
+                    Answer::Taken | Answer::Left => *open = false,
+                    Answer::Refused(refusal) => {
+                        drop(elements);
+                        database.refused(&self.key, refusal)?;
+                        return Ok(false);
+                    }
+                }
+            }
+        }
+        written.repeated = elements.repeated();
+        Ok(true)
     }
 
     fn report(self, database: &mut Database<'_, '_, '_>, written: Written) -> Result<()> {
@@ -102,57 +170,6 @@ impl Draft {
         }
         Ok(())
     }
-}
-
-fn write_document(
-    elements: &mut Sorter,
-    page: &mut FileWriter<'_>,
-    collection: Collection,
-    expiry: Option<u64>,
-    findings: &mut Findings,
-) -> Result<Written> {
-    let mut written = Written::default();
-    let mut document = Document::begin(collection, page);
-    let mut elements = Distinct::new(elements.sort()?, findings.blob.is_some())?;
-    while let Some((name, value)) = elements.next()? {
-        match collection {
-            Collection::Hash => document.field(page, name, value)?,
-            Collection::Set => document.plain(page, name)?,
-            Collection::Zset => match parse_score(value) {
-                Ok(score) => document.scored(page, name, score)?,
-                Err(error) => {
-                    findings.refuse(&error, findings.blob);
-                    continue;
-                }
-            },
-            Collection::List | Collection::Stream => document.plain(page, value)?,
-        }
-        written.elements += 1;
-    }
-    written.repeated = elements.repeated();
-    document.end(page, expiry);
-    Ok(written)
-}
-
-fn write_stream(
-    elements: &mut Sorter,
-    page: &mut FileWriter<'_>,
-    last: StreamId,
-    expiry: Option<u64>,
-) -> Result<Written> {
-    let mut written = Written::default();
-    let mut last = last;
-    let mut entries = elements.sort()?;
-    while let Some((mut id, message)) = entries.next()? {
-        let id = StreamId::take(&mut id);
-        let id = id.ok_or(Error::Internal { what: "the ID of a Redis stream entry does not read back" })?;
-        // The encoder rejects a stream whose last ID is below an entry's.
-        last = last.max(id);
-        stream::write_entry(page, id, blob::texts(message))?;
-        written.elements += 1;
-    }
-    stream::write_meta(page, written.elements, last, expiry);
-    Ok(written)
 }
 
 /// Returns the event and the name of the field that holds the number of elements found.

@@ -1,7 +1,7 @@
-//! Redis: rows to `redis/db_0/` (`redis.md`).
+//! Redis: rows to keys (`redis.md`).
 //!
 //! Rows that belong to one Redis key stand in many families, and which of them count is known only when all
-//! have been seen. So: strings are written as they come, for nothing hides them; all families leave a small
+//! have been seen. So: strings are passed on as they come, for nothing hides them; all families leave a small
 //! fact a key (`fact`), facts meet in a sorter and are judged key by key (`settle`); then the families that
 //! hold elements are scanned once more, in step with the verdicts (`content`). Memory does not grow with
 //! the number of keys or elements.
@@ -11,7 +11,6 @@ mod collection;
 mod content;
 mod database;
 mod distinct;
-mod document;
 mod draft;
 mod envelope;
 mod expiry;
@@ -20,16 +19,13 @@ mod file;
 mod gather;
 mod group;
 mod meta;
-mod proto;
 mod rows;
 mod run;
 mod settle;
-mod sidecar;
 mod stream;
 mod string;
 #[cfg(test)]
 mod tests;
-mod text;
 mod verdict;
 
 use self::content::Verdicts;
@@ -45,11 +41,11 @@ pub fn dump(context: &mut Context<'_, '_>) -> Result<Scope> {
         return Ok(Scope::new());
     }
     let bare = context.options.legacy_redis_strings;
-    let scratch = context.tree.scratch().clone();
+    let scratch = context.scratch;
     let mut database = Database::new(context);
     if database.has_more_than_strings(bare) {
-        let mut facts = Facts::new(&scratch);
-        let mut verdicts = Verdicts::new(&scratch);
+        let mut facts = Facts::new(scratch);
+        let mut verdicts = Verdicts::new(scratch);
         database.write_strings(Some(&mut facts))?;
         database.gather(&mut facts, bare)?;
         database.settle_all(&mut facts, &mut verdicts)?;

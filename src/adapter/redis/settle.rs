@@ -115,7 +115,7 @@ impl Database<'_, '_, '_> {
         }
         let mut draft = Draft::new(key, verdict);
         if let Some(place) = rows.blob.filter(|_| !rows.blob_is_superseded(collection)) {
-            let value = self.take_value(place)?;
+            let (value, _) = self.take_value(place)?;
             let added = draft.add_blob(&mut self.elements, &value, place)?;
             self.put_back(value);
             if let Err(error) = added {

@@ -6,12 +6,16 @@ use super::expiry::Fate;
 use super::fact::Fact;
 use super::gather::Facts;
 use super::group::{Group, StringRow};
-use super::sidecar::Object;
 use crate::error::Result;
 use crate::keyspace::Family;
 use crate::keyspace::redis::parse_plain;
+use crate::model::redis::{Key, Value};
 use crate::report::Warning;
 use crate::store::RowLocation;
+
+fn string<'a>(key: &'a [u8], body: &'a [u8], expiry_ms: Option<u64>, commit_ts: u64) -> Key<'a> {
+    Key { key, value: Value::String(body), expiry_ms, commit_ts: Some(commit_ts) }
+}
 
 impl Database<'_, '_, '_> {
     /// Writes the strings while their rows come by: nothing hides a `!redis|str|` row. Those that depend on the
@@ -29,12 +33,12 @@ impl Database<'_, '_, '_> {
                 }
                 Some(Form::Legacy(_)) if has_index => Fact::LegacyString { place: entry.place },
                 Some(Form::Legacy(body)) => {
-                    self.write(Object::String, key, body, None)?;
+                    self.put(&string(key, body, None, entry.commit_ts))?;
                     Fact::String { expiry: None }
                 }
                 Some(Form::Current { expiry, body }) => {
                     match self.clock.fate(expiry) {
-                        Fate::Written(_) => self.write(Object::String, key, body, expiry)?,
+                        Fate::Written(_) => self.put(&string(key, body, expiry, entry.commit_ts))?,
                         fate => self.leave_out(key, fate, entry.place)?,
                     }
                     Fact::String { expiry }
@@ -80,15 +84,15 @@ impl Database<'_, '_, '_> {
             self.leave_out(key, fate, place)?;
             return Ok(false);
         };
-        let body = self.take_value(place)?;
-        self.write(Object::String, key, &body, expiry)?;
+        let (body, commit_ts) = self.take_value(place)?;
+        self.put(&string(key, &body, expiry, commit_ts))?;
         self.put_back(body);
         Ok(true)
     }
 
     /// Writes an HLL: the payload without its envelope.
     pub(super) fn settle_hll(&mut self, key: &[u8], place: RowLocation, group: &Group) -> Result<()> {
-        let value = self.take_value(place)?;
+        let (value, commit_ts) = self.take_value(place)?;
         let (fate, body) = match envelope::parse(Version::Hll, &value) {
             Some(Form::Current { expiry, body }) => (self.clock.fate(expiry), body),
             Some(Form::Legacy(body)) => (self.clock.fate_by_index(group.index), body),
@@ -98,7 +102,9 @@ impl Database<'_, '_, '_> {
             }
         };
         match fate {
-            Fate::Written(expiry) => self.write(Object::Hll, key, body, expiry)?,
+            Fate::Written(expiry_ms) => {
+                self.put(&Key { key, value: Value::Hll(body), expiry_ms, commit_ts: Some(commit_ts) })?;
+            }
             fate => self.leave_out(key, fate, place)?,
         }
         self.put_back(value);

@@ -7,6 +7,7 @@ pub(crate) mod file_writer;
 pub mod fs;
 pub mod kv;
 pub(crate) mod output;
+pub mod redis;
 pub mod sqs;
 
 use super::{Scratch, Sorter, Tree, keymap};

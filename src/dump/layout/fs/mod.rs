@@ -119,6 +119,7 @@ impl OpenFile {
         match piece {
             Piece::Bytes(bytes) => file.write(bytes)?,
             Piece::Zeros(length) => file.zeros(length)?,
+            Piece::Element(_) => return Err(NOT_OPEN),
         }
         Ok(())
     }

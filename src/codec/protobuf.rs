@@ -1,4 +1,4 @@
-//! Protobuf wire format, read field by field without a copy (`redis.md` 2.6).
+//! Protobuf wire format, read field by field without a copy.
 //!
 //! Blobs hold whole collections; messages built in memory would take many times the bytes of a hostile blob.
 
@@ -11,11 +11,11 @@ const HIGHEST: u64 = (1 << 29) - 1;
 
 /// The message is cut or breaks the wire format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Malformed;
+pub struct Malformed;
 
-/// The value of a field, as far as these messages use it.
+/// The value of a field, as far as our messages use it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Value<'a> {
+pub enum Value<'a> {
     /// Strings and messages.
     Bytes(&'a [u8]),
     /// `double`.
@@ -26,12 +26,14 @@ pub(super) enum Value<'a> {
 
 /// The fields of a message, in stored order; after an error there are no more.
 #[derive(Clone, Debug)]
-pub(super) struct Fields<'a> {
+pub struct Fields<'a> {
     rest: &'a [u8],
 }
 
 impl<'a> Fields<'a> {
-    pub(super) fn new(message: &'a [u8]) -> Self {
+    /// Reads the fields of a message.
+    #[must_use]
+    pub fn new(message: &'a [u8]) -> Self {
         Self { rest: message }
     }
 

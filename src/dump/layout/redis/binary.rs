@@ -2,7 +2,7 @@
 
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
-use crate::dump::layout::output::{self, Output};
+use super::super::output::{self, Output};
 use crate::error::Result;
 
 /// Appends a string, or the base64 object on lines that are indented like the one it begins on.

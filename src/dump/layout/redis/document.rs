@@ -2,11 +2,11 @@
 //!
 //! A collection can be larger than memory: the frame is written by hand, what is in it by `dump::json`.
 
-use super::collection::Collection;
-use super::text::binary;
+use super::super::output::Output;
+use super::binary::binary;
 use crate::dump::json::{self, Html};
-use crate::dump::layout::output::Output;
 use crate::error::Result;
+use crate::model::redis::Collection;
 
 /// Writes the parts of one file.
 #[derive(Debug)]
