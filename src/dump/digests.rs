@@ -56,6 +56,13 @@ impl Digests {
         file.finish(self)
     }
 
+    /// Enters a file of which this is known.
+    pub fn enter(&mut self, path: &[u8], digest: &[u8; 32], length: u64) -> Result<()> {
+        self.size.files += 1;
+        self.size.bytes = self.size.bytes.saturating_add(length);
+        Ok(self.rows.push(path, digest)?)
+    }
+
     /// Begins a file. It counts once it is finished.
     pub fn file(path: &[u8]) -> Result<DigestFile> {
         check(path)?;
@@ -91,12 +98,17 @@ impl DigestFile {
         self.length
     }
 
-    /// Ends the file.
-    pub fn finish(self, digests: &mut Digests) -> Result<()> {
-        digests.size.files += 1;
-        digests.size.bytes = digests.size.bytes.saturating_add(self.length);
-        let digest: [u8; 32] = self.hash.finalize().into();
-        Ok(digests.rows.push(&self.path, &digest)?)
+    /// Ends the file; it counts once its path is [entered](Digests::enter). Returns SHA-256 and number of bytes.
+    #[must_use]
+    pub fn digest(self) -> ([u8; 32], u64) {
+        (self.hash.finalize().into(), self.length)
+    }
+
+    /// Ends the file: it counts.
+    pub fn finish(mut self, digests: &mut Digests) -> Result<()> {
+        let path = std::mem::take(&mut self.path);
+        let (digest, length) = self.digest();
+        digests.enter(&path, &digest, length)
     }
 }
 

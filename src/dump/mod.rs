@@ -18,6 +18,7 @@ pub mod verify;
 
 pub use crate::codec::gojson as json;
 pub use crate::sort::{Scratch, Sorted, Sorter};
+pub(crate) use digests::DigestFile;
 pub use digests::Digests;
 pub use error::{Error, ErrorKind, Full, Size};
 pub use files::{Tree, TreeFile};

@@ -4,6 +4,7 @@
 //! sink has to know of an object, in the words of the service.
 
 mod answer;
+pub mod dynamodb;
 pub mod fs;
 pub mod kv;
 pub mod redis;
@@ -16,6 +17,8 @@ use std::borrow::Cow;
 /// One object, or the head of one whose contents follow in [pieces](Piece).
 #[derive(Clone, Copy, Debug)]
 pub enum Object<'a> {
+    /// Of DynamoDB.
+    Dynamodb(dynamodb::Object<'a>),
     /// A key that no service owns.
     Kv(&'a kv::Pair<'a>),
     /// A file or directory of the filesystem.
@@ -77,6 +80,7 @@ impl Object<'_> {
     #[must_use]
     pub fn summary(&self) -> Summary<'_> {
         match self {
+            Self::Dynamodb(object) => object.summary(),
             Self::Kv(pair) => pair.summary(),
             Self::Fs(node) => node.summary(),
             Self::Redis(key) => key.summary(),

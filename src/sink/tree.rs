@@ -21,6 +21,7 @@ const NOT_OPEN: Error = Error::Internal { what: "contents of an object that is n
 #[derive(Debug)]
 pub struct TreeSink {
     root: Root,
+    dynamodb: layout::dynamodb::Layout,
     /// The service whose object is open.
     open: Option<Owner>,
     fs: layout::fs::Layout,
@@ -36,6 +37,7 @@ impl TreeSink {
         let scratch = tree.scratch().clone();
         Self {
             root: Root::new(tree, options),
+            dynamodb: layout::dynamodb::Layout::default(),
             open: None,
             fs: layout::fs::Layout::new(&scratch),
             kv: layout::kv::Layout::new(&scratch),
@@ -89,6 +91,7 @@ impl Sink for TreeSink {
 
     fn object(&mut self, _report: &mut Report<'_>, object: Object<'_>) -> Result<Answer> {
         let (owner, answer) = match object {
+            Object::Dynamodb(object) => (Owner::Dynamodb, self.dynamodb.object(&mut self.root, object)?),
             Object::Fs(node) => (Owner::Fs, self.fs.node(&mut self.root, node)?),
             Object::Redis(key) => (Owner::Redis, self.redis.key(&mut self.root, key)?),
             Object::Kv(pair) => (Owner::Kv, self.kv.pair(&mut self.root, pair)?),
@@ -123,10 +126,11 @@ impl Sink for TreeSink {
         Ok(())
     }
 
-    fn end_scope(&mut self, _report: &mut Report<'_>, end: ScopeEnd) -> Result<()> {
+    fn end_scope(&mut self, report: &mut Report<'_>, end: ScopeEnd) -> Result<()> {
         match end {
             ScopeEnd::Queue { last_sequence } => self.sqs.end_queue(&mut self.root, last_sequence),
-            ScopeEnd::Table | ScopeEnd::Bucket => Ok(()),
+            ScopeEnd::Table => self.dynamodb.end_table(&mut self.root, report),
+            ScopeEnd::Bucket => Ok(()),
         }
     }
 
@@ -138,5 +142,9 @@ impl Sink for TreeSink {
             Owner::Sqs => self.sqs.finish(&mut self.root),
             _ => Ok(()),
         }
+    }
+
+    fn place(&self) -> &[u8] {
+        self.dynamodb.place()
     }
 }

@@ -6,16 +6,17 @@
 use sha2::{Digest, Sha256};
 
 use super::generation::KeyLayout;
-use super::identity::OrderedKey;
-use super::problem::{INVALID_ITEM, problem};
-use super::schema::Schema;
+use super::problem::problem;
 use super::table::LiveGeneration;
 use super::tally::Tally;
 use super::writer::decode;
 use crate::adapter::Context;
-use crate::dump::Sorter;
 use crate::error::{Error, Result};
 use crate::keyspace::dynamodb::{ItemKey, item_prefix};
+use crate::model::dynamodb::Schema;
+use crate::model::dynamodb::item::INVALID_ITEM;
+use crate::model::dynamodb::key::OrderedKey;
+use crate::sort::Sorter;
 use crate::store::{Entry, EntryBuf, RowLocation, Store};
 
 /// Memory of each of the two sorters, bytes.
@@ -35,8 +36,8 @@ pub(super) fn winners(
     generations: &[LiveGeneration],
     tally: &mut Tally,
 ) -> Result<Winners> {
-    let scratch = context.tree.scratch().clone();
-    let mut rivals = Sorter::new(&scratch, MEMORY);
+    let scratch = context.scratch;
+    let mut rivals = Sorter::new(scratch, MEMORY);
     let mut ordered = OrderedKey::default();
     let mut sort_key = Vec::new();
     for (order, live) in (0_u8..).zip(generations).filter(|(_, live)| live.rows > 0) {
@@ -60,7 +61,7 @@ pub(super) fn winners(
             rivals.push(&sort_key, &entry.place.to_bytes())?;
         }
     }
-    let mut winners = Sorter::new(&scratch, MEMORY);
+    let mut winners = Sorter::new(scratch, MEMORY);
     let mut winner = [0_u8; DIGEST + 2];
     let mut any = false;
     let mut sorted = rivals.sort()?;

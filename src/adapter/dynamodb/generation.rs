@@ -1,5 +1,7 @@
 //! Which generations of a table are live, and how their keys are laid out (`dynamodb.md` 3.3).
 
+use crate::model::dynamodb::Schema;
+
 /// How the primary keys of a generation are laid out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum KeyLayout {
@@ -16,12 +18,15 @@ pub(super) enum KeyLayout {
 pub(super) struct Generations {
     active: (u64, KeyLayout),
     source: Option<(u64, KeyLayout)>,
-    numbers: [u64; 2],
 }
 
 impl Generations {
     /// Reads the three fields of a schema.
-    pub fn new(active: u64, migrating_from: u64, key_encoding_version: u64) -> Self {
+    pub fn of(schema: &Schema) -> Self {
+        Self::new(schema.generation, schema.migrating_from, schema.key_encoding_version)
+    }
+
+    fn new(active: u64, migrating_from: u64, key_encoding_version: u64) -> Self {
         let ordered = key_encoding_version >= 2;
         let layout = match ordered {
             true if migrating_from != 0 && migrating_from == active => KeyLayout::Either,
@@ -30,7 +35,7 @@ impl Generations {
         };
         let source =
             (migrating_from != 0 && migrating_from != active).then_some((migrating_from, KeyLayout::Legacy));
-        Self { active: (active, layout), source, numbers: [active, migrating_from] }
+        Self { active: (active, layout), source }
     }
 
     /// Lists the live generations: the active one, then the one that a migration reads.
@@ -41,11 +46,6 @@ impl Generations {
     /// Whether two rows can be one item (4.7: states 2 and 3), so that winners have to be found.
     pub fn is_contested(self) -> bool {
         self.active.1 != KeyLayout::Ordered || self.source.is_some()
-    }
-
-    /// Returns the fields `generation` and `migrating_from_generation` as they were stored.
-    pub fn stored(self) -> [u64; 2] {
-        self.numbers
     }
 }
 

@@ -1,55 +1,38 @@
-//! DynamoDB: items and schemas to `dynamodb/` (`dynamodb.md`).
+//! DynamoDB: rows to tables and their items (`dynamodb.md`).
 //!
 //! ```text
 //! schema rows ─table─▶ tables ─survey of item keys─▶ live generations
-//! item rows ─item, check─▶ messages ─render, layout, bundle─▶ files
+//! item rows ─contest, writer─▶ items
 //! ```
 //!
-//! Tables are written in the order of their names. What stays in memory is the names of the tables, the bytes of one
-//! schema and of one item: both are written from where they stand. Rows of an ordered table are its items and stream straight through; only where legacy keys are in play
+//! Tables come in the order of their names. What stays in memory is the names of the tables, the bytes of one schema and
+//! of one item. Rows of an ordered table are its items and stream straight through; only where legacy keys are in play
 //! `contest` has to find out which of several rows is the item.
 
-mod bundle;
-mod canonical;
-mod check;
 mod contest;
-mod fallback;
 mod generation;
-mod identity;
-mod item;
-mod layout;
-mod line;
-mod members;
-#[cfg(test)]
-mod model;
-mod natural;
-mod number;
 mod pending;
 mod problem;
-mod render;
-mod schema;
-mod shape;
 mod table;
 mod tally;
 #[cfg(test)]
 mod tests;
-mod value;
-mod wire;
 mod writer;
 
 use super::{Context, Scope};
-use crate::dump::keymap;
 use crate::error::Result;
 use crate::keyspace::Owner;
 use crate::keyspace::dynamodb::{ItemKey, item_prefix};
-use crate::limits;
+use crate::model::dynamodb::{self, Schema};
+use crate::model::{Object, Refusal};
 use crate::report::Problem;
+use crate::sink::Sink;
 use contest::Winners;
-use schema::Schema;
+use generation::Generations;
 use table::Table;
 use writer::TableWriter;
 
-/// Writes all tables in scope; returns their names.
+/// Passes all tables in scope on; returns their names.
 pub fn dump(context: &mut Context<'_, '_>) -> Result<Scope> {
     let mut tables = table::read(context)?;
     table::survey(context, &mut tables)?;
@@ -57,28 +40,34 @@ pub fn dump(context: &mut Context<'_, '_>) -> Result<Scope> {
     let mut scope = Scope::new();
     for (name, table) in tables {
         let Some(table) = table else { continue };
-        let schema = table.schema(context.store, &name)?;
-        if let Some(message) = keymap::too_long(&[b'n'; limits::FILE_NAME], &name) {
-            context.report.problem(&Problem {
-                adapter: Owner::Dynamodb.name(),
-                scope: &name,
-                key: &name,
-                class: keymap::LINE_TOO_LONG,
-                message,
-                place: None,
-            })?;
+        let (schema, commit_ts) = table.schema(context.store, &name)?;
+        let object = dynamodb::Table { name: &name, schema: &schema, commit_ts };
+        if let Some(refusal) = context.put(Object::Dynamodb(dynamodb::Object::Table(&object)))? {
+            refused(context, &name, refusal)?;
             continue;
         }
         let items = write_table(context, &name, &table, &schema)?;
         scope.insert(name, items);
     }
+    context.tree.end_service(context.report, Owner::Dynamodb)?;
     Ok(scope)
 }
 
-/// Writes a table; returns the number of its items.
+fn refused(context: &mut Context<'_, '_>, table: &[u8], refusal: Refusal) -> Result<()> {
+    context.report.problem(&Problem {
+        adapter: Owner::Dynamodb.name(),
+        scope: table,
+        key: table,
+        class: refusal.class,
+        message: refusal.message,
+        place: None,
+    })
+}
+
+/// Passes the items of a table on; returns their number.
 fn write_table(context: &mut Context<'_, '_>, name: &[u8], table: &Table, schema: &Schema) -> Result<u64> {
-    let mut writer = TableWriter::begin(context, name, schema, table.stale)?;
-    if schema.generations().is_contested() {
+    let mut writer = TableWriter::begin(context, name, schema, table.stale);
+    if Generations::of(schema).is_contested() {
         let winners = contest::winners(context, name, schema, &table.live, &mut writer.tally)?;
         write_winners(context, table, winners, &mut writer)?;
     } else {

@@ -10,8 +10,6 @@ use crate::store::Entry;
 pub(super) const MALFORMED_KEY: &str = "ddb_malformed_key";
 /// Class of a schema that cannot be decoded.
 pub(super) const INVALID_SCHEMA: &str = "ddb_invalid_schema";
-/// Class of an item that cannot be decoded, or has no place in the tree.
-pub(super) const INVALID_ITEM: &str = "ddb_invalid_item";
 
 /// Returns the problem of a row; `table` is empty when it is not known.
 pub(super) fn problem<'a>(

@@ -9,17 +9,17 @@ use std::collections::BTreeMap;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
-use super::generation::KeyLayout;
+use super::generation::{Generations, KeyLayout};
 use super::problem::{INVALID_SCHEMA, MALFORMED_KEY, problem};
-use super::schema::Schema;
 use crate::adapter::Context;
 use crate::cursor;
-use crate::dump::Sorter;
 use crate::error::Result;
 use crate::excerpt;
 use crate::keyspace::dynamodb::{ItemKey, MalformedKey, schema_table, table_name};
 use crate::keyspace::{Family, Owner};
+use crate::model::dynamodb::Schema;
 use crate::report::Warning;
+use crate::sort::Sorter;
 use crate::store::{Entry, EntryBuf, RowLocation, Store};
 
 /// Memory of the names that have rows but no schema, bytes.
@@ -81,17 +81,19 @@ pub(super) fn read(context: &mut Context<'_, '_>) -> Result<Tables> {
 
 impl Table {
     fn new(place: RowLocation, schema: &Schema) -> Self {
-        let live = schema.generations().live();
+        let live = Generations::of(schema).live();
         let live = live.map(|(number, layout)| LiveGeneration { number, layout, rows: 0 }).collect();
         Self { schema: place, live, stale: 0 }
     }
 
     /// Reads the schema again. `name` is the name of this table: with it the schema was found to be valid.
-    pub fn schema(&self, store: &Store, name: &[u8]) -> Result<Schema> {
+    /// Returns its commit time too, HLC.
+    pub fn schema(&self, store: &Store, name: &[u8]) -> Result<(Schema, u64)> {
         let mut row = EntryBuf::default();
         store.read(self.schema, &mut row)?;
-        Schema::parse(name, &row.body)
-            .map_err(|_| store.differs(self.schema, "a schema cannot be parsed any more").into())
+        let schema = Schema::parse(name, &row.body)
+            .map_err(|_| store.differs(self.schema, "a schema cannot be parsed any more"))?;
+        Ok((schema, row.commit_ts))
     }
 
     fn add(&mut self, generation: u64) {
@@ -118,7 +120,7 @@ enum Run<'t> {
 
 /// Goes over the keys of all items: tells live from stale rows, reports rows without a table and malformed keys.
 pub(super) fn survey(context: &mut Context<'_, '_>, tables: &mut Tables) -> Result<()> {
-    let mut orphans = Sorter::new(context.tree.scratch(), MEMORY);
+    let mut orphans = Sorter::new(context.scratch, MEMORY);
     let mut segment = Vec::new();
     let mut run = Run::Ignored;
     let mut rows = context.store.scan(Family::DynamodbItem);

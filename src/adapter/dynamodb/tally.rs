@@ -2,12 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::value::Unservable;
 use crate::excerpt;
+use crate::model::dynamodb::Unservable;
 use crate::report::{Report, Warning};
-
-/// Items of a table above which one file an item is worth a warning.
-const LARGE: u64 = 1_000_000;
 
 /// Counts of one table.
 #[derive(Debug, Default)]
@@ -43,7 +40,7 @@ impl Tally {
     }
 
     /// Says what was counted.
-    pub fn warn(self, report: &mut Report<'_>, table: &str, per_item: bool) {
+    pub fn warn(self, report: &mut Report<'_>, table: &str) {
         for (generation, count) in self.shadowed {
             let warning = Warning::new("ddb_shadowed_items").with("table", table);
             report.warn(warning.with("generation", generation).with("count", count));
@@ -61,12 +58,6 @@ impl Tally {
                 Warning::new("ddb_key_mismatch").with("table", table).with("count", self.mismatches);
             report.warn(warning.with("first_key", self.first_mismatch));
         }
-        if per_item && self.items > LARGE {
-            let warning = Warning::new("ddb_large_table").with("table", table).with("items", self.items);
-            report.warn(
-                warning.with("hint", "--dynamodb-layout jsonl writes few files instead of one an item"),
-            );
-        }
     }
 }
 
@@ -75,20 +66,11 @@ mod tests {
     use super::*;
     use crate::dump::Scratch;
 
-    fn events(tally: Tally, per_item: bool) -> Vec<(&'static str, Vec<(&'static str, serde_json::Value)>)> {
+    fn events(tally: Tally) -> Vec<(&'static str, Vec<(&'static str, serde_json::Value)>)> {
         let directory = tempfile::tempdir().unwrap();
         let mut report = Report::new(&Scratch::new(directory.path().to_owned()), |_| {});
-        tally.warn(&mut report, "t", per_item);
+        tally.warn(&mut report, "t");
         report.warnings().iter().map(|warning| (warning.event, warning.fields.clone())).collect()
-    }
-
-    #[test]
-    fn a_million_items_are_large_only_as_files_and_only_beyond() {
-        let tally = |items| Tally { items, ..Tally::default() };
-        assert!(events(tally(LARGE), true).is_empty());
-        assert!(events(tally(LARGE + 1), false).is_empty());
-        let [(event, fields)] = &events(tally(LARGE + 1), true)[..] else { panic!("not one warning") };
-        assert_eq!((*event, &fields[1]), ("ddb_large_table", &("items", (LARGE + 1).into())));
     }
 
     #[test]
@@ -107,7 +89,7 @@ mod tests {
             )
         };
         let want = [fields(1, "deep", Unservable::Depth), fields(2, "first", Unservable::EmptySet)];
-        assert_eq!(events(tally, true), want);
+        assert_eq!(events(tally), want);
     }
 
     #[test]
@@ -116,7 +98,7 @@ mod tests {
         tally.mismatch(b"\x01a");
         tally.mismatch(b"\x02");
         tally.shadowed(7);
-        let events = events(tally, true);
+        let events = events(tally);
         let names: Vec<_> = events.iter().map(|(event, _)| *event).collect();
         assert_eq!(names, ["ddb_shadowed_items", "ddb_unknown_fields", "ddb_key_mismatch"]);
         assert_eq!(events[2].1[1..], [("count", 2.into()), ("first_key", "0161".into())]);

@@ -9,8 +9,8 @@ use sha2::{Digest, Sha256};
 
 use super::super::fixture::{Dumped, Rows};
 use super::super::{Options, Scope};
-use super::model::{AttributeValue, Item, KeySchema, TableSchema, Value};
 use crate::keyspace::Owner;
+use crate::model::dynamodb::messages::{AttributeValue, Item, KeySchema, TableSchema, Value};
 
 fn dump_with(rows: &Rows, options: &Options) -> (Dumped, Scope) {
     let mut scope = Scope::new();

@@ -3,6 +3,7 @@
 //!
 //! In: [objects](crate::model). Out: files in a tree; names that others have or that are too long, as refusals.
 
+pub mod dynamodb;
 pub(crate) mod file_writer;
 pub mod fs;
 pub mod kv;

@@ -6,15 +6,15 @@ use proptest::prelude::*;
 use prost::Message;
 use serde_json::json;
 
-use super::super::check;
-use super::super::model::{self, AttributeValue, Value};
-use super::super::wire::Malformed;
 use super::*;
 use crate::dump::json::{self, Html};
+use crate::model::dynamodb::check;
+use crate::model::dynamodb::messages::{self as model, AttributeValue, Value};
+use crate::model::dynamodb::wire::Malformed;
 
 fn render(message: &[u8], layout: Layout) -> (Vec<u8>, Option<Unservable>) {
     let mut out = Vec::new();
-    let unservable = super::item(&mut out, &Item { message, ..Item::default() }, layout).unwrap();
+    let unservable = super::item(&mut out, &Attributes { message, ..Attributes::default() }, layout).unwrap();
     (out, unservable)
 }
 

@@ -3,16 +3,14 @@
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
-use super::canonical::{is_long_fraction, push_canonical};
-use super::item::{InvalidItem, Item};
-use super::number::Number;
+use super::item::{Attributes, InvalidItem};
+use super::number::{Number, is_long_fraction};
 use super::schema::Schema;
 use super::value::Value;
-use crate::dump::segment::{self, Segment};
 
 /// The value of a key attribute.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum KeyValue<'a> {
+pub enum KeyValue<'a> {
     /// Text.
     S(&'a str),
     /// A number as its text.
@@ -22,7 +20,7 @@ pub(super) enum KeyValue<'a> {
 }
 
 impl<'a> KeyValue<'a> {
-    fn of(item: &Item<'a>, name: &str, role: &'static str) -> Result<Self, InvalidItem> {
+    fn of(item: &Attributes<'a>, name: &str, role: &'static str) -> Result<Self, InvalidItem> {
         match item.find(name).ok_or(InvalidItem::NoKey(role))? {
             Value::S(text) => Ok(KeyValue::S(text)),
             Value::N(text) if is_long_fraction(text) => Err(InvalidItem::LongFraction(role)),
@@ -33,41 +31,14 @@ impl<'a> KeyValue<'a> {
     }
 
     /// Whether it is an `N` whose text is no number (1.6).
+    #[must_use]
     pub fn is_bad_number(self) -> bool {
         matches!(self, KeyValue::N(text) if Number::parse(text).is_none())
     }
 
-    /// Returns the letter of the type.
-    pub fn letter(self) -> char {
-        match self {
-            KeyValue::S(_) => 'S',
-            KeyValue::N(_) => 'N',
-            KeyValue::B(_) => 'B',
-        }
-    }
-
-    /// Returns the bytes that the file's name encodes: of a number its canonical text.
-    pub fn name_bytes(self) -> Vec<u8> {
-        match self {
-            KeyValue::S(text) => text.as_bytes().to_vec(),
-            KeyValue::B(bytes) => bytes.to_vec(),
-            KeyValue::N(text) => {
-                let mut canonical = Vec::new();
-                push_canonical(&mut canonical, text);
-                canonical
-            }
-        }
-    }
-
-    /// Encodes `name`, which is [`Self::name_bytes`], as a segment (4.1).
-    pub fn segment(self, name: &[u8]) -> Segment {
-        match self {
-            KeyValue::B(_) => segment::encode_binary(name),
-            _ => segment::encode(name),
-        }
-    }
-
-    fn stored_bytes(self) -> &'a [u8] {
+    /// Returns the bytes as they are stored.
+    #[must_use]
+    pub fn stored_bytes(self) -> &'a [u8] {
         match self {
             KeyValue::S(text) | KeyValue::N(text) => text.as_bytes(),
             KeyValue::B(bytes) => bytes,
@@ -77,7 +48,7 @@ impl<'a> KeyValue<'a> {
 
 /// The values of an item's key attributes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct KeyValues<'a> {
+pub struct KeyValues<'a> {
     /// Hash attribute.
     pub hash: KeyValue<'a>,
     /// Range attribute; `None` in a table without one.
@@ -86,7 +57,7 @@ pub(super) struct KeyValues<'a> {
 
 impl<'a> KeyValues<'a> {
     /// Finds the attributes that the schema names.
-    pub fn of(item: &Item<'a>, schema: &Schema) -> Result<Self, InvalidItem> {
+    pub fn of(item: &Attributes<'a>, schema: &Schema) -> Result<Self, InvalidItem> {
         let hash = KeyValue::of(item, schema.hash_key(), "hash")?;
         let range = schema.range_key().map(|name| KeyValue::of(item, name, "range")).transpose()?;
         Ok(Self { hash, range })
@@ -98,6 +69,7 @@ impl<'a> KeyValues<'a> {
     }
 
     /// Whether `primary` is the legacy primary key of these values (1.4).
+    #[must_use]
     pub fn is_legacy(&self, primary: &[u8]) -> bool {
         let encoded = |value: KeyValue<'_>| URL_SAFE_NO_PAD.encode(value.stored_bytes());
         let Some(rest) = primary.strip_prefix(encoded(self.hash).as_bytes()) else { return false };
@@ -111,7 +83,7 @@ impl<'a> KeyValues<'a> {
 
 /// Buffers for the ordered key of one item after the other.
 #[derive(Debug, Default)]
-pub(super) struct OrderedKey {
+pub struct OrderedKey {
     bytes: Vec<u8>,
     number: Vec<u8>,
 }

@@ -7,7 +7,7 @@ use super::wire::{Fields, Malformed, NESTING, Value, text};
 
 /// What was found on the way.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Census {
+pub struct Census {
     /// Fields that were skipped: unknown ones, and known ones of another wire type.
     pub unknown_fields: u64,
     /// Bytes of indented JSON that stand around the texts and bytes of values.
@@ -15,7 +15,7 @@ pub(super) struct Census {
 }
 
 /// Checks an `Item`.
-pub(super) fn item(message: &[u8]) -> Result<Census, Malformed> {
+pub fn item(message: &[u8]) -> Result<Census, Malformed> {
     let mut checker = Checker::default();
     checker.map(message, NESTING, 1)?;
     Ok(checker.0)

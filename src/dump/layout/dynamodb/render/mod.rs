@@ -1,14 +1,14 @@
 //! Items as JSON (`dynamodb.md` 4.3), straight from the wire.
 //!
-//! In: an item that [`super::check`] found valid. Out: its text, piece by piece, and why a server would fail on it.
+//! In: an item that [`check`](crate::model::dynamodb::check) found valid. Out: its text, piece by piece, and why a server would fail on it.
 
 use base64::engine::general_purpose::STANDARD;
 
-use super::item::Item;
 use super::members::Members;
-use super::value::{Collection, Message, Unservable, Value};
 use crate::dump::layout::output::{Output, base64, text};
 use crate::error::Result;
+use crate::model::dynamodb::item::Attributes;
+use crate::model::dynamodb::value::{Collection, Message, Unservable, Value};
 
 /// Deepest attribute that a server writes or reads; a top-level attribute has depth 1 (`dynamodb.md` 2.1).
 const SERVED_DEPTH: u32 = 32;
@@ -23,7 +23,11 @@ pub(super) enum Layout {
 }
 
 /// Writes the attributes of an item; says why a server would fail on them, if it would.
-pub(super) fn item(out: &mut impl Output, item: &Item<'_>, layout: Layout) -> Result<Option<Unservable>> {
+pub(super) fn item(
+    out: &mut impl Output,
+    item: &Attributes<'_>,
+    layout: Layout,
+) -> Result<Option<Unservable>> {
     let members = Members::new(item.message);
     let mut writer = Writer { frame: Frame { out, layout, level: 0 }, members, unservable: None };
     writer.map(item.message.into(), 1)?;

@@ -1,15 +1,19 @@
 //! One file an item: `items/<hash>.json`, `items/<hash>/<range>.json` (`dynamodb.md` 4.1; 10: D6, L5, L8).
 //!
-//! In: key values and what writes the JSON of an item. Out: a file. The tree itself knows which names are taken, so nothing
-//! is kept for the items that are written.
+//! In: items. Out: a file each. A tree on the disk itself knows which names are taken, so nothing is kept for the items
+//! that are written; in a tree of digests their [claims](Claims) are decided at the end of the table.
 
-use super::fallback::{Fallbacks, Reason};
-use super::identity::{KeyValue, KeyValues};
+use super::claims::Claims;
+use super::fallback::Fallbacks;
+use super::name::{ItemName, Originals};
+use super::render;
 use crate::dump::layout::file_writer::{FileBuffer, FileWriter};
-use crate::dump::{self, ErrorKind, Tree, keymap, segment};
+use crate::dump::{self, ErrorKind, Tree, keymap};
 use crate::error::{Error, Result};
-
-const SUFFIX: &[u8] = b".json";
+use crate::model::dynamodb::Item;
+use crate::model::dynamodb::item::INVALID_ITEM;
+use crate::model::{Answer, Refusal};
+use crate::report::Report;
 
 /// Writes the items of one table.
 #[derive(Debug)]
@@ -18,23 +22,16 @@ pub(super) struct PerItem {
     path: Vec<u8>,
     directory: usize,
     buffer: FileBuffer,
-}
-
-/// One component of a path: hash or range.
-struct Name {
-    /// The component without its suffix; empty only for an empty key.
-    text: String,
-    /// What it stands for.
-    original: Vec<u8>,
-    /// Set for a name in SHA form.
-    fallback: Option<Reason>,
+    items: u64,
+    claims: Option<Claims>,
 }
 
 impl PerItem {
     /// Writes into the directory `items/` of a table's directory.
-    pub fn new(table_directory: &[u8]) -> Self {
+    pub fn new(tree: &Tree, table_directory: &[u8]) -> Self {
         let path = [table_directory, b"/items/"].concat();
-        Self { directory: path.len(), path, buffer: FileBuffer::default() }
+        let claims = (!tree.knows_names()).then(|| Claims::new(tree.scratch()));
+        Self { directory: path.len(), path, buffer: FileBuffer::default(), items: 0, claims }
     }
 
     /// Returns the path of the last item.
@@ -42,108 +39,89 @@ impl PerItem {
         &self.path
     }
 
-    /// Writes an item, whose JSON `json` appends, perhaps twice; or says why it has no place.
-    pub fn put(
-        &mut self,
-        tree: &mut Tree,
-        fallbacks: &mut Fallbacks,
-        keys: &KeyValues<'_>,
-        json: &mut dyn FnMut(&mut FileWriter<'_>) -> Result<()>,
-    ) -> Result<Put> {
-        let plain = [
-            Some(Name::plain(keys.hash, keys.range.is_some())),
-            keys.range.map(|key| Name::plain(key, false)),
-        ];
-        match self.write(tree, fallbacks, plain, json)? {
-            Put::Taken => {}
-            other => return Ok(other),
+    /// Writes an item, or says why it has no place.
+    pub fn put(&mut self, tree: &mut Tree, fallbacks: &mut Fallbacks, item: &Item<'_>) -> Result<Answer> {
+        let originals = Originals::of(&item.keys);
+        if self.claims.is_some() {
+            return self.claim(originals, item);
         }
-        let names = [
-            Some(Name::taken(keys.hash, keys.range.is_some())),
-            keys.range.map(|key| Name::taken(key, false)),
-        ];
-        self.write(tree, fallbacks, names, json)
+        if let Some(answer) = self.write(tree, fallbacks, &ItemName::plain(originals), item)? {
+            return Ok(answer);
+        }
+        let name = ItemName::taken(Originals::of(&item.keys));
+        Ok(self.write(tree, fallbacks, &name, item)?.unwrap_or_else(|| Answer::Refused(no_name())))
     }
 
+    /// Writes an item under a name; `None` when it is taken.
     fn write(
         &mut self,
         tree: &mut Tree,
         fallbacks: &mut Fallbacks,
-        names: [Option<Name>; 2],
-        json: &mut dyn FnMut(&mut FileWriter<'_>) -> Result<()>,
-    ) -> Result<Put> {
+        name: &ItemName,
+        item: &Item<'_>,
+    ) -> Result<Option<Answer>> {
         self.path.truncate(self.directory);
-        let [hash, range] = names;
-        let (directory, file) = match (hash, range) {
-            (hash, Some(range)) => (hash, Some(range)),
-            (hash, None) => (None, hash),
-        };
-        // An empty hash has no directory of its own (10, L8).
-        let mut directory_end = self.path.len();
-        if let Some(name) = directory.as_ref().filter(|name| !name.text.is_empty()) {
-            self.path.extend_from_slice(name.text.as_bytes());
-            directory_end = self.path.len();
-            self.path.push(b'/');
-        }
-        if let Some(name) = &file {
-            self.path.extend_from_slice(name.text.as_bytes());
-        }
-        self.path.extend_from_slice(SUFFIX);
-        for name in [&directory, &file].into_iter().flatten().filter(|name| name.fallback.is_some()) {
-            if let Some(message) = keymap::too_long(&self.path, &name.original) {
-                return Ok(Put::KeymapLine(message));
-            }
+        let directory_end = name.push(&mut self.path);
+        if let Some(message) = name.too_long(&self.path) {
+            return Ok(Some(Answer::Refused(line_too_long(message))));
         }
         let mut page = FileWriter { buffer: &mut self.buffer, tree, path: &self.path };
-        match json(&mut page).and_then(|()| page.finish()) {
-            Ok(()) => {}
+        let rendered = render::item(&mut page, &item.attributes, render::Layout::Indented);
+        match rendered.and_then(|unservable| page.finish().map(|()| unservable)) {
+            Ok(unservable) => item.unservable.set(unservable),
             Err(Error::Dump(dump::Error { kind: ErrorKind::Taken, .. })) => {
                 self.buffer.discard();
-                return Ok(Put::Taken);
+                return Ok(None);
             }
             Err(error) => return Err(error),
         }
-        for (name, end) in [(directory, directory_end), (file, self.path.len())] {
-            let Some((name, path)) = name.zip(self.path.get(..end)) else { continue };
-            if let Some(reason) = name.fallback {
-                fallbacks.push(path, &name.original, reason)?;
-            }
+        self.items += 1;
+        name.note(fallbacks, &self.path, directory_end, self.items)?;
+        Ok(Some(Answer::Taken))
+    }
+
+    /// Notes what an item claims of names.
+    fn claim(&mut self, originals: Originals, item: &Item<'_>) -> Result<Answer> {
+        let name = ItemName::plain(originals.clone());
+        self.path.truncate(self.directory);
+        name.push(&mut self.path);
+        if let Some(message) = name.too_long(&self.path) {
+            return Ok(Answer::Refused(line_too_long(message)));
         }
-        Ok(Put::Written)
+        self.items += 1;
+        let path = self.path.split_at(self.directory);
+        if let Some(claims) = &mut self.claims {
+            claims.push(path, self.items, (name.sha_form(), originals), item)?;
+        }
+        Ok(Answer::Taken)
+    }
+
+    /// Decides what was left open; returns the number of items that have a file.
+    pub fn finish(
+        mut self,
+        tree: &mut Tree,
+        fallbacks: &mut Fallbacks,
+        report: &mut Report<'_>,
+        table: &[u8],
+    ) -> Result<u64> {
+        self.path.truncate(self.directory);
+        let refused = match self.claims {
+            Some(claims) => claims.decide(tree, &self.path, fallbacks, report, table)?,
+            None => 0,
+        };
+        Ok(self.items - refused)
     }
 }
 
-/// What became of an item.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Put {
-    /// It has its file.
-    Written,
-    /// Its plain name and its fallback name are both taken.
-    Taken,
-    /// No reader would take the KEYMAP line of its name, in words.
-    KeymapLine(String),
+/// Says that both names of an item are taken.
+pub(super) fn no_name() -> Refusal {
+    let message = "other items have its name and its fallback name".to_owned();
+    Refusal { class: INVALID_ITEM, message }
 }
 
-impl Name {
-    /// Returns the name that an item has by itself.
-    fn plain(value: KeyValue<'_>, directory: bool) -> Self {
-        let original = value.name_bytes();
-        let segment = value.segment(&original);
-        if directory && matches!(segment.text.as_str(), "." | "..") {
-            return Self { text: segment::fallback(&original), original, fallback: Some(Reason::Dot) };
-        }
-        let fallback = segment.fallback.then_some(Reason::Encoding);
-        Self { text: segment.text, original, fallback }
-    }
-
-    /// Returns the name of an item whose plain name is taken: its digest covers the type's letter too. One warning
-    /// an item is enough: its file has it.
-    fn taken(value: KeyValue<'_>, directory: bool) -> Self {
-        let original = value.name_bytes();
-        let hashed = [&[value.letter() as u8, b':'], original.as_slice()].concat();
-        let reason = if directory { Reason::Encoding } else { Reason::Taken };
-        Self { text: segment::fallback_of(&hashed, &original), original, fallback: Some(reason) }
-    }
+/// Says that no reader would take the KEYMAP line of a name.
+pub(super) fn line_too_long(message: String) -> Refusal {
+    Refusal { class: keymap::LINE_TOO_LONG, message }
 }
 
 #[cfg(test)]
@@ -152,11 +130,12 @@ mod tests {
 
     use proptest::prelude::*;
 
-    use super::super::identity::OrderedKey;
-    use super::KeyValue::{B, N, S};
+    use super::super::fixture::item;
     use super::*;
     use crate::dump::TreeOptions;
-    use crate::dump::layout::output::Output;
+    use crate::model::dynamodb::KeyValue::{self, B, N, S};
+    use crate::model::dynamodb::KeyValues;
+    use crate::model::dynamodb::key::OrderedKey;
 
     struct Table {
         _parent: tempfile::TempDir,
@@ -170,20 +149,16 @@ mod tests {
             let parent = tempfile::tempdir().unwrap();
             let tree = Tree::create(&parent.path().join("out"), &TreeOptions::default()).unwrap();
             let fallbacks = Fallbacks::new(tree.scratch());
-            Self { _parent: parent, tree, fallbacks, files: PerItem::new(b"t") }
+            let files = PerItem::new(&tree, b"t");
+            Self { _parent: parent, tree, fallbacks, files }
         }
 
         /// Writes an item, and says where.
         fn put(&mut self, hash: KeyValue<'_>, range: Option<KeyValue<'_>>) -> Option<String> {
-            let written = self
-                .files
-                .put(&mut self.tree, &mut self.fallbacks, &KeyValues { hash, range }, &mut |page| {
-                    page.buffer().extend_from_slice(b"{}");
-                    Ok(())
-                })
-                .unwrap();
+            let item = item(KeyValues { hash, range }, b"", b"");
+            let answer = self.files.put(&mut self.tree, &mut self.fallbacks, &item).unwrap();
             let path = std::str::from_utf8(self.files.path()).unwrap().strip_prefix("t/items/").unwrap();
-            (written == Put::Written).then(|| path.to_owned())
+            (answer == Answer::Taken).then(|| path.to_owned())
         }
     }
 

@@ -1,6 +1,6 @@
-//! Items: the body of a `!ddb|item|` row, and the attributes that are its key (`dynamodb.md` 2).
+//! Attributes of an item: the body of a `!ddb|item|` row (`dynamodb.md` 2).
 //!
-//! In: a body. Out: an [`Item`] that borrows from it.
+//! In: a body. Out: [`Attributes`] that borrow from it.
 
 use super::check;
 use super::value::{Value, last_text, pieces};
@@ -10,9 +10,12 @@ use crate::limits;
 /// Head of every item body.
 const MAGIC: &[u8] = b"\0DI\x01";
 
-/// Why an item cannot be decoded or has no place in the tree: class `ddb_invalid_item`.
+/// Class of an item that cannot be decoded, or has no place in the tree.
+pub const INVALID_ITEM: &str = "ddb_invalid_item";
+
+/// Why an item cannot be decoded or has no place in the tree: class [`INVALID_ITEM`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub(super) enum InvalidItem {
+pub enum InvalidItem {
     /// The body does not begin with the magic.
     #[error("body lacks the item magic 00444901")]
     Magic,
@@ -33,16 +36,16 @@ pub(super) enum InvalidItem {
     KeyType(&'static str),
 }
 
-/// An item that was found valid.
+/// The attributes of an item, which were found valid.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub(super) struct Item<'a> {
+pub struct Attributes<'a> {
     /// The `Item` message.
     pub message: &'a [u8],
     /// Fields that were skipped since `dynamodb.md` 2.1 does not know them, or not with their wire type.
     pub unknown_fields: u64,
 }
 
-impl<'a> Item<'a> {
+impl<'a> Attributes<'a> {
     /// Checks a body.
     pub fn parse(body: &'a [u8]) -> Result<Self, InvalidItem> {
         let message = body.strip_prefix(MAGIC).ok_or(InvalidItem::Magic)?;
@@ -68,9 +71,9 @@ mod tests {
     #[test]
     fn a_body_begins_with_the_magic() {
         for body in [&b""[..], b"\0", b"\0DI", b"\0DS\x01", b"DI\x01\0", b"garbage"] {
-            assert_eq!(Item::parse(body), Err(InvalidItem::Magic));
+            assert_eq!(Attributes::parse(body), Err(InvalidItem::Magic));
         }
-        assert_eq!(Item::parse(MAGIC), Ok(Item::default()));
+        assert_eq!(Attributes::parse(MAGIC), Ok(Attributes::default()));
     }
 
     #[test]
@@ -78,7 +81,7 @@ mod tests {
         let body = "004449010a0d0a05636f756e741204120234320a0b0a05666c616773120220010a1b0a0a73657373696f6e5f69641\
                     20d0a0b736573732d616263313233";
         let body = hex::decode(body).unwrap();
-        let item = Item::parse(&body).unwrap();
+        let item = Attributes::parse(&body).unwrap();
         assert!(matches!(item.find("flags"), Some(Value::Bool(true))));
         assert!(matches!(item.find("session_id"), Some(Value::S("sess-abc123"))));
         assert!(item.find("other").is_none());
@@ -89,14 +92,18 @@ mod tests {
     fn every_truncation_of_a_message_is_an_error_or_another_item() {
         let body = b"\0DI\x01\x0a\x09\x0a\x02id\x12\x03\x0a\x01x";
         for end in MAGIC.len() + 1..body.len() {
-            assert_eq!(Item::parse(&body[..end]), Err(InvalidItem::Message(Malformed::Truncated)), "{end}");
+            assert_eq!(
+                Attributes::parse(&body[..end]),
+                Err(InvalidItem::Message(Malformed::Truncated)),
+                "{end}"
+            );
         }
     }
 
     #[test]
     fn of_equal_names_the_last_value_is_found() {
         let body = b"\0DI\x01\x0a\x08\x0a\x01k\x12\x03\x0a\x01x\x0a\x08\x0a\x01k\x12\x03\x12\x017\x0a\x05\x12\x03\x0a\x01e";
-        let item = Item::parse(body).unwrap();
+        let item = Attributes::parse(body).unwrap();
         assert!(matches!(item.find("k"), Some(Value::N("7"))));
         assert!(matches!(item.find(""), Some(Value::S("e"))));
     }
@@ -117,9 +124,9 @@ mod tests {
             }
             [MAGIC, &field(0x0a, &field(0x12, &value))].concat()
         };
-        assert!(Item::parse(&nested(1000)).is_ok());
+        assert!(Attributes::parse(&nested(1000)).is_ok());
         assert!(
-            matches!(Item::parse(&nested(3_500_000)), Err(InvalidItem::TooLarge(size)) if size > 2 << 30)
+            matches!(Attributes::parse(&nested(3_500_000)), Err(InvalidItem::TooLarge(size)) if size > 2 << 30)
         );
     }
 }

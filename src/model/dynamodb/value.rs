@@ -9,7 +9,7 @@ use super::wire::{self, Fields, text};
 
 /// The bytes of one message. A message that comes in several pieces is their merger.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Message<'a> {
+pub enum Message<'a> {
     /// In one piece.
     Whole(&'a [u8]),
     /// All fields of this number of another message.
@@ -34,7 +34,7 @@ impl<'a> Message<'a> {
 }
 
 /// Lists the values of all length-delimited fields of this number.
-pub(super) fn pieces(message: &[u8], number: u32) -> impl Iterator<Item = &[u8]> {
+pub fn pieces(message: &[u8], number: u32) -> impl Iterator<Item = &[u8]> {
     Fields::new(message).flatten().filter_map(move |field| match field.value {
         wire::Value::Bytes(bytes) if field.number == number => Some(bytes),
         _ => None,
@@ -42,7 +42,7 @@ pub(super) fn pieces(message: &[u8], number: u32) -> impl Iterator<Item = &[u8]>
 }
 
 /// Returns the text behind a path of field numbers: of several ones the last, which is what merging leaves.
-pub(super) fn last_text<'a>(message: &'a [u8], path: &[u32]) -> Option<&'a str> {
+pub fn last_text<'a>(message: &'a [u8], path: &[u32]) -> Option<&'a str> {
     match path {
         [] => text(message).ok(),
         [number, rest @ ..] => {
@@ -53,7 +53,7 @@ pub(super) fn last_text<'a>(message: &'a [u8], path: &[u32]) -> Option<&'a str> 
 
 /// A value of an attribute.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Value<'a> {
+pub enum Value<'a> {
     /// Text.
     S(&'a str),
     /// A number as its text.
@@ -80,7 +80,7 @@ pub(super) enum Value<'a> {
 
 /// A collection: the last fields of its number in its value, from the one on that no other member follows.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Collection<'a> {
+pub struct Collection<'a> {
     /// Of several pieces the first.
     first: &'a [u8],
     /// Where all of several pieces are: value, field number, fields before the first.
@@ -159,7 +159,7 @@ impl<'a> Value<'a> {
 
 /// Why a server would fail on an item that the dump has all the same (`dynamodb.md` 6.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Unservable {
+pub enum Unservable {
     /// An attribute stands deeper than 32.
     Depth,
     /// A null that is false.

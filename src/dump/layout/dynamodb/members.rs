@@ -5,7 +5,7 @@
 
 use std::ops::Range;
 
-use super::value::last_text;
+use crate::model::dynamodb::value::last_text;
 
 /// Where a part of the body stands.
 #[derive(Clone, Copy, Debug, Default)]
@@ -101,7 +101,7 @@ impl<'a> Members<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::adapter::dynamodb::value::pieces;
+    use crate::model::dynamodb::value::pieces;
 
     fn list(message: &[u8]) -> Vec<(String, Vec<u8>)> {
         let mut members = Members::new(message);

@@ -5,12 +5,17 @@
 
 use crate::dump::layout::ExtraKeymap;
 use crate::dump::{Scratch, Sorter};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::excerpt;
 use crate::report::{Report, Warning};
 
 /// Memory of the records of one table, bytes.
 const MEMORY: usize = 1 << 20;
+
+/// Bytes of an item's number, and of what parts it from the path.
+const NUMBER: usize = 9;
+/// A record of the sorter is not as it was written.
+const RECORD: Error = Error::Internal { what: "a record of a DynamoDB name does not read back" };
 
 /// Why a name is in SHA form.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -31,26 +36,31 @@ pub(super) enum Reason {
 pub(super) struct Fallbacks {
     records: Sorter,
     last: Vec<u8>,
+    key: Vec<u8>,
     record: Vec<u8>,
 }
 
 impl Fallbacks {
     /// Returns an empty collection.
     pub fn new(scratch: &Scratch) -> Self {
-        Self { records: Sorter::new(scratch, MEMORY), last: Vec::new(), record: Vec::new() }
+        Self { records: Sorter::new(scratch, MEMORY), last: Vec::new(), key: Vec::new(), record: Vec::new() }
     }
 
-    /// Notes that the last component of `path`, counted from the dump root, stands for `original`.
-    pub fn push(&mut self, path: &[u8], original: &[u8], reason: Reason) -> Result<()> {
-        if self.last == path {
+    /// Notes that the last component of `path`, counted from the dump root, stands for `original` in the name of the
+    /// table's item of this number. What the least number says of a path counts.
+    pub fn push(&mut self, path: &[u8], original: &[u8], reason: Reason, number: u64) -> Result<()> {
+        self.key.clear();
+        self.key.extend_from_slice(path);
+        self.key.push(0);
+        self.key.extend_from_slice(&number.to_be_bytes());
+        if self.last.starts_with(path) && self.last.len() == self.key.len() && self.last <= self.key {
             return Ok(());
         }
-        self.last.clear();
-        self.last.extend_from_slice(path);
         self.record.clear();
         self.record.push(reason as u8);
         self.record.extend_from_slice(original);
-        self.records.push(path, &self.record)?;
+        self.records.push(&self.key, &self.record)?;
+        std::mem::swap(&mut self.last, &mut self.key);
         Ok(())
     }
 
@@ -63,8 +73,14 @@ impl Fallbacks {
     ) -> Result<()> {
         let mut last = Vec::new();
         let mut records = self.records.sort()?;
-        while let Some((path, record)) = records.next()? {
-            let Some((&reason, original)) = record.split_first().filter(|_| path != last) else { continue };
+        while let Some((key, record)) = records.next()? {
+            let Some(path) = key.split_last_chunk().map(|(path, _): (_, &[u8; NUMBER])| path) else {
+                return Err(RECORD);
+            };
+            let Some((&reason, original)) = record.split_first() else { return Err(RECORD) };
+            if path == last {
+                continue;
+            }
             last.clear();
             last.extend_from_slice(path);
             if let Some(keymap) = &mut keymap {
@@ -105,7 +121,7 @@ mod tests {
             (b"d/b", b"b", Reason::Dot),
             (b"d/c", b"", Reason::Taken),
         ] {
-            fallbacks.push(path, original, reason).unwrap();
+            fallbacks.push(path, original, reason, 1).unwrap();
         }
         let mut keymap = ExtraKeymap::new(&scratch);
         let mut report = Report::new(&scratch, |_| {});

@@ -4,12 +4,12 @@
 //! measured and then written piece by piece; others are put together in memory.
 
 use super::bundle::Bundle;
-use super::item::Item;
 use super::render::{self, Layout};
-use super::value::Unservable;
 use crate::dump::layout::output::Output;
 use crate::dump::{Tree, TreeFile};
 use crate::error::Result;
+use crate::model::dynamodb::item::Attributes;
+use crate::model::dynamodb::value::Unservable;
 
 /// Longest message whose line is put together in memory, bytes. The line can have thirty times as many.
 const SHORT: usize = 128 << 10;
@@ -21,7 +21,7 @@ const PIECE: usize = 64 << 10;
 pub(super) fn write(
     tree: &mut Tree,
     parts: &mut Bundle,
-    item: &Item<'_>,
+    item: &Attributes<'_>,
     line: &mut Vec<u8>,
 ) -> Result<Option<Unservable>> {
     if item.message.len() <= SHORT {
@@ -100,7 +100,7 @@ mod tests {
         let mut want = Vec::new();
         let mut buffer = Vec::new();
         for message in &messages {
-            let item = Item { message, unknown_fields: 0 };
+            let item = Attributes { message, unknown_fields: 0 };
             assert_eq!(write(&mut tree, &mut parts, &item, &mut buffer).unwrap(), None);
             render::item(&mut want, &item, Layout::Compact).unwrap();
             want.push(b'\n');

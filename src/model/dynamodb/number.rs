@@ -2,9 +2,14 @@
 //!
 //! In: the text as the client sent it. Out: its digits and exponent, borrowed, and the bytes of an ordered key.
 
+use crate::limits;
+
+/// Greatest power of ten, either way, that is written out; beyond it the text itself is canonical.
+pub const POWER: u64 = 1_000_000;
+
 /// A parsed number text: `int`.`frac` x 10^`exponent`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Number<'a> {
+pub struct Number<'a> {
     /// A minus sign is there; also for zero.
     pub negative: bool,
     /// ASCII digits before the point; may be empty when `frac` is not.
@@ -71,6 +76,29 @@ impl<'a> Number<'a> {
             out.iter_mut().skip(body).for_each(|byte| *byte = !*byte);
         }
     }
+}
+
+/// Whether finding the lowest terms would divide more than [`limits::FRACTION_DIGITS`] digits: time is the square of
+/// their number.
+pub fn is_long_fraction(text: &str) -> bool {
+    if text.len() <= limits::FRACTION_DIGITS {
+        return false;
+    }
+    let Some(number) = Number::parse(text).filter(|number| !number.spaced) else { return false };
+    let Some(leading) = number.leading_zeros() else { return false };
+    let Some(power) =
+        i64::try_from(number.frac.len()).ok().and_then(|frac| number.exponent.checked_sub(frac))
+    else {
+        return false;
+    };
+    let zeros = number.digits().rev().take_while(|&digit| digit == b'0').count();
+    let places = power.unsigned_abs();
+    let is_fraction =
+        power < 0 && places <= POWER && usize::try_from(places).is_ok_and(|places| places > zeros);
+    let last = number.digits().rev().nth(zeros);
+    is_fraction
+        && !matches!(last, Some(b'1' | b'3' | b'7' | b'9'))
+        && number.int.len() + number.frac.len() - leading - zeros > limits::FRACTION_DIGITS
 }
 
 fn signed(length: usize) -> i64 {
@@ -171,6 +199,22 @@ mod tests {
             ["-1000", "-12.5", "-1", "-0.001", "0", "1e-300", "0.001", "0.5", "1", "12.5", "100", "1e300"];
         let keys: Vec<_> = sorted.iter().map(|text| key(text).unwrap()).collect();
         assert!(keys.is_sorted_by(|one, next| one < next), "{keys:?}");
+    }
+
+    #[test]
+    fn only_long_fractions_that_would_be_divided_are_too_long() {
+        let digits = |last: &str| "7".repeat(limits::FRACTION_DIGITS) + last;
+        for last in ["2", "4", "5", "6", "8"] {
+            assert!(is_long_fraction(&format!("0.{}", digits(last))), "{last}");
+            assert!(is_long_fraction(&format!("-{}000e-5", digits(last))), "{last}");
+            assert!(!is_long_fraction(&format!("0.{}", &digits(last)[1..])), "{last}");
+            assert!(!is_long_fraction(&digits(last)), "{last}");
+            assert!(!is_long_fraction(&format!("{}00.00", digits(last))), "{last}");
+        }
+        assert!(!is_long_fraction(&format!("0.{}", digits("3"))));
+        assert!(!is_long_fraction(&format!("{}00e-2", digits("5"))));
+        assert!(!is_long_fraction(&"x".repeat(5000)));
+        assert!(!is_long_fraction(&"0".repeat(5000)));
     }
 
     /// The value as digits without zeros at either end, and the power of ten of the last one.

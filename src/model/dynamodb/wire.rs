@@ -7,11 +7,11 @@
 use crate::cursor;
 
 /// Nested messages, groups included, that are followed: what `prost` follows (`dynamodb.md` 2.1).
-pub(super) const NESTING: u32 = 100;
+pub const NESTING: u32 = 100;
 
 /// The bytes are no protobuf message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub(super) enum Malformed {
+pub enum Malformed {
     /// A length, a varint or a group runs past the end.
     #[error("protobuf message ends inside a field")]
     Truncated,
@@ -37,7 +37,7 @@ pub(super) enum Malformed {
 
 /// Value of a field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Value<'a> {
+pub enum Value<'a> {
     /// Wire type 0.
     Varint(u64),
     /// Wire type 2: a string, bytes or a message.
@@ -47,13 +47,13 @@ pub(super) enum Value<'a> {
 }
 
 /// Reads the bytes of a `string` field.
-pub(super) fn text(bytes: &[u8]) -> Result<&str, Malformed> {
+pub fn text(bytes: &[u8]) -> Result<&str, Malformed> {
     std::str::from_utf8(bytes).map_err(|_| Malformed::Utf8)
 }
 
 /// One field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Field<'a> {
+pub struct Field<'a> {
     /// Field number, 1 to 2^29-1.
     pub number: u32,
     /// Value.
@@ -62,7 +62,7 @@ pub(super) struct Field<'a> {
 
 /// Iterates over the fields of a message; after the first error it yields nothing more.
 #[derive(Clone, Debug)]
-pub(super) struct Fields<'a>(&'a [u8]);
+pub struct Fields<'a>(&'a [u8]);
 
 impl<'a> Fields<'a> {
     /// Reads the fields of `message`.

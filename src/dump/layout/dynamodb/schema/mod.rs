@@ -1,101 +1,22 @@
-//! Table schemas: the body of a `!ddb|meta|table|` row to `_schema.json` (`dynamodb.md` 2, 3.2, 4.4).
+//! `_schema.json` (`dynamodb.md` 3.2, 4.4).
 //!
-//! A schema can be as long as any value: what is kept of it is its bytes, which are read where they stand.
+//! In: a schema that was found valid. Out: its text, piece by piece, from where it stands in the message.
 
 use std::ops::Range;
 
-use super::generation::Generations;
 use super::members::Members;
 use super::render::{Frame, Layout};
-use super::shape::check_schema;
-use super::value::{last_text, pieces};
-use super::wire::{Fields, Malformed, Value};
 use crate::dump::layout::output::{Output, text};
 use crate::error::Result;
-use crate::excerpt;
+use crate::model::dynamodb::value::{last_text, pieces};
 
-/// Head of every schema body.
-const MAGIC: &[u8] = b"\0DS\x01";
-
-/// Why a table cannot be dumped: class `ddb_invalid_schema`.
-#[derive(Clone, Debug, PartialEq, thiserror::Error)]
-pub(super) enum InvalidSchema {
-    /// The body does not begin with the magic.
-    #[error("body lacks the schema magic 00445301")]
-    Magic,
-    /// The rest of the body is no `TableSchema`.
-    #[error(transparent)]
-    Message(#[from] Malformed),
-    /// The name in the value is not that of the key (10, L12).
-    #[error("the schema is that of table {0:?}")]
-    Name(String),
-    /// No hash attribute is named: no item could have a place.
-    #[error("the schema names no hash attribute")]
-    NoHashKey,
-}
-
-/// A schema that was found valid.
-#[derive(Clone, Debug)]
-pub(super) struct Schema {
-    message: Vec<u8>,
-    hash_key: String,
-    range_key: String,
-    generations: Generations,
-    /// Fields that were skipped since `dynamodb.md` 2.1 does not know them, or not with their wire type.
-    pub unknown_fields: u64,
-}
-
-impl Schema {
-    /// Decodes the body of the schema row of table `name`.
-    pub fn parse(name: &[u8], body: &[u8]) -> std::result::Result<Self, InvalidSchema> {
-        let message = body.strip_prefix(MAGIC).ok_or(InvalidSchema::Magic)?;
-        let unknown_fields = check_schema(message)?;
-        let own_name = last_text(message, &[1]).unwrap_or_default();
-        if own_name.as_bytes() != name {
-            return Err(InvalidSchema::Name(excerpt::name(own_name.as_bytes())));
-        }
-        let key = |part| last_text(message, &[3, part]).unwrap_or_default().to_owned();
-        let (hash_key, range_key) = (key(1), key(2));
-        if hash_key.is_empty() {
-            return Err(InvalidSchema::NoHashKey);
-        }
-        let [version, source, active] = [5, 6, 7].map(|number| last_number(message, number));
-        let generations = Generations::new(active, source, version);
-        Ok(Self { message: message.to_vec(), hash_key, range_key, generations, unknown_fields })
-    }
-
-    /// Returns the name of the hash attribute; never empty.
-    pub fn hash_key(&self) -> &str {
-        &self.hash_key
-    }
-
-    /// Returns the name of the range attribute, if the table has one.
-    pub fn range_key(&self) -> Option<&str> {
-        (!self.range_key.is_empty()).then_some(&self.range_key)
-    }
-
-    /// Returns which generations are live.
-    pub fn generations(&self) -> Generations {
-        self.generations
-    }
-
-    /// Writes `_schema.json`.
-    pub fn write(&self, out: &mut impl Output) -> Result<()> {
-        let message = self.message.as_slice();
-        let mut members = Members::new(message);
-        let types = members.open(pieces(message, 2));
-        let indexes = members.open(pieces(message, 4));
-        let frame = Frame { out, layout: Layout::Indented, level: 0 };
-        Document { frame, members, types }.write(message, &indexes)
-    }
-}
-
-/// Returns the value of a number: of several the last.
-fn last_number(message: &[u8], number: u32) -> u64 {
-    let numbers = Fields::new(message).flatten().filter(|field| field.number == number);
-    let numbers =
-        numbers.filter_map(|field| if let Value::Varint(value) = field.value { Some(value) } else { None });
-    numbers.last().unwrap_or_default()
+/// Writes the `TableSchema` message of a schema.
+pub(super) fn write(out: &mut impl Output, message: &[u8]) -> Result<()> {
+    let mut members = Members::new(message);
+    let types = members.open(pieces(message, 2));
+    let indexes = members.open(pieces(message, 4));
+    let frame = Frame { out, layout: Layout::Indented, level: 0 };
+    Document { frame, members, types }.write(message, &indexes)
 }
 
 /// `_schema.json` on its way out.

@@ -4,11 +4,7 @@
 //! digits and many zeros, so zeros are appended, never computed; only a fraction's digits are divided.
 
 use super::natural::{Natural, Prime};
-use super::number::Number;
-use crate::limits;
-
-/// Greatest power of ten, either way, that is written out; beyond it the text itself is canonical.
-const POWER: u64 = 1_000_000;
+use crate::model::dynamodb::number::{Number, POWER};
 
 /// Appends the canonical text. It is at most 1 000 000 digits longer than the number's own digits, twice that for
 /// a fraction: one name of one item.
@@ -39,29 +35,6 @@ fn push_number(out: &mut Vec<u8>, text: &str) -> Option<()> {
     let digits = number.int.len() + number.frac.len() - leading - cut;
     push_fraction(out, number.digits().skip(leading).take(digits), zeros - cut);
     Some(())
-}
-
-/// Whether finding the lowest terms would divide more than [`limits::FRACTION_DIGITS`] digits: time is the square of
-/// their number.
-pub(super) fn is_long_fraction(text: &str) -> bool {
-    if text.len() <= limits::FRACTION_DIGITS {
-        return false;
-    }
-    let Some(number) = Number::parse(text).filter(|number| !number.spaced) else { return false };
-    let Some(leading) = number.leading_zeros() else { return false };
-    let Some(power) =
-        i64::try_from(number.frac.len()).ok().and_then(|frac| number.exponent.checked_sub(frac))
-    else {
-        return false;
-    };
-    let zeros = number.digits().rev().take_while(|&digit| digit == b'0').count();
-    let places = power.unsigned_abs();
-    let is_fraction =
-        power < 0 && places <= POWER && usize::try_from(places).is_ok_and(|places| places > zeros);
-    let last = number.digits().rev().nth(zeros);
-    is_fraction
-        && !matches!(last, Some(b'1' | b'3' | b'7' | b'9'))
-        && number.int.len() + number.frac.len() - leading - zeros > limits::FRACTION_DIGITS
 }
 
 /// Appends `digits` / 10^`places` in lowest terms. When `places` is not 0 the last digit is not 0 either, so the
@@ -164,22 +137,6 @@ mod tests {
         assert_eq!(canonical(&format!("{}e-200", two(200))), format!("1/{}", five(200)));
         assert_eq!(canonical(&format!("{}e-90", five(100))), format!("{}/{}", five(10), two(90)));
         assert_eq!(canonical(&format!("{}e-101", five(100))), format!("1/{}0", two(100)));
-    }
-
-    #[test]
-    fn only_long_fractions_that_would_be_divided_are_too_long() {
-        let digits = |last: &str| "7".repeat(limits::FRACTION_DIGITS) + last;
-        for last in ["2", "4", "5", "6", "8"] {
-            assert!(is_long_fraction(&format!("0.{}", digits(last))), "{last}");
-            assert!(is_long_fraction(&format!("-{}000e-5", digits(last))), "{last}");
-            assert!(!is_long_fraction(&format!("0.{}", &digits(last)[1..])), "{last}");
-            assert!(!is_long_fraction(&digits(last)), "{last}");
-            assert!(!is_long_fraction(&format!("{}00.00", digits(last))), "{last}");
-        }
-        assert!(!is_long_fraction(&format!("0.{}", digits("3"))));
-        assert!(!is_long_fraction(&format!("{}00e-2", digits("5"))));
-        assert!(!is_long_fraction(&"x".repeat(5000)));
-        assert!(!is_long_fraction(&"0".repeat(5000)));
     }
 
     proptest! {

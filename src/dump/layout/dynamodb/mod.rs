@@ -1,0 +1,143 @@
+//! `dynamodb/<table>/`: `_schema.json`, and the items in one of two layouts (`dynamodb.md` 4, 5).
+//!
+//! In: tables, each followed by its items. Out: their files; records and warnings of names in SHA form.
+
+mod bundle;
+mod canonical;
+mod claims;
+mod fallback;
+#[cfg(test)]
+mod fixture;
+mod hashed;
+mod line;
+mod members;
+mod name;
+mod natural;
+mod per_item;
+mod render;
+mod schema;
+#[cfg(test)]
+mod tests;
+
+use super::Root;
+use super::file_writer::{FileBuffer, FileWriter};
+use crate::dump::{keymap, segment};
+use crate::error::{Error, Result};
+use crate::event::Warning;
+use crate::excerpt;
+use crate::limits;
+use crate::model::dynamodb::{Item, Object, Table};
+use crate::model::{Answer, Refusal};
+use crate::report::Report;
+use bundle::Bundle;
+use fallback::{Fallbacks, Reason};
+use per_item::PerItem;
+
+/// Items of a table above which one file an item is worth a warning.
+const LARGE: u64 = 1_000_000;
+
+const NO_TABLE: Error = Error::Internal { what: "an item of DynamoDB comes without its table" };
+
+/// Writes the files.
+#[derive(Debug, Default)]
+pub struct Layout {
+    table: Option<OpenTable>,
+    /// A line of a bundle.
+    line: Vec<u8>,
+}
+
+/// The table at hand.
+#[derive(Debug)]
+struct OpenTable {
+    name: Vec<u8>,
+    files: Files,
+    fallbacks: Fallbacks,
+}
+
+#[derive(Debug)]
+enum Files {
+    PerItem(Box<PerItem>),
+    Bundle(Box<Bundle>),
+}
+
+impl Layout {
+    /// Writes what an object has of files.
+    pub fn object(&mut self, root: &mut Root, object: Object<'_>) -> Result<Answer> {
+        match object {
+            Object::Table(table) => self.table(root, table),
+            Object::Item(item) => self.item(root, item),
+        }
+    }
+
+    fn table(&mut self, root: &mut Root, table: &Table<'_>) -> Result<Answer> {
+        let name = table.name;
+        if let Some(message) = keymap::too_long(&[b'n'; limits::FILE_NAME], name) {
+            return Ok(Answer::Refused(Refusal { class: keymap::LINE_TOO_LONG, message }));
+        }
+        let mut fallbacks = Fallbacks::new(root.tree.scratch());
+        let mut directory = b"dynamodb/".to_vec();
+        if let Some(segment) = segment::encode_directory(name) {
+            directory.extend_from_slice(segment.text.as_bytes());
+            if segment.fallback {
+                let dot = matches!(name, b"." | b"..");
+                let reason = if dot { Reason::DotTable } else { Reason::Encoding };
+                fallbacks.push(&directory, name, reason, 0)?;
+            }
+        }
+        let path = [&directory[..], b"/_schema.json"].concat();
+        let buffer = &mut FileBuffer::default();
+        let mut file = FileWriter { buffer, tree: &mut root.tree, path: &path };
+        schema::write(&mut file, table.schema.message())?;
+        file.finish()?;
+        let files = match root.options.dynamodb_bundle {
+            None => Files::PerItem(Box::new(PerItem::new(&root.tree, &directory))),
+            Some(size) => Files::Bundle(Box::new(Bundle::new(&directory, size))),
+        };
+        self.table = Some(OpenTable { name: name.to_vec(), files, fallbacks });
+        Ok(Answer::Taken)
+    }
+
+    fn item(&mut self, root: &mut Root, item: &Item<'_>) -> Result<Answer> {
+        let OpenTable { files, fallbacks, .. } = self.table.as_mut().ok_or(NO_TABLE)?;
+        match files {
+            Files::PerItem(files) => files.put(&mut root.tree, fallbacks, item),
+            Files::Bundle(parts) => {
+                let unservable = line::write(&mut root.tree, parts, &item.attributes, &mut self.line)?;
+                item.unservable.set(unservable);
+                Ok(Answer::Taken)
+            }
+        }
+    }
+
+    /// Returns the path of the last item's file.
+    #[must_use]
+    pub fn place(&self) -> &[u8] {
+        match self.table.as_ref().map(|table| &table.files) {
+            Some(Files::PerItem(files)) => files.path(),
+            Some(Files::Bundle(parts)) => parts.path(),
+            None => b"",
+        }
+    }
+
+    /// Finishes the last part, and says what there is to say of the names.
+    pub fn end_table(&mut self, root: &mut Root, report: &mut Report<'_>) -> Result<()> {
+        let OpenTable { name, files, mut fallbacks } = self.table.take().ok_or(NO_TABLE)?;
+        let shown = excerpt::name(&name);
+        match files {
+            Files::Bundle(parts) => parts.finish(&mut root.tree)?,
+            Files::PerItem(files) => {
+                let items = files.finish(&mut root.tree, &mut fallbacks, report, &name)?;
+                warn_large(report, &shown, items);
+            }
+        }
+        let keymap = (!root.options.no_extra).then_some(&mut root.keymap);
+        fallbacks.finish(keymap, report, &shown)
+    }
+}
+
+fn warn_large(report: &mut Report<'_>, table: &str, items: u64) {
+    if items > LARGE {
+        let warning = Warning::new("ddb_large_table").with("table", table).with("items", items);
+        report.warn(warning.with("hint", "--dynamodb-layout jsonl writes few files instead of one an item"));
+    }
+}
