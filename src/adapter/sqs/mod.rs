@@ -31,7 +31,7 @@ const ORPHAN_MESSAGES: &str = "sqs_orphan_messages";
 
 /// Writes all queues in scope and returns their names.
 pub fn dump(context: &mut Context<'_, '_>) -> Result<Scope> {
-    if let Some(warning) = pending::warning(context.store.undecided()) {
+    if let Some(warning) = pending::warning(context.store.undecided(), context.options) {
         context.report.warn(warning);
     }
     let mut records = Sorter::new(context.scratch, MEMORY);

@@ -325,7 +325,10 @@ fn rows_under_a_lock_of_another_group_are_counted() {
         .put(&[b"!txn|lock|!sqs|msg|data|cQ\0\0\0\0\0\0\0\x01bTE"], &lock)
         .put(&[b"!txn|lock|!redis|str|k"], &lock)
         .dump();
-    assert_eq!(outcome.warning("sqs_pending_txn_intents"), "count=1");
+    assert_eq!(
+        outcome.warning("sqs_pending_txn_intents"),
+        "count=1 first_key=\"!sqs|msg|data|cQ\\u0000\\u0000\\u0000\\u0000\\u0000\\u0000\\u0000\\u0001bTE\""
+    );
 }
 
 #[test]

@@ -101,6 +101,17 @@ pub fn side(family: Family, key: &[u8]) -> Result<Segment<'_>, BadKey<'_>> {
     if split.trailer.len() < expected { Err(split.short(expected)) } else { Ok(split.queue) }
 }
 
+/// Returns the queue of a key of any of the SQS families, when the key tells it.
+#[must_use]
+pub fn any_queue(key: &[u8]) -> Option<Segment<'_>> {
+    let family = Family::of(key);
+    match family {
+        Family::SqsData => DataKey::parse(key).map_or_else(|bad| bad.queue, |key| Some(key.queue)),
+        Family::SqsQueueMeta | Family::SqsQueueGeneration => queue(family, key).ok(),
+        _ => side(family, key).map_or_else(|bad| bad.queue, Some),
+    }
+}
+
 /// The families that have a partitioned form.
 const BY_PARTITION: [Family; 5] =
     [Family::SqsByAge, Family::SqsData, Family::SqsDedup, Family::SqsGroup, Family::SqsVisibility];
