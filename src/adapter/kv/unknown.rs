@@ -101,6 +101,9 @@ impl<'s, 'r, 'a> Groups<'s, 'r, 'a> {
             self.overflow.entry(namespace).or_insert((owner, 0)).1 += 1;
         } else if self.count <= limits::UNKNOWN_ROWS_NAMED {
             self.store.read(place, &mut self.entry)?;
+            if prefix::of(&self.entry.key) != self.prefix {
+                return Err(self.store.differs(place, "a row of another prefix stands here now").into());
+            }
             let message = "row of no known family".to_owned();
             self.report.problem(&problem(owner, &self.entry.key, message, Some(place)))?;
         }
@@ -134,4 +137,46 @@ impl<'s, 'r, 'a> Groups<'s, 'r, 'a> {
 fn problem(owner: Owner, key: &[u8], message: String, place: Option<RowLocation>) -> Problem<'_> {
     let scope: &[u8] = if owner == Owner::Redis { b"db_0" } else { b"" };
     Problem { adapter: owner.name(), scope, key, class: CLASS, message, place }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::adapter::fixture::{Dumped, Rows};
+    use crate::adapter::{Options, Scope};
+    use crate::container;
+    use crate::keyspace::Family;
+
+    /// Reports one record, made from the place of the row.
+    fn report(prefix: &[u8], record: impl FnOnce(RowLocation) -> Vec<u8>) -> Result<Dumped> {
+        let mut rows = Rows::default();
+        rows.put(b"!s3|x|1", b"");
+        rows.dump(&Options::default(), |context| {
+            let place = context.store.scan(Family::Unknown).next()?.unwrap().place;
+            let mut unknown = UnknownRows::new(context.scratch);
+            unknown.places.push(prefix, &record(place))?;
+            unknown.report(context)?;
+            Ok(Scope::new())
+        })
+    }
+
+    #[test]
+    fn a_place_that_does_not_read_back_ends_the_run() {
+        let dumped = report(b"!s3|x|", |place| place.to_bytes().to_vec()).unwrap();
+        assert_eq!(dumped.classes(), [(CLASS.to_owned(), b"!s3|x|1".to_vec())]);
+        for cut in 0..RowLocation::LEN {
+            let short = report(b"!s3|x|", |place| place.to_bytes()[..cut].to_vec());
+            assert!(matches!(short, Err(Error::Internal { .. })), "{cut}");
+        }
+        let long = report(b"!s3|x|", |place| [&place.to_bytes()[..], &[0]].concat());
+        assert!(matches!(long, Err(Error::Internal { .. })));
+    }
+
+    #[test]
+    fn a_row_of_another_prefix_is_a_change_of_the_input() {
+        let Err(Error::Container(error)) = report(b"!s3|y|", |place| place.to_bytes().to_vec()) else {
+            panic!("the row was taken");
+        };
+        assert!(matches!(error.kind, container::ErrorKind::Changed { .. }));
+    }
 }

@@ -40,4 +40,6 @@ pub fn dump(context: &mut Context<'_, '_>) -> Result<Scope> {
 }
 
 #[cfg(test)]
+mod damaged;
+#[cfg(test)]
 mod tests;

@@ -57,10 +57,9 @@ struct Writer<'c, 'a, 'r> {
 
 impl Writer<'_, '_, '_> {
     fn record(&mut self, kind: Kind, value: &[u8]) -> Result<()> {
-        let number = || value.first_chunk().map(|bytes| u64::from_be_bytes(*bytes));
         match kind {
-            Kind::Counter => self.group.counter = number(),
-            Kind::Sequence => self.group.sequence = number(),
+            Kind::Counter => self.group.counter = Some(number(value)?),
+            Kind::Sequence => self.group.sequence = Some(number(value)?),
             Kind::Tombstone => self.group.tombstone = true,
             Kind::Meta => self.meta(value)?,
             Kind::Message => self.message(value)?,
@@ -129,7 +128,7 @@ impl Writer<'_, '_, '_> {
                 let message = stored::take(&mut value).ok_or(RECORD)?;
                 put(self.context, &Message { queue: &group.name, partition: sent.partition, ..message })?;
             }
-            Held::At(place) => reread(self.context, place, &group.name, sent.partition)?,
+            Held::At(place) => reread(self.context, place, &group.name, &sent)?,
         }
         if let Some(count) = self.scope.get_mut(&group.name) {
             *count += 1;
@@ -203,6 +202,11 @@ impl Writer<'_, '_, '_> {
     }
 }
 
+/// Reads a record that is one number.
+fn number(value: &[u8]) -> Result<u64> {
+    Ok(u64::from_be_bytes(value.try_into().map_err(|_| RECORD)?))
+}
+
 /// Whether a queue of this name may be written.
 fn has_queue(context: &Context<'_, '_>, name: &[u8]) -> Result<bool> {
     let segment = URL_SAFE_NO_PAD.encode(name);
@@ -231,15 +235,14 @@ fn refused(
 }
 
 /// Reads a large message again, and passes it on.
-fn reread(
-    context: &mut Context<'_, '_>,
-    place: RowLocation,
-    queue: &[u8],
-    partition: Option<u32>,
-) -> Result<()> {
+fn reread(context: &mut Context<'_, '_>, place: RowLocation, queue: &[u8], sent: &Sent) -> Result<()> {
     let (mut entry, mut buffers) = (EntryBuf::default(), Buffers::default());
     context.store.read(place, &mut entry)?;
     let message = Message::parse(&entry.body, &mut buffers)
         .map_err(|_| context.store.differs(place, "a message cannot be parsed any more"))?;
-    put(context, &Message { queue, partition, commit_ts: entry.commit_ts, ..message })
+    // These decided on the place among the queue's messages.
+    if (message.send_timestamp, message.sequence_number) != (sent.send_timestamp, sent.sequence) {
+        return Err(context.store.differs(place, "another message stands in the place of one").into());
+    }
+    put(context, &Message { queue, partition: sent.partition, commit_ts: entry.commit_ts, ..message })
 }
