@@ -1,7 +1,6 @@
 //! SQS: queues, their messages, and the records that a server keeps beside them (`sqs.md` 2).
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
 
 use super::Summary;
 use crate::keyspace::Family;
@@ -100,8 +99,8 @@ pub struct Queue<'a> {
     pub redrive_policy: Cow<'a, str>,
     /// The client's JSON text.
     pub redrive_allow_policy: Cow<'a, str>,
-    /// Tags.
-    pub tags: BTreeMap<Cow<'a, str>, Cow<'a, str>>,
+    /// Checked JSON text of an object of strings, of which `null` is the empty one; empty when there is none.
+    pub tags: &'a [u8],
     /// Unix ms.
     pub last_purged_at: i64,
     /// Unix ms.

@@ -131,6 +131,11 @@ impl Store {
         }
     }
 
+    /// Returns the request to stop, for loops over the values in one row.
+    pub(crate) fn interrupt(&self) -> &Interrupt {
+        &self.interrupt
+    }
+
     /// Returns the read timestamp in Unix ms.
     #[must_use]
     pub fn read_ms(&self) -> u64 {

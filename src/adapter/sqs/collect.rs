@@ -109,10 +109,10 @@ impl Collector<'_, '_> {
             let key = DataKey::parse(entry.key);
             let Some(queue) = self.select(&entry, key.map(|key| key.queue))? else { continue };
             let Ok(DataKey { partition, generation, message_id, .. }) = key else { continue };
-            let message = match Message::parse(entry.body, &mut buffers) {
+            let message = match Message::parse(entry.body, self.store.interrupt(), &mut buffers) {
                 Ok(message) => Message { commit_ts: entry.commit_ts, ..message },
                 Err(invalid) => {
-                    self.problem(&entry, INVALID_MESSAGE, invalid.to_string())?;
+                    self.problem(&entry, INVALID_MESSAGE, invalid.message()?)?;
                     continue;
                 }
             };

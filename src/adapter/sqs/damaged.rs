@@ -8,6 +8,7 @@ use crate::adapter::fixture::{Dumped, Rows};
 use crate::container;
 use crate::dump::Sorter;
 use crate::error::{Error, Result};
+use crate::interrupt::Interrupt;
 use crate::keyspace::Family;
 use crate::model::sqs::Message;
 use crate::store::RowLocation;
@@ -49,7 +50,10 @@ fn message(sent: &Sent) -> Vec<u8> {
     let mut value = Vec::new();
     sent.push(&mut value);
     if sent.held == Held::Inline {
-        stored::push(&mut value, &Message::parse(MESSAGE, &mut Buffers::default()).unwrap());
+        stored::push(
+            &mut value,
+            &Message::parse(MESSAGE, &Interrupt::default(), &mut Buffers::default()).unwrap(),
+        );
     }
     value
 }

@@ -4,6 +4,7 @@
 
 use super::value::{self, Invalid};
 use crate::codec::gojson::read::Reader;
+use crate::interrupt::Interrupt;
 use crate::model::sqs::Message;
 
 const MAGIC: [u8; 4] = *b"\0SM\x01";
@@ -17,11 +18,15 @@ pub struct Buffers {
 
 impl<'a> Message<'a> {
     /// Reads the value of a data row.
-    pub fn parse(value: &'a [u8], buffers: &'a mut Buffers) -> Result<Self, Invalid> {
+    pub fn parse(
+        value: &'a [u8],
+        interrupt: &'a Interrupt,
+        buffers: &'a mut Buffers,
+    ) -> Result<Self, Invalid> {
         let mut message = Self::default();
         buffers.body.clear();
         buffers.receipt_token.clear();
-        value::fields(value, MAGIC, |name, reader| {
+        value::fields(value, MAGIC, interrupt, |name, reader| {
             match name {
                 "message_id" => message.id = reader.string()?,
                 "body" => value::bytes(reader, "body", &mut buffers.body)?,
@@ -65,7 +70,7 @@ mod tests {
     fn parse(text: &str, check: impl FnOnce(&Message<'_>)) -> Result<(), Invalid> {
         let value = [&MAGIC[..], text.as_bytes()].concat();
         let mut buffers = Buffers { body: b"stale".to_vec(), receipt_token: b"stale".to_vec() };
-        Message::parse(&value, &mut buffers).map(|message| check(&message))
+        Message::parse(&value, &Interrupt::default(), &mut buffers).map(|message| check(&message))
     }
 
     #[test]

@@ -2,20 +2,18 @@
 //!
 //! In: the value of a meta row. Out: a [`Queue`] that borrows from it.
 
-use std::borrow::Cow;
-use std::collections::BTreeMap;
-
 use super::value::{self, Invalid};
 use crate::codec::gojson::read::{ErrorKind, Reader};
+use crate::interrupt::Interrupt;
 use crate::model::sqs::{Queue, Throttle};
 
 const MAGIC: [u8; 4] = *b"\0SQ\x01";
 
 impl<'a> Queue<'a> {
     /// Reads the value of a meta row.
-    pub fn parse(value: &'a [u8]) -> Result<Self, Invalid> {
+    pub fn parse(value: &'a [u8], interrupt: &'a Interrupt) -> Result<Self, Invalid> {
         let mut queue = Self::default();
-        value::fields(value, MAGIC, |name, reader| {
+        value::fields(value, MAGIC, interrupt, |name, reader| {
             match name {
                 "name" => queue.name = reader.string()?,
                 "generation" => queue.generation = reader.integer()?,
@@ -77,14 +75,16 @@ fn setting<'a>(reader: &mut Reader<'a>) -> Result<Option<&'a str>, Invalid> {
     }
 }
 
-fn tags<'a>(reader: &mut Reader<'a>) -> Result<BTreeMap<Cow<'a, str>, Cow<'a, str>>, Invalid> {
-    let mut tags = BTreeMap::new();
-    reader.object(|name, reader| {
-        let value = if reader.null()? { Cow::Borrowed("") } else { reader.string()? };
-        tags.insert(name, value);
+/// Takes an object of strings, some of which may be `null`, and returns its text.
+fn tags<'a>(reader: &mut Reader<'a>) -> Result<&'a [u8], Invalid> {
+    let start = reader.clone();
+    reader.object(|_, reader| {
+        if !reader.null()? {
+            reader.string()?;
+        }
         Ok::<_, Invalid>(())
     })?;
-    Ok(tags)
+    Ok(reader.since(&start))
 }
 
 #[cfg(test)]
@@ -99,7 +99,7 @@ mod tests {
     #[test]
     fn absent_fields_are_empty() {
         for text in ["null", "{}", r#"{"name":null,"tags":null,"throttle":null}"#] {
-            assert_eq!(Queue::parse(&stored(text)), Ok(Queue::default()));
+            assert_eq!(Queue::parse(&stored(text), &Interrupt::default()), Ok(Queue::default()));
         }
     }
 
@@ -129,7 +129,7 @@ mod tests {
             maximum_message_size: 8,
             redrive_policy: "{}".into(),
             redrive_allow_policy: "[]".into(),
-            tags: BTreeMap::from([("a".into(), "".into()), ("b".into(), "2".into())]),
+            tags: br#"{"b":"2","a":null}"#,
             last_purged_at: 9,
             created_at: 10,
             last_modified_at: 11,
@@ -143,7 +143,8 @@ mod tests {
             fifo_throughput_limit: "perQueue".into(),
             deduplication_scope: "queue".into(),
         };
-        let queue = Queue::parse(&value).unwrap();
+        let interrupt = Interrupt::default();
+        let queue = Queue::parse(&value, &interrupt).unwrap();
         assert_eq!(queue, expected);
         assert_eq!(Partitions::of_queue(&queue), Partitions { count: 4, per_queue: true });
     }
@@ -162,8 +163,11 @@ mod tests {
             r#"{"throttle":{"send_capacity":"1"}}"#,
             r#"{"throttle":{"send_capacity":1e999}}"#,
         ] {
-            assert!(matches!(Queue::parse(&stored(text)), Err(Invalid::Json(_))), "{text}");
+            assert!(
+                matches!(Queue::parse(&stored(text), &Interrupt::default()), Err(Invalid::Json(_))),
+                "{text}"
+            );
         }
-        assert_eq!(Queue::parse(b"\0SM\x01{}"), Err(Invalid::Magic));
+        assert_eq!(Queue::parse(b"\0SM\x01{}", &Interrupt::default()), Err(Invalid::Magic));
     }
 }

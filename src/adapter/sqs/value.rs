@@ -6,7 +6,8 @@ use base64::Engine;
 use base64::alphabet::STANDARD;
 use base64::engine::general_purpose::{GeneralPurpose, PAD};
 
-use crate::codec::gojson::read::{self as json, Reader};
+use crate::codec::gojson::read::{self as json, ErrorKind, Reader};
+use crate::interrupt::{Interrupt, Interrupted};
 
 /// Why a value is invalid (`sqs.md` 6.3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -22,18 +23,29 @@ pub enum Invalid {
     Base64(&'static str),
 }
 
+impl Invalid {
+    /// Returns in words what is wrong with the value; fails when nothing is, but the run was asked to stop.
+    pub fn message(self) -> Result<String, Interrupted> {
+        match self {
+            Self::Json(json::Error { kind: ErrorKind::Interrupted(interrupted), .. }) => Err(interrupted),
+            _ => Ok(self.to_string()),
+        }
+    }
+}
+
 // The server reads bytes as leniently as this: unused trailing bits and line breaks do not matter.
 const BASE64: GeneralPurpose = GeneralPurpose::new(&STANDARD, PAD.with_decode_allow_trailing_bits(true));
 
 /// Reads the JSON object behind `magic` and calls `field` with each member that is not `null`; it must take
-/// the value. A top-level `null` has no members.
+/// the value. A top-level `null` has no members. Ends with an [`Invalid`] that has no message once `interrupt` is set.
 pub fn fields<'a>(
     value: &'a [u8],
     magic: [u8; 4],
+    interrupt: &'a Interrupt,
     mut field: impl FnMut(&str, &mut Reader<'a>) -> Result<(), Invalid>,
 ) -> Result<(), Invalid> {
     let text = value.strip_prefix(&magic).ok_or(Invalid::Magic)?;
-    let mut reader = Reader::new(text);
+    let mut reader = Reader::new(text).polling(interrupt);
     if !reader.null()? {
         reader.object(|name, reader| if reader.null()? { Ok(()) } else { field(&name, reader) })?;
     }
@@ -66,7 +78,7 @@ mod tests {
 
     fn names(value: &[u8]) -> Result<Vec<String>, Invalid> {
         let mut names = Vec::new();
-        fields(value, *b"\0SM\x01", |name, reader| {
+        fields(value, *b"\0SM\x01", &Interrupt::default(), |name, reader| {
             names.push(name.to_owned());
             reader.value()?;
             Ok(())

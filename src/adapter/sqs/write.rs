@@ -73,7 +73,7 @@ impl Writer<'_, '_, '_> {
         group.meta = true;
         let place = RowLocation::take(&mut value);
         let commit_ts = cursor::take_u64_be(&mut value).ok_or(RECORD)?;
-        let queue = match Queue::parse(value) {
+        let queue = match Queue::parse(value, self.context.store.interrupt()) {
             Ok(queue) => queue,
             Err(invalid) => {
                 return self.context.report.problem(&Problem {
@@ -81,7 +81,7 @@ impl Writer<'_, '_, '_> {
                     scope: &group.name,
                     key: &group.meta_key(),
                     class: INVALID_QUEUE_META,
-                    message: invalid.to_string(),
+                    message: invalid.message()?,
                     place,
                 });
             }
@@ -238,8 +238,13 @@ fn refused(
 fn reread(context: &mut Context<'_, '_>, place: RowLocation, queue: &[u8], sent: &Sent) -> Result<()> {
     let (mut entry, mut buffers) = (EntryBuf::default(), Buffers::default());
     context.store.read(place, &mut entry)?;
-    let message = Message::parse(&entry.body, &mut buffers)
-        .map_err(|_| context.store.differs(place, "a message cannot be parsed any more"))?;
+    let message = match Message::parse(&entry.body, context.store.interrupt(), &mut buffers) {
+        Ok(message) => message,
+        Err(invalid) => {
+            invalid.message()?;
+            return Err(context.store.differs(place, "a message cannot be parsed any more").into());
+        }
+    };
     // These decided on the place among the queue's messages.
     if (message.send_timestamp, message.sequence_number) != (sent.send_timestamp, sent.sequence) {
         return Err(context.store.differs(place, "another message stands in the place of one").into());

@@ -7,6 +7,8 @@
 mod reader;
 mod string;
 
+use crate::interrupt::Interrupted;
+
 pub use reader::Reader;
 pub use string::replace_invalid;
 
@@ -42,6 +44,9 @@ pub enum ErrorKind {
     /// Something behind the document's one value.
     #[error("trailing data")]
     Trailing,
+    /// Nothing: the run was asked to stop.
+    #[error(transparent)]
+    Interrupted(Interrupted),
 }
 
 /// Result of this module.

@@ -1,111 +1,61 @@
 //! One line of `messages.jsonl` (`sqs.md` 4.3).
 //!
-//! In: a message. Out: the line, newline included, as a whole or in pieces. Only the
-//! body's characters are escaped for HTML.
+//! In: a message. Out: the line, newline included, in pieces. Only the body's characters are escaped for HTML.
 
-use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
-use serde::Serialize;
 
-use super::attributes::Attributes;
-use crate::codec::gojson::{self as json, Binary, Html, PIECE};
+use super::members::Members;
+use super::pieces::Pieces;
+use crate::codec::gojson::Html;
+use crate::error::Result;
 use crate::model::sqs::Message;
 
-/// Appends the line of a message; without `preserve` the members that tell what
-/// receivers did are zeroed.
-pub fn push(out: &mut Vec<u8>, message: &Message<'_>, preserve: bool) {
-    head(out, message);
-    match std::str::from_utf8(message.body) {
-        Ok(text) => json::string(out, text, Html::Escaped),
-        Err(_) => json::compact(out, &Binary(message.body), Html::Escaped),
-    }
-    tail(out, message, preserve);
-}
-
-/// Passes the same line to `write` in pieces, so that a large body is not held a second time.
-pub fn write<E>(
+/// Adds the line of a message; without `preserve` the members that tell what receivers did are zeroed.
+pub fn write<W: FnMut(&[u8]) -> Result<()>>(
+    out: &mut Pieces<'_, W>,
+    members: &mut Members,
     message: &Message<'_>,
     preserve: bool,
-    mut write: impl FnMut(&[u8]) -> Result<(), E>,
-) -> Result<(), E> {
-    let mut out = Vec::new();
-    head(&mut out, message);
-    write(&out)?;
+) -> Result<()> {
+    out.bytes(b"{\"message_id\":")?;
+    out.string(&message.id, Html::Raw)?;
+    out.name("body")?;
     if let Ok(text) = std::str::from_utf8(message.body) {
-        write(b"\"")?;
-        for piece in json::pieces(text) {
-            out.clear();
-            json::piece(&mut out, piece, Html::Escaped);
-            write(&out)?;
-        }
-        write(b"\"")?;
+        out.string(text, Html::Escaped)?;
     } else {
-        write(b"{\"base64\":\"")?;
-        for piece in message.body.chunks(PIECE) {
-            write(URL_SAFE_NO_PAD.encode(piece).as_bytes())?;
-        }
-        write(b"\"}")?;
+        out.bytes(b"{\"base64\":")?;
+        out.base64(message.body, &URL_SAFE_NO_PAD)?;
+        out.bytes(b"}")?;
     }
-    out.clear();
-    tail(&mut out, message, preserve);
-    write(&out)
-}
-
-fn head(out: &mut Vec<u8>, message: &Message<'_>) {
-    out.extend_from_slice(b"{\"message_id\":");
-    json::string(out, &message.id, Html::Raw);
-    out.extend_from_slice(b",\"body\":");
-}
-
-fn tail(out: &mut Vec<u8>, message: &Message<'_>, preserve: bool) {
-    text(out, "md5_of_body", &message.md5_of_body);
-    text(out, "md5_of_message_attributes", &message.md5_of_message_attributes);
-    let attributes = Attributes::read(message.attributes);
-    if !attributes.is_empty() {
-        name(out, "message_attributes");
-        attributes.push(out);
+    out.text("md5_of_body", &message.md5_of_body)?;
+    out.text("md5_of_message_attributes", &message.md5_of_message_attributes)?;
+    if let Some(attributes) = members.read(message.attributes)? {
+        out.name("message_attributes")?;
+        attributes.write(out, Pieces::dense)?;
     }
-    text(out, "sender_id", &message.sender_id);
-    number(out, "send_timestamp_millis", message.send_timestamp);
-    number(out, "available_at_millis", message.available_at);
-    number(out, "visible_at_millis", if preserve { message.visible_at } else { 0 });
-    number(out, "receive_count", if preserve { message.receive_count } else { 0 });
+    out.text("sender_id", &message.sender_id)?;
+    out.number("send_timestamp_millis", message.send_timestamp)?;
+    out.number("available_at_millis", message.available_at)?;
+    out.number("visible_at_millis", if preserve { message.visible_at } else { 0 })?;
+    out.number("receive_count", if preserve { message.receive_count } else { 0 })?;
     if preserve && message.first_receive != 0 {
-        number(out, "first_receive_millis", message.first_receive);
+        out.number("first_receive_millis", message.first_receive)?;
     }
-    if preserve {
-        text(out, "current_receipt_token", &STANDARD.encode(message.receipt_token));
+    if preserve && !message.receipt_token.is_empty() {
+        out.name("current_receipt_token")?;
+        out.base64(message.receipt_token, &STANDARD)?;
     }
-    number(out, "queue_generation", message.queue_generation);
-    text(out, "message_group_id", &message.group_id);
-    text(out, "message_deduplication_id", &message.deduplication_id);
+    out.number("queue_generation", message.queue_generation)?;
+    out.text("message_group_id", &message.group_id)?;
+    out.text("message_deduplication_id", &message.deduplication_id)?;
     if message.sequence_number != 0 {
-        number(out, "sequence_number", message.sequence_number);
+        out.number("sequence_number", message.sequence_number)?;
     }
-    text(out, "dead_letter_source_arn", &message.dead_letter_source_arn);
+    out.text("dead_letter_source_arn", &message.dead_letter_source_arn)?;
     if let Some(partition) = message.partition {
-        number(out, "partition", partition);
+        out.number("partition", partition)?;
     }
-    out.extend_from_slice(b"}\n");
-}
-
-fn name(out: &mut Vec<u8>, name: &str) {
-    out.extend_from_slice(b",\"");
-    out.extend_from_slice(name.as_bytes());
-    out.extend_from_slice(b"\":");
-}
-
-/// Appends a member, unless it is empty.
-fn text(out: &mut Vec<u8>, member: &str, value: &str) {
-    if !value.is_empty() {
-        name(out, member);
-        json::string(out, value, Html::Raw);
-    }
-}
-
-fn number(out: &mut Vec<u8>, member: &str, value: impl Serialize) {
-    name(out, member);
-    json::compact(out, &value, Html::Raw);
+    out.bytes(b"}\n")
 }
 
 #[cfg(test)]
@@ -113,16 +63,30 @@ mod tests {
     use proptest::prelude::*;
     use serde_json::{Value, json};
 
+    use base64::Engine;
+
     use super::*;
     use crate::adapter::sqs::message::Buffers;
+    use crate::codec::gojson::{Binary, PIECE, compact};
+    use crate::dump::Scratch;
+    use crate::interrupt::Interrupt;
 
     fn line(text: &str, partition: Option<u32>, preserve: bool) -> String {
         let value = [b"\0SM\x01", text.as_bytes()].concat();
-        let mut buffers = Buffers::default();
-        let message = Message { partition, ..Message::parse(&value, &mut buffers).unwrap() };
-        let mut out = Vec::new();
-        push(&mut out, &message, preserve);
-        String::from_utf8(out).unwrap()
+        let (mut buffers, interrupt) = (Buffers::default(), Interrupt::default());
+        let message = Message::parse(&value, &interrupt, &mut buffers).unwrap();
+        written(&Message { partition, ..message }, preserve)
+    }
+
+    fn written(message: &Message<'_>, preserve: bool) -> String {
+        let (mut line, mut buffer) = (Vec::new(), Vec::new());
+        let mut out = Pieces::new(&mut buffer, |piece: &[u8]| {
+            line.extend_from_slice(piece);
+            Ok(())
+        });
+        write(&mut out, &mut Members::new(&Scratch::default()), message, preserve).unwrap();
+        out.finish().unwrap();
+        String::from_utf8(line).unwrap()
     }
 
     const RECEIVED: &str = r#"{"message_id":"00112233445566778899aabbccddeeff","body":"YTxiICYgImMiCg==","md5_of_body":"881a34c910901982e281096a99dffa69","send_timestamp_millis":1700000000123,"available_at_millis":1700000000123,"visible_at_millis":1700000030456,"receive_count":2,"first_receive_millis":1700000000400,"current_receipt_token":"AAECAwQFBgcICQoLDA0ODw==","queue_generation":3}"#;
@@ -154,25 +118,16 @@ mod tests {
     }
 
     #[test]
-    fn a_line_in_pieces_is_the_same_line() {
+    fn a_long_line_has_the_pieces_of_its_body() {
         let text: Vec<u8> = "é<\"\n\u{2028}😀x".bytes().cycle().take(170 * (PIECE / 50)).collect();
         let binary = [&text[..], b"\xff"].concat();
         for body in [&b""[..], b"x", b"\xff", &text, &binary, &text[..PIECE], &binary[1..=PIECE]] {
-            let message = Message {
-                id: "m".into(),
-                body,
-                sequence_number: 7,
-                partition: Some(3),
-                ..Message::default()
-            };
-            let (mut whole, mut pieces) = (Vec::new(), Vec::new());
-            push(&mut whole, &message, true);
-            write(&message, true, |piece| {
-                pieces.extend_from_slice(piece);
-                Ok::<_, ()>(())
-            })
-            .unwrap();
-            assert!(pieces == whole, "{} bytes", body.len());
+            let message = Message { body, partition: Some(3), ..Message::default() };
+            let line = written(&message, true);
+            let mut expected = b"{\"message_id\":\"\",\"body\":".to_vec();
+            compact(&mut expected, &Binary(body), Html::Escaped);
+            expected.extend_from_slice(b",\"send_timestamp_millis\":0");
+            assert!(line.as_bytes().starts_with(&expected), "{} bytes", body.len());
         }
     }
 

@@ -2,9 +2,10 @@
 //!
 //! In: queues, each followed by its messages and side records. Out: the files of one queue after the other.
 
-mod attributes;
 mod directory;
 mod line;
+mod members;
+mod pieces;
 mod queue_file;
 mod side_record;
 
@@ -14,16 +15,17 @@ use crate::error::{Error, Result};
 use crate::model::sqs::{Message, NamedQueue, Object, Owner, SideRecord};
 use crate::model::{Answer, Refusal};
 use directory::Directory;
+use members::Members;
+use pieces::Pieces;
 
 const SIDE_RECORDS: &str = "_internals/side_records.jsonl";
-/// Longest body of a message whose line is put together in memory, bytes.
-const WHOLE: usize = 1 << 20;
 
 /// Writes the files.
 #[derive(Debug)]
 pub struct Layout {
-    /// Lines of [`queue_file::EXTRA`] by queue name.
+    /// Lines of [`queue_file::EXTRA`] by queue name, each in pieces: records of one key keep their order.
     extra: Sorter,
+    members: Members,
     queue: Option<OpenQueue>,
     side_file: Option<TreeFile>,
     text: Vec<u8>,
@@ -34,8 +36,6 @@ pub struct Layout {
 struct OpenQueue {
     name: Vec<u8>,
     directory: Directory,
-    /// The queue's line of [`queue_file::EXTRA`], still open.
-    extra: Vec<u8>,
     /// Where its messages go, from the first one on.
     messages: Option<TreeFile>,
 }
@@ -44,7 +44,8 @@ impl Layout {
     /// Returns a layout without files.
     #[must_use]
     pub fn new(scratch: &Scratch) -> Self {
-        Self { extra: Sorter::new(scratch, 1 << 20), queue: None, side_file: None, text: Vec::new() }
+        let (extra, members) = (Sorter::new(scratch, 1 << 20), Members::new(scratch));
+        Self { extra, members, queue: None, side_file: None, text: Vec::new() }
     }
 
     /// Writes what an object has of files.
@@ -66,8 +67,14 @@ impl Layout {
         }
         queue_file::set(&mut self.text, queue.text, queue.queue);
         root.tree.write(&directory.file("_queue.json"), &self.text)?;
-        let extra = queue_file::open_extra(queue.text, queue.encoded, queue.queue);
-        self.queue = Some(OpenQueue { name: queue.name.to_vec(), directory, extra, messages: None });
+        if !root.options.no_extra {
+            let names = (queue.text, queue.encoded);
+            let mut out =
+                Pieces::new(&mut self.text, |piece: &[u8]| Ok(self.extra.push(queue.name, piece)?));
+            queue_file::open_extra(&mut out, &mut self.members, names, queue.queue)?;
+            out.finish()?;
+        }
+        self.queue = Some(OpenQueue { name: queue.name.to_vec(), directory, messages: None });
         Ok(Answer::Taken)
     }
 
@@ -79,13 +86,9 @@ impl Layout {
             none => none.insert(root.tree.file(&queue.directory.file("messages.jsonl"))?),
         };
         let preserve = root.options.preserve_sqs_visibility;
-        if message.body.len() > WHOLE {
-            line::write(message, preserve, |piece| file.write(piece))?;
-        } else {
-            self.text.clear();
-            line::push(&mut self.text, message, preserve);
-            file.write(&self.text)?;
-        }
+        let mut out = Pieces::new(&mut self.text, |piece: &[u8]| Ok(file.write(piece)?));
+        line::write(&mut out, &mut self.members, message, preserve)?;
+        out.finish()?;
         Ok(Answer::Taken)
     }
 
@@ -119,10 +122,9 @@ impl Layout {
         if let Some(file) = self.side_file.take() {
             file.finish(&mut root.tree)?;
         }
-        let Some(mut queue) = self.queue.take() else { return Ok(()) };
+        let Some(queue) = self.queue.take() else { return Ok(()) };
         if !root.options.no_extra {
-            queue_file::close_extra(&mut queue.extra, last_sequence);
-            self.extra.push(&queue.name, &queue.extra)?;
+            self.extra.push(&queue.name, queue_file::close_extra(last_sequence).as_bytes())?;
         }
         if let Some(messages) = queue.messages {
             messages.finish(&mut root.tree)?;

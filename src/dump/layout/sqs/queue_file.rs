@@ -3,13 +3,12 @@
 //!
 //! In: a queue's metadata, and what its key and other rows say. Out: JSON text.
 
-use std::borrow::Cow;
-use std::collections::BTreeMap;
-
 use serde::Serialize;
-use serde_json::value::RawValue;
 
-use crate::codec::gojson::{Html, compact, indented};
+use super::members::{Members, tag};
+use super::pieces::Pieces;
+use crate::codec::gojson::{Html, indented};
+use crate::error::Result;
 use crate::model::sqs::{Queue, Throttle};
 
 /// Path of the file that carries what `_queue.json` has no place for.
@@ -64,86 +63,77 @@ pub fn set(out: &mut Vec<u8>, name: &str, queue: &Queue<'_>) {
     indented(out, &file, Html::Escaped);
 }
 
-#[derive(Serialize)]
-struct ExtraLine<'a> {
-    queue: &'a str,
-    encoded: &'a str,
-    #[serde(skip_serializing_if = "is_default")]
-    generation: u64,
-    #[serde(skip_serializing_if = "is_default")]
-    incarnation: u64,
-    #[serde(skip_serializing_if = "is_default")]
-    created_at_hlc: u64,
-    #[serde(skip_serializing_if = "is_default")]
-    created_at_millis: i64,
-    #[serde(skip_serializing_if = "is_default")]
-    last_modified_at_millis: i64,
-    #[serde(skip_serializing_if = "is_default")]
-    last_purged_at_millis: i64,
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    tags: &'a BTreeMap<Cow<'a, str>, Cow<'a, str>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    throttle: Option<ThrottleObject<'a>>,
-}
-
-#[derive(Serialize)]
-struct ThrottleObject<'a> {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    send_capacity: Option<&'a RawValue>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    send_refill_per_second: Option<&'a RawValue>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    recv_capacity: Option<&'a RawValue>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    recv_refill_per_second: Option<&'a RawValue>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    default_capacity: Option<&'a RawValue>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    default_refill_per_second: Option<&'a RawValue>,
-}
-
-impl<'a> ThrottleObject<'a> {
-    fn new(throttle: &Throttle<'a>) -> Option<Self> {
-        let verbatim = |text: Option<&'a str>| text.and_then(|text| serde_json::from_str(text).ok());
-        (*throttle != Throttle::default()).then(|| Self {
-            send_capacity: verbatim(throttle.send_capacity),
-            send_refill_per_second: verbatim(throttle.send_refill_per_second),
-            recv_capacity: verbatim(throttle.recv_capacity),
-            recv_refill_per_second: verbatim(throttle.recv_refill_per_second),
-            default_capacity: verbatim(throttle.default_capacity),
-            default_refill_per_second: verbatim(throttle.default_refill_per_second),
-        })
+/// Adds the queue's line of [`EXTRA`], still open at its end: the sequence number is known only after the messages.
+/// `name` and `encoded` are the key's; 0 and empty members are left out.
+pub fn open_extra<W: FnMut(&[u8]) -> Result<()>>(
+    out: &mut Pieces<'_, W>,
+    members: &mut Members,
+    (name, encoded): (&str, &str),
+    queue: &Queue<'_>,
+) -> Result<()> {
+    out.bytes(b"{\"queue\":")?;
+    out.string(name, Html::Raw)?;
+    out.name("encoded")?;
+    out.string(encoded, Html::Raw)?;
+    for (member, number) in [
+        ("generation", queue.generation),
+        ("incarnation", queue.incarnation),
+        ("created_at_hlc", queue.created_at_hlc),
+    ] {
+        if number != 0 {
+            out.number(member, number)?;
+        }
     }
+    for (member, number) in [
+        ("created_at_millis", queue.created_at),
+        ("last_modified_at_millis", queue.last_modified_at),
+        ("last_purged_at_millis", queue.last_purged_at),
+    ] {
+        if number != 0 {
+            out.number(member, number)?;
+        }
+    }
+    if let Some(tags) = members.read(queue.tags)? {
+        out.name("tags")?;
+        tags.write(out, tag)?;
+    }
+    throttle(out, &queue.throttle)
 }
 
-/// Returns the queue's line of [`EXTRA`], still open at its end: the sequence number is known only after the
-/// messages. `name` and `encoded` are the key's; 0 and empty members are left out.
+/// Adds the settings as they are spelt.
+fn throttle<W: FnMut(&[u8]) -> Result<()>>(out: &mut Pieces<'_, W>, throttle: &Throttle<'_>) -> Result<()> {
+    let settings = [
+        ("send_capacity", throttle.send_capacity),
+        ("send_refill_per_second", throttle.send_refill_per_second),
+        ("recv_capacity", throttle.recv_capacity),
+        ("recv_refill_per_second", throttle.recv_refill_per_second),
+        ("default_capacity", throttle.default_capacity),
+        ("default_refill_per_second", throttle.default_refill_per_second),
+    ];
+    let mut open = None;
+    for (member, number) in settings {
+        let Some(number) = number else { continue };
+        if open.is_some() {
+            out.name(member)?;
+        } else {
+            out.name("throttle")?;
+            for part in ["{\"", member, "\":"] {
+                out.bytes(part.as_bytes())?;
+            }
+            open = Some("}");
+        }
+        out.bytes(number.as_bytes())?;
+    }
+    out.bytes(open.unwrap_or_default().as_bytes())
+}
+
+/// Returns what completes a line of [`EXTRA`], newline included.
 #[must_use]
-pub fn open_extra(name: &str, encoded: &str, queue: &Queue<'_>) -> Vec<u8> {
-    let mut out = Vec::new();
-    let line = ExtraLine {
-        queue: name,
-        encoded,
-        generation: queue.generation,
-        incarnation: queue.incarnation,
-        created_at_hlc: queue.created_at_hlc,
-        created_at_millis: queue.created_at,
-        last_modified_at_millis: queue.last_modified_at,
-        last_purged_at_millis: queue.last_purged_at,
-        tags: &queue.tags,
-        throttle: ThrottleObject::new(&queue.throttle),
-    };
-    compact(&mut out, &line, Html::Raw);
-    out.pop();
-    out
-}
-
-/// Completes a line of [`EXTRA`], newline included.
-pub fn close_extra(line: &mut Vec<u8>, sequence_number: u64) {
-    if sequence_number != 0 {
-        line.extend_from_slice(format!(",\"sequence_number\":{sequence_number}").as_bytes());
+pub fn close_extra(sequence_number: u64) -> String {
+    match sequence_number {
+        0 => "}\n".to_owned(),
+        number => format!(",\"sequence_number\":{number}}}\n"),
     }
-    line.extend_from_slice(b"}\n");
 }
 
 fn is_default<T: Default + PartialEq>(value: &T) -> bool {
@@ -153,6 +143,8 @@ fn is_default<T: Default + PartialEq>(value: &T) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::dump::Scratch;
+    use crate::interrupt::Interrupt;
 
     fn queue(text: &str) -> Vec<u8> {
         [b"\0SQ\x01", text.as_bytes()].concat()
@@ -160,14 +152,21 @@ mod tests {
 
     fn file(name: &str, text: &str) -> String {
         let (value, mut out) = (queue(text), b"stale".to_vec());
-        set(&mut out, name, &Queue::parse(&value).unwrap());
+        set(&mut out, name, &Queue::parse(&value, &Interrupt::default()).unwrap());
         String::from_utf8(out).unwrap()
     }
 
     fn extra(text: &str, sequence_number: u64) -> String {
-        let mut line = open_extra("q", "cQ", &Queue::parse(&queue(text)).unwrap());
-        close_extra(&mut line, sequence_number);
-        String::from_utf8(line).unwrap()
+        let (mut line, mut buffer) = (Vec::new(), Vec::new());
+        let mut out = Pieces::new(&mut buffer, |piece: &[u8]| {
+            line.extend_from_slice(piece);
+            Ok(())
+        });
+        let (value, interrupt) = (queue(text), Interrupt::default());
+        let queue = Queue::parse(&value, &interrupt).unwrap();
+        open_extra(&mut out, &mut Members::new(&Scratch::default()), ("q", "cQ"), &queue).unwrap();
+        out.finish().unwrap();
+        String::from_utf8(line).unwrap() + &close_extra(sequence_number)
     }
 
     #[test]
@@ -208,8 +207,9 @@ mod tests {
         assert_eq!(extra("{}", 0), "{\"queue\":\"q\",\"encoded\":\"cQ\"}\n");
         let text = r#"{"generation":7,"incarnation":5,"created_at_hlc":1,"created_at_millis":2,
             "last_modified_at_millis":3,"last_purged_at_millis":4,"tags":{"b":"<2>","a":"1"},
-            "throttle":{"send_capacity":10,"send_refill_per_second":2.50,"recv_capacity":0}}"#;
-        let expected = r#"{"queue":"q","encoded":"cQ","generation":7,"incarnation":5,"created_at_hlc":1,"created_at_millis":2,"last_modified_at_millis":3,"last_purged_at_millis":4,"tags":{"a":"1","b":"<2>"},"throttle":{"send_capacity":10,"send_refill_per_second":2.50},"sequence_number":18446744073709551615}"#;
+            "throttle":{"send_capacity":10,"send_refill_per_second":2.50,"recv_capacity":0,
+            "recv_refill_per_second":1e-3,"default_capacity":9007199254740993,"default_refill_per_second":-0.5}}"#;
+        let expected = r#"{"queue":"q","encoded":"cQ","generation":7,"incarnation":5,"created_at_hlc":1,"created_at_millis":2,"last_modified_at_millis":3,"last_purged_at_millis":4,"tags":{"a":"1","b":"<2>"},"throttle":{"send_capacity":10,"send_refill_per_second":2.50,"recv_refill_per_second":1e-3,"default_capacity":9007199254740993,"default_refill_per_second":-0.5},"sequence_number":18446744073709551615}"#;
         assert_eq!(extra(text, u64::MAX), format!("{expected}\n"));
     }
 }

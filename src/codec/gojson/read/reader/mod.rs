@@ -7,6 +7,7 @@ use std::borrow::Cow;
 use std::str::FromStr;
 
 use super::{Error, ErrorKind, Result, string};
+use crate::interrupt::Interrupt;
 
 /// Most brackets that may be open at once: the limit of the server's own JSON reader.
 const DEPTH: usize = 10_000;
@@ -16,6 +17,9 @@ const DEPTH: usize = 10_000;
 pub struct Reader<'a> {
     text: &'a [u8],
     rest: &'a [u8],
+    /// Looked at once in 65,536 values.
+    interrupt: Option<&'a Interrupt>,
+    values: u16,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,7 +32,20 @@ impl<'a> Reader<'a> {
     /// Returns a reader at the start of `text`.
     #[must_use]
     pub fn new(text: &'a [u8]) -> Self {
-        Self { text, rest: text }
+        Self { text, rest: text, interrupt: None, values: 0 }
+    }
+
+    /// Ends with [`ErrorKind::Interrupted`] once `interrupt` is set: one document can be millions of values.
+    #[must_use]
+    pub fn polling(self, interrupt: &'a Interrupt) -> Self {
+        Self { interrupt: Some(interrupt), ..self }
+    }
+
+    /// Returns the text from where `start`, an earlier clone of the reader, stands to where it stands now.
+    #[must_use]
+    pub fn since(&self, start: &Self) -> &'a [u8] {
+        let length = start.rest.len().saturating_sub(self.rest.len());
+        start.rest.get(..length).unwrap_or_default()
     }
 
     /// Takes a `null`, if one comes next.
@@ -85,6 +102,7 @@ impl<'a> Reader<'a> {
             return Ok(());
         }
         loop {
+            self.poll()?;
             let name = self.string()?;
             self.colon()?;
             member(name, self)?;
@@ -112,6 +130,7 @@ impl<'a> Reader<'a> {
             return Ok(());
         }
         loop {
+            self.poll()?;
             element(self)?;
             if !self.eat(b',') {
                 break;
@@ -126,6 +145,7 @@ impl<'a> Reader<'a> {
         let start = self.rest;
         let mut open = Vec::new();
         loop {
+            self.poll()?;
             match self.peek() {
                 Some(b'{' | b'[') if open.len() == DEPTH => return Err(self.error(ErrorKind::Depth)),
                 Some(b'{') if !self.empty(b'{', b'}') => {
@@ -176,6 +196,16 @@ impl<'a> Reader<'a> {
     #[must_use]
     pub fn error(&self, kind: ErrorKind) -> Error {
         Error { at: self.text.len() - self.rest.len(), kind }
+    }
+
+    fn poll(&mut self) -> Result<()> {
+        self.values = self.values.wrapping_add(1);
+        match self.interrupt {
+            Some(interrupt) if self.values == 0 => {
+                interrupt.check().map_err(|interrupted| self.error(ErrorKind::Interrupted(interrupted)))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Takes an opening bracket, and the closing one when it follows at once.

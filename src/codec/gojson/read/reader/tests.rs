@@ -137,3 +137,42 @@ proptest! {
         prop_assert_eq!(value(&text).is_ok(), strict.is_ok(), "{}", text);
     }
 }
+
+#[test]
+fn a_document_of_many_values_ends_when_the_run_is_asked_to_stop() {
+    let interrupt = Interrupt::default();
+    let array = format!("[{}1]", "1,".repeat(70_000));
+    let object = format!("{{{}\"a\":1}}", "\"a\":1,".repeat(70_000));
+    let read = |text: &str, how: fn(&mut Reader<'_>) -> Result<()>| {
+        how(&mut Reader::new(text.as_bytes()).polling(&interrupt))
+    };
+    let ways: [(&str, fn(&mut Reader<'_>) -> Result<()>); 4] = [
+        (&array, |reader| reader.value().map(|_| ())),
+        (&object, |reader| reader.value().map(|_| ())),
+        (&array, |reader| reader.array(|reader| reader.number().map(|_| ()))),
+        (&object, |reader| reader.object(|_, reader| reader.number().map(|_| ()))),
+    ];
+    for (text, how) in ways {
+        interrupt.flag().store(0, std::sync::atomic::Ordering::Relaxed);
+        assert_eq!(read(text, how), Ok(()));
+        interrupt.flag().store(15, std::sync::atomic::Ordering::Relaxed);
+        assert_eq!(kind(read(text, how)), ErrorKind::Interrupted(crate::interrupt::Interrupted(15)));
+        assert_eq!(read("[1]", |reader| reader.value().map(|_| ())), Ok(()));
+    }
+}
+
+#[test]
+fn the_text_between_two_places_is_as_it_is_spelt() {
+    let mut reader = Reader::new(b"[1, {\"a\" : 2} ]");
+    let start = reader.clone();
+    assert_eq!(reader.since(&start), b"");
+    reader
+        .array(|reader| {
+            let start = reader.clone();
+            reader.value()?;
+            assert!([&b"1"[..], b" {\"a\" : 2}"].contains(&reader.since(&start)));
+            Ok::<_, Error>(())
+        })
+        .unwrap();
+    assert_eq!(reader.since(&start), b"[1, {\"a\" : 2} ]");
+}
