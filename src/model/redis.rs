@@ -16,8 +16,8 @@ pub struct Key<'a> {
     pub value: Value<'a>,
     /// When it expires, Unix ms.
     pub expiry_ms: Option<u64>,
-    /// Commit time of the newest of its rows, HLC, where that is known.
-    pub commit_ts: Option<u64>,
+    /// Commit time of the newest row that makes it, HLC.
+    pub commit_ts: u64,
 }
 
 /// What a key is.
@@ -105,7 +105,7 @@ impl Key<'_> {
             bytes,
             elements,
             expires_ms: self.expiry_ms,
-            commit_ts: self.commit_ts,
+            commit_ts: Some(self.commit_ts),
         }
     }
 }

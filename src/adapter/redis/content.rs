@@ -130,6 +130,7 @@ impl Items {
         order.extend(sortable_seq(seq));
         self.record.clear();
         self.record.extend(entry.place.to_bytes());
+        self.record.extend(entry.commit_ts.to_be_bytes());
         self.record.extend_from_slice(entry.body);
         Ok(self.sorter.push(&order, &self.record)?)
     }
@@ -174,7 +175,7 @@ impl Database<'_, '_, '_> {
             }
             match (&mut part, slot) {
                 (Some(Part::Whole(draft)), slot) => {
-                    draft.add(self.kept_elements(), slot, entry.body, entry.place)?;
+                    draft.add(self.kept_elements(), slot, entry.body, entry.place, entry.commit_ts)?;
                 }
                 (Some(Part::Scattered(list)), Slot::Seq(seq)) => items.push(*list, seq, &entry)?,
                 _ => {}
@@ -201,7 +202,8 @@ impl Database<'_, '_, '_> {
                 let seq = cursor::take_array(&mut seq).ok_or(LIST)?;
                 let seq = i64::from_be_bytes(seq) ^ i64::MIN;
                 let place = RowLocation::take(&mut body).ok_or(LIST)?;
-                draft.add(self.kept_elements(), Slot::Seq(seq), body, place)?;
+                let commit_ts = cursor::take_u64_be(&mut body).ok_or(LIST)?;
+                draft.add(self.kept_elements(), Slot::Seq(seq), body, place, commit_ts)?;
                 item = items.next()?;
             }
             draft.write(self)?;
@@ -223,6 +225,7 @@ mod tests {
         expiry: None,
         stands_empty: true,
         declared: Some(2),
+        commit_ts: 0,
         bounds: Bounds::Window(0, 2),
     };
 

@@ -17,6 +17,8 @@ pub(super) struct Draft {
     pub(super) verdict: Verdict,
     /// Elements that came in as rows: each has a name of its own.
     pub(super) rows: u64,
+    /// Commit time of its newest row so far, HLC.
+    pub(super) commit_ts: u64,
     pub(super) findings: Findings,
 }
 
@@ -63,7 +65,13 @@ pub(super) fn parse_score(value: &[u8]) -> Result<f64, ScoreError> {
 
 impl Draft {
     pub(super) fn new(key: &[u8], verdict: Verdict) -> Self {
-        Self { key: key.to_vec(), verdict, rows: 0, findings: Findings::default() }
+        Self {
+            key: key.to_vec(),
+            verdict,
+            rows: 0,
+            commit_ts: verdict.commit_ts,
+            findings: Findings::default(),
+        }
     }
 
     /// Takes in an element row; without a sorter it is only counted.
@@ -73,7 +81,9 @@ impl Draft {
         slot: Slot<'_>,
         value: &[u8],
         place: RowLocation,
+        commit_ts: u64,
     ) -> Result<()> {
+        self.commit_ts = self.commit_ts.max(commit_ts);
         let rows = &mut self.rows;
         let push = |order: &[u8], value: &[u8]| {
             *rows += 1;
@@ -112,7 +122,9 @@ impl Draft {
         elements: &mut Sorter,
         value: &[u8],
         place: RowLocation,
+        commit_ts: u64,
     ) -> Result<Result<(), blob::Error>> {
+        self.commit_ts = self.commit_ts.max(commit_ts);
         self.findings.blob = Some(place);
         if self.verdict.collection == Collection::Stream {
             self.findings.discarded = discarded_entries(value);

@@ -22,7 +22,7 @@ pub(super) enum Fact<'a> {
     /// An index row.
     Index { place: RowLocation, commit_ts: u64, value: &'a [u8] },
     /// A base meta.
-    Meta { collection: Collection, place: RowLocation, value: &'a [u8] },
+    Meta { collection: Collection, place: RowLocation, commit_ts: u64, value: &'a [u8] },
     /// A run of delta rows.
     Deltas(Deltas),
     /// A run of element rows.
@@ -41,6 +41,8 @@ pub(super) struct Deltas {
     pub(super) head: i128,
     /// Lowest commit timestamp in their keys.
     pub(super) oldest: u64,
+    /// Highest commit time of the rows, HLC.
+    pub(super) newest: u64,
     /// The first one that does not parse.
     pub(super) malformed: Option<RowLocation>,
 }
@@ -54,6 +56,7 @@ impl Deltas {
             length: self.length.saturating_add(later.length),
             head: self.head.saturating_add(later.head),
             oldest: self.oldest.min(later.oldest),
+            newest: self.newest.max(later.newest),
             malformed: self.malformed.or(later.malformed),
         }
     }
@@ -97,9 +100,10 @@ impl<'a> Fact<'a> {
                 out.extend(commit_ts.to_be_bytes());
                 out.extend(value.iter().take(KEPT));
             }
-            Fact::Meta { collection, place, value } => {
+            Fact::Meta { collection, place, commit_ts, value } => {
                 out.extend([5, collection as u8]);
                 out.extend(place.to_bytes());
+                out.extend(commit_ts.to_be_bytes());
                 out.extend(value.iter().take(KEPT));
             }
             Fact::Deltas(deltas) => {
@@ -108,6 +112,7 @@ impl<'a> Fact<'a> {
                 out.extend(deltas.length.to_be_bytes());
                 out.extend(deltas.head.to_be_bytes());
                 out.extend(deltas.oldest.to_be_bytes());
+                out.extend(deltas.newest.to_be_bytes());
                 if let Some(place) = deltas.malformed {
                     out.extend(place.to_bytes());
                 }
@@ -140,6 +145,7 @@ impl<'a> Fact<'a> {
             5 => Fact::Meta {
                 collection: take_collection(rest)?,
                 place: RowLocation::take(rest)?,
+                commit_ts: take_u64_be(rest)?,
                 value: std::mem::take(rest),
             },
             6 => Fact::Deltas(Deltas {
@@ -148,6 +154,7 @@ impl<'a> Fact<'a> {
                 length: i128::from_be_bytes(take_array(rest)?),
                 head: i128::from_be_bytes(take_array(rest)?),
                 oldest: take_u64_be(rest)?,
+                newest: take_u64_be(rest)?,
                 malformed: if rest.is_empty() { None } else { Some(RowLocation::take(rest)?) },
             }),
             7 => Fact::Elements(Elements {
@@ -174,8 +181,15 @@ mod tests {
     fn all() -> Vec<Fact<'static>> {
         let place = RowLocation::new(7, 1 << 40);
         let collection = Collection::Zset;
-        let deltas =
-            Deltas { collection, rows: 3, length: -5, head: i128::MAX, oldest: 9, malformed: Some(place) };
+        let deltas = Deltas {
+            collection,
+            rows: 3,
+            length: -5,
+            head: i128::MAX,
+            oldest: 9,
+            newest: 11,
+            malformed: Some(place),
+        };
         vec![
             Fact::String { expiry: None },
             Fact::String { expiry: Some(0) },
@@ -183,7 +197,7 @@ mod tests {
             Fact::Bare { place },
             Fact::Hll { place },
             Fact::Index { place, commit_ts: 5, value: b"12345678" },
-            Fact::Meta { collection, place, value: b"" },
+            Fact::Meta { collection, place, commit_ts: 5, value: b"" },
             Fact::Deltas(deltas),
             Fact::Deltas(Deltas { malformed: None, ..deltas }),
             Fact::Elements(Elements { collection, rows: 1, run: u64::MAX }),
@@ -205,7 +219,7 @@ mod tests {
         let value = [0; 1000];
         let mut record = Vec::new();
         let place = RowLocation::new(0, 0);
-        Fact::Meta { collection: Collection::Stream, place, value: &value }.write(&mut record);
+        Fact::Meta { collection: Collection::Stream, place, commit_ts: 5, value: &value }.write(&mut record);
         let Some(Fact::Meta { value, .. }) = Fact::parse(&record) else { panic!("no meta") };
         assert_eq!(value.len(), KEPT);
     }

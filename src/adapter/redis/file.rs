@@ -70,7 +70,7 @@ impl Draft {
             key: &self.key,
             value: Value::Collection { collection, elements, last },
             expiry_ms: self.verdict.expiry,
-            commit_ts: None,
+            commit_ts: self.commit_ts,
         }
     }
 

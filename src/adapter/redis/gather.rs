@@ -132,7 +132,7 @@ impl Database<'_, '_, '_> {
         while let Some(entry) = entries.next()? {
             match parse_meta(collection.meta(), entry.key) {
                 Some(key) => {
-                    facts.push(key, &Fact::Meta { collection, place: entry.place, value: entry.body })?;
+                    facts.push(key, &meta(collection, &entry))?;
                 }
                 None => self.malformed(collection, &entry)?,
             }
@@ -153,8 +153,7 @@ impl Database<'_, '_, '_> {
                 match (entry.body.len(), delta) {
                     (16, None) if family == Family::ListDelta => self.malformed(collection, &entry)?,
                     (24 | 32, _) | (_, None) => {
-                        facts
-                            .push(name, &Fact::Meta { collection, place: entry.place, value: entry.body })?;
+                        facts.push(name, &meta(collection, &entry))?;
                     }
                     (_, Some(delta)) => {
                         sum.add(facts, collection, delta, &entry)?;
@@ -198,6 +197,10 @@ impl Database<'_, '_, '_> {
     }
 }
 
+fn meta<'e>(collection: Collection, entry: &Entry<'e>) -> Fact<'e> {
+    Fact::Meta { collection, place: entry.place, commit_ts: entry.commit_ts, value: entry.body }
+}
+
 /// Adds up the deltas of one collection while they come by.
 #[derive(Debug, Default)]
 struct Sum {
@@ -225,6 +228,7 @@ impl Sum {
             length: step.map_or(0, |step| step.length.into()),
             head: step.map_or(0, |step| step.head.into()),
             oldest: delta.commit_ts,
+            newest: entry.commit_ts,
             malformed: if step.is_none() { Some(entry.place) } else { None },
         };
         self.deltas = Some(self.deltas.map_or(one, |before| before.and(one)));

@@ -79,9 +79,9 @@ impl Group {
                 let expiry = value.try_into().ok().map(|ms| expiry::clamp(u64::from_be_bytes(ms)));
                 self.index = Some(Index { expiry, commit_ts, place });
             }
-            Fact::Meta { collection, place, value } => {
+            Fact::Meta { collection, place, commit_ts, value } => {
                 let meta = Meta::parse(collection, value);
-                self.change(collection, |rows| rows.meta = Some(BaseMeta { place, meta }));
+                self.change(collection, |rows| rows.meta = Some(BaseMeta { place, commit_ts, meta }));
             }
             Fact::Deltas(deltas) => self.change(deltas.collection, |rows| {
                 rows.deltas = Some(match rows.deltas {
@@ -150,7 +150,7 @@ mod tests {
     const PLACE: RowLocation = RowLocation::new(0, 0);
 
     fn meta(collection: Collection) -> Fact<'static> {
-        Fact::Meta { collection, place: PLACE, value: &[0; 24] }
+        Fact::Meta { collection, place: PLACE, commit_ts: 7, value: &[0; 24] }
     }
 
     fn elements(collection: Collection) -> Fact<'static> {
@@ -158,7 +158,15 @@ mod tests {
     }
 
     fn deltas(collection: Collection) -> Fact<'static> {
-        Fact::Deltas(Deltas { collection, rows: 3, length: 1, head: 0, oldest: 9, malformed: None })
+        Fact::Deltas(Deltas {
+            collection,
+            rows: 3,
+            length: 1,
+            head: 0,
+            oldest: 9,
+            newest: 9,
+            malformed: None,
+        })
     }
 
     fn blob(collection: Collection) -> Fact<'static> {

@@ -18,6 +18,8 @@ pub(super) struct Rows {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct BaseMeta {
     pub(super) place: RowLocation,
+    /// HLC.
+    pub(super) commit_ts: u64,
     pub(super) meta: Option<Meta>,
 }
 

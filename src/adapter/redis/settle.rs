@@ -72,7 +72,7 @@ impl Database<'_, '_, '_> {
     ) -> Result<()> {
         let rows = group.rows(collection);
         let base = match rows.meta {
-            Some(BaseMeta { meta: None, place }) => {
+            Some(BaseMeta { meta: None, place, .. }) => {
                 let message = "the base meta cannot be read".to_owned();
                 return self.problem(key, collection.invalid_meta(), message, Some(place));
             }
@@ -98,7 +98,9 @@ impl Database<'_, '_, '_> {
             let place = group.index.map(|index| index.place).or(rows.meta.map(|meta| meta.place));
             return place.map_or(Ok(()), |place| self.leave_out(key, fate, place));
         };
-        self.settle_content(key, group, verdict(collection, rows, base, expiry), verdicts)
+        let index = group.index.filter(|_| base.is_none_or(|base| base.inline.is_none()));
+        let newest = index.map_or(0, |index| index.commit_ts);
+        self.settle_content(key, group, verdict(collection, rows, base, expiry, newest), verdicts)
     }
 
     fn settle_content(
@@ -115,8 +117,8 @@ impl Database<'_, '_, '_> {
         }
         let mut draft = Draft::new(key, verdict);
         if let Some(place) = rows.blob.filter(|_| !rows.blob_is_superseded(collection)) {
-            let (value, _) = self.take_value(place)?;
-            let added = draft.add_blob(&mut self.elements, &value, place)?;
+            let (value, commit_ts) = self.take_value(place)?;
+            let added = draft.add_blob(&mut self.elements, &value, place, commit_ts)?;
             self.put_back(value);
             if let Err(error) = added {
                 drop(self.elements.sort()?);
@@ -159,7 +161,14 @@ impl Database<'_, '_, '_> {
     }
 }
 
-fn verdict(collection: Collection, rows: Rows, base: Option<Meta>, expiry: Option<u64>) -> Verdict {
+/// Puts together how a collection is passed on; `newest` is the commit time of the index row that counts, or 0.
+fn verdict(
+    collection: Collection,
+    rows: Rows,
+    base: Option<Meta>,
+    expiry: Option<u64>,
+    newest: u64,
+) -> Verdict {
     let (length, head) = rows.deltas.map_or((0, 0), |deltas| (deltas.length, deltas.head));
     let meta = base.unwrap_or_default();
     let length = length.saturating_add(meta.length.into()).max(0);
@@ -171,12 +180,14 @@ fn verdict(collection: Collection, rows: Rows, base: Option<Meta>, expiry: Optio
         }
         Collection::Stream => Bounds::Above { cursor: meta.cursor, last: meta.last },
     };
+    let newest = newest.max(rows.meta.map_or(0, |meta| meta.commit_ts));
     let is_declared = base.is_some() || rows.deltas.is_some();
     Verdict {
         collection,
         expiry,
         stands_empty: base.is_some() || rows.blob.is_some(),
         declared: is_declared.then(|| u64::try_from(length).unwrap_or(u64::MAX)),
+        commit_ts: newest.max(rows.deltas.map_or(0, |deltas| deltas.newest)),
         bounds,
     }
 }

@@ -14,7 +14,7 @@ use crate::report::Warning;
 use crate::store::RowLocation;
 
 fn string<'a>(key: &'a [u8], body: &'a [u8], expiry_ms: Option<u64>, commit_ts: u64) -> Key<'a> {
-    Key { key, value: Value::String(body), expiry_ms, commit_ts: Some(commit_ts) }
+    Key { key, value: Value::String(body), expiry_ms, commit_ts }
 }
 
 impl Database<'_, '_, '_> {
@@ -85,6 +85,7 @@ impl Database<'_, '_, '_> {
             return Ok(false);
         };
         let (body, commit_ts) = self.take_value(place)?;
+        let commit_ts = group.index.map_or(commit_ts, |index| commit_ts.max(index.commit_ts));
         self.put(&string(key, &body, expiry, commit_ts))?;
         self.put_back(body);
         Ok(true)
@@ -93,9 +94,9 @@ impl Database<'_, '_, '_> {
     /// Writes an HLL: the payload without its envelope.
     pub(super) fn settle_hll(&mut self, key: &[u8], place: RowLocation, group: &Group) -> Result<()> {
         let (value, commit_ts) = self.take_value(place)?;
-        let (fate, body) = match envelope::parse(Version::Hll, &value) {
-            Some(Form::Current { expiry, body }) => (self.clock.fate(expiry), body),
-            Some(Form::Legacy(body)) => (self.clock.fate_by_index(group.index), body),
+        let (fate, body, index) = match envelope::parse(Version::Hll, &value) {
+            Some(Form::Current { expiry, body }) => (self.clock.fate(expiry), body, None),
+            Some(Form::Legacy(body)) => (self.clock.fate_by_index(group.index), body, group.index),
             None => {
                 let message = "the value ends within its envelope".to_owned();
                 return self.problem(key, "invalid_hll_value", message, Some(place));
@@ -103,7 +104,8 @@ impl Database<'_, '_, '_> {
         };
         match fate {
             Fate::Written(expiry_ms) => {
-                self.put(&Key { key, value: Value::Hll(body), expiry_ms, commit_ts: Some(commit_ts) })?;
+                let commit_ts = index.map_or(commit_ts, |index| commit_ts.max(index.commit_ts));
+                self.put(&Key { key, value: Value::Hll(body), expiry_ms, commit_ts })?;
             }
             fate => self.leave_out(key, fate, place)?,
         }

@@ -14,6 +14,8 @@ pub(super) struct Verdict {
     pub(super) stands_empty: bool,
     /// Number of elements by base meta and deltas, where there is either.
     pub(super) declared: Option<u64>,
+    /// Commit time of the newest row besides the elements, HLC; 0 where there is none.
+    pub(super) commit_ts: u64,
     pub(super) bounds: Bounds,
 }
 
@@ -34,8 +36,8 @@ impl Verdict {
         let flags = [(self.stands_empty, 1), (self.expiry.is_some(), 2), (self.declared.is_some(), 4)];
         let flags = flags.into_iter().filter(|(set, _)| *set).map(|(_, flag)| flag).sum::<u8>();
         out.extend([self.collection as u8, flags]);
-        for number in [self.expiry, self.declared] {
-            out.extend(number.unwrap_or(0).to_be_bytes());
+        for number in [self.expiry.unwrap_or(0), self.declared.unwrap_or(0), self.commit_ts] {
+            out.extend(number.to_be_bytes());
         }
         match self.bounds {
             Bounds::All => {}
@@ -55,7 +57,7 @@ impl Verdict {
         let tag = take_u8(rest)?;
         let collection = Collection::ALL.into_iter().find(|&collection| collection as u8 == tag)?;
         let flags = take_u8(rest)?;
-        let [expiry, declared] = [take_u64_be(rest)?, take_u64_be(rest)?];
+        let [expiry, declared, commit_ts] = [take_u64_be(rest)?, take_u64_be(rest)?, take_u64_be(rest)?];
         let bounds = match collection {
             Collection::List => {
                 Bounds::Window(i128::from_be_bytes(take_array(rest)?), i128::from_be_bytes(take_array(rest)?))
@@ -70,6 +72,7 @@ impl Verdict {
             expiry: (flags & 2 != 0).then_some(expiry),
             stands_empty: flags & 1 != 0,
             declared: (flags & 4 != 0).then_some(declared),
+            commit_ts,
             bounds,
         })
     }
@@ -90,7 +93,7 @@ mod tests {
             (Collection::Stream, Bounds::Above { cursor: id(1), last: id(u64::MAX) }),
         ] {
             for (expiry, declared, stands_empty) in [(None, Some(0), true), (Some(5), None, false)] {
-                let verdict = Verdict { collection, expiry, stands_empty, declared, bounds };
+                let verdict = Verdict { collection, expiry, stands_empty, declared, commit_ts: 9, bounds };
                 let mut record = Vec::new();
                 verdict.write(&mut record);
                 record.extend(b"key");

@@ -5,10 +5,11 @@ use std::fs;
 use std::path::Path;
 
 use serde_json::Value;
+use sha2::{Digest, Sha256};
 
 use crate::adapter::{Context, Options, Scope};
 use crate::container::Source;
-use crate::dump::{Tree, TreeOptions};
+use crate::dump::{Scratch, Tree, TreeOptions};
 use crate::report::{Report, Warning};
 use crate::sink::TreeSink;
 use crate::store::{Store, StoreOptions};
@@ -61,7 +62,27 @@ pub(super) fn dump(rows: &BTreeMap<Vec<u8>, Vec<u8>>, options: &Options) -> Dump
         .unwrap();
     let mut files = BTreeMap::new();
     collect(&staging.join("redis/db_0"), "", &mut files);
+    assert_eq!(digests(&store, &scratch, options), files.iter().map(digest).collect());
     Dump { files, warnings, problems, scope }
+}
+
+/// Path from the dump root and SHA-256 of each file, as a sink says that makes no files.
+fn digests(store: &Store, scratch: &Scratch, options: &Options) -> BTreeMap<Vec<u8>, Vec<u8>> {
+    let mut tree = TreeSink::new(Tree::digests(scratch), options.layout(store));
+    let mut report = Report::new(scratch, |_: &Warning| {});
+    super::super::dump(&mut Context { store, tree: &mut tree, scratch, report: &mut report, options })
+        .unwrap();
+    let Tree::Digests(mut digests) = tree.into_tree() else { panic!("no digests") };
+    let mut rows = digests.sort().unwrap();
+    let mut all = BTreeMap::new();
+    while let Some((path, digest)) = rows.next().unwrap() {
+        all.insert(path.to_vec(), digest.to_vec());
+    }
+    all
+}
+
+fn digest((path, body): (&String, &Vec<u8>)) -> (Vec<u8>, Vec<u8>) {
+    (format!("redis/db_0/{path}").into_bytes(), Sha256::digest(body).to_vec())
 }
 
 fn collect(directory: &Path, prefix: &str, files: &mut BTreeMap<String, Vec<u8>>) {
