@@ -43,8 +43,8 @@ impl Generations {
         std::iter::once(self.active).chain(self.source)
     }
 
-    /// Whether two rows can be one item (4.7: states 2 and 3), so that winners have to be found.
-    pub fn is_contested(self) -> bool {
+    /// Whether two rows can be one item (4.7: states 2 and 3), so that they have to be compared.
+    pub fn needs_comparison(self) -> bool {
         self.active.1 != KeyLayout::Ordered || self.source.is_some()
     }
 }
@@ -61,14 +61,14 @@ mod tests {
     fn an_ordered_table_has_one_generation_without_contest() {
         let table = Generations::new(3, 0, 2);
         assert_eq!(live(table), [(3, KeyLayout::Ordered)]);
-        assert!(!table.is_contested());
+        assert!(!table.needs_comparison());
     }
 
     #[test]
     fn a_migration_reads_its_legacy_source() {
         let table = Generations::new(2, 1, 2);
         assert_eq!(live(table), [(2, KeyLayout::Ordered), (1, KeyLayout::Legacy)]);
-        assert!(table.is_contested());
+        assert!(table.needs_comparison());
     }
 
     #[test]
@@ -76,12 +76,12 @@ mod tests {
         assert_eq!(live(Generations::new(0, 0, 1)), [(0, KeyLayout::Legacy)]);
         assert_eq!(live(Generations::new(2, 1, 1)), [(2, KeyLayout::Legacy), (1, KeyLayout::Legacy)]);
         assert_eq!(live(Generations::new(2, 2, 0)), [(2, KeyLayout::Legacy)]);
-        assert!(Generations::new(0, 0, 0).is_contested());
+        assert!(Generations::new(0, 0, 0).needs_comparison());
     }
 
     #[test]
     fn a_migration_onto_itself_has_both_layouts_in_one_generation() {
         assert_eq!(live(Generations::new(1, 1, 2)), [(1, KeyLayout::Either)]);
-        assert!(Generations::new(1, 1, 2).is_contested());
+        assert!(Generations::new(1, 1, 2).needs_comparison());
     }
 }

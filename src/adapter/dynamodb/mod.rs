@@ -1,20 +1,20 @@
 //! DynamoDB: rows to tables and their items (`dynamodb.md`).
 //!
 //! ```text
-//! schema rows ─table─▶ tables ─survey of item keys─▶ live generations
-//! item rows ─contest, writer─▶ items
+//! schema rows ─table─▶ tables ─keys of items─▶ live generations
+//! item rows ─migration, writer─▶ items
 //! ```
 //!
 //! Tables come in the order of their names. What stays in memory is the names of the tables, the bytes of one schema and
 //! of one item. Rows of an ordered table are its items and stream straight through; only where legacy keys are in play
-//! `contest` has to find out which of several rows is the item.
+//! `migration` has to find out which of several rows is the item.
 
-mod contest;
+mod counters;
 mod generation;
+mod migration;
 mod pending;
 mod problem;
 mod table;
-mod tally;
 #[cfg(test)]
 mod tests;
 mod writer;
@@ -27,15 +27,15 @@ use crate::model::dynamodb::{self, Schema};
 use crate::model::{Object, Refusal};
 use crate::report::Problem;
 use crate::sink::Sink;
-use contest::Winners;
 use generation::Generations;
+use migration::LiveRows;
 use table::Table;
 use writer::TableWriter;
 
 /// Passes all tables in scope on; returns their names.
 pub fn dump(context: &mut Context<'_, '_>) -> Result<Scope> {
     let mut tables = table::read(context)?;
-    table::survey(context, &mut tables)?;
+    table::count_rows(context, &mut tables)?;
     pending::warn(context);
     let mut scope = Scope::new();
     for (name, table) in tables {
@@ -67,9 +67,9 @@ fn refused(context: &mut Context<'_, '_>, table: &[u8], refusal: Refusal) -> Res
 /// Passes the items of a table on; returns their number.
 fn write_table(context: &mut Context<'_, '_>, name: &[u8], table: &Table, schema: &Schema) -> Result<u64> {
     let mut writer = TableWriter::begin(context, name, schema, table.stale);
-    if Generations::of(schema).is_contested() {
-        let winners = contest::winners(context, name, schema, &table.live, &mut writer.tally)?;
-        write_winners(context, table, winners, &mut writer)?;
+    if Generations::of(schema).needs_comparison() {
+        let live_rows = migration::live_rows(context, name, schema, &table.live, &mut writer.counters)?;
+        write_live_rows(context, table, live_rows, &mut writer)?;
     } else {
         write_rows(context, name, table, &mut writer)?;
     }
@@ -93,13 +93,13 @@ fn write_rows(
 }
 
 /// Writes a table in which several rows may be one item (`dynamodb.md` 3.3, states 2 and 3).
-fn write_winners(
+fn write_live_rows(
     context: &mut Context<'_, '_>,
     table: &Table,
-    winners: Winners,
+    live_rows: LiveRows,
     writer: &mut TableWriter<'_>,
 ) -> Result<()> {
-    winners.read(context.store, |entry| {
+    live_rows.read(context.store, |entry| {
         let generation = ItemKey::parse(entry.key).map(|key| key.generation).ok();
         let live = table.live.iter().find(|live| Some(live.number) == generation);
         live.map_or(Ok(()), |live| writer.item(context, live.layout, entry))

@@ -119,7 +119,7 @@ enum Run<'t> {
 }
 
 /// Goes over the keys of all items: tells live from stale rows, reports rows without a table and malformed keys.
-pub(super) fn survey(context: &mut Context<'_, '_>, tables: &mut Tables) -> Result<()> {
+pub(super) fn count_rows(context: &mut Context<'_, '_>, tables: &mut Tables) -> Result<()> {
     let mut orphans = Sorter::new(context.scratch, MEMORY);
     let mut segment = Vec::new();
     let mut run = Run::Ignored;

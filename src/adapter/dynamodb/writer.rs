@@ -1,8 +1,8 @@
 //! The items of one table: from rows to objects, and what there is to say of them.
 
+use super::counters::Counters;
 use super::generation::KeyLayout;
 use super::problem::problem;
-use super::tally::Tally;
 use crate::adapter::Context;
 use crate::error::Result;
 use crate::event::Warning;
@@ -31,15 +31,15 @@ pub(super) struct TableWriter<'t> {
     schema: &'t Schema,
     ordered: OrderedKey,
     /// Counts of the table.
-    pub tally: Tally,
+    pub counters: Counters,
 }
 
 impl<'t> TableWriter<'t> {
     /// Begins table `name`, which has so many rows of dead generations.
     pub fn begin(context: &mut Context<'_, '_>, name: &'t [u8], schema: &'t Schema, stale: u64) -> Self {
-        let mut tally = Tally::default();
-        tally.unknown_fields += schema.unknown_fields;
-        let writer = Self { name, schema, ordered: OrderedKey::default(), tally };
+        let mut counters = Counters::default();
+        counters.unknown_fields += schema.unknown_fields;
+        let writer = Self { name, schema, ordered: OrderedKey::default(), counters };
         writer.warn_stale(context, stale);
         writer
     }
@@ -87,8 +87,8 @@ impl<'t> TableWriter<'t> {
         if let Some(refusal) = context.put(model::Object::Dynamodb(Object::Item(&item)))? {
             return context.report.problem(&problem(entry, self.name, refusal.class, &refusal.message));
         }
-        self.tally.items += 1;
-        self.tally.unknown_fields += attributes.unknown_fields;
+        self.counters.items += 1;
+        self.counters.unknown_fields += attributes.unknown_fields;
         let mut is_ordered = || *self.ordered.identity(&keys) == *key.primary;
         let matches = match layout {
             KeyLayout::Ordered => is_ordered(),
@@ -96,22 +96,22 @@ impl<'t> TableWriter<'t> {
             KeyLayout::Either => is_ordered() || keys.is_legacy(key.primary),
         };
         if !matches {
-            self.tally.mismatch(entry.key);
+            self.counters.mismatch(entry.key);
         }
         let bad_number = || {
             let legacy = layout != KeyLayout::Ordered && keys.iter().any(KeyValue::is_bad_number);
             legacy.then_some(Unservable::NotANumber)
         };
         if let Some(reason) = item.unservable.get().or_else(bad_number) {
-            self.tally.unservable(reason, context.tree.place());
+            self.counters.unservable(reason, context.tree.place());
         }
         Ok(())
     }
 
     /// Says what there is to say, and ends the table; returns the number of its items.
     pub fn finish(self, context: &mut Context<'_, '_>) -> Result<u64> {
-        let (table, items) = (self.table(), self.tally.items);
-        self.tally.warn(context.report, &table);
+        let (table, items) = (self.table(), self.counters.items);
+        self.counters.warn(context.report, &table);
         context.tree.end_scope(context.report, ScopeEnd::Table)?;
         Ok(items)
     }

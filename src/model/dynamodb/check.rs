@@ -7,7 +7,7 @@ use super::wire::{Fields, Malformed, NESTING, Value, text};
 
 /// What was found on the way.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Census {
+pub struct Checked {
     /// Fields that were skipped: unknown ones, and known ones of another wire type.
     pub unknown_fields: u64,
     /// Bytes of indented JSON that stand around the texts and bytes of values.
@@ -15,7 +15,7 @@ pub struct Census {
 }
 
 /// Checks an `Item`.
-pub fn item(message: &[u8]) -> Result<Census, Malformed> {
+pub fn item(message: &[u8]) -> Result<Checked, Malformed> {
     let mut checker = Checker::default();
     checker.map(message, NESTING, 1)?;
     Ok(checker.0)
@@ -24,7 +24,7 @@ pub fn item(message: &[u8]) -> Result<Census, Malformed> {
 /// Goes down; `depth` is the number of messages that may still be nested in the one at hand, `indent` the number of
 /// levels that its members are indented in JSON.
 #[derive(Default)]
-struct Checker(Census);
+struct Checker(Checked);
 
 impl Checker {
     /// Checks field 1 of `Item` and of `ValueMap`: a map of attributes.

@@ -49,11 +49,11 @@ impl<'a> Attributes<'a> {
     /// Checks a body.
     pub fn parse(body: &'a [u8]) -> Result<Self, InvalidItem> {
         let message = body.strip_prefix(MAGIC).ok_or(InvalidItem::Magic)?;
-        let census = check::item(message)?;
-        if census.frame > limits::ITEM_FRAME {
-            return Err(InvalidItem::TooLarge(census.frame));
+        let checked = check::item(message)?;
+        if checked.frame > limits::ITEM_FRAME {
+            return Err(InvalidItem::TooLarge(checked.frame));
         }
-        Ok(Self { message, unknown_fields: census.unknown_fields })
+        Ok(Self { message, unknown_fields: checked.unknown_fields })
     }
 
     /// Returns the value of an attribute: of several the last.

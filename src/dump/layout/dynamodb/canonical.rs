@@ -3,7 +3,7 @@
 //! In: the text as the client sent it. Out: the value in lowest terms, without an exponent. A number is short
 //! digits and many zeros, so zeros are appended, never computed; only a fraction's digits are divided.
 
-use super::natural::{Natural, Prime};
+use super::biguint::{BigUint, Prime};
 use crate::model::dynamodb::number::{Number, POWER};
 
 /// Appends the canonical text. It is at most 1 000 000 digits longer than the number's own digits, twice that for
@@ -55,11 +55,11 @@ fn push_fraction(out: &mut Vec<u8>, digits: impl Iterator<Item = u8> + Clone, pl
             return;
         }
     };
-    let mut numerator = Natural::from_digits(digits);
+    let mut numerator = BigUint::from_digits(digits);
     let divided = numerator.divide_out(factor, places);
     numerator.push(out);
     // 10^places / factor^divided = other^divided x 10^(places - divided)
-    let mut denominator = Natural::one();
+    let mut denominator = BigUint::one();
     denominator.multiply(other, divided);
     out.push(b'/');
     denominator.push(out);
@@ -127,7 +127,7 @@ mod tests {
     fn long_mantissas_are_divided_in_full() {
         // 2^200 / 10^200 = 1 / 5^200
         let power = |prime, exponent| {
-            let (mut number, mut out) = (Natural::one(), Vec::new());
+            let (mut number, mut out) = (BigUint::one(), Vec::new());
             number.multiply(prime, exponent);
             number.push(&mut out);
             String::from_utf8(out).unwrap()

@@ -2,6 +2,7 @@
 //!
 //! In: tables, each followed by its items. Out: their files; records and warnings of names in SHA form.
 
+mod biguint;
 mod bundle;
 mod canonical;
 mod claims;
@@ -12,7 +13,6 @@ mod hashed;
 mod line;
 mod members;
 mod name;
-mod natural;
 mod per_item;
 mod render;
 mod schema;

@@ -20,7 +20,7 @@ fn render(message: &[u8], layout: Layout) -> (Vec<u8>, Option<Unservable>) {
 
 /// What the file of an item reads as.
 fn to_json(message: &[u8]) -> Result<serde_json::Value, Malformed> {
-    let census = check::item(message)?;
+    let checked = check::item(message)?;
     let (indented, compact) = (render(message, Layout::Indented).0, render(message, Layout::Compact).0);
     let read: serde_json::Value = serde_json::from_slice(&compact).unwrap();
     // Members are sorted already: other writers of the same value agree to the byte.
@@ -29,7 +29,7 @@ fn to_json(message: &[u8]) -> Result<serde_json::Value, Malformed> {
     json::compact(&mut want_compact, &read, Html::Escaped);
     assert_eq!(String::from_utf8(indented.clone()), String::from_utf8(want_indented));
     assert_eq!(String::from_utf8(compact), String::from_utf8(want_compact));
-    let bound = census.frame + 16 + 6 * u64::try_from(message.len()).unwrap();
+    let bound = checked.frame + 16 + 6 * u64::try_from(message.len()).unwrap();
     assert!(u64::try_from(indented.len()).unwrap() <= bound, "{} of {bound}", indented.len());
     Ok(read)
 }

@@ -30,9 +30,9 @@ const LIMB: u64 = 1_000_000_000;
 
 /// A natural number: limbs of nine decimal digits, least first.
 #[derive(Debug)]
-pub(super) struct Natural(Vec<u64>);
+pub(super) struct BigUint(Vec<u64>);
 
-impl Natural {
+impl BigUint {
     /// Returns 1.
     pub fn one() -> Self {
         Self(vec![1])
@@ -118,7 +118,7 @@ impl Natural {
 mod tests {
     use super::*;
 
-    fn digits(number: &Natural) -> String {
+    fn digits(number: &BigUint) -> String {
         let mut out = Vec::new();
         number.push(&mut out);
         String::from_utf8(out).unwrap()
@@ -127,7 +127,7 @@ mod tests {
     #[test]
     fn digits_survive_at_limb_boundaries() {
         for text in ["1", "999999999", "1000000000", "1000000001", "123456789012345678901234567890"] {
-            assert_eq!(digits(&Natural::from_digits(text.bytes())), text);
+            assert_eq!(digits(&BigUint::from_digits(text.bytes())), text);
         }
     }
 
@@ -135,7 +135,7 @@ mod tests {
     fn what_is_multiplied_in_divides_out_again() {
         for prime in [Prime::Two, Prime::Five] {
             for times in [0, 1, 13, 14, 15, 33, 34, 35, 69, 200] {
-                let mut number = Natural::from_digits("1000000007".bytes());
+                let mut number = BigUint::from_digits("1000000007".bytes());
                 number.multiply(prime, times);
                 assert_eq!(number.divide_out(prime, 500), times);
                 assert_eq!(digits(&number), "1000000007");
@@ -145,7 +145,7 @@ mod tests {
 
     #[test]
     fn division_stops_at_the_most_that_is_asked_for() {
-        let mut number = Natural::from_digits("1024".bytes());
+        let mut number = BigUint::from_digits("1024".bytes());
         assert_eq!(number.divide_out(Prime::Two, 3), 3);
         assert_eq!(digits(&number), "128");
     }

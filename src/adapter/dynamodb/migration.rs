@@ -1,14 +1,14 @@
-//! Tables whose rows contend for items: not yet migrated, or in the middle of it (`dynamodb.md` 3.4, 4.5, 4.7).
+//! Tables of which several rows may be one item: not yet migrated, or in the middle of it (`dynamodb.md` 3.4, 4.5, 4.7).
 //!
 //! In: all live rows. Out: those that are the items, in the order to write them. Identities are
 //! compared by digest in a sorter, so memory does not grow with the table.
 
 use sha2::{Digest, Sha256};
 
+use super::counters::Counters;
 use super::generation::KeyLayout;
 use super::problem::problem;
 use super::table::LiveGeneration;
-use super::tally::Tally;
 use super::writer::decode;
 use crate::adapter::Context;
 use crate::error::{Error, Result};
@@ -27,17 +27,17 @@ const DIGEST: usize = 16;
 /// A record of the sorters is not as it was written.
 const RECORD: Error = Error::Internal { what: "a record of a DynamoDB row does not read back" };
 
-/// Finds the winners among the rows of the live generations of table `name`. Rows that cannot be decoded are
+/// Finds the items among the rows of the live generations of table `name`. Rows that cannot be decoded are
 /// reported.
-pub(super) fn winners(
+pub(super) fn live_rows(
     context: &mut Context<'_, '_>,
     name: &[u8],
     schema: &Schema,
     generations: &[LiveGeneration],
-    tally: &mut Tally,
-) -> Result<Winners> {
+    counters: &mut Counters,
+) -> Result<LiveRows> {
     let scratch = context.scratch;
-    let mut rivals = Sorter::new(scratch, MEMORY);
+    let mut candidates = Sorter::new(scratch, MEMORY);
     let mut ordered = OrderedKey::default();
     let mut sort_key = Vec::new();
     for (order, live) in (0_u8..).zip(generations).filter(|(_, live)| live.rows > 0) {
@@ -58,39 +58,39 @@ pub(super) fn winners(
             sort_key.extend(Sha256::digest(identity).iter().take(DIGEST));
             sort_key.extend([order, u8::from(!migrated)]);
             sort_key.extend_from_slice(entry.key);
-            rivals.push(&sort_key, &entry.place.to_bytes())?;
+            candidates.push(&sort_key, &entry.place.to_bytes())?;
         }
     }
-    let mut winners = Sorter::new(scratch, MEMORY);
-    let mut winner = [0_u8; DIGEST + 2];
+    let mut chosen = Sorter::new(scratch, MEMORY);
+    let mut current = [0_u8; DIGEST + 2];
     let mut any = false;
-    let mut sorted = rivals.sort()?;
+    let mut sorted = candidates.sort()?;
     while let Some((key, place)) = sorted.next()? {
         let (head, user_key) = key.split_first_chunk().ok_or(RECORD)?;
         let digest = |head: &[u8; DIGEST + 2]| head.first_chunk::<DIGEST>().copied();
-        if any && digest(head) == digest(&winner) {
-            if *head == winner
+        if any && digest(head) == digest(&current) {
+            if *head == current
                 && let Ok(key) = ItemKey::parse(user_key)
             {
-                tally.shadowed(key.generation);
+                counters.shadowed(key.generation);
             }
             continue;
         }
         any = true;
-        winner = *head;
+        current = *head;
         let [.., order, _] = *head;
         sort_key.clear();
         sort_key.push(order);
         sort_key.extend_from_slice(user_key);
-        winners.push(&sort_key, place)?;
+        chosen.push(&sort_key, place)?;
     }
-    Ok(Winners(winners))
+    Ok(LiveRows(chosen))
 }
 
 /// Places of rows, the active generation's before the source's, each in user-key order.
-pub(super) struct Winners(Sorter);
+pub(super) struct LiveRows(Sorter);
 
-impl Winners {
+impl LiveRows {
     /// Reads every row again and lends it to `each`.
     pub fn read(mut self, store: &Store, mut each: impl FnMut(&Entry<'_>) -> Result<()>) -> Result<()> {
         let mut row = EntryBuf::default();

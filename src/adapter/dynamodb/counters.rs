@@ -8,7 +8,7 @@ use crate::report::{Report, Warning};
 
 /// Counts of one table.
 #[derive(Debug, Default)]
-pub(super) struct Tally {
+pub(super) struct Counters {
     /// Items that were written.
     pub items: u64,
     /// Protobuf fields that were skipped.
@@ -19,7 +19,7 @@ pub(super) struct Tally {
     shadowed: BTreeMap<u64, u64>,
 }
 
-impl Tally {
+impl Counters {
     /// Counts an item that a server would fail on.
     pub fn unservable(&mut self, reason: Unservable, path: &[u8]) {
         let path = || (0, excerpt::name(path));
@@ -66,19 +66,19 @@ mod tests {
     use super::*;
     use crate::dump::Scratch;
 
-    fn events(tally: Tally) -> Vec<(&'static str, Vec<(&'static str, serde_json::Value)>)> {
+    fn events(counters: Counters) -> Vec<(&'static str, Vec<(&'static str, serde_json::Value)>)> {
         let directory = tempfile::tempdir().unwrap();
         let mut report = Report::new(&Scratch::new(directory.path().to_owned()), |_| {});
-        tally.warn(&mut report, "t");
+        counters.warn(&mut report, "t");
         report.warnings().iter().map(|warning| (warning.event, warning.fields.clone())).collect()
     }
 
     #[test]
     fn each_reason_has_its_count_and_the_first_path() {
-        let mut tally = Tally::default();
-        tally.unservable(Unservable::EmptySet, b"first");
-        tally.unservable(Unservable::Depth, b"deep");
-        tally.unservable(Unservable::EmptySet, b"second");
+        let mut counters = Counters::default();
+        counters.unservable(Unservable::EmptySet, b"first");
+        counters.unservable(Unservable::Depth, b"deep");
+        counters.unservable(Unservable::EmptySet, b"second");
         let fields = |count: u64, path: &str, reason: Unservable| {
             let reason = reason.to_string();
             let event = "ddb_unservable_items";
@@ -89,16 +89,16 @@ mod tests {
             )
         };
         let want = [fields(1, "deep", Unservable::Depth), fields(2, "first", Unservable::EmptySet)];
-        assert_eq!(events(tally), want);
+        assert_eq!(events(counters), want);
     }
 
     #[test]
     fn the_first_mismatch_is_named() {
-        let mut tally = Tally { unknown_fields: 3, ..Tally::default() };
-        tally.mismatch(b"\x01a");
-        tally.mismatch(b"\x02");
-        tally.shadowed(7);
-        let events = events(tally);
+        let mut counters = Counters { unknown_fields: 3, ..Counters::default() };
+        counters.mismatch(b"\x01a");
+        counters.mismatch(b"\x02");
+        counters.shadowed(7);
+        let events = events(counters);
         let names: Vec<_> = events.iter().map(|(event, _)| *event).collect();
         assert_eq!(names, ["ddb_shadowed_items", "ddb_unknown_fields", "ddb_key_mismatch"]);
         assert_eq!(events[2].1[1..], [("count", 2.into()), ("first_key", "0161".into())]);
