@@ -29,3 +29,4 @@ mod source;
 mod target;
 mod tool;
 mod verify;
+mod words;

@@ -13,10 +13,11 @@ use crate::fixture::{
 };
 use crate::tool::{EPOCH, Work, testdata};
 
-type Rows = Vec<(Vec<u8>, Vec<u8>)>;
+/// Encoded keys and values.
+pub type Rows = Vec<(Vec<u8>, Vec<u8>)>;
 
 /// Reads header, `last_commit_ts` and rows of a file with a native payload.
-fn parse_native(file: &[u8]) -> (Vec<u8>, u64, Rows) {
+pub fn parse_native(file: &[u8]) -> (Vec<u8>, u64, Rows) {
     let at = file.windows(8).position(|window| window == b"EKVPBBL1").expect("a native payload");
     let number = |at: usize| u64::from_le_bytes(file[at..at + 8].try_into().expect("8 bytes"));
     let (header, last_commit_ts) = (file[..at].to_vec(), number(at + 8));
@@ -34,7 +35,7 @@ fn parse_native(file: &[u8]) -> (Vec<u8>, u64, Rows) {
 }
 
 /// Puts a payload behind a header and a footer behind both.
-fn framed(header: &[u8], payload: &[u8]) -> Vec<u8> {
+pub fn framed(header: &[u8], payload: &[u8]) -> Vec<u8> {
     let mut file = Stream::new(Vec::new());
     for bytes in [header, payload] {
         file.bytes(bytes).expect("memory takes every byte");
@@ -62,7 +63,7 @@ fn memory(last_commit_ts: u64, rows: &[(Vec<u8>, Vec<u8>)]) -> Vec<u8> {
 }
 
 /// Returns a native payload.
-fn native(last_commit_ts: u64, rows: &[(Vec<u8>, Vec<u8>)]) -> Vec<u8> {
+pub fn native(last_commit_ts: u64, rows: &[(Vec<u8>, Vec<u8>)]) -> Vec<u8> {
     let mut native = Stream::new(Vec::new());
     native.native(last_commit_ts).expect("memory takes every byte");
     for (key, value) in rows {
@@ -111,20 +112,26 @@ fn problem(line: &str) -> String {
     value.to_string()
 }
 
+/// Reads the first snapshot of a directory of `testdata/live`.
+pub fn capture(name: &str) -> Vec<u8> {
+    let entries = fs::read_dir(testdata("live").join(name)).expect("testdata/live can be listed");
+    let path = entries
+        .map(|entry| entry.expect("testdata/live can be listed").path())
+        .find(|path| path.to_string_lossy().contains(".fsm"))
+        .expect("a directory of testdata/live holds a snapshot");
+    let mut file = fs::read(&path).expect("a snapshot can be read");
+    if path.extension().is_some_and(|extension| extension == "gz") {
+        let mut plain = Vec::new();
+        flate2::read::MultiGzDecoder::new(&file[..]).read_to_end(&mut plain).expect("a gzip stream");
+        file = plain;
+    }
+    file
+}
+
 #[test]
 fn snapshots_of_live_nodes_in_tables_give_the_same_trees() {
     for name in ["dynamodb", "s3", "s3-offload", "sqs", "fs", "rawkv", "shop"] {
-        let entries = fs::read_dir(testdata("live").join(name)).expect("testdata/live can be listed");
-        let path = entries
-            .map(|entry| entry.expect("testdata/live can be listed").path())
-            .find(|path| path.to_string_lossy().contains(".fsm"))
-            .expect("a directory of testdata/live holds a snapshot");
-        let mut file = fs::read(&path).expect("a snapshot can be read");
-        if path.extension().is_some_and(|extension| extension == "gz") {
-            let mut plain = Vec::new();
-            flate2::read::MultiGzDecoder::new(&file[..]).read_to_end(&mut plain).expect("a gzip stream");
-            file = plain;
-        }
+        let file = capture(name);
         let (header, last_commit_ts, rows) = parse_native(&file);
         let expected = tree(&file);
         let shape = Shape { block: 1000, index_block: 500, ..Shape::default() };
