@@ -138,15 +138,15 @@ proptest! {
     }
 }
 
+type Way = fn(&mut Reader<'_>) -> Result<()>;
+
 #[test]
 fn a_document_of_many_values_ends_when_the_run_is_asked_to_stop() {
     let interrupt = Interrupt::default();
     let array = format!("[{}1]", "1,".repeat(70_000));
     let object = format!("{{{}\"a\":1}}", "\"a\":1,".repeat(70_000));
-    let read = |text: &str, how: fn(&mut Reader<'_>) -> Result<()>| {
-        how(&mut Reader::new(text.as_bytes()).polling(&interrupt))
-    };
-    let ways: [(&str, fn(&mut Reader<'_>) -> Result<()>); 4] = [
+    let read = |text: &str, how: Way| how(&mut Reader::new(text.as_bytes()).polling(&interrupt));
+    let ways: [(&str, Way); 4] = [
         (&array, |reader| reader.value().map(|_| ())),
         (&object, |reader| reader.value().map(|_| ())),
         (&array, |reader| reader.array(|reader| reader.number().map(|_| ()))),
