@@ -32,7 +32,7 @@ pub enum Error {
         /// Number of locks that no input decides.
         undecided: u64,
         /// The first problems.
-        listed: Vec<crate::decode::ListedProblem>,
+        listed: Vec<crate::problem::ListedProblem>,
     },
     /// `--strict`, and snapshots of Raft groups are not among the inputs.
     #[error("{0}, and --strict was given")]
@@ -48,7 +48,7 @@ pub enum Error {
     },
     /// A name that was asked for is not in the snapshot.
     #[error("{0}")]
-    NotThere(crate::decode::NotThere),
+    NotThere(crate::not_there::NotThere),
     /// What cannot happen did: the program is to blame, not the input.
     #[error(
         "fault of this program: {what}; please report this line, the version and, if it may be shared, the input \
@@ -68,7 +68,12 @@ pub enum Error {
 
 impl From<inputs::Error> for Error {
     fn from(error: inputs::Error) -> Self {
-        Self::Inputs(Box::new(error))
+        match error {
+            inputs::Error::Container(error) => error.into(),
+            inputs::Error::Store(error) => error.into(),
+            inputs::Error::Interrupted(interrupted) => interrupted.into(),
+            _ => Self::Inputs(Box::new(error)),
+        }
     }
 }
 

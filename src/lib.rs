@@ -24,6 +24,8 @@ pub mod interrupt;
 pub mod keyspace;
 pub mod limits;
 pub mod model;
+pub mod not_there;
+pub mod problem;
 pub mod progress;
 pub mod report;
 pub mod sink;

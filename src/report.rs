@@ -12,25 +12,9 @@ use crate::codec::gojson::{self as json, Html, Lossy};
 use crate::error::Result;
 pub use crate::event::Warning;
 use crate::limits;
+pub use crate::problem::Problem;
 use crate::sort::{Scratch, Sorter};
 use crate::store::RowLocation;
-
-/// A user object that is missing from the tree or altered in it (`decisions.md` 2).
-#[derive(Clone, Debug)]
-pub struct Problem<'a> {
-    /// Owner of the namespace: `redis`, `dynamodb`, `s3`, `sqs`, `fs` or `kv`.
-    pub adapter: &'static str,
-    /// `db_0`, table, bucket or queue name; empty when it is not known.
-    pub scope: &'a [u8],
-    /// The object's own key, else the whole user key (`decisions.md` 4).
-    pub key: &'a [u8],
-    /// Stable class, for example `ddb_invalid_item`.
-    pub class: &'static str,
-    /// What is wrong, in words: lower case, no full stop.
-    pub message: String,
-    /// The row, when a single one is to blame.
-    pub place: Option<RowLocation>,
-}
 
 /// Collects the warnings and problems of one run.
 pub struct Report<'a> {

@@ -4,9 +4,10 @@ use std::time::{Duration, Instant};
 
 use ekv_backup::Error;
 use ekv_backup::adapter::Options;
-use ekv_backup::decode::{ListedProblem, Request, Summary, decode};
+use ekv_backup::decode::{Request, Summary, decode};
 use ekv_backup::dump::TreeOptions;
 use ekv_backup::interrupt::Interrupt;
+use ekv_backup::problem::ListedProblem;
 use serde::Serialize;
 use time::OffsetDateTime;
 

@@ -2,8 +2,8 @@
 
 use std::fmt::Write as _;
 
-use ekv_backup::decode::ListedProblem;
 use ekv_backup::inputs::Notice;
+use ekv_backup::problem::ListedProblem;
 use ekv_backup::report::Warning;
 
 use super::at::At;

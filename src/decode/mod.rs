@@ -25,8 +25,6 @@ mod problems;
 mod scope;
 mod summary;
 
-pub use problems::ListedProblem;
-pub use scope::NotThere;
 pub use summary::{Counters, InputSummary, PassedOverSummary, Summary};
 
 /// What is asked of a run.
@@ -186,7 +184,7 @@ fn open(
         progress: request.tree.progress.clone(),
         ..StoreOptions::default()
     };
-    found.open(tree.scratch().directory(), &options, tell)
+    Ok(found.open(tree.scratch().directory(), &options, tell)?)
 }
 
 /// Returns the names of a scope as text: the user's own, sorted bytewise.

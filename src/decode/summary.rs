@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::{ListedProblem, Request, asked};
+use super::{Request, asked};
 use crate::adapter::Scope;
 use crate::dump::Finished;
 use crate::inputs::{Opened, PassedOver};
 use crate::keyspace::{Family, Kind, Owner};
+use crate::problem::ListedProblem;
 use crate::report::{Report, Warning};
 use crate::store::{GroupOrigin, InputInfo, Store};
 

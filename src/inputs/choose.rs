@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::candidate::{Candidate, Origin};
-use super::error::Error;
+use super::error::{Error, Result};
 
 /// What is known of a candidate, before and after it was opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,7 +40,7 @@ pub(super) fn choose(
     candidates: &[Candidate],
     standings: &[Standing],
     opened: bool,
-) -> Result<Vec<Option<String>>, Error> {
+) -> Result<Vec<Option<String>>> {
     let mut reasons = vec![None; candidates.len()];
     let mut rivals: BTreeMap<Rivals<'_>, Vec<(usize, &Candidate, &Standing)>> = BTreeMap::new();
     for (at, (candidate, standing)) in candidates.iter().zip(standings).enumerate() {
@@ -104,7 +104,7 @@ mod tests {
     }
 
     /// Returns the paths that are read.
-    fn kept(of: &[(Candidate, Standing)], opened: bool) -> Result<Vec<String>, Error> {
+    fn kept(of: &[(Candidate, Standing)], opened: bool) -> Result<Vec<String>> {
         let (candidates, standings): (Vec<_>, Vec<_>) = of.iter().cloned().unzip();
         let reasons = choose(&candidates, &standings, opened)?;
         let kept = candidates.iter().zip(reasons).filter(|(_, reason)| reason.is_none());

@@ -3,12 +3,25 @@
 use std::io;
 use std::path::PathBuf;
 
-use crate::{container, limits};
+use crate::interrupt::Interrupted;
+use crate::{container, limits, store};
+
+/// Result of this stage.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// The inputs cannot be found or read together.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
+    /// An input is no snapshot, corrupt or not supported.
+    #[error(transparent)]
+    Container(container::Error),
+    /// The snapshots cannot be read as asked.
+    #[error(transparent)]
+    Store(store::Error),
+    /// A signal asked the run to stop.
+    #[error(transparent)]
+    Interrupted(#[from] Interrupted),
     /// Standard input is named more than once (exit 2).
     #[error("standard input (-) can be read only once")]
     StandardInput,
@@ -79,6 +92,25 @@ pub enum Error {
     },
 }
 
+impl From<container::Error> for Error {
+    fn from(error: container::Error) -> Self {
+        match error.kind {
+            container::ErrorKind::Interrupted(interrupted) => Self::Interrupted(interrupted),
+            _ => Self::Container(error),
+        }
+    }
+}
+
+impl From<store::Error> for Error {
+    fn from(error: store::Error) -> Self {
+        match error {
+            store::Error::Container(error) => error.into(),
+            store::Error::Interrupted(interrupted) => interrupted.into(),
+            _ => Self::Store(error),
+        }
+    }
+}
+
 impl Error {
     /// Whether something could not be read at all: exit 4.
     #[must_use]
@@ -86,6 +118,7 @@ impl Error {
         match self {
             Self::List { .. } => true,
             Self::Chosen { source, .. } => source.kind.is_unreadable(),
+            Self::Container(source) => source.kind.is_unreadable(),
             _ => false,
         }
     }
@@ -93,6 +126,19 @@ impl Error {
     /// Whether the user asked for what cannot be: exit 2.
     #[must_use]
     pub fn is_usage(&self) -> bool {
-        !self.is_unreadable() && !matches!(self, Self::Chosen { .. } | Self::NoSnapshot { .. })
+        match self {
+            Self::StandardInput
+            | Self::TooMany { .. }
+            | Self::SameSnapshot { .. }
+            | Self::SameGroup { .. }
+            | Self::TooLarge { .. }
+            | Self::Store(store::Error::BelowFloor { .. } | store::Error::NoHlc { .. }) => true,
+            Self::Container(_)
+            | Self::Store(_)
+            | Self::Interrupted(_)
+            | Self::NoSnapshot { .. }
+            | Self::List { .. }
+            | Self::Chosen { .. } => false,
+        }
     }
 }

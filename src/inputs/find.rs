@@ -6,11 +6,10 @@ use std::path::{Path, PathBuf};
 
 use super::candidate::{Candidate, Origin};
 use super::choose::{Standing, choose};
-use super::error::Error;
+use super::error::{Error, Result};
 use super::search::{Holder, Search};
 use super::{Found, place, probe};
 use crate::container;
-use crate::error::Result;
 use crate::interrupt::Interrupt;
 use crate::limits;
 
@@ -20,7 +19,7 @@ impl Found {
     pub fn find(paths: &[PathBuf], interrupt: &Interrupt) -> Result<Self> {
         let mut found = Self::default();
         if paths.iter().filter(|path| is_standard_input(path)).count() > 1 {
-            return Err(Error::StandardInput.into());
+            return Err(Error::StandardInput);
         }
         for path in paths {
             if is_searched(path) {
@@ -67,7 +66,7 @@ impl Found {
             if container::is_dump(root) {
                 return Err(container::Error::dump(root).into());
             }
-            return Err(Error::NoSnapshot { directory: root.to_owned(), passed_over }.into());
+            return Err(Error::NoSnapshot { directory: root.to_owned(), passed_over });
         }
         Ok(())
     }
@@ -156,7 +155,7 @@ impl Found {
 
     fn limit(&self) -> Result<()> {
         match self.candidates.len() {
-            found if found > limits::INPUTS => Err(Error::TooMany { found }.into()),
+            found if found > limits::INPUTS => Err(Error::TooMany { found }),
             _ => Ok(()),
         }
     }

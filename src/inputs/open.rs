@@ -4,9 +4,9 @@ use std::path::Path;
 
 use super::candidate::{Candidate, Origin, PassedOver};
 use super::choose::{Standing, choose};
-use super::{Error, Found, Notice, order};
+use super::error::{Error, Result};
+use super::{Found, Notice, order};
 use crate::container::Source;
-use crate::error::Result;
 use crate::store::{GroupOrigin, InputInfo, Store, StoreOptions};
 
 /// A store, and what was not read into it.
@@ -68,10 +68,10 @@ impl Found {
     }
 
     /// Says how to take another snapshot than one that was chosen in a directory and cannot be read.
-    fn explained(&self, error: crate::Error) -> crate::Error {
-        let crate::Error::Container(source) = error else { return error };
+    fn explained(&self, error: Error) -> Error {
+        let Error::Container(source) = error else { return error };
         let Some(candidate) = self.candidate(&source.path).filter(|candidate| !candidate.is_named()) else {
-            return source.into();
+            return Error::Container(source);
         };
         let directory = candidate.directory().display();
         let hint = match &candidate.before {
@@ -85,7 +85,7 @@ impl Found {
             ),
             None => format!("it was found in {directory}, where no older snapshot is"),
         };
-        Error::Chosen { source: Box::new(source), hint }.into()
+        Error::Chosen { source: Box::new(source), hint }
     }
 }
 

@@ -2,9 +2,8 @@
 
 use std::cmp::Ordering;
 
-use super::Error;
+use super::error::{Error, Result};
 use crate::container::{self, Layout, Source};
-use crate::error::Result;
 use crate::interrupt::Interrupt;
 
 /// Bytes that are compared at a time.
@@ -41,7 +40,7 @@ pub(super) fn sort(sources: Vec<Source>, interrupt: &Interrupt) -> Result<Vec<So
                 Ordering::Less => break,
                 Ordering::Equal if key.last_commit_ts > 0 => {
                     let (one, other) = (twin.path().to_owned(), source.path().to_owned());
-                    return Err(Error::SameSnapshot { one, other }.into());
+                    return Err(Error::SameSnapshot { one, other });
                 }
                 _ => at += 1,
             }

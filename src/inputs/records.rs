@@ -3,10 +3,10 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::error::{Error, Result};
 use super::find::{is_searched, is_standard_input};
-use super::{Error, Found, Notice};
+use super::{Found, Notice};
 use crate::container::Source;
-use crate::error::Result;
 use crate::interrupt::Interrupt;
 
 /// The snapshots of `--txn-from`, in the order in which they were named or found. Several may be of one group, and of
@@ -25,7 +25,7 @@ impl Records {
         tell: &mut dyn FnMut(Notice<'_>),
     ) -> Result<Self> {
         if inputs.iter().chain(paths).filter(|path| is_standard_input(path)).count() > 1 {
-            return Err(Error::StandardInput.into());
+            return Err(Error::StandardInput);
         }
         let mut records = Self::default();
         for path in paths {

@@ -8,7 +8,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::PassedOverList;
-use super::error::Error;
+use super::error::{Error, Result};
 use super::place::{is_one_groups, is_snapshot, is_temporary};
 use crate::interrupt::Interrupt;
 use crate::limits;
@@ -39,7 +39,7 @@ impl<'a> Search<'a> {
         root: &'a Path,
         passed_over: &'a mut PassedOverList,
         interrupt: &'a Interrupt,
-    ) -> crate::Result<Vec<Holder>> {
+    ) -> Result<Vec<Holder>> {
         let (entries, directories, holders) = (0, 0, Vec::new());
         let mut search = Self { root, interrupt, passed_over, entries, directories, holders };
         let absolute =
@@ -48,10 +48,10 @@ impl<'a> Search<'a> {
         Ok(search.holders)
     }
 
-    fn look_into(&mut self, directory: &Path, absolute: &Path, depth: usize) -> crate::Result<()> {
+    fn look_into(&mut self, directory: &Path, absolute: &Path, depth: usize) -> Result<()> {
         self.directories += 1;
         if self.directories > limits::SEARCH_DIRECTORIES {
-            return Err(self.too_large("directories", limits::SEARCH_DIRECTORIES).into());
+            return Err(self.too_large("directories", limits::SEARCH_DIRECTORIES));
         }
         let entries = match self.list(directory)? {
             Ok(entries) => entries,
@@ -60,7 +60,7 @@ impl<'a> Search<'a> {
                 self.passed_over.push(directory, format!("cannot be listed: {error}"));
                 return Ok(());
             }
-            Err(source) => return Err(Error::List { path: directory.to_owned(), source }.into()),
+            Err(source) => return Err(Error::List { path: directory.to_owned(), source }),
         };
         let one_groups = is_one_groups(absolute);
         let mut names = Vec::new();
@@ -95,7 +95,7 @@ impl<'a> Search<'a> {
     }
 
     /// Lists a directory, sorted by name.
-    fn list(&mut self, directory: &Path) -> crate::Result<io::Result<Vec<(OsString, FileType)>>> {
+    fn list(&mut self, directory: &Path) -> Result<io::Result<Vec<(OsString, FileType)>>> {
         let mut entries = Vec::new();
         let listing = match fs::read_dir(directory) {
             Ok(listing) => listing,
@@ -105,7 +105,7 @@ impl<'a> Search<'a> {
             self.interrupt.check()?;
             self.entries += 1;
             if self.entries > limits::SEARCH_ENTRIES {
-                return Err(self.too_large("entries", limits::SEARCH_ENTRIES).into());
+                return Err(self.too_large("entries", limits::SEARCH_ENTRIES));
             }
             match entry.and_then(|entry| Ok((entry.file_name(), entry.file_type()?))) {
                 Ok((name, kind)) if concerns(&name, kind) => entries.push((name, kind)),
