@@ -94,6 +94,7 @@ impl From<container::Error> for Error {
     fn from(error: container::Error) -> Self {
         match error.kind {
             container::ErrorKind::Interrupted(interrupted) => Self::Interrupted(interrupted),
+            container::ErrorKind::Internal(what) => Self::Internal { what },
             _ => Self::Container(error),
         }
     }
@@ -104,6 +105,7 @@ impl From<dump::Error> for Error {
         match error.kind {
             // The stage polls the flag itself; a request to stop is no failure of a file.
             dump::ErrorKind::Interrupted(interrupted) => Self::Interrupted(interrupted),
+            dump::ErrorKind::Internal(what) => Self::Internal { what },
             _ => Self::Dump(error),
         }
     }

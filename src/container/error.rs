@@ -48,6 +48,9 @@ pub enum ErrorKind {
     /// The run was asked to stop while the input was copied.
     #[error(transparent)]
     Interrupted(#[from] Interrupted),
+    /// What cannot happen did: the program is to blame.
+    #[error("{0}")]
+    Internal(&'static str),
     /// The input is a directory.
     #[error("is a directory, not a snapshot file")]
     Directory,

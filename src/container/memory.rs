@@ -169,7 +169,7 @@ impl<'s> Rows<'s> {
             cursor::take_u64_le(&mut rest),
         );
         let (Some(commit_ts), Some(tombstone), Some(expire_at), Some(value_len)) = fields else {
-            return Ok((self.head, 0));
+            return Err(self.error(ErrorKind::Internal("a version is shorter than was read")));
         };
         if tombstone > 1 {
             let (what, found) = ("tombstone", tombstone.into());

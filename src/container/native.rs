@@ -116,7 +116,7 @@ impl<'s> Rows<'s> {
         let left = self.need("value length", 8, left - key_len as u64)?;
         let value_len = self.length("value", offset + 8 + key_len as u64, left)?;
         self.window.bytes(offset, 16 + key_len + value_len.min(VALUE_HEAD))?;
-        let at = self.window.ahead(offset).map_or(0, |(at, _)| at);
+        let at = self.window.place(offset)?;
         Ok((at, key_len, value_len))
     }
 
@@ -177,7 +177,7 @@ impl<'s> Rows<'s> {
     #[inline]
     pub(super) fn key_and_value(&mut self) -> Result<(&[u8], &[u8]), Error> {
         self.window.bytes(self.offset, 16 + self.key_len + self.value_len)?;
-        self.at = self.window.ahead(self.offset).map_or(0, |(at, _)| at);
+        self.at = self.window.place(self.offset)?;
         Ok((self.key(), self.window.at(self.at + 16 + self.key_len, self.value_len)))
     }
 

@@ -81,8 +81,14 @@ impl<'s> Window<'s> {
         at.checked_add(len).and_then(|end| self.buffer.get(at..end)).unwrap_or_default()
     }
 
-    fn here(&self, offset: u64, len: usize) -> &[u8] {
-        self.find(offset, len).unwrap_or_default()
+    /// Returns where in the buffer `offset` stands, which was read just now.
+    pub(super) fn place(&self, offset: u64) -> Result<usize, Error> {
+        self.ahead(offset).map(|(at, _)| at).ok_or_else(|| self.lost(offset))
+    }
+
+    #[cold]
+    fn lost(&self, offset: u64) -> Error {
+        self.source.error(offset, ErrorKind::Internal("bytes that were read are not in the window"))
     }
 
     #[inline]
@@ -98,7 +104,7 @@ impl<'s> Window<'s> {
         if self.find(offset, len).is_none() {
             self.fill(offset, len)?;
         }
-        Ok(self.here(offset, len))
+        self.find(offset, len).ok_or_else(|| self.lost(offset))
     }
 
     /// Hashes some more bytes, if this window hashes; `false` at the end.
@@ -277,7 +283,10 @@ mod tests {
         let source = fixture::source(&bytes(1000));
         let mut window = Window::new(&source, 100);
         window.bytes(10, 5).unwrap();
-        assert_eq!((window.filled, window.here(10, 90).len(), window.here(10, 91).len()), (90, 90, 0));
+        assert_eq!(
+            (window.filled, window.find(10, 90).map(<[u8]>::len), window.find(10, 91)),
+            (90, Some(90), None)
+        );
     }
 
     #[test]

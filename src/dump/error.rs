@@ -34,6 +34,7 @@ impl From<crate::sort::Error> for Error {
         let kind = match error.kind {
             crate::sort::ErrorKind::Io(error) => error.into(),
             crate::sort::ErrorKind::Interrupted(interrupted) => interrupted.into(),
+            crate::sort::ErrorKind::Internal(what) => ErrorKind::Internal(what),
         };
         Self { path: error.path, kind }
     }
@@ -143,6 +144,9 @@ pub enum ErrorKind {
     /// The run was asked to stop.
     #[error(transparent)]
     Interrupted(#[from] Interrupted),
+    /// What cannot happen did: the program is to blame.
+    #[error("{0}")]
+    Internal(&'static str),
 }
 
 impl ErrorKind {

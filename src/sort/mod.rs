@@ -37,6 +37,9 @@ pub enum ErrorKind {
     /// The run of the program was asked to stop.
     #[error(transparent)]
     Interrupted(#[from] Interrupted),
+    /// What cannot happen did: the program is to blame.
+    #[error("{0}")]
+    Internal(&'static str),
 }
 
 /// Result of this stage.
@@ -143,7 +146,7 @@ impl Sorter {
         } else {
             Source::Merge(self.merge_all().map_err(|error| self.scratch.error(error))?)
         };
-        Ok(Sorted { sorter: self, source })
+        Ok(Sorted { sorter: self, source, lent: 0 })
     }
 
     /// Moves the batch to disk, and merges runs where there are too many.
@@ -185,7 +188,9 @@ impl Sorter {
     fn collapse(&mut self, from: usize) -> Result<(), ErrorKind> {
         let buffer = self.buffer();
         level(&mut self.levels, from + 1, &self.scratch)?;
-        let Some((levels, [next, ..])) = self.levels.split_at_mut_checked(from + 1) else { return Ok(()) };
+        let Some((levels, [next, ..])) = self.levels.split_at_mut_checked(from + 1) else {
+            return Err(ErrorKind::Internal("no level takes merged runs"));
+        };
         let mut merge = Merge::open(levels.iter().enumerate().skip(from), buffer)?;
         let mut writer = next.writer();
         while let Some((key, value)) = merge.next(levels, buffer)? {
@@ -230,6 +235,7 @@ fn level<'l>(levels: &'l mut Vec<Runs>, number: usize, scratch: &Scratch) -> io:
 pub struct Sorted<'s> {
     sorter: &'s mut Sorter,
     source: Source,
+    lent: u64,
 }
 
 #[derive(Debug)]
@@ -243,17 +249,29 @@ impl Sorted<'_> {
     #[expect(clippy::should_implement_trait, reason = "a lending iterator is no Iterator")]
     pub fn next(&mut self) -> Result<Option<(&[u8], &[u8])>> {
         self.sorter.scratch.check()?;
-        match &mut self.source {
+        let scratch = &self.sorter.scratch;
+        let record = match &mut self.source {
             Source::Batch { next } => {
                 let record = self.sorter.batch.record(*next);
                 *next += usize::from(record.is_some());
-                Ok(record)
+                record
             }
             Source::Merge(merge) => {
                 let buffer = self.sorter.buffer();
-                merge.next(&self.sorter.levels, buffer).map_err(|error| self.sorter.scratch.error(error))
+                merge.next(&self.sorter.levels, buffer).map_err(|error| scratch.error(error))?
+            }
+        };
+        // Whatever would lose a record on its way through batches and runs is seen here.
+        match record {
+            Some(_) => self.lent += 1,
+            None if self.lent == self.sorter.length => {}
+            None => {
+                return Err(
+                    scratch.error(ErrorKind::Internal("a sorter does not give back what it was given"))
+                );
             }
         }
+        Ok(record)
     }
 }
 
@@ -290,6 +308,29 @@ mod tests {
     fn fill(sorter: &mut Sorter, records: &Records) {
         for (key, value) in records {
             sorter.push(key, value).unwrap();
+        }
+    }
+
+    #[test]
+    fn a_record_that_is_lost_on_the_way_is_an_error() {
+        let (_directory, scratch) = scratch();
+        for memory in [1 << 20, 1 << 10] {
+            let mut sorter = Sorter::new(&scratch, memory);
+            for number in 0..200_u32 {
+                sorter.push(&number.to_be_bytes(), b"value").unwrap();
+            }
+            assert_eq!(sorter.levels.is_empty(), memory == 1 << 20);
+            // As if one more had come and was dropped.
+            sorter.length += 1;
+            let mut lent = sorter.sort().unwrap();
+            let error = loop {
+                match lent.next() {
+                    Ok(record) => assert!(record.is_some(), "the end came without a word"),
+                    Err(error) => break error,
+                }
+            };
+            assert!(matches!(error.kind, ErrorKind::Internal(_)));
+            assert!(matches!(crate::Error::from(error), crate::Error::Internal { .. }));
         }
     }
 

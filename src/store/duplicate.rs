@@ -4,13 +4,13 @@
 //! by side and, where the next keys of one are all before those of the others, jumps over them by the sparse index:
 //! it reads the seams. Where keys are mixed it reads every key once, without values.
 
-use super::Result;
 use super::claims::{Claim, Claims};
 use super::clock::Clock;
 use super::entry::RowLocation;
 use super::input::Input;
 use super::scan::{Rank, Scan, Wanted};
 use super::survey::user_key;
+use super::{Error, Result};
 use super::{Family, Store};
 use crate::container::{KEY_SUFFIX, Rows};
 
@@ -43,18 +43,20 @@ pub(super) fn find(store: &Store, claims: &mut Claims) -> Result<()> {
     // No row has a later timestamp, but for those of node-local chunks.
     let suffix = (!store.latest).to_be_bytes();
     while walks.len() > 1 {
-        let Some((first, second)) = least_two(&walks) else { break };
+        let (first, second) = least_two(&walks).ok_or(GONE)?;
         claim(store, &mut walks, first, claims)?;
         let due = walks.get(first).is_some_and(|walk| walk.passed + 1 >= PATIENCE);
         let target = walks.get(second).filter(|_| due);
         let target = target.map(|walk| jump_target(walk.scan.key(), suffix).to_vec());
-        let Some(walk) = walks.get_mut(first) else { break };
+        let walk = walks.get_mut(first).ok_or(GONE)?;
         if !walk.advance(store, &target.unwrap_or_default())? {
             walks.remove(first);
         }
     }
     Ok(())
 }
+
+const GONE: Error = Error::Internal { what: "an input is gone from the search for copies of keys" };
 
 fn scan<'s>(store: &'s Store, input: &'s Input, rows: Rows<'s>) -> Scan<'s> {
     Scan::new(input, rows, Wanted::Prefix(Vec::new()), store.clock, &store.interrupt)
@@ -84,7 +86,7 @@ fn jump_target(encoded: &[u8], suffix: [u8; KEY_SUFFIX]) -> &[u8] {
 
 /// Claims the copies of the key of the row that comes first, if any other input has one.
 fn claim(store: &Store, walks: &mut [Walk<'_>], first: usize, claims: &mut Claims) -> Result<()> {
-    let Some(key) = walks.get(first).map(|walk| user_key(walk.scan.key())) else { return Ok(()) };
+    let key = walks.get(first).map(|walk| user_key(walk.scan.key())).ok_or(GONE)?;
     // Other copies are older and stand behind this one; everything in between begins with the key.
     let alike = |(at, walk): &(usize, &Walk<'_>)| *at != first && walk.scan.key().starts_with(key);
     if !walks.iter().enumerate().any(|other| alike(&other)) || is_exempt(Family::of(key)) {

@@ -1,11 +1,11 @@
 //! Scans as callers see them: they lend entries or versions.
 
-use super::Result;
 use super::Store;
 use super::encrypted::Plaintext;
 use super::entry::{Entry, EntryBuf, RowLocation, Version};
 use super::merge::{Merge, Next};
 use super::scan::Wanted;
+use super::{Error, Result};
 use crate::cursor;
 
 /// A scan that lends visible entries; after the first error or the end it yields nothing more.
@@ -17,6 +17,8 @@ pub struct Entries<'s> {
     write: EntryBuf,
     plaintext: Plaintext,
 }
+
+const EDITED: Error = Error::Internal { what: "the key of a write that is due does not read back" };
 
 impl<'s> Entries<'s> {
     pub(super) fn new(store: &'s Store, rows: Merge<'s>, wanted: Wanted) -> Self {
@@ -45,16 +47,14 @@ impl<'s> Entries<'s> {
 
     #[cold]
     fn written(&mut self, intent: RowLocation) -> Result<Option<Entry<'_>>> {
-        let Some((key, commit_ts)) = cursor::split_last_u64_be(self.rows.edited_key()) else {
-            return Ok(None);
-        };
+        let (key, commit_ts) = cursor::split_last_u64_be(self.rows.edited_key()?).ok_or(EDITED)?;
         self.store.read_write(intent, key, !commit_ts, &mut self.write)?;
         Ok(self.write.entry())
     }
 
     #[inline]
     fn stored(&mut self, part: usize) -> Result<Option<Entry<'_>>> {
-        let Some((place, row)) = self.rows.row(part)? else { return Ok(None) };
+        let (place, row) = self.rows.row(part)?;
         let (commit_ts, expire_at) = (row.head.commit_ts, row.head.expire_at);
         let body = self.store.plain(self.store.path(place.index()), &row, &mut self.plaintext)?;
         Ok(Some(Entry { key: row.key, commit_ts, expire_at, body, place }))

@@ -95,6 +95,7 @@ impl From<container::Error> for Error {
     fn from(error: container::Error) -> Self {
         match error.kind {
             container::ErrorKind::Interrupted(interrupted) => Self::Interrupted(interrupted),
+            container::ErrorKind::Internal(what) => Self::Internal { what },
             _ => Self::Container(error),
         }
     }
@@ -104,6 +105,7 @@ impl From<sort::Error> for Error {
     fn from(error: sort::Error) -> Self {
         match error.kind {
             sort::ErrorKind::Interrupted(interrupted) => Self::Interrupted(interrupted),
+            sort::ErrorKind::Internal(what) => Self::Internal { what },
             sort::ErrorKind::Io(_) => Self::Sort(error),
         }
     }

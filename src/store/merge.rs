@@ -2,13 +2,13 @@
 
 use std::cmp::Ordering;
 
-use super::Result;
 use super::classify::Classifier;
 use super::entry::RowLocation;
 use super::overlay::{Edit, Edits};
 use super::scan::{Rank, Scan, Wanted};
 use super::survey::user_key;
 use super::version::{Choice, VersionFilter};
+use super::{Error, Result};
 use crate::container::Row;
 
 /// One scan an input.
@@ -176,22 +176,28 @@ impl<'s> Merge<'s> {
     }
 
     /// Returns the encoded key of the write that came last.
-    pub(super) fn edited_key(&self) -> &[u8] {
-        self.edits.as_ref().map(|editor| editor.edits.key()).unwrap_or_default()
+    pub(super) fn edited_key(&self) -> Result<&[u8]> {
+        let editor =
+            self.edits.as_ref().ok_or(Error::Internal { what: "a write is due in a scan without edits" })?;
+        Ok(editor.edits.key())
     }
 
     /// Lends the row that is current in a part.
-    pub(super) fn row(&mut self, part: usize) -> Result<Option<(RowLocation, Row<'_>)>> {
-        let Some(part) = self.parts.get_mut(part) else { return Ok(None) };
+    pub(super) fn row(&mut self, part: usize) -> Result<(RowLocation, Row<'_>)> {
+        let part = self
+            .parts
+            .get_mut(part)
+            .ok_or(Error::Internal { what: "a scan has no part that it lends from" })?;
         let row = part.scan.row()?;
-        Ok(Some((RowLocation::at(part.input, row.position), row)))
+        Ok((RowLocation::at(part.input, row.position), row))
     }
 
     /// Lends the next row; for scans without edits.
     pub(super) fn next(&mut self) -> Result<Option<(RowLocation, Row<'_>)>> {
         match self.advance()? {
-            Some(Next::Row(part)) => self.row(part),
-            _ => Ok(None),
+            Some(Next::Row(part)) => self.row(part).map(Some),
+            Some(Next::Write(_)) => Err(Error::Internal { what: "a write is due in a scan without edits" }),
+            None => Ok(None),
         }
     }
 }

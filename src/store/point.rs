@@ -80,7 +80,8 @@ impl Store {
     ) -> Result<()> {
         let intent = Intent::parse(&entry.key, &entry.body).map_err(|kind| self.error(place, kind))?;
         // The value is the end of the body but for bytes that the format ignores.
-        let length = intent.value.unwrap_or_default().len();
+        let put = intent.value.ok_or(Error::Internal { what: "a deletion is due as a write" })?;
+        let length = put.len();
         entry.body.drain(..Intent::HEAD.min(entry.body.len()));
         entry.body.truncate(length);
         entry.key.clear();

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use super::Result;
 use super::encrypted::Plaintext;
 use super::merge::Merge;
 use super::scan::Rank;
 use super::stats::GroupOrigin;
 use super::stretch::Stretches;
 use super::txn::{self, Write};
+use super::{Error, Result};
 use super::{Family, Input, Store};
 use crate::keyspace::routing_key;
 use crate::{cursor, limits};
@@ -185,7 +185,8 @@ fn one<'s>(store: &'s Store, at: u16, input: &'s Input, family: Family, rank: Ra
 /// Returns the group of an input by what it holds: the owner of all keys that were looked at. `None` when they have
 /// several owners, or none tells.
 pub(super) fn group_by_keys(store: &Store, catalog: &Catalog, at: u16) -> Result<Option<u64>> {
-    let Some(input) = store.inputs.get(usize::from(at)) else { return Ok(None) };
+    let input =
+        store.inputs.get(usize::from(at)).ok_or(Error::Internal { what: "no input has this number" })?;
     let mut group = None;
     for family in TELLING {
         let mut rows = one(store, at, input, family, Rank::All);

@@ -204,7 +204,7 @@ impl DiskFile {
         self.flush()?;
         self.length = self.length.checked_add(length).ok_or(Errno::FBIG)?;
         self.hole |= length > 0;
-        self.file.as_mut().map_or(Ok(0), |file| file.seek(SeekFrom::Start(self.length))).map(drop)
+        self.file.as_mut().ok_or_else(finished)?.seek(SeekFrom::Start(self.length)).map(drop)
     }
 
     fn end_hole(&mut self) -> io::Result<()> {
@@ -221,7 +221,11 @@ impl DiskFile {
 
     fn store(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.hash(bytes);
-        let Some(file) = &mut self.file else { return Ok(()) };
+        let file = match &mut self.file {
+            Some(file) => file,
+            None if bytes.is_empty() => return Ok(()),
+            None => return Err(finished()),
+        };
         file.write_all(bytes)?;
         self.volume.count_bytes(bytes.len());
         let (dirty, from) = &mut self.dirty;
@@ -236,6 +240,10 @@ impl DiskFile {
     fn failure(&self, error: io::Error) -> Error {
         self.volume.failure(&self.path, error)
     }
+}
+
+fn finished() -> io::Error {
+    io::Error::other("bytes came for a file that was finished: a fault of this program")
 }
 
 impl Drop for DiskFile {

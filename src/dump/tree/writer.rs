@@ -155,12 +155,14 @@ impl Batch {
     /// Writes, hashes and closes each file.
     fn write(&mut self) {
         for small in &mut self.files {
-            let body = self.bytes.get(small.body.clone()).unwrap_or_default();
+            let body = self.bytes.get(small.body.clone());
             let state = std::mem::replace(&mut small.state, State::Taken);
             small.state = match state {
-                State::Created(mut file) => State::Written(
-                    file.write_all(body).and_then(|()| close(file)).map(|()| Sha256::digest(body).into()),
-                ),
+                State::Created(mut file) => State::Written(body.ok_or_else(lost).and_then(|body| {
+                    file.write_all(body)?;
+                    close(file)?;
+                    Ok(Sha256::digest(body).into())
+                })),
                 other => other,
             };
         }
@@ -171,13 +173,20 @@ impl Batch {
     pub(super) fn written(&mut self) -> impl Iterator<Item = (&[u8], usize, io::Result<[u8; 32]>)> {
         let Self { files, bytes } = self;
         files.drain(..).filter_map(|small| {
-            let path = bytes.get(small.path).unwrap_or_default();
+            let (path, lost) = match bytes.get(small.path) {
+                Some(path) => (path, None),
+                None => (&[][..], Some(lost())),
+            };
             match small.state {
-                State::Written(result) => Some((path, small.body.len(), result)),
+                State::Written(result) => Some((path, small.body.len(), lost.map_or(result, Err))),
                 State::Created(_) | State::Taken => None,
             }
         })
     }
+}
+
+fn lost() -> io::Error {
+    io::Error::other("a small file is not in its batch: a fault of this program")
 }
 
 #[cfg(test)]

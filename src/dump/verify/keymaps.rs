@@ -11,7 +11,7 @@ use super::name::Scope;
 use super::{FindingKind, Result, Shared, lock};
 use crate::dump::keymap::{self, Kind, Record};
 use crate::dump::lines::{Line, Lines};
-use crate::dump::segment;
+use crate::dump::{Error, ErrorKind, segment};
 use crate::limits;
 
 /// Ends of sort keys: the record of a name comes before its files. No name holds a NUL.
@@ -128,6 +128,9 @@ pub(super) fn push_file(shared: &Shared, scope: &[u8], segment: &[u8], path: &[u
 
 /// Finds the records without a file and the files without a record, once all files were read.
 pub(super) fn join(shared: &Shared) -> Result<()> {
+    let broken = || {
+        Error::at(b"KEYMAP.jsonl", ErrorKind::Internal("a record of a name in a KEYMAP does not read back"))
+    };
     let mut fallbacks = lock(&shared.fallbacks);
     let mut lent = fallbacks.sort()?;
     // The last record that no file was seen for: its name, and its line.
@@ -144,7 +147,7 @@ pub(super) fn join(shared: &Shared) -> Result<()> {
     };
     while let Some((key, value)) = lent.next()? {
         shared.check_interrupt()?;
-        let Some((name, end)) = key.split_last_chunk::<2>() else { continue };
+        let (name, end) = key.split_last_chunk::<2>().ok_or_else(broken)?;
         if pending.as_ref().is_some_and(|(pending, _)| pending != name) {
             unused(pending.take(), &blind);
         }
@@ -159,7 +162,7 @@ pub(super) fn join(shared: &Shared) -> Result<()> {
             // Further records of the name say the same: the fallback of one original is one name.
             recorded.clear();
             recorded.extend_from_slice(name);
-            let line = value.first_chunk().map_or(0, |line| u64::from_be_bytes(*line));
+            let line = u64::from_be_bytes(*value.first_chunk().ok_or_else(broken)?);
             pending = Some((name.to_vec(), line));
         }
     }

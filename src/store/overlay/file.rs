@@ -9,7 +9,7 @@ use std::os::unix::fs::FileExt;
 use super::Edit;
 use crate::limits;
 use crate::sort::Scratch;
-use crate::store::Result;
+use crate::store::{Error, Result};
 
 /// Bytes that are collected before they are written.
 const WRITE: usize = 128 << 10;
@@ -81,6 +81,9 @@ impl Writer {
     }
 }
 
+/// The records end within one.
+const SHORT: Error = Error::Internal { what: "the edits of keys end within a record" };
+
 /// Reads records one after the other.
 #[derive(Debug)]
 pub(super) struct Reader<'s> {
@@ -106,7 +109,7 @@ impl<'s> Reader<'s> {
         if self.start + self.at as u64 >= self.edits.len {
             return Ok(false);
         }
-        let key = self.fill(4)?.first_chunk().map_or(0, |length| u32::from_le_bytes(*length));
+        let key = u32::from_le_bytes(*self.fill(4)?.first_chunk().ok_or(SHORT)?);
         let len = usize::try_from(key).unwrap_or(usize::MAX).saturating_add(4 + Edit::LEN);
         self.fill(len)?;
         self.len = len;
@@ -138,7 +141,7 @@ impl<'s> Reader<'s> {
             self.buffer.resize(held + more, 0);
             self.edits.read(self.buffer.get_mut(held..).unwrap_or_default(), from)?;
         }
-        Ok(self.buffer.get(self.at..self.at + needed).unwrap_or_default())
+        self.buffer.get(self.at..self.at.saturating_add(needed)).ok_or(SHORT)
     }
 }
 
@@ -148,15 +151,20 @@ impl EditFile {
             return Ok(file.read_exact_at(into, offset).map_err(|error| scratch.error(error))?);
         }
         let at = usize::try_from(offset).unwrap_or(usize::MAX);
-        if let Some(from) = at.checked_add(into.len()).and_then(|end| self.memory.get(at..end)) {
-            into.copy_from_slice(from);
-        }
+        into.copy_from_slice(
+            at.checked_add(into.len()).and_then(|end| self.memory.get(at..end)).ok_or(SHORT)?,
+        );
         Ok(())
     }
 }
 
 #[cfg(test)]
 impl EditFile {
+    /// Loses the last byte.
+    pub(super) fn cut(&mut self) {
+        self.memory.pop();
+    }
+
     pub(super) fn is_on_disk(&self) -> bool {
         self.file.is_some()
     }

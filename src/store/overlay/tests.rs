@@ -61,6 +61,16 @@ fn many_edits_go_to_the_disk_and_are_all_found() {
 }
 
 #[test]
+fn edits_that_end_within_a_record_are_a_fault_of_the_program() {
+    let mut writer = file::Writer::new(&Scratch::default());
+    writer.push(&encoded(b"a", 5), &Edit::Hide(1).to_bytes()).unwrap();
+    let mut file = writer.finish().unwrap();
+    file.cut();
+    let overlay = Overlay { file, ..Overlay::default() };
+    assert!(matches!(overlay.edits(b"").next(), Err(crate::store::Error::Internal { .. })));
+}
+
+#[test]
 fn a_damaged_edit_is_a_fault_of_the_program() {
     let mut writer = file::Writer::new(&Scratch::default());
     writer.push(&encoded(b"a", 5), &[0xff; Edit::LEN]).unwrap();

@@ -7,12 +7,12 @@ use super::lookup::Lookup;
 use super::resolve::{State, Transactions};
 use crate::keyspace::Family;
 use crate::limits;
-use crate::store::Result;
 use crate::store::Store;
 use crate::store::encrypted::Plaintext;
 use crate::store::input::Input;
 use crate::store::merge::Merge;
 use crate::store::scan::{Rank, Scan};
+use crate::store::{Error, Result};
 
 /// A write that was committed and stands in an intent only.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,6 +26,8 @@ pub(in crate::store) struct Write {
     /// The new value; `None` deletes the key.
     pub(in crate::store) value: Option<Vec<u8>>,
 }
+
+const NO_LOCK: Error = Error::Internal { what: "a scan of locks gave a key that is none" };
 
 /// Lists the committed writes of keys with a prefix, by input, then in the order of keys: at most one more than
 /// [`limits::ROUTES`], or than fit into [`limits::ROUTE_BYTES`].
@@ -47,7 +49,7 @@ pub(in crate::store) fn committed(store: &Store, records: &[Input], prefix: &[u8
             }
             let body = store.plain(store.path(at), &row, &mut plaintext)?;
             let lock = Lock::parse(row.key, body).map_err(|kind| store.error(place, kind))?;
-            let Some(key) = row.key.strip_prefix(Family::TxnLock.prefix()) else { continue };
+            let key = row.key.strip_prefix(Family::TxnLock.prefix()).ok_or(NO_LOCK)?;
             let id = [lock.primary, &lock.start_ts.to_be_bytes()].concat();
             let State::Committed { at: commit_ts } = transactions.state(&id)? else { continue };
             let mut newer = false;

@@ -71,7 +71,7 @@ pub(in crate::store) fn resolve(
         let mut locks = Locks::new(store, at, input);
         while let Some((place, key, body, hidden)) = locks.next()? {
             let lock = Lock::parse(key, body).map_err(|kind| store.error(place, kind))?;
-            let Some(locked) = key.strip_prefix(Family::TxnLock.prefix()) else { continue };
+            let locked = key.strip_prefix(Family::TxnLock.prefix()).ok_or(RECORD)?;
             let id = [lock.primary, &lock.start_ts.to_be_bytes()].concat();
             let (start_ts, state) = (lock.start_ts, State::Stored);
             let sorted = Sorted { place, hidden, start_ts, state, other_key: locked };
@@ -148,9 +148,10 @@ impl<'s> Transactions<'s> {
             rolled_back = true;
             Ok(())
         })?;
-        let Some((primary, start_ts)) = cursor::split_last_u64_be(id).filter(|_| !rolled_back) else {
+        let (primary, start_ts) = cursor::split_last_u64_be(id).ok_or(RECORD)?;
+        if rolled_back {
             return Ok(State::Stored);
-        };
+        }
         let mut pending = false;
         let key = [Family::TxnLock.prefix(), primary].concat();
         self.locks.each(&key, store.clock, |row| {

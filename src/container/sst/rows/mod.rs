@@ -249,7 +249,7 @@ impl<'s> Rows<'s> {
         }
         let stored = self.window.bytes(self.offset, len)?;
         let lent = self.block.load_or_lend(stored).map_err(error)?;
-        let at = self.window.ahead(self.offset).map_or(0, |(at, _)| at);
+        let at = self.window.place(self.offset)?;
         self.lent = lent.map(|rows_end| (at, rows_end));
         Ok(())
     }
