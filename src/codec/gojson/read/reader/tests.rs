@@ -142,6 +142,7 @@ type Way = fn(&mut Reader<'_>) -> Result<()>;
 
 #[test]
 fn a_document_of_many_values_ends_when_the_run_is_asked_to_stop() {
+    type Way = fn(&mut Reader<'_>) -> Result<()>;
     let interrupt = Interrupt::default();
     let array = format!("[{}1]", "1,".repeat(70_000));
     let object = format!("{{{}\"a\":1}}", "\"a\":1,".repeat(70_000));
