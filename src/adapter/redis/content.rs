@@ -1,29 +1,29 @@
 //! Second pass: the elements of the collections that are passed on, each family scanned once more.
 //!
-//! Verdicts come in the order of the runs that they are about, so a scan meets them one by one: nothing is
+//! Plans come in the order of the runs that they are about, so a scan meets them one by one: nothing is
 //! searched for, whatever the number of collections. Items of a list that stand in several runs, because the names of
 //! other lists imitate its positions, are brought together by a sorter.
 
+use super::builder::CollectionBuilder;
 use super::collection::{Collection, Slot};
 use super::database::Database;
-use super::draft::Draft;
 use super::run::Runs;
-use super::verdict::Verdict;
+use super::write_plan::WritePlan;
 use crate::cursor;
 use crate::dump::{Scratch, Sorted, Sorter};
 use crate::error::{Error, Result};
 use crate::keyspace::redis::sortable_seq;
 use crate::store::{Entry, RowLocation};
 
-/// Memory for each of the sorters of verdicts and of scattered items, bytes.
+/// Memory for each of the sorters of plans and of scattered items, bytes.
 const MEMORY: usize = 4 << 20;
 
 /// What became of the collections that have element rows.
 #[derive(Debug)]
-pub(super) struct Verdicts {
+pub(super) struct WritePlans {
     /// By type and run: a [`Part`].
     by_run: Sorter,
-    /// Verdict and Redis key of each list whose items do not stand together, by its number.
+    /// Plan and Redis key of each list whose items do not stand together, by its number.
     scattered: Sorter,
 }
 
@@ -31,7 +31,7 @@ pub(super) struct Verdicts {
 #[derive(Debug)]
 enum Part {
     /// All elements of a collection.
-    Whole(Box<Draft>),
+    Whole(Box<CollectionBuilder>),
     /// Items of the scattered list of this number.
     Scattered(u64),
 }
@@ -40,20 +40,20 @@ enum Part {
 const WHOLE: u8 = 0;
 const SCATTERED: u8 = 1;
 
-impl Verdicts {
+impl WritePlans {
     pub(super) fn new(scratch: &Scratch) -> Self {
         Self { by_run: Sorter::new(scratch, MEMORY), scattered: Sorter::new(scratch, MEMORY) }
     }
 
-    /// Notes the verdict about a key whose elements stand in these runs of their family.
-    pub(super) fn push(&mut self, key: &[u8], verdict: Verdict, runs: &[u64]) -> Result<()> {
+    /// Notes the plan about a key whose elements stand in these runs of their family.
+    pub(super) fn push(&mut self, key: &[u8], plan: WritePlan, runs: &[u64]) -> Result<()> {
         let order = |run: u64| {
-            let mut order = vec![verdict.collection as u8];
+            let mut order = vec![plan.collection as u8];
             order.extend(run.to_be_bytes());
             order
         };
         let mut record = Vec::new();
-        verdict.write(&mut record);
+        plan.write(&mut record);
         record.extend_from_slice(key);
         if let [run] = runs {
             record.insert(0, WHOLE);
@@ -89,14 +89,13 @@ impl<'s> Parts<'s> {
         let Some((mut order, mut record)) = self.sorted.next()? else { return Ok(()) };
         let (collection, run) = (cursor::take_u8(&mut order), cursor::take_u64_be(&mut order));
         let part = match cursor::take_u8(&mut record) {
-            Some(WHOLE) => {
-                Verdict::take(&mut record).map(|verdict| Part::Whole(Box::new(Draft::new(record, verdict))))
-            }
+            Some(WHOLE) => WritePlan::take(&mut record)
+                .map(|plan| Part::Whole(Box::new(CollectionBuilder::new(record, plan)))),
             Some(SCATTERED) => cursor::take_u64_be(&mut record).map(Part::Scattered),
             _ => None,
         };
         let (Some(collection), Some(run), Some(part)) = (collection, run, part) else {
-            return Err(Error::Internal { what: "a verdict about a Redis key does not read back" });
+            return Err(Error::Internal { what: "a plan about a Redis key does not read back" });
         };
         self.collection = collection;
         self.next = Some((run, part));
@@ -107,7 +106,7 @@ impl<'s> Parts<'s> {
         self.next.is_some() && self.collection == collection as u8
     }
 
-    /// Takes the part that a run is when the next verdict is about it.
+    /// Takes the part that a run is when the next plan is about it.
     fn take(&mut self, collection: Collection, run: u64) -> Result<Option<Part>> {
         if !self.are_for(collection) || self.next.as_ref().is_none_or(|(next, _)| *next != run) {
             return Ok(None);
@@ -137,9 +136,9 @@ impl Items {
 }
 
 impl Database<'_, '_, '_> {
-    /// Writes the collections that there are verdicts about.
-    pub(super) fn write_collections(&mut self, verdicts: &mut Verdicts) -> Result<()> {
-        let mut parts = Parts::new(verdicts.by_run.sort()?)?;
+    /// Writes the collections that there are plans about.
+    pub(super) fn write_collections(&mut self, plans: &mut WritePlans) -> Result<()> {
+        let mut parts = Parts::new(plans.by_run.sort()?)?;
         let mut items = Items { sorter: Sorter::new(self.scratch(), MEMORY), record: Vec::new() };
         for collection in Collection::ALL {
             if parts.are_for(collection) {
@@ -149,7 +148,7 @@ impl Database<'_, '_, '_> {
         if parts.next.is_some() {
             return Err(Error::Internal { what: "a run of a Redis key was not met again" });
         }
-        self.write_scattered(&mut verdicts.scattered, &mut items.sorter)
+        self.write_scattered(&mut plans.scattered, &mut items.sorter)
     }
 
     fn write_family(
@@ -164,8 +163,8 @@ impl Database<'_, '_, '_> {
         while let Some(entry) = entries.next()? {
             let Some((key, slot)) = collection.parse_element(entry.key) else { continue };
             if !runs.continues(key) {
-                if let Some(Part::Whole(draft)) = part.take() {
-                    draft.write(self)?;
+                if let Some(Part::Whole(builder)) = part.take() {
+                    builder.write(self)?;
                 }
                 if !parts.are_for(collection) {
                     return Ok(());
@@ -174,28 +173,28 @@ impl Database<'_, '_, '_> {
                 part = parts.take(collection, runs.number())?;
             }
             match (&mut part, slot) {
-                (Some(Part::Whole(draft)), slot) => {
-                    draft.add(self.kept_elements(), slot, entry.body, entry.place, entry.commit_ts)?;
+                (Some(Part::Whole(builder)), slot) => {
+                    builder.add(self.kept_elements(), slot, entry.body, entry.place, entry.commit_ts)?;
                 }
                 (Some(Part::Scattered(list)), Slot::Seq(seq)) => items.push(*list, seq, &entry)?,
                 _ => {}
             }
         }
         match part {
-            Some(Part::Whole(draft)) => draft.write(self),
+            Some(Part::Whole(builder)) => builder.write(self),
             _ => Ok(()),
         }
     }
 
     /// Writes the lists whose items do not stand together.
-    fn write_scattered(&mut self, verdicts: &mut Sorter, items: &mut Sorter) -> Result<()> {
+    fn write_scattered(&mut self, plans: &mut Sorter, items: &mut Sorter) -> Result<()> {
         const LIST: Error = Error::Internal { what: "a scattered Redis list does not read back" };
-        let mut lists = verdicts.sort()?;
+        let mut lists = plans.sort()?;
         let mut items = items.sort()?;
         let mut item = items.next()?;
         while let Some((number, mut key)) = lists.next()? {
-            let verdict = Verdict::take(&mut key).ok_or(LIST)?;
-            let mut draft = Draft::new(key, verdict);
+            let plan = WritePlan::take(&mut key).ok_or(LIST)?;
+            let mut builder = CollectionBuilder::new(key, plan);
             while let Some((order, mut body)) = item
                 && let Some(mut seq) = order.strip_prefix(number)
             {
@@ -203,10 +202,10 @@ impl Database<'_, '_, '_> {
                 let seq = i64::from_be_bytes(seq) ^ i64::MIN;
                 let place = RowLocation::take(&mut body).ok_or(LIST)?;
                 let commit_ts = cursor::take_u64_be(&mut body).ok_or(LIST)?;
-                draft.add(self.kept_elements(), Slot::Seq(seq), body, place, commit_ts)?;
+                builder.add(self.kept_elements(), Slot::Seq(seq), body, place, commit_ts)?;
                 item = items.next()?;
             }
-            draft.write(self)?;
+            builder.write(self)?;
         }
         match item {
             None => Ok(()),
@@ -217,10 +216,10 @@ impl Database<'_, '_, '_> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::verdict::Bounds;
+    use super::super::write_plan::Bounds;
     use super::*;
 
-    const LIST: Verdict = Verdict {
+    const LIST: WritePlan = WritePlan {
         collection: Collection::List,
         expiry: None,
         stands_empty: true,
@@ -230,12 +229,12 @@ mod tests {
     };
 
     /// Reads all parts; lists run and what it is about.
-    fn read(verdicts: &mut Verdicts) -> Result<Vec<(u64, String)>> {
-        let mut parts = Parts::new(verdicts.by_run.sort()?)?;
+    fn read(plans: &mut WritePlans) -> Result<Vec<(u64, String)>> {
+        let mut parts = Parts::new(plans.by_run.sort()?)?;
         let mut all = Vec::new();
         while let Some((run, part)) = parts.next.take() {
             let what = match part {
-                Part::Whole(draft) => format!("whole {}", draft.key.escape_ascii()),
+                Part::Whole(builder) => format!("whole {}", builder.key.escape_ascii()),
                 Part::Scattered(list) => format!("scattered {list}"),
             };
             all.push((run, what));
@@ -246,14 +245,14 @@ mod tests {
 
     #[test]
     fn each_run_of_a_scattered_list_leads_to_it() {
-        let mut verdicts = Verdicts::new(&Scratch::default());
-        verdicts.push(b"a", LIST, &[2, 7]).unwrap();
-        verdicts.push(b"b", LIST, &[3]).unwrap();
-        verdicts.push(b"c", LIST, &[1, 4]).unwrap();
+        let mut plans = WritePlans::new(&Scratch::default());
+        plans.push(b"a", LIST, &[2, 7]).unwrap();
+        plans.push(b"b", LIST, &[3]).unwrap();
+        plans.push(b"c", LIST, &[1, 4]).unwrap();
         let want =
             [(1, "scattered 1"), (2, "scattered 0"), (3, "whole b"), (4, "scattered 1"), (7, "scattered 0")];
-        assert_eq!(read(&mut verdicts).unwrap(), want.map(|(run, what)| (run, what.to_owned())));
-        assert_eq!(verdicts.scattered.len(), 2);
+        assert_eq!(read(&mut plans).unwrap(), want.map(|(run, what)| (run, what.to_owned())));
+        assert_eq!(plans.scattered.len(), 2);
     }
 
     #[test]
@@ -265,9 +264,9 @@ mod tests {
             (b"\0\0\0\0\0\0\0\0\x01", &[9, 0, 0, 0, 0, 0, 0, 0, 0]),
             (b"\0\0", &[SCATTERED, 0, 0, 0, 0, 0, 0, 0, 0]),
         ] {
-            let mut verdicts = Verdicts::new(&Scratch::default());
-            verdicts.by_run.push(order, record).unwrap();
-            let error = read(&mut verdicts).unwrap_err();
+            let mut plans = WritePlans::new(&Scratch::default());
+            plans.by_run.push(order, record).unwrap();
+            let error = read(&mut plans).unwrap_err();
             assert!(matches!(error, Error::Internal { .. }), "{error}");
             assert!(error.to_string().contains("please report"), "{error}");
         }

@@ -1,6 +1,6 @@
 //! The one database of a dump, `redis/db_0/`: where keys, warnings and problems of this adapter go.
 
-use super::expiry::{Clock, Fate};
+use super::expiry::{Clock, ExpiryOutcome};
 use crate::adapter::{Context, Scope};
 use crate::dump::{Scratch, Sorter};
 use crate::error::Result;
@@ -149,18 +149,18 @@ impl<'c, 'a, 'r> Database<'c, 'a, 'r> {
         self.problem(key, refusal.class, refusal.message, None)
     }
 
-    /// Counts or reports a key that its fate keeps out of the tree.
-    pub(super) fn leave_out(&mut self, key: &[u8], fate: Fate, place: RowLocation) -> Result<()> {
-        let (class, message) = match fate {
-            Fate::Written(_) => return Ok(()),
-            Fate::Dropped => {
+    /// Counts or reports a key that its outcome keeps out of the tree.
+    pub(super) fn leave_out(&mut self, key: &[u8], outcome: ExpiryOutcome, place: RowLocation) -> Result<()> {
+        let (class, message) = match outcome {
+            ExpiryOutcome::Written(_) => return Ok(()),
+            ExpiryOutcome::Dropped => {
                 self.counts.dropped.count(key);
                 return Ok(());
             }
-            Fate::Unrepresentable => {
+            ExpiryOutcome::Unrepresentable => {
                 ("expired_unrepresentable", "the key expired in 1970, which the tree cannot express")
             }
-            Fate::BadIndex => {
+            ExpiryOutcome::BadIndex => {
                 ("invalid_ttl_value", "the key depends on an index row whose value has not 8 bytes")
             }
         };

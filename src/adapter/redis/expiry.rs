@@ -1,6 +1,6 @@
 //! What becomes of a key because of its expiry (`redis.md` 3.2, `decisions.md` 4).
 
-use super::group::Index;
+use super::key_state::Index;
 
 /// Clamps an expiry, Unix ms, as the live server does.
 pub(super) fn clamp(ms: u64) -> u64 {
@@ -9,7 +9,7 @@ pub(super) fn clamp(ms: u64) -> u64 {
 
 /// What becomes of a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Fate {
+pub(super) enum ExpiryOutcome {
     /// It is written, with this expiry, Unix ms.
     Written(Option<u64>),
     /// It is left out, as `--drop-expired` asks.
@@ -36,20 +36,20 @@ impl Clock {
     }
 
     /// Decides about a key with this expiry.
-    pub(super) fn fate(&self, expiry: Option<u64>) -> Fate {
+    pub(super) fn outcome(&self, expiry: Option<u64>) -> ExpiryOutcome {
         match expiry {
-            Some(_) if self.drop_expired && self.is_expired(expiry) => Fate::Dropped,
-            Some(0) => Fate::Unrepresentable,
-            _ => Fate::Written(expiry),
+            Some(_) if self.drop_expired && self.is_expired(expiry) => ExpiryOutcome::Dropped,
+            Some(0) => ExpiryOutcome::Unrepresentable,
+            _ => ExpiryOutcome::Written(expiry),
         }
     }
 
     /// Decides about a key whose expiry stands in the index.
-    pub(super) fn fate_by_index(&self, index: Option<Index>) -> Fate {
+    pub(super) fn outcome_by_index(&self, index: Option<Index>) -> ExpiryOutcome {
         match index {
-            None => Fate::Written(None),
-            Some(Index { expiry: Some(ms), .. }) => self.fate(Some(ms)),
-            Some(Index { expiry: None, .. }) => Fate::BadIndex,
+            None => ExpiryOutcome::Written(None),
+            Some(Index { expiry: Some(ms), .. }) => self.outcome(Some(ms)),
+            Some(Index { expiry: None, .. }) => ExpiryOutcome::BadIndex,
         }
     }
 }
@@ -65,26 +65,26 @@ mod tests {
 
     #[test]
     fn expired_keys_stay_unless_they_are_to_be_dropped() {
-        assert_eq!(clock(false).fate(Some(1000)), Fate::Written(Some(1000)));
-        assert_eq!(clock(true).fate(Some(1000)), Fate::Dropped);
-        assert_eq!(clock(true).fate(Some(1001)), Fate::Written(Some(1001)));
-        assert_eq!(clock(true).fate(None), Fate::Written(None));
+        assert_eq!(clock(false).outcome(Some(1000)), ExpiryOutcome::Written(Some(1000)));
+        assert_eq!(clock(true).outcome(Some(1000)), ExpiryOutcome::Dropped);
+        assert_eq!(clock(true).outcome(Some(1001)), ExpiryOutcome::Written(Some(1001)));
+        assert_eq!(clock(true).outcome(None), ExpiryOutcome::Written(None));
     }
 
     #[test]
     fn zero_is_expired_and_cannot_be_written() {
-        assert_eq!(clock(false).fate(Some(0)), Fate::Unrepresentable);
-        assert_eq!(clock(true).fate(Some(0)), Fate::Dropped);
+        assert_eq!(clock(false).outcome(Some(0)), ExpiryOutcome::Unrepresentable);
+        assert_eq!(clock(true).outcome(Some(0)), ExpiryOutcome::Dropped);
     }
 
     #[test]
     fn an_index_row_of_the_wrong_length_spoils_what_depends_on_it() {
         let place = RowLocation::new(0, 0);
         let index = |expiry| Some(Index { expiry, commit_ts: 1, place });
-        assert_eq!(clock(false).fate_by_index(None), Fate::Written(None));
-        assert_eq!(clock(false).fate_by_index(index(Some(5))), Fate::Written(Some(5)));
-        assert_eq!(clock(true).fate_by_index(index(Some(5))), Fate::Dropped);
-        assert_eq!(clock(false).fate_by_index(index(None)), Fate::BadIndex);
+        assert_eq!(clock(false).outcome_by_index(None), ExpiryOutcome::Written(None));
+        assert_eq!(clock(false).outcome_by_index(index(Some(5))), ExpiryOutcome::Written(Some(5)));
+        assert_eq!(clock(true).outcome_by_index(index(Some(5))), ExpiryOutcome::Dropped);
+        assert_eq!(clock(false).outcome_by_index(index(None)), ExpiryOutcome::BadIndex);
     }
 
     #[test]

@@ -1,10 +1,10 @@
 //! A collection passed on with its sorted elements, and what has to be said about it (`redis.md` 4.3, 6, 10).
 
+use super::builder::{CollectionBuilder, parse_score};
 use super::collection::Collection;
 use super::database::Database;
 use super::distinct::Distinct;
-use super::draft::{Draft, parse_score};
-use super::verdict::Bounds;
+use super::write_plan::Bounds;
 use crate::error::{Error, Result};
 use crate::keyspace::redis::StreamId;
 use crate::model::redis::{Element, EntryFields, Key, Value};
@@ -20,7 +20,7 @@ struct Written {
     repeated: u64,
 }
 
-impl Draft {
+impl CollectionBuilder {
     /// Passes the collection on where it exists, and reports what came up.
     pub(super) fn write(mut self, database: &mut Database<'_, '_, '_>) -> Result<()> {
         let contents = database.wants_contents();
@@ -56,20 +56,20 @@ impl Draft {
     /// Whether the key exists with so many elements.
     fn exists(&self, elements: u64) -> bool {
         elements > 0
-            || self.verdict.collection == Collection::Stream
-            || (self.verdict.stands_empty && self.findings.refused == 0)
+            || self.plan.collection == Collection::Stream
+            || (self.plan.stands_empty && self.findings.refused == 0)
     }
 
     fn head(&self, elements: Option<u64>) -> Key<'_> {
-        let collection = self.verdict.collection;
-        let last = match self.verdict.bounds {
+        let collection = self.plan.collection;
+        let last = match self.plan.bounds {
             Bounds::Above { last, .. } => last,
             Bounds::All | Bounds::Window(..) => StreamId::default(),
         };
         Key {
             key: &self.key,
             value: Value::Collection { collection, elements, last },
-            expiry_ms: self.verdict.expiry,
+            expiry_ms: self.plan.expiry,
             commit_ts: self.commit_ts,
         }
     }
@@ -86,7 +86,7 @@ impl Draft {
         let (elements, sink) = database.elements();
         let mut elements = Distinct::new(elements.sort()?, self.findings.blob.is_some())?;
         while let Some((mut name, value)) = elements.next()? {
-            let element = match self.verdict.collection {
+            let element = match self.plan.collection {
                 Collection::Hash => Element::Field { name, value },
                 Collection::List => Element::Item(value),
                 Collection::Set => Element::Member(name),
@@ -122,12 +122,12 @@ impl Draft {
     }
 
     fn report(self, database: &mut Database<'_, '_, '_>, written: Written) -> Result<()> {
-        let Draft { key, verdict, findings, .. } = self;
+        let CollectionBuilder { key, plan, findings, .. } = self;
         let observed = written.elements + findings.refused;
-        if let Some(declared) = verdict.declared
+        if let Some(declared) = plan.declared
             && declared != observed
         {
-            let (event, field) = length_mismatch(verdict.collection);
+            let (event, field) = length_mismatch(plan.collection);
             database.warn(
                 Warning::new(event)
                     .with("user_key_len", key.len())
@@ -154,7 +154,7 @@ impl Draft {
                 database.warn(
                     Warning::new(event)
                         .with("user_key_len", key.len())
-                        .with("type", verdict.collection.name())
+                        .with("type", plan.collection.name())
                         .with("count", count)
                         .with("hint", hint)
                         .with_key(&key),
@@ -163,7 +163,7 @@ impl Draft {
         }
         if let Some((first, place)) = findings.first {
             let message = format!("{} elements left out, of the first: {first}", findings.refused);
-            database.problem(&key, verdict.collection.invalid_element(), message, place)?;
+            database.problem(&key, plan.collection.invalid_element(), message, place)?;
         }
         if let Some(message) = findings.discarded {
             database.problem(&key, "discarded_stream_blob", message, findings.blob)?;

@@ -78,14 +78,14 @@ fn take_expiry(value: &mut &[u8]) -> Option<u64> {
 
 /// What a delta adds to a collection.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Step {
+pub(super) struct Delta {
     /// To the position of a list's first item.
     pub(super) head: i64,
     /// To the length.
     pub(super) length: i64,
 }
 
-impl Step {
+impl Delta {
     /// Parses the value of a delta.
     pub(super) fn parse(collection: Collection, mut value: &[u8]) -> Option<Self> {
         let head =
@@ -165,10 +165,10 @@ mod tests {
     fn deltas_have_one_length_each() {
         for length in 0..=24 {
             let value = vec![0xff; length];
-            let count = Step::parse(Collection::Hash, &value);
-            assert_eq!(count, (length == 8).then_some(Step { head: 0, length: -1 }));
-            let list = Step::parse(Collection::List, &value);
-            assert_eq!(list, (length == 16).then_some(Step { head: -1, length: -1 }));
+            let count = Delta::parse(Collection::Hash, &value);
+            assert_eq!(count, (length == 8).then_some(Delta { head: 0, length: -1 }));
+            let list = Delta::parse(Collection::List, &value);
+            assert_eq!(list, (length == 16).then_some(Delta { head: -1, length: -1 }));
         }
     }
 }

@@ -2,35 +2,35 @@
 //!
 //! Rows that belong to one Redis key stand in many families, and which of them count is known only when all
 //! have been seen. So: strings are passed on as they come, for nothing hides them; all families leave a small
-//! fact a key (`fact`), facts meet in a sorter and are judged key by key (`settle`); then the families that
-//! hold elements are scanned once more, in step with the verdicts (`content`). Memory does not grow with
+//! record a key (`key_record`), records meet in a sorter and are judged key by key (`resolve`); then the families that
+//! hold elements are scanned once more, in step with the plans (`content`). Memory does not grow with
 //! the number of keys or elements.
 
 mod blob;
+mod builder;
+mod collect;
 mod collection;
 mod content;
 mod database;
 mod distinct;
-mod draft;
 mod envelope;
 mod expiry;
-mod fact;
 mod file;
-mod gather;
-mod group;
+mod key_record;
+mod key_state;
 mod meta;
+mod resolve;
 mod rows;
 mod run;
-mod settle;
 mod stream;
 mod string;
 #[cfg(test)]
 mod tests;
-mod verdict;
+mod write_plan;
 
-use self::content::Verdicts;
+use self::collect::KeyRecords;
+use self::content::WritePlans;
 use self::database::Database;
-use self::gather::Facts;
 use super::{Context, Scope};
 use crate::error::Result;
 use crate::keyspace::Owner;
@@ -44,12 +44,12 @@ pub fn dump(context: &mut Context<'_, '_>) -> Result<Scope> {
     let scratch = context.scratch;
     let mut database = Database::new(context);
     if database.has_more_than_strings(bare) {
-        let mut facts = Facts::new(scratch);
-        let mut verdicts = Verdicts::new(scratch);
-        database.write_strings(Some(&mut facts))?;
-        database.gather(&mut facts, bare)?;
-        database.settle_all(&mut facts, &mut verdicts)?;
-        database.write_collections(&mut verdicts)?;
+        let mut records = KeyRecords::new(scratch);
+        let mut plans = WritePlans::new(scratch);
+        database.write_strings(Some(&mut records))?;
+        database.collect(&mut records, bare)?;
+        database.resolve_all(&mut records, &mut plans)?;
+        database.write_collections(&mut plans)?;
     } else {
         database.write_strings(None)?;
     }

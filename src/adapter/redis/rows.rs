@@ -1,7 +1,7 @@
 //! The rows of one type of collection under one Redis key, and what they amount to (`redis.md` 3.1, 3.3).
 
 use super::collection::Collection;
-use super::fact::Deltas;
+use super::key_record::Deltas;
 use super::meta::Meta;
 use crate::store::RowLocation;
 

@@ -1,4 +1,4 @@
-//! Facts about one Redis key, gathered family by family and brought together by a sorter.
+//! Records about one Redis key, collected family by family and brought together by a sorter.
 //!
 //! Elements arrive before the base meta, and the index after most of what it belongs to (`redis.md` 1.3): so
 //! every family leaves a small record a key, and the records of one key are judged together.
@@ -8,9 +8,9 @@ use super::meta;
 use crate::cursor::{take_array, take_u8, take_u64_be};
 use crate::store::RowLocation;
 
-/// One fact; the key stands beside it in the sorter.
+/// One record; the key stands beside it in the sorter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Fact<'a> {
+pub(super) enum KeyRecord<'a> {
     /// A string that needs no more attention, with its expiry, Unix ms.
     String { expiry: Option<u64> },
     /// A string in legacy form that is yet to be written.
@@ -71,42 +71,42 @@ pub(super) struct Elements {
     pub(super) run: u64,
 }
 
-/// Longest value that a fact keeps of a meta or an index row: one byte more than any that can be read.
+/// Longest value that a record keeps of a meta or an index row: one byte more than any that can be read.
 const KEPT: usize = meta::LONGEST + 1;
 
-impl<'a> Fact<'a> {
-    /// Appends the record of the fact.
+impl<'a> KeyRecord<'a> {
+    /// Appends the bytes of the record.
     pub(super) fn write(&self, out: &mut Vec<u8>) {
         match *self {
-            Fact::String { expiry } => {
+            KeyRecord::String { expiry } => {
                 out.push(0);
                 out.extend(expiry.into_iter().flat_map(u64::to_be_bytes));
             }
-            Fact::LegacyString { place } => {
+            KeyRecord::LegacyString { place } => {
                 out.push(1);
                 out.extend(place.to_bytes());
             }
-            Fact::Bare { place } => {
+            KeyRecord::Bare { place } => {
                 out.push(2);
                 out.extend(place.to_bytes());
             }
-            Fact::Hll { place } => {
+            KeyRecord::Hll { place } => {
                 out.push(3);
                 out.extend(place.to_bytes());
             }
-            Fact::Index { place, commit_ts, value } => {
+            KeyRecord::Index { place, commit_ts, value } => {
                 out.push(4);
                 out.extend(place.to_bytes());
                 out.extend(commit_ts.to_be_bytes());
                 out.extend(value.iter().take(KEPT));
             }
-            Fact::Meta { collection, place, commit_ts, value } => {
+            KeyRecord::Meta { collection, place, commit_ts, value } => {
                 out.extend([5, collection as u8]);
                 out.extend(place.to_bytes());
                 out.extend(commit_ts.to_be_bytes());
                 out.extend(value.iter().take(KEPT));
             }
-            Fact::Deltas(deltas) => {
+            KeyRecord::Deltas(deltas) => {
                 out.extend([6, deltas.collection as u8]);
                 out.extend(deltas.rows.to_be_bytes());
                 out.extend(deltas.length.to_be_bytes());
@@ -117,38 +117,38 @@ impl<'a> Fact<'a> {
                     out.extend(place.to_bytes());
                 }
             }
-            Fact::Elements(elements) => {
+            KeyRecord::Elements(elements) => {
                 out.extend([7, elements.collection as u8]);
                 out.extend(elements.rows.to_be_bytes());
                 out.extend(elements.run.to_be_bytes());
             }
-            Fact::Blob { collection, place } => {
+            KeyRecord::Blob { collection, place } => {
                 out.extend([8, collection as u8]);
                 out.extend(place.to_bytes());
             }
         }
     }
 
-    /// Reads a record back; `None` for what [`Fact::write`] does not write.
+    /// Reads a record back; `None` for what [`KeyRecord::write`] does not write.
     pub(super) fn parse(mut record: &'a [u8]) -> Option<Self> {
         let rest = &mut record;
         let fact = match take_u8(rest)? {
-            0 => Fact::String { expiry: if rest.is_empty() { None } else { Some(take_u64_be(rest)?) } },
-            1 => Fact::LegacyString { place: RowLocation::take(rest)? },
-            2 => Fact::Bare { place: RowLocation::take(rest)? },
-            3 => Fact::Hll { place: RowLocation::take(rest)? },
-            4 => Fact::Index {
+            0 => KeyRecord::String { expiry: if rest.is_empty() { None } else { Some(take_u64_be(rest)?) } },
+            1 => KeyRecord::LegacyString { place: RowLocation::take(rest)? },
+            2 => KeyRecord::Bare { place: RowLocation::take(rest)? },
+            3 => KeyRecord::Hll { place: RowLocation::take(rest)? },
+            4 => KeyRecord::Index {
                 place: RowLocation::take(rest)?,
                 commit_ts: take_u64_be(rest)?,
                 value: std::mem::take(rest),
             },
-            5 => Fact::Meta {
+            5 => KeyRecord::Meta {
                 collection: take_collection(rest)?,
                 place: RowLocation::take(rest)?,
                 commit_ts: take_u64_be(rest)?,
                 value: std::mem::take(rest),
             },
-            6 => Fact::Deltas(Deltas {
+            6 => KeyRecord::Deltas(Deltas {
                 collection: take_collection(rest)?,
                 rows: take_u64_be(rest)?,
                 length: i128::from_be_bytes(take_array(rest)?),
@@ -157,12 +157,12 @@ impl<'a> Fact<'a> {
                 newest: take_u64_be(rest)?,
                 malformed: if rest.is_empty() { None } else { Some(RowLocation::take(rest)?) },
             }),
-            7 => Fact::Elements(Elements {
+            7 => KeyRecord::Elements(Elements {
                 collection: take_collection(rest)?,
                 rows: take_u64_be(rest)?,
                 run: take_u64_be(rest)?,
             }),
-            8 => Fact::Blob { collection: take_collection(rest)?, place: RowLocation::take(rest)? },
+            8 => KeyRecord::Blob { collection: take_collection(rest)?, place: RowLocation::take(rest)? },
             _ => return None,
         };
         record.is_empty().then_some(fact)
@@ -178,7 +178,7 @@ fn take_collection(rest: &mut &[u8]) -> Option<Collection> {
 mod tests {
     use super::*;
 
-    fn all() -> Vec<Fact<'static>> {
+    fn all() -> Vec<KeyRecord<'static>> {
         let place = RowLocation::new(7, 1 << 40);
         let collection = Collection::Zset;
         let deltas = Deltas {
@@ -191,17 +191,17 @@ mod tests {
             malformed: Some(place),
         };
         vec![
-            Fact::String { expiry: None },
-            Fact::String { expiry: Some(0) },
-            Fact::LegacyString { place },
-            Fact::Bare { place },
-            Fact::Hll { place },
-            Fact::Index { place, commit_ts: 5, value: b"12345678" },
-            Fact::Meta { collection, place, commit_ts: 5, value: b"" },
-            Fact::Deltas(deltas),
-            Fact::Deltas(Deltas { malformed: None, ..deltas }),
-            Fact::Elements(Elements { collection, rows: 1, run: u64::MAX }),
-            Fact::Blob { collection: Collection::Stream, place },
+            KeyRecord::String { expiry: None },
+            KeyRecord::String { expiry: Some(0) },
+            KeyRecord::LegacyString { place },
+            KeyRecord::Bare { place },
+            KeyRecord::Hll { place },
+            KeyRecord::Index { place, commit_ts: 5, value: b"12345678" },
+            KeyRecord::Meta { collection, place, commit_ts: 5, value: b"" },
+            KeyRecord::Deltas(deltas),
+            KeyRecord::Deltas(Deltas { malformed: None, ..deltas }),
+            KeyRecord::Elements(Elements { collection, rows: 1, run: u64::MAX }),
+            KeyRecord::Blob { collection: Collection::Stream, place },
         ]
     }
 
@@ -210,7 +210,7 @@ mod tests {
         for fact in all() {
             let mut record = Vec::new();
             fact.write(&mut record);
-            assert_eq!(Fact::parse(&record), Some(fact));
+            assert_eq!(KeyRecord::parse(&record), Some(fact));
         }
     }
 
@@ -219,16 +219,17 @@ mod tests {
         let value = [0; 1000];
         let mut record = Vec::new();
         let place = RowLocation::new(0, 0);
-        Fact::Meta { collection: Collection::Stream, place, commit_ts: 5, value: &value }.write(&mut record);
-        let Some(Fact::Meta { value, .. }) = Fact::parse(&record) else { panic!("no meta") };
+        KeyRecord::Meta { collection: Collection::Stream, place, commit_ts: 5, value: &value }
+            .write(&mut record);
+        let Some(KeyRecord::Meta { value, .. }) = KeyRecord::parse(&record) else { panic!("no meta") };
         assert_eq!(value.len(), KEPT);
     }
 
     #[test]
     fn a_record_of_no_fact_is_nothing() {
-        assert_eq!(Fact::parse(b""), None);
-        assert_eq!(Fact::parse(b"\x09"), None);
-        assert_eq!(Fact::parse(b"\x08\x05\0\0\0\0\0\0\0\0\0\0"), None);
-        assert_eq!(Fact::parse(b"\x01\0\0\0\0\0\0\0\0\0"), None);
+        assert_eq!(KeyRecord::parse(b""), None);
+        assert_eq!(KeyRecord::parse(b"\x09"), None);
+        assert_eq!(KeyRecord::parse(b"\x08\x05\0\0\0\0\0\0\0\0\0\0"), None);
+        assert_eq!(KeyRecord::parse(b"\x01\0\0\0\0\0\0\0\0\0"), None);
     }
 }

@@ -4,7 +4,7 @@
 use super::blob::{self, Element, StreamEntry};
 use super::collection::{Collection, Slot};
 use super::stream;
-use super::verdict::{Bounds, Verdict};
+use super::write_plan::{Bounds, WritePlan};
 use crate::dump::Sorter;
 use crate::error::Result;
 use crate::keyspace::redis::{StreamId, sortable_seq};
@@ -12,9 +12,9 @@ use crate::store::RowLocation;
 
 /// The collection at hand; its elements stand in the database's sorter.
 #[derive(Debug)]
-pub(super) struct Draft {
+pub(super) struct CollectionBuilder {
     pub(super) key: Vec<u8>,
-    pub(super) verdict: Verdict,
+    pub(super) plan: WritePlan,
     /// Elements that came in as rows: each has a name of its own.
     pub(super) rows: u64,
     /// Commit time of its newest row so far, HLC.
@@ -63,15 +63,9 @@ pub(super) fn parse_score(value: &[u8]) -> Result<f64, ScoreError> {
     if score.is_nan() { Err(ScoreError::Nan) } else { Ok(score) }
 }
 
-impl Draft {
-    pub(super) fn new(key: &[u8], verdict: Verdict) -> Self {
-        Self {
-            key: key.to_vec(),
-            verdict,
-            rows: 0,
-            commit_ts: verdict.commit_ts,
-            findings: Findings::default(),
-        }
+impl CollectionBuilder {
+    pub(super) fn new(key: &[u8], plan: WritePlan) -> Self {
+        Self { key: key.to_vec(), plan, rows: 0, commit_ts: plan.commit_ts, findings: Findings::default() }
     }
 
     /// Takes in an element row; without a sorter it is only counted.
@@ -89,8 +83,8 @@ impl Draft {
             *rows += 1;
             elements.map_or(Ok(()), |elements| elements.push(order, value))
         };
-        match (slot, self.verdict.bounds) {
-            (Slot::Name(name), _) => match self.verdict.collection {
+        match (slot, self.plan.bounds) {
+            (Slot::Name(name), _) => match self.plan.collection {
                 // What a member row holds does not matter.
                 Collection::Set => push(name, b"")?,
                 Collection::Zset => match parse_score(value) {
@@ -126,11 +120,11 @@ impl Draft {
     ) -> Result<Result<(), blob::Error>> {
         self.commit_ts = self.commit_ts.max(commit_ts);
         self.findings.blob = Some(place);
-        if self.verdict.collection == Collection::Stream {
+        if self.plan.collection == Collection::Stream {
             self.findings.discarded = discarded_entries(value);
             return Ok(Ok(()));
         }
-        let found = match blob::elements(self.verdict.collection, value) {
+        let found = match blob::elements(self.plan.collection, value) {
             Ok(found) => found,
             Err(error) => return Ok(Err(error)),
         };

@@ -1,76 +1,76 @@
 //! One Redis key after another: what it is, whether it is written, and what has to be said about it
 //! (`redis.md` 3, 10).
 
+use super::builder::CollectionBuilder;
+use super::collect::KeyRecords;
 use super::collection::Collection;
-use super::content::Verdicts;
+use super::content::WritePlans;
 use super::database::Database;
-use super::draft::Draft;
-use super::expiry::Fate;
-use super::fact::Fact;
-use super::gather::Facts;
-use super::group::{Group, Winner};
+use super::expiry::ExpiryOutcome;
+use super::key_record::KeyRecord;
+use super::key_state::{KeyState, LiveType};
 use super::meta::Meta;
 use super::rows::{BaseMeta, Rows};
-use super::verdict::{Bounds, Verdict};
+use super::write_plan::{Bounds, WritePlan};
 use crate::error::{Error, Result};
 use crate::report::Warning;
 
 impl Database<'_, '_, '_> {
-    /// Settles all keys. Collections that have element rows are left to a second scan of those: their verdicts go to
-    /// `verdicts`, by type and run.
-    pub(super) fn settle_all(&mut self, facts: &mut Facts, verdicts: &mut Verdicts) -> Result<()> {
-        let mut facts = facts.sort()?;
+    /// Resolves all keys. Collections that have element rows are left to a second scan of those: their plans go to
+    /// `plans`, by type and run.
+    pub(super) fn resolve_all(&mut self, records: &mut KeyRecords, plans: &mut WritePlans) -> Result<()> {
+        let mut records = records.sort()?;
         let mut at = Vec::new();
-        let mut group: Option<Group> = None;
-        while let Some((key, record)) = facts.next()? {
+        let mut state: Option<KeyState> = None;
+        while let Some((key, record)) = records.next()? {
             if key != at {
-                if let Some(group) = group.take() {
-                    self.settle(&at, &group, verdicts)?;
+                if let Some(state) = state.take() {
+                    self.resolve(&at, &state, plans)?;
                 }
                 at.clear();
                 at.extend_from_slice(key);
             }
-            let fact = Fact::parse(record);
+            let fact = KeyRecord::parse(record);
             let fact = fact.ok_or(Error::Internal { what: "a fact about a Redis key does not read back" })?;
-            group.get_or_insert_default().add(fact);
+            state.get_or_insert_default().add(fact);
         }
-        match group {
-            Some(group) => self.settle(&at, &group, verdicts),
+        match state {
+            Some(state) => self.resolve(&at, &state, plans),
             None => Ok(()),
         }
     }
 
-    fn settle(&mut self, key: &[u8], group: &Group, verdicts: &mut Verdicts) -> Result<()> {
-        let winner = group.winner();
-        match winner {
-            Winner::String => self.settle_strings(key, group)?,
-            Winner::Hll => {
-                if let Some(place) = group.hll {
-                    self.settle_hll(key, place, group)?;
+    fn resolve(&mut self, key: &[u8], state: &KeyState, plans: &mut WritePlans) -> Result<()> {
+        let live_type = state.resolve_type();
+        match live_type {
+            LiveType::String => self.resolve_strings(key, state)?,
+            LiveType::Hll => {
+                if let Some(place) = state.hll {
+                    self.resolve_hll(key, place, state)?;
                 }
             }
-            Winner::Collection(collection) => self.settle_collection(key, group, collection, verdicts)?,
-            Winner::Nothing if group.index.is_some() => self.counts.orphan_ttls.count(key),
-            Winner::Nothing => {}
+            LiveType::Collection(collection) => self.resolve_collection(key, state, collection, plans)?,
+            LiveType::Nothing if state.index.is_some() => self.counts.orphan_ttls.count(key),
+            LiveType::Nothing => {}
         }
-        for (hidden, rows) in group.hidden_by(winner) {
-            self.warn_hidden(key, winner.name(), hidden, rows);
+        for (hidden, rows) in state.hidden_by(live_type) {
+            self.warn_hidden(key, live_type.name(), hidden, rows);
         }
-        self.warn_orphans(key, group);
-        if group.index.is_some_and(|index| index.expiry.is_none()) {
+        self.warn_orphans(key, state);
+        if state.index.is_some_and(|index| index.expiry.is_none()) {
             self.warn(Warning::new("redis_malformed_ttl").with("user_key_len", key.len()).with_key(key));
         }
         Ok(())
     }
 
-    fn settle_collection(
+    fn resolve_collection(
         &mut self,
         key: &[u8],
-        group: &Group,
+        state: &KeyState,
         collection: Collection,
-        verdicts: &mut Verdicts,
+        plans: &mut WritePlans,
     ) -> Result<()> {
-        let rows = group.rows(collection);
+        let rows = state.rows(collection);
         let base = match rows.meta {
             Some(BaseMeta { meta: None, place, .. }) => {
                 let message = "the base meta cannot be read".to_owned();
@@ -85,51 +85,51 @@ impl Database<'_, '_, '_> {
             let message = "a delta of the list cannot be read".to_owned();
             return self.problem(key, "invalid_list_delta", message, Some(place));
         }
-        let fate = match base.and_then(|base| base.inline) {
-            Some(0) => Fate::Written(None),
-            Some(ms) => self.clock.fate(Some(ms)),
+        let outcome = match base.and_then(|base| base.inline) {
+            Some(0) => ExpiryOutcome::Written(None),
+            Some(ms) => self.clock.outcome(Some(ms)),
             None => {
-                self.warn_stale_index(key, group, rows);
-                self.clock.fate_by_index(group.index)
+                self.warn_stale_index(key, state, rows);
+                self.clock.outcome_by_index(state.index)
             }
         };
-        let Fate::Written(expiry) = fate else {
+        let ExpiryOutcome::Written(expiry) = outcome else {
             // Only a meta or an index row can keep a collection out.
-            let place = group.index.map(|index| index.place).or(rows.meta.map(|meta| meta.place));
-            return place.map_or(Ok(()), |place| self.leave_out(key, fate, place));
+            let place = state.index.map(|index| index.place).or(rows.meta.map(|meta| meta.place));
+            return place.map_or(Ok(()), |place| self.leave_out(key, outcome, place));
         };
-        let index = group.index.filter(|_| base.is_none_or(|base| base.inline.is_none()));
+        let index = state.index.filter(|_| base.is_none_or(|base| base.inline.is_none()));
         let newest = index.map_or(0, |index| index.commit_ts);
-        self.settle_content(key, group, verdict(collection, rows, base, expiry, newest), verdicts)
+        self.resolve_content(key, state, plan(collection, rows, base, expiry, newest), plans)
     }
 
-    fn settle_content(
+    fn resolve_content(
         &mut self,
         key: &[u8],
-        group: &Group,
-        verdict: Verdict,
-        verdicts: &mut Verdicts,
+        state: &KeyState,
+        plan: WritePlan,
+        plans: &mut WritePlans,
     ) -> Result<()> {
-        let collection = verdict.collection;
-        let rows = group.rows(collection);
+        let collection = plan.collection;
+        let rows = state.rows(collection);
         if rows.elements > rows.orphans(collection) {
-            return verdicts.push(key, verdict, group.runs(collection));
+            return plans.push(key, plan, state.runs(collection));
         }
-        let mut draft = Draft::new(key, verdict);
+        let mut builder = CollectionBuilder::new(key, plan);
         if let Some(place) = rows.blob.filter(|_| !rows.blob_is_superseded(collection)) {
             let (value, commit_ts) = self.take_value(place)?;
-            let added = draft.add_blob(&mut self.elements, &value, place, commit_ts)?;
+            let added = builder.add_blob(&mut self.elements, &value, place, commit_ts)?;
             self.put_back(value);
             if let Err(error) = added {
                 drop(self.elements.sort()?);
                 return self.problem(key, collection.invalid_blob(), error.to_string(), Some(place));
             }
         }
-        draft.write(self)
+        builder.write(self)
     }
 
-    fn warn_stale_index(&mut self, key: &[u8], group: &Group, rows: Rows) {
-        if let (Some(index), Some(deltas)) = (group.index, rows.deltas)
+    fn warn_stale_index(&mut self, key: &[u8], state: &KeyState, rows: Rows) {
+        if let (Some(index), Some(deltas)) = (state.index, rows.deltas)
             && index.commit_ts < deltas.oldest
         {
             self.warn(
@@ -142,12 +142,12 @@ impl Database<'_, '_, '_> {
         }
     }
 
-    fn warn_orphans(&mut self, key: &[u8], group: &Group) {
+    fn warn_orphans(&mut self, key: &[u8], state: &KeyState) {
         for (collection, event, field) in [
             (Collection::List, "redis_list_orphan_items_without_meta", "observed_items"),
             (Collection::Stream, "redis_stream_orphan_entries_without_meta", "observed_entries"),
         ] {
-            let orphans = group.rows(collection).orphans(collection);
+            let orphans = state.rows(collection).orphans(collection);
             if orphans > 0 {
                 self.warn(
                     Warning::new(event)
@@ -162,13 +162,13 @@ impl Database<'_, '_, '_> {
 }
 
 /// Puts together how a collection is passed on; `newest` is the commit time of the index row that counts, or 0.
-fn verdict(
+fn plan(
     collection: Collection,
     rows: Rows,
     base: Option<Meta>,
     expiry: Option<u64>,
     newest: u64,
-) -> Verdict {
+) -> WritePlan {
     let (length, head) = rows.deltas.map_or((0, 0), |deltas| (deltas.length, deltas.head));
     let meta = base.unwrap_or_default();
     let length = length.saturating_add(meta.length.into()).max(0);
@@ -182,7 +182,7 @@ fn verdict(
     };
     let newest = newest.max(rows.meta.map_or(0, |meta| meta.commit_ts));
     let is_declared = base.is_some() || rows.deltas.is_some();
-    Verdict {
+    WritePlan {
         collection,
         expiry,
         stands_empty: base.is_some() || rows.blob.is_some(),

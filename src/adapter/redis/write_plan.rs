@@ -6,7 +6,7 @@ use crate::keyspace::redis::StreamId;
 
 /// How a collection is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Verdict {
+pub(super) struct WritePlan {
     pub(super) collection: Collection,
     /// Unix ms.
     pub(super) expiry: Option<u64>,
@@ -30,8 +30,8 @@ pub(super) enum Bounds {
     Above { cursor: StreamId, last: StreamId },
 }
 
-impl Verdict {
-    /// Appends the record of the verdict.
+impl WritePlan {
+    /// Appends the record of the plan.
     pub(super) fn write(&self, out: &mut Vec<u8>) {
         let flags = [(self.stands_empty, 1), (self.expiry.is_some(), 2), (self.declared.is_some(), 4)];
         let flags = flags.into_iter().filter(|(set, _)| *set).map(|(_, flag)| flag).sum::<u8>();
@@ -93,15 +93,15 @@ mod tests {
             (Collection::Stream, Bounds::Above { cursor: id(1), last: id(u64::MAX) }),
         ] {
             for (expiry, declared, stands_empty) in [(None, Some(0), true), (Some(5), None, false)] {
-                let verdict = Verdict { collection, expiry, stands_empty, declared, commit_ts: 9, bounds };
+                let plan = WritePlan { collection, expiry, stands_empty, declared, commit_ts: 9, bounds };
                 let mut record = Vec::new();
-                verdict.write(&mut record);
+                plan.write(&mut record);
                 record.extend(b"key");
                 let mut rest = &record[..];
-                assert_eq!(Verdict::take(&mut rest), Some(verdict));
+                assert_eq!(WritePlan::take(&mut rest), Some(plan));
                 assert_eq!(rest, b"key");
                 for cut in 0..record.len() - 3 {
-                    assert_eq!(Verdict::take(&mut &record[..cut]), None);
+                    assert_eq!(WritePlan::take(&mut &record[..cut]), None);
                 }
             }
         }

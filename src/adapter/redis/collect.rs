@@ -1,46 +1,46 @@
-//! First pass: one scan of every family but the strings, for the facts about each Redis key.
+//! First pass: one scan of every family but the strings, for the records about each Redis key.
 
 use super::collection::Collection;
 use super::database::Database;
-use super::fact::{Deltas, Elements, Fact};
-use super::meta::Step;
+use super::key_record::{Deltas, Elements, KeyRecord};
+use super::meta::Delta;
 use super::run::Runs;
 use crate::dump::{Scratch, Sorted, Sorter};
 use crate::error::Result;
 use crate::keyspace::Family;
-use crate::keyspace::redis::{Delta, parse_delta, parse_meta, parse_plain};
+use crate::keyspace::redis::{Delta as DeltaKey, parse_delta, parse_meta, parse_plain};
 use crate::report::Warning;
 use crate::store::Entry;
 
-/// Memory for facts, bytes.
+/// Memory for records, bytes.
 const MEMORY: usize = 8 << 20;
 
-/// Facts by Redis key.
+/// Records by Redis key.
 #[derive(Debug)]
-pub(super) struct Facts {
+pub(super) struct KeyRecords {
     sorter: Sorter,
     record: Vec<u8>,
 }
 
-impl Facts {
+impl KeyRecords {
     pub(super) fn new(scratch: &Scratch) -> Self {
         Self { sorter: Sorter::new(scratch, MEMORY), record: Vec::new() }
     }
 
-    pub(super) fn push(&mut self, key: &[u8], fact: &Fact<'_>) -> Result<()> {
+    pub(super) fn push(&mut self, key: &[u8], fact: &KeyRecord<'_>) -> Result<()> {
         self.record.clear();
         fact.write(&mut self.record);
         self.sorter.push(key, &self.record)?;
         Ok(())
     }
 
-    /// Sorts the facts by key.
+    /// Sorts the records by key.
     pub(super) fn sort(&mut self) -> Result<Sorted<'_>> {
         Ok(self.sorter.sort()?)
     }
 }
 
-/// Lists the families that are gathered, with `bare` also the keys without a prefix.
+/// Lists the families that are collected, with `bare` also the keys without a prefix.
 fn families(bare: bool) -> impl Iterator<Item = Family> {
     let of_collections = Collection::ALL.into_iter().flat_map(|collection| {
         [Some(collection.elements()), Some(collection.meta()), collection.deltas(), collection.blob()]
@@ -61,51 +61,54 @@ impl Database<'_, '_, '_> {
         self.store().stats(family).visible > 0
     }
 
-    /// Gathers the facts of every family but the strings.
-    pub(super) fn gather(&mut self, facts: &mut Facts, bare: bool) -> Result<()> {
-        self.gather_plain(facts, Family::RedisHll, |entry| Fact::Hll { place: entry.place })?;
-        self.gather_plain(facts, Family::RedisTtl, |entry| Fact::Index {
+    /// Collects the records of every family but the strings.
+    pub(super) fn collect(&mut self, records: &mut KeyRecords, bare: bool) -> Result<()> {
+        self.collect_plain(records, Family::RedisHll, |entry| KeyRecord::Hll { place: entry.place })?;
+        self.collect_plain(records, Family::RedisTtl, |entry| KeyRecord::Index {
             place: entry.place,
             commit_ts: entry.commit_ts,
             value: entry.body,
         })?;
         if bare {
-            self.gather_plain(facts, Family::Bare, |entry| Fact::Bare { place: entry.place })?;
+            self.collect_plain(records, Family::Bare, |entry| KeyRecord::Bare { place: entry.place })?;
         }
         for collection in Collection::ALL {
             if let Some(family) = collection.blob() {
-                self.gather_plain(facts, family, |entry| Fact::Blob { collection, place: entry.place })?;
+                self.collect_plain(records, family, |entry| KeyRecord::Blob {
+                    collection,
+                    place: entry.place,
+                })?;
             }
-            self.gather_elements(facts, collection)?;
+            self.collect_elements(records, collection)?;
             if collection == Collection::List {
-                self.gather_list_metas(facts)?;
+                self.collect_list_metas(records)?;
             } else {
-                self.gather_metas(facts, collection)?;
-                self.gather_deltas(facts, collection)?;
+                self.collect_metas(records, collection)?;
+                self.collect_deltas(records, collection)?;
             }
         }
         Ok(())
     }
 
-    fn gather_plain(
+    fn collect_plain(
         &mut self,
-        facts: &mut Facts,
+        records: &mut KeyRecords,
         family: Family,
-        fact: impl for<'e> Fn(&Entry<'e>) -> Fact<'e>,
+        fact: impl for<'e> Fn(&Entry<'e>) -> KeyRecord<'e>,
     ) -> Result<()> {
         let mut entries = self.store().scan(family);
         while let Some(entry) = entries.next()? {
             if let Some(key) = parse_plain(family, entry.key) {
-                facts.push(key, &fact(&entry))?;
+                records.push(key, &fact(&entry))?;
             }
         }
         Ok(())
     }
 
-    fn gather_elements(&mut self, facts: &mut Facts, collection: Collection) -> Result<()> {
+    fn collect_elements(&mut self, records: &mut KeyRecords, collection: Collection) -> Result<()> {
         let mut runs = Runs::default();
         let mut rows = 0;
-        let fact = |rows, run| Fact::Elements(Elements { collection, rows, run });
+        let fact = |rows, run| KeyRecord::Elements(Elements { collection, rows, run });
         let mut entries = self.store().scan(collection.elements());
         while let Some(entry) = entries.next()? {
             let Some((key, _)) = collection.parse_element(entry.key) else {
@@ -114,7 +117,7 @@ impl Database<'_, '_, '_> {
             };
             if !runs.continues(key) {
                 if rows > 0 {
-                    facts.push(runs.key(), &fact(rows, runs.number()))?;
+                    records.push(runs.key(), &fact(rows, runs.number()))?;
                 }
                 runs.begin(key);
                 rows = 0;
@@ -122,17 +125,17 @@ impl Database<'_, '_, '_> {
             rows += 1;
         }
         if rows > 0 {
-            facts.push(runs.key(), &fact(rows, runs.number()))?;
+            records.push(runs.key(), &fact(rows, runs.number()))?;
         }
         Ok(())
     }
 
-    fn gather_metas(&mut self, facts: &mut Facts, collection: Collection) -> Result<()> {
+    fn collect_metas(&mut self, records: &mut KeyRecords, collection: Collection) -> Result<()> {
         let mut entries = self.store().scan(collection.meta());
         while let Some(entry) = entries.next()? {
             match parse_meta(collection.meta(), entry.key) {
                 Some(key) => {
-                    facts.push(key, &meta(collection, &entry))?;
+                    records.push(key, &meta(collection, &entry))?;
                 }
                 None => self.malformed(collection, &entry)?,
             }
@@ -142,7 +145,7 @@ impl Database<'_, '_, '_> {
 
     /// List metas have no length prefix: `!lst|meta|d|x` is the base meta of `d|x` or a delta, as the length of
     /// its value says (`redis.md` 1.2).
-    fn gather_list_metas(&mut self, facts: &mut Facts) -> Result<()> {
+    fn collect_list_metas(&mut self, records: &mut KeyRecords) -> Result<()> {
         let collection = Collection::List;
         for family in [Family::ListMeta, Family::ListDelta] {
             let mut sum = Sum::default();
@@ -153,25 +156,25 @@ impl Database<'_, '_, '_> {
                 match (entry.body.len(), delta) {
                     (16, None) if family == Family::ListDelta => self.malformed(collection, &entry)?,
                     (24 | 32, _) | (_, None) => {
-                        facts.push(name, &meta(collection, &entry))?;
+                        records.push(name, &meta(collection, &entry))?;
                     }
                     (_, Some(delta)) => {
-                        sum.add(facts, collection, delta, &entry)?;
+                        sum.add(records, collection, delta, &entry)?;
                     }
                 }
             }
-            sum.push(facts)?;
+            sum.push(records)?;
         }
         Ok(())
     }
 
-    fn gather_deltas(&mut self, facts: &mut Facts, collection: Collection) -> Result<()> {
+    fn collect_deltas(&mut self, records: &mut KeyRecords, collection: Collection) -> Result<()> {
         let Some(family) = collection.deltas() else { return Ok(()) };
         let mut sum = Sum::default();
         let mut entries = self.store().scan(family);
         while let Some(entry) = entries.next()? {
             let sound = match parse_delta(family, entry.key) {
-                Some(delta) => sum.add(facts, collection, delta, &entry)?,
+                Some(delta) => sum.add(records, collection, delta, &entry)?,
                 None => false,
             };
             if !sound {
@@ -188,7 +191,7 @@ impl Database<'_, '_, '_> {
                 });
             }
         }
-        sum.push(facts)
+        sum.push(records)
     }
 
     fn malformed(&mut self, collection: Collection, entry: &Entry<'_>) -> Result<()> {
@@ -197,8 +200,8 @@ impl Database<'_, '_, '_> {
     }
 }
 
-fn meta<'e>(collection: Collection, entry: &Entry<'e>) -> Fact<'e> {
-    Fact::Meta { collection, place: entry.place, commit_ts: entry.commit_ts, value: entry.body }
+fn meta<'e>(collection: Collection, entry: &Entry<'e>) -> KeyRecord<'e> {
+    KeyRecord::Meta { collection, place: entry.place, commit_ts: entry.commit_ts, value: entry.body }
 }
 
 /// Adds up the deltas of one collection while they come by.
@@ -212,33 +215,33 @@ impl Sum {
     /// Adds a delta; returns whether its value parsed.
     fn add(
         &mut self,
-        facts: &mut Facts,
+        records: &mut KeyRecords,
         collection: Collection,
-        delta: Delta<'_>,
+        delta: DeltaKey<'_>,
         entry: &Entry<'_>,
     ) -> Result<bool> {
         if !self.runs.continues(delta.key) {
-            self.push(facts)?;
+            self.push(records)?;
             self.runs.begin(delta.key);
         }
-        let step = Step::parse(collection, entry.body);
+        let value = Delta::parse(collection, entry.body);
         let one = Deltas {
             collection,
             rows: 1,
-            length: step.map_or(0, |step| step.length.into()),
-            head: step.map_or(0, |step| step.head.into()),
+            length: value.map_or(0, |value| value.length.into()),
+            head: value.map_or(0, |value| value.head.into()),
             oldest: delta.commit_ts,
             newest: entry.commit_ts,
-            malformed: if step.is_none() { Some(entry.place) } else { None },
+            malformed: if value.is_none() { Some(entry.place) } else { None },
         };
         self.deltas = Some(self.deltas.map_or(one, |before| before.and(one)));
-        Ok(step.is_some())
+        Ok(value.is_some())
     }
 
     /// Pushes what was added up.
-    fn push(&mut self, facts: &mut Facts) -> Result<()> {
+    fn push(&mut self, records: &mut KeyRecords) -> Result<()> {
         match self.deltas.take() {
-            Some(deltas) => facts.push(self.runs.key(), &Fact::Deltas(deltas)),
+            Some(deltas) => records.push(self.runs.key(), &KeyRecord::Deltas(deltas)),
             None => Ok(()),
         }
     }
