@@ -17,7 +17,7 @@ mod tree;
 pub mod verify;
 
 pub use crate::codec::gojson as json;
-pub use crate::sort::{Scratch, Sorted, Sorter};
+pub use crate::sort::{OwnedSorted, Scratch, Sorted, Sorter};
 pub(crate) use digests::DigestFile;
 pub use digests::Digests;
 pub use error::{Error, ErrorKind, Full, Size};

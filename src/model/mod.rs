@@ -8,6 +8,7 @@ pub mod dynamodb;
 pub mod fs;
 pub mod kv;
 pub mod redis;
+pub mod s3;
 pub mod sqs;
 
 pub use answer::{Answer, Refusal};
@@ -25,6 +26,8 @@ pub enum Object<'a> {
     Fs(&'a fs::Node<'a>),
     /// A key of Redis.
     Redis(&'a redis::Key<'a>),
+    /// Of S3.
+    S3(s3::Object<'a>),
     /// Of SQS.
     Sqs(sqs::Object<'a>),
 }
@@ -84,6 +87,7 @@ impl Object<'_> {
             Self::Kv(pair) => pair.summary(),
             Self::Fs(node) => node.summary(),
             Self::Redis(key) => key.summary(),
+            Self::S3(object) => object.summary(),
             Self::Sqs(object) => object.summary(),
         }
     }

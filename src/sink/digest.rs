@@ -6,7 +6,7 @@ use super::{Answer, LayoutOptions, Refusal, Sink, TreeSink, Wants};
 use crate::dump::Tree;
 use crate::error::{Error, Result};
 use crate::keyspace::Owner;
-use crate::model::{Object, Piece, ScopeEnd};
+use crate::model::{Object, Piece, ScopeEnd, s3};
 use crate::report::Report;
 use crate::sort::Scratch;
 
@@ -44,6 +44,10 @@ impl Sink for Digest {
 
     fn refusal(&self, object: Object<'_>) -> Option<Refusal> {
         self.files.refusal(object)
+    }
+
+    fn announce(&mut self, generation: (&[u8], u64), announced: &mut dyn s3::Announced) -> Result<()> {
+        self.files.announce(generation, announced)
     }
 
     fn object(&mut self, report: &mut Report<'_>, object: Object<'_>) -> Result<Answer> {

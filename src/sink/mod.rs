@@ -16,7 +16,7 @@ pub use tree::{LayoutOptions, TreeSink};
 
 use crate::error::Result;
 use crate::keyspace::Owner;
-use crate::model::{Object, Piece, ScopeEnd};
+use crate::model::{Object, Piece, ScopeEnd, s3};
 use crate::report::Report;
 
 /// How much of its objects a sink looks at.
@@ -36,6 +36,12 @@ pub trait Sink {
     /// Says whether the sink has no place for an object, before anything of it is looked at.
     fn refusal(&self, _object: Object<'_>) -> Option<Refusal> {
         None
+    }
+
+    /// Hears of a generation of a bucket, given by their name and number, before objects come: a sink that gives names
+    /// plans them from the keys.
+    fn announce(&mut self, _generation: (&[u8], u64), _announced: &mut dyn s3::Announced) -> Result<()> {
+        Ok(())
     }
 
     /// Takes an object, or the head of one.

@@ -10,7 +10,7 @@ use crate::dump::Tree;
 use crate::dump::layout::{self, Root};
 use crate::error::{Error, Result};
 use crate::keyspace::Owner;
-use crate::model::{Object, Piece, ScopeEnd};
+use crate::model::{Object, Piece, ScopeEnd, s3};
 use crate::report::Report;
 
 pub use crate::dump::layout::LayoutOptions;
@@ -27,6 +27,7 @@ pub struct TreeSink {
     fs: layout::fs::Layout,
     kv: layout::kv::Layout,
     redis: layout::redis::Layout,
+    s3: layout::s3::Layout,
     sqs: layout::sqs::Layout,
 }
 
@@ -42,6 +43,7 @@ impl TreeSink {
             fs: layout::fs::Layout::new(&scratch),
             kv: layout::kv::Layout::new(&scratch),
             redis: layout::redis::Layout::new(&scratch, &options),
+            s3: layout::s3::Layout::new(&scratch),
             sqs: layout::sqs::Layout::new(&scratch),
         }
     }
@@ -85,8 +87,13 @@ impl Sink for TreeSink {
     fn refusal(&self, object: Object<'_>) -> Option<Refusal> {
         match object {
             Object::Fs(node) => layout::fs::refusal(node),
+            Object::S3(object) => layout::s3::refusal(object),
             _ => None,
         }
+    }
+
+    fn announce(&mut self, generation: (&[u8], u64), announced: &mut dyn s3::Announced) -> Result<()> {
+        self.s3.announce(&self.root, generation, announced)
     }
 
     fn object(&mut self, _report: &mut Report<'_>, object: Object<'_>) -> Result<Answer> {
@@ -95,6 +102,7 @@ impl Sink for TreeSink {
             Object::Fs(node) => (Owner::Fs, self.fs.node(&mut self.root, node)?),
             Object::Redis(key) => (Owner::Redis, self.redis.key(&mut self.root, key)?),
             Object::Kv(pair) => (Owner::Kv, self.kv.pair(&mut self.root, pair)?),
+            Object::S3(object) => (Owner::S3, self.s3.object(&mut self.root, object)?),
             Object::Sqs(object) => (Owner::Sqs, self.sqs.object(&mut self.root, object)?),
         };
         self.open = (answer == Answer::Open).then_some(owner);
@@ -105,6 +113,7 @@ impl Sink for TreeSink {
         match (self.open, piece) {
             (Some(Owner::Redis), Piece::Element(element)) => self.redis.element(&mut self.root, element),
             (Some(Owner::Fs), Piece::Bytes(_) | Piece::Zeros(_)) => self.fs.piece(&mut self.root, piece),
+            (Some(Owner::S3), Piece::Bytes(_) | Piece::Zeros(_)) => self.s3.piece(&mut self.root, piece),
             _ => Err(NOT_OPEN),
         }
     }
@@ -113,6 +122,7 @@ impl Sink for TreeSink {
         match self.open.take() {
             Some(Owner::Fs) => self.fs.end(&mut self.root),
             Some(Owner::Redis) => self.redis.end(&mut self.root),
+            Some(Owner::S3) => self.s3.end(&mut self.root),
             _ => Err(NOT_OPEN),
         }
     }
@@ -121,6 +131,7 @@ impl Sink for TreeSink {
         match self.open.take() {
             Some(Owner::Fs) => self.fs.abandon(),
             Some(Owner::Redis) => self.redis.abandon(),
+            Some(Owner::S3) => self.s3.abandon(&mut self.root)?,
             _ => {}
         }
         Ok(())
@@ -130,7 +141,7 @@ impl Sink for TreeSink {
         match end {
             ScopeEnd::Queue { last_sequence } => self.sqs.end_queue(&mut self.root, last_sequence),
             ScopeEnd::Table => self.dynamodb.end_table(&mut self.root, report),
-            ScopeEnd::Bucket => Ok(()),
+            ScopeEnd::Bucket => self.s3.end_bucket(&mut self.root),
         }
     }
 
@@ -139,6 +150,7 @@ impl Sink for TreeSink {
             Owner::Fs => self.fs.finish(&mut self.root),
             Owner::Kv => self.kv.finish(&mut self.root),
             Owner::Redis => self.redis.finish(&mut self.root),
+            Owner::S3 => self.s3.finish(&mut self.root),
             Owner::Sqs => self.sqs.finish(&mut self.root),
             _ => Ok(()),
         }

@@ -140,13 +140,23 @@ impl Sorter {
     /// Sorts and lends the records. The sorter is empty and can be filled again once the result is dropped; its
     /// buffers are kept, so a sorter for many small lots costs nothing but the sorting.
     pub fn sort(&mut self) -> Result<Sorted<'_>> {
-        let source = if self.levels.is_empty() {
-            self.batch.sort();
-            Source::Batch { next: 0 }
-        } else {
-            Source::Merge(self.merge_all().map_err(|error| self.scratch.error(error))?)
-        };
+        let source = self.source()?;
         Ok(Sorted { sorter: self, source, lent: 0 })
+    }
+
+    /// Sorts the records and keeps them, for a reader that cannot borrow.
+    pub fn into_sorted(mut self) -> Result<OwnedSorted> {
+        let source = self.source()?;
+        Ok(OwnedSorted { sorter: self, source, lent: 0 })
+    }
+
+    fn source(&mut self) -> Result<Source> {
+        if self.levels.is_empty() {
+            self.batch.sort();
+            Ok(Source::Batch { next: 0 })
+        } else {
+            Ok(Source::Merge(self.merge_all().map_err(|error| self.scratch.error(error))?))
+        }
     }
 
     /// Moves the batch to disk, and merges runs where there are too many.
@@ -238,40 +248,62 @@ pub struct Sorted<'s> {
     lent: u64,
 }
 
+/// Sorted records together with their sorter.
+#[derive(Debug)]
+pub struct OwnedSorted {
+    sorter: Sorter,
+    source: Source,
+    lent: u64,
+}
+
 #[derive(Debug)]
 enum Source {
     Batch { next: usize },
     Merge(Merge),
 }
 
-impl Sorted<'_> {
-    /// Lends the next (key, value), valid until the next call.
-    #[expect(clippy::should_implement_trait, reason = "a lending iterator is no Iterator")]
-    pub fn next(&mut self) -> Result<Option<(&[u8], &[u8])>> {
-        self.sorter.scratch.check()?;
-        let scratch = &self.sorter.scratch;
-        let record = match &mut self.source {
-            Source::Batch { next } => {
-                let record = self.sorter.batch.record(*next);
+impl Source {
+    /// Lends the next record; `lent` counts them.
+    fn next<'s>(&'s mut self, sorter: &'s Sorter, lent: &mut u64) -> Result<Option<(&'s [u8], &'s [u8])>> {
+        let scratch = &sorter.scratch;
+        scratch.check()?;
+        let record = match self {
+            Self::Batch { next } => {
+                let record = sorter.batch.record(*next);
                 *next += usize::from(record.is_some());
                 record
             }
-            Source::Merge(merge) => {
-                let buffer = self.sorter.buffer();
-                merge.next(&self.sorter.levels, buffer).map_err(|error| scratch.error(error))?
+            Self::Merge(merge) => {
+                let buffer = sorter.buffer();
+                merge.next(&sorter.levels, buffer).map_err(|error| scratch.error(error))?
             }
         };
         // Whatever would lose a record on its way through batches and runs is seen here.
         match record {
-            Some(_) => self.lent += 1,
-            None if self.lent == self.sorter.length => {}
+            Some(_) => *lent += 1,
+            None if *lent == sorter.length => {}
             None => {
-                return Err(
-                    scratch.error(ErrorKind::Internal("a sorter does not give back what it was given"))
-                );
+                let lost = ErrorKind::Internal("a sorter does not give back what it was given");
+                return Err(scratch.error(lost));
             }
         }
         Ok(record)
+    }
+}
+
+impl Sorted<'_> {
+    /// Lends the next (key, value), valid until the next call.
+    #[expect(clippy::should_implement_trait, reason = "a lending iterator is no Iterator")]
+    pub fn next(&mut self) -> Result<Option<(&[u8], &[u8])>> {
+        self.source.next(self.sorter, &mut self.lent)
+    }
+}
+
+impl OwnedSorted {
+    /// Lends the next (key, value), valid until the next call.
+    #[expect(clippy::should_implement_trait, reason = "a lending iterator is no Iterator")]
+    pub fn next(&mut self) -> Result<Option<(&[u8], &[u8])>> {
+        self.source.next(&self.sorter, &mut self.lent)
     }
 }
 

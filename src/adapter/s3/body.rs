@@ -1,14 +1,15 @@
-//! The body of one object, streamed into its file chunk by chunk (`s3.md` 3.3, 4.5).
+//! The body of one object, streamed into the sink chunk by chunk (`s3.md` 3.3, 4.5).
 //!
-//! In: rows in row order, which is body order. Out: one file; when a chunk is missing or does not fit, none.
+//! In: rows in row order, which is body order. Out: pieces, and what is wrong when a chunk is missing or does not fit.
 
 use std::cmp::Ordering;
 
 use super::part::Part;
 use super::problem::{Class, Fault, ORDER};
-use crate::dump::{Tree, TreeFile};
 use crate::error::Result;
 use crate::keyspace::s3::ChunkKey;
+use crate::model::{Answer, Piece};
+use crate::sink::Sink;
 use crate::store::{EntryBuf, RowLocation, Store};
 
 /// The next chunk that a body needs.
@@ -42,32 +43,23 @@ impl Wanted {
 /// A body that is being written.
 #[derive(Debug)]
 pub struct Body {
-    path: Vec<u8>,
     size: i64,
     parts: Vec<Part>,
     part: usize,
     chunk: u64,
     part_length: u64,
-    file: Option<TreeFile>,
+    /// Bytes passed on; `None` before the first piece.
+    length: Option<u64>,
     /// A chunk under an explicit version 0, which counts when no row without a version follows (1.3).
     held: Option<RowLocation>,
     fault: Option<Fault>,
 }
 
 impl Body {
-    /// Returns a body of `size` bytes, declared by parts in ascending order, that goes to `path`.
-    pub fn new(path: Vec<u8>, size: i64, parts: Vec<Part>) -> Self {
-        let mut body = Self {
-            path,
-            size,
-            parts,
-            part: 0,
-            chunk: 0,
-            part_length: 0,
-            file: None,
-            held: None,
-            fault: None,
-        };
+    /// Returns a body of `size` bytes, declared by parts in ascending order.
+    pub fn new(size: i64, parts: Vec<Part>) -> Self {
+        let mut body =
+            Self { size, parts, part: 0, chunk: 0, part_length: 0, length: None, held: None, fault: None };
         body.skip_empty_parts();
         body
     }
@@ -105,7 +97,7 @@ impl Body {
 
     /// Offers a stored chunk of the object's upload; `true` when it belongs to the body. No chunk reference may
     /// be wanted.
-    pub fn offer(&mut self, tree: &mut Tree, key: &ChunkKey<'_>, row: Row<'_>) -> Result<bool> {
+    pub fn offer(&mut self, sink: &mut dyn Sink, key: &ChunkKey<'_>, row: Row<'_>) -> Result<bool> {
         let Some(wanted) = self.wanted().filter(|wanted| !wanted.offloaded) else { return Ok(false) };
         match wanted.cmp(key) {
             Ordering::Equal if key.version() == wanted.version => {
@@ -113,7 +105,7 @@ impl Body {
                     self.held = Some(row.place);
                 } else {
                     self.held = None;
-                    self.append(tree, row.body)?;
+                    self.append(sink, row.body)?;
                 }
                 Ok(true)
             }
@@ -126,7 +118,7 @@ impl Body {
     }
 
     /// Appends the wanted chunk.
-    pub fn append(&mut self, tree: &mut Tree, bytes: &[u8]) -> Result<()> {
+    pub fn append(&mut self, sink: &mut dyn Sink, bytes: &[u8]) -> Result<()> {
         let wanted = self.wanted().ok_or(ORDER)?;
         let length = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
         if wanted.size.is_some_and(|size| size != length) {
@@ -134,25 +126,20 @@ impl Body {
             self.fail(Fault::new(Class::CorruptObject, message));
             return Ok(());
         }
-        if self.open(tree)?
-            && let Some(file) = &mut self.file
-        {
-            file.write(bytes)?;
-        }
+        self.pass(sink, bytes)?;
         self.chunk += 1;
         self.part_length = self.part_length.saturating_add(length);
         self.end_part();
         Ok(())
     }
 
-    /// Lets the object fail: what was written is removed.
+    /// Lets the object fail.
     pub fn fail(&mut self, fault: Fault) {
-        self.file = None;
         self.fault.get_or_insert(fault);
     }
 
     /// Reads the held chunk, or lets the object fail because the wanted one is missing.
-    pub fn settle(&mut self, store: &Store, tree: &mut Tree) -> Result<()> {
+    pub fn settle(&mut self, store: &Store, sink: &mut dyn Sink) -> Result<()> {
         let wanted = self.wanted().ok_or(ORDER)?;
         let Some(place) = self.held.take() else {
             self.fail(wanted.missing());
@@ -160,40 +147,35 @@ impl Body {
         };
         let mut entry = EntryBuf::default();
         store.read(place, &mut entry)?;
-        self.append(tree, &entry.body)
+        self.append(sink, &entry.body)
     }
 
-    /// Ends the body when no more rows come: the file, which is to be finished, or what is wrong.
-    pub fn finish(&mut self, tree: &mut Tree) -> Result<Result<TreeFile, Fault>> {
+    /// Ends the body when no more rows come, or says what is wrong.
+    pub fn finish(&mut self, sink: &mut dyn Sink) -> Result<Result<(), Fault>> {
         if let Some(wanted) = self.wanted() {
             self.fail(wanted.missing());
         }
-        if self.fault.is_none() && self.open(tree)? {
-            let length = self.file.as_ref().map_or(0, TreeFile::len);
-            if u64::try_from(self.size).ok() != Some(length) {
-                let message = format!("the body has {length} bytes, not {}", self.size);
-                self.fail(Fault::new(Class::CorruptObject, message));
-            }
+        if self.fault.is_none() && self.length.is_none() {
+            // Whether the sink has a place for the object counts before its length.
+            self.pass(sink, b"")?;
         }
-        match self.fault.take() {
-            Some(fault) => Ok(Err(fault)),
-            None => Ok(Ok(self.file.take().ok_or(ORDER)?)),
+        let length = self.length.unwrap_or_default();
+        if self.fault.is_none() && u64::try_from(self.size).ok() != Some(length) {
+            let message = format!("the body has {length} bytes, not {}", self.size);
+            self.fail(Fault::new(Class::CorruptObject, message));
         }
+        Ok(self.fault.take().map_or(Ok(()), Err))
     }
 
-    /// Returns the path of the body, from the root of the dump.
-    pub fn path(&self) -> &[u8] {
-        &self.path
-    }
-
-    fn open(&mut self, tree: &mut Tree) -> Result<bool> {
-        if self.file.is_none() {
-            match tree.file(&self.path) {
-                Ok(file) => self.file = Some(file),
-                Err(error) => self.fail(Fault::of_file(error)?),
+    fn pass(&mut self, sink: &mut dyn Sink, bytes: &[u8]) -> Result<()> {
+        match sink.piece(Piece::Bytes(bytes))? {
+            Answer::Refused(refusal) => self.fail(Fault::refused(refusal)?),
+            Answer::Open | Answer::Taken | Answer::Left => {
+                let length = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+                self.length = Some(self.length.unwrap_or_default().saturating_add(length));
             }
         }
-        Ok(self.file.is_some())
+        Ok(())
     }
 
     fn end_part(&mut self) {
@@ -229,24 +211,36 @@ pub struct Row<'a> {
 mod tests {
     use super::*;
     use crate::adapter::s3::manifest::Manifest;
-    use crate::dump::TreeOptions;
+    use crate::dump::{Scratch, Tree, TreeOptions};
     use crate::keyspace::s3::Segment;
+    use crate::model::{Object, s3};
+    use crate::report::Report;
+    use crate::sink::{LayoutOptions, TreeSink};
 
     const PLACE: RowLocation = RowLocation::new(0, 0);
 
     struct Fixture {
-        tree: Tree,
+        tree: TreeSink,
         body: Body,
         directory: tempfile::TempDir,
+    }
+
+    fn report() -> Report<'static> {
+        Report::new(&Scratch::default(), |_| {})
     }
 
     impl Fixture {
         fn new(size: i64, parts: &str) -> Self {
             let json = format!("{{\"size_bytes\":{size},\"parts\":[{parts}]}}");
-            let parts = Manifest::parse(json.as_bytes()).unwrap().parts;
+            let manifest = Manifest::parse(json.as_bytes()).unwrap();
             let directory = tempfile::tempdir().unwrap();
             let tree = Tree::create(&directory.path().join("out"), &TreeOptions::default()).unwrap();
-            Self { tree, body: Body::new(b"s3/b/o".to_vec(), size, parts), directory }
+            let mut tree = TreeSink::new(tree, LayoutOptions::default());
+            let headers = &manifest.headers;
+            let head = s3::ObjectHead { bucket: b"b", generation: 1, key: b"o", headers, commit_ts: 0 };
+            let object = Object::S3(s3::Object::Object(&head));
+            assert_eq!(tree.object(&mut report(), object).unwrap(), Answer::Open);
+            Self { tree, body: Body::new(size, manifest.parts), directory }
         }
 
         fn offer(&mut self, part: u64, chunk: u64, version: Option<u64>, bytes: &[u8]) -> bool {
@@ -269,12 +263,13 @@ mod tests {
                 staging.path().join("s3/b/o")
             };
             match self.body.finish(&mut self.tree).unwrap() {
-                Ok(file) => {
-                    file.finish(&mut self.tree).unwrap();
+                Ok(()) => {
+                    assert_eq!(self.tree.end(&mut report()).unwrap(), Answer::Taken);
                     self.tree.settle().unwrap();
                     Ok(std::fs::read(staged()).unwrap())
                 }
                 Err(fault) => {
+                    self.tree.abandon().unwrap();
                     assert!(!staged().exists());
                     Err(fault.class)
                 }

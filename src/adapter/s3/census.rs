@@ -3,15 +3,14 @@
 use std::collections::BTreeMap;
 
 use super::bucket::BucketMeta;
-use super::path::BUCKET_FILE;
 use super::problem::{Class, Fault, warn_bad_key};
 use crate::adapter::{Context, Scope};
-use crate::dump::segment;
 use crate::error::Result;
 use crate::excerpt::name_or_length;
 use crate::keyspace::s3::{ObjectKey, UploadKey, parse_bucket};
 use crate::keyspace::{Family, Owner};
 use crate::limits;
+use crate::model::{Object, Refusal, s3};
 use crate::report::Warning;
 
 /// What the bucket row says.
@@ -38,42 +37,15 @@ pub struct Bucket {
     pinned: bool,
     /// Visible manifests: of the emitted generation, of all where none is.
     pub objects: u64,
-    /// `s3/<BUCKET>`, and whether it is a SHA fallback; `None` for a name that no directory can have.
-    pub directory: Option<(Vec<u8>, bool)>,
+    /// Why the sink has no place for it.
+    pub refusal: Option<Refusal>,
 }
 
 impl Bucket {
     /// Returns a bucket of which nothing but the name is known.
-    pub fn named(name: &[u8], state: State) -> Self {
-        let directory = has_directory(name).then(|| {
-            let segment = segment::encode(name);
-            ([b"s3/", segment.text.as_bytes()].concat(), segment.fallback)
-        });
-        Self { state, generation: None, unreadable: false, pinned: false, objects: 0, directory }
+    pub fn named(state: State) -> Self {
+        Self { state, generation: None, unreadable: false, pinned: false, objects: 0, refusal: None }
     }
-
-    /// Enters the bucket into the scope when its first file is written, with the record of its directory.
-    pub fn enter(&self, context: &mut Context<'_, '_>, scope: &mut Scope, name: &[u8]) -> Result<()> {
-        if scope.contains_key(name) {
-            return Ok(());
-        }
-        scope.insert(name.to_vec(), 0);
-        if let Some((directory, true)) = &self.directory {
-            context.tree.keymap().push(directory, name)?;
-        }
-        Ok(())
-    }
-
-    /// Returns the path of a file of the bucket, from the root of the dump.
-    pub fn path(&self, file: &[u8]) -> Option<Vec<u8>> {
-        self.directory.as_ref().map(|(directory, _)| [directory, file].join(&b'/'))
-    }
-}
-
-/// Whether a directory can stand for a bucket of that name.
-pub fn has_directory(name: &[u8]) -> bool {
-    // The record of a longer name would be a line that no reader of KEYMAPs takes.
-    !matches!(name, b"" | b"." | b"..") && name.len() <= limits::KEYMAP_ORIGINAL
 }
 
 /// Returns the name of a bucket as the scope of a problem: one of megabytes stands in the line once, as its key.
@@ -84,15 +56,14 @@ pub fn scope_of(name: &[u8]) -> &[u8] {
 /// All buckets in scope, by name.
 pub type Buckets = BTreeMap<Vec<u8>, Bucket>;
 
-/// Finds the buckets, writes `_bucket.json` of each and `extra/s3/buckets.jsonl`, and reports what is wrong with
-/// them.
+/// Finds the buckets, passes them on, and reports what is wrong with them.
 pub fn take(context: &mut Context<'_, '_>, scope: &mut Scope) -> Result<Buckets> {
     let mut buckets = Buckets::new();
     traces(context, &mut buckets)?;
     rows(context, scope, &mut buckets)?;
     heads(context, &mut buckets)?;
     uploads(context, &mut buckets)?;
-    for (name, bucket) in &buckets {
+    for (name, bucket) in &mut buckets {
         conclude(context, name, bucket)?;
     }
     Ok(buckets)
@@ -132,15 +103,13 @@ fn enter<'b>(
         if !context.options.in_scope(Owner::S3, name) {
             return None;
         }
-        buckets.insert(name.to_vec(), Bucket::named(name, state));
+        buckets.insert(name.to_vec(), Bucket::named(state));
     }
     buckets.get_mut(name)
 }
 
 /// Reads the visible bucket rows.
 fn rows(context: &mut Context<'_, '_>, scope: &mut Scope, buckets: &mut Buckets) -> Result<()> {
-    let mut lines = None;
-    let mut text = Vec::new();
     let mut entries = context.store.scan(Family::S3BucketMeta);
     while let Some(entry) = entries.next()? {
         let Some(name) = parse_bucket(Family::S3BucketMeta, entry.key) else {
@@ -162,23 +131,22 @@ fn rows(context: &mut Context<'_, '_>, scope: &mut Scope, buckets: &mut Buckets)
         bucket.state = State::Live;
         bucket.pinned = meta.generation > 0;
         bucket.generation = bucket.pinned.then_some(meta.generation);
-        let Some(path) = bucket.path(BUCKET_FILE) else { continue };
-        text.clear();
-        meta.write_file(&mut text, &name);
-        context.tree.write(&path, &text)?;
-        bucket.enter(context, scope, &name)?;
-        if !context.options.no_extra {
-            text.clear();
-            meta.write_line(&mut text, &name);
-            if lines.is_none() {
-                lines = Some(context.tree.file(b"extra/s3/buckets.jsonl")?);
-            }
-            if let Some(lines) = &mut lines {
-                lines.write(&text)?;
-            }
+        bucket.refusal = put(context, &name, Some((&meta, entry.commit_ts)))?;
+        if bucket.refusal.is_none() {
+            scope.insert(name.into_owned(), 0);
         }
     }
-    Ok(lines.map_or(Ok(()), |lines| lines.finish(context.tree))?)
+    Ok(())
+}
+
+/// Passes a bucket on, with what its row says and the row's commit time.
+fn put(
+    context: &mut Context<'_, '_>,
+    name: &[u8],
+    row: Option<(&BucketMeta, u64)>,
+) -> Result<Option<Refusal>> {
+    let (meta, commit_ts) = row.unzip();
+    context.put(Object::S3(s3::Object::Bucket(&s3::Bucket { name, meta, commit_ts })))
 }
 
 /// Counts the visible manifests, and finds the generation where no bucket row names it.
@@ -215,12 +183,15 @@ fn uploads(context: &mut Context<'_, '_>, buckets: &mut Buckets) -> Result<()> {
     Ok(())
 }
 
-fn conclude(context: &mut Context<'_, '_>, name: &[u8], bucket: &Bucket) -> Result<()> {
+fn conclude(context: &mut Context<'_, '_>, name: &[u8], bucket: &mut Bucket) -> Result<()> {
+    if bucket.state == State::Elsewhere && bucket.generation.is_some() {
+        bucket.refusal = put(context, name, None)?;
+    }
     let objects = bucket.objects;
     let emitted = bucket.state == State::Live || (bucket.state == State::Elsewhere && objects > 0);
-    if bucket.directory.is_none() && emitted {
-        let message = format!("a bucket of this name has no directory; it has {objects} objects");
-        return Fault::new(Class::MalformedKey, message).report(context, scope_of(name), name, None);
+    if let Some(Refusal { class, message }) = bucket.refusal.clone().filter(|_| emitted) {
+        let message = format!("{message}; it has {objects} objects");
+        return Fault::refused(Refusal { class, message })?.report(context, scope_of(name), name, None);
     }
     let event = match (bucket.state, bucket.generation) {
         (State::Deleted, _) if objects > 0 => {
@@ -248,21 +219,6 @@ impl Bucket {
         } else if !self.pinned {
             self.generation = Some(generation);
             self.objects = 1;
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_name_has_a_directory_as_long_as_a_keymap_line_holds_it() {
-        let named = |name: &[u8]| Bucket::named(name, State::Live).directory.map(|(_, fallback)| fallback);
-        assert_eq!(named(b"photos"), Some(false));
-        assert_eq!(named(&vec![b'n'; limits::KEYMAP_ORIGINAL]), Some(true));
-        for name in [&b""[..], b".", b"..", &vec![b'n'; limits::KEYMAP_ORIGINAL + 1]] {
-            assert_eq!(named(name), None);
         }
     }
 }

@@ -1,12 +1,12 @@
 //! The manifest of an object: its headers, and the parts that hold its body (`s3.md` 2.3).
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
 
 use super::json::{Invalid, Reader, fold};
 use super::part::Part;
 use super::problem::{Class, Fault};
 use crate::limits;
+use crate::model::s3::Headers;
 
 /// What each of the user's headers counts besides its name and value, bytes.
 const METADATA_ENTRY: usize = 16;
@@ -16,22 +16,8 @@ const METADATA_ENTRY: usize = 16;
 pub struct Manifest<'a> {
     /// Selects the rows of the body.
     pub upload_id: Cow<'a, str>,
-    /// Unquoted.
-    pub etag: Cow<'a, str>,
-    /// Length of the body, bytes.
-    pub size: i64,
-    /// When the object was written, an HLC timestamp; 0 is unknown.
-    pub last_modified: u64,
-    /// Empty like the three that follow: the header was not given.
-    pub content_type: Cow<'a, str>,
-    /// `Content-Encoding`.
-    pub content_encoding: Cow<'a, str>,
-    /// `Cache-Control`.
-    pub cache_control: Cow<'a, str>,
-    /// `Content-Disposition`.
-    pub content_disposition: Cow<'a, str>,
-    /// Names without `x-amz-meta-`.
-    pub user_metadata: BTreeMap<Cow<'a, str>, Cow<'a, str>>,
+    /// What is told of the object.
+    pub headers: Headers<'a>,
     /// In body order.
     pub parts: Vec<Part>,
     /// Bytes of the user's headers, those that were not kept included.
@@ -54,22 +40,22 @@ impl<'a> Manifest<'a> {
         Reader::whole(value, |name, value| {
             match &*fold(name) {
                 "upload_id" => manifest.upload_id = value.string()?,
-                "etag" => manifest.etag = value.string()?,
-                "size_bytes" => manifest.size = value.signed()?,
-                "last_modified_hlc" => manifest.last_modified = value.unsigned()?,
-                "content_type" => manifest.content_type = value.string()?,
-                "content_encoding" => manifest.content_encoding = value.string()?,
-                "cache_control" => manifest.cache_control = value.string()?,
-                "content_disposition" => manifest.content_disposition = value.string()?,
+                "etag" => manifest.headers.etag = value.string()?,
+                "size_bytes" => manifest.headers.size = value.signed()?,
+                "last_modified_hlc" => manifest.headers.last_modified = value.unsigned()?,
+                "content_type" => manifest.headers.content_type = value.string()?,
+                "content_encoding" => manifest.headers.content_encoding = value.string()?,
+                "cache_control" => manifest.headers.cache_control = value.string()?,
+                "content_disposition" => manifest.headers.content_disposition = value.string()?,
                 "user_metadata" => {
-                    manifest.user_metadata.clear();
+                    manifest.headers.user_metadata.clear();
                     manifest.metadata_bytes = 0;
                     value.object(|name, value| {
                         let text = value.string()?;
                         let bytes = name.len().saturating_add(text.len()).saturating_add(METADATA_ENTRY);
                         manifest.metadata_bytes = manifest.metadata_bytes.saturating_add(bytes);
                         if manifest.metadata_bytes <= limits::S3_HEADERS {
-                            manifest.user_metadata.insert(Cow::Owned(name.to_owned()), text);
+                            manifest.headers.user_metadata.insert(Cow::Owned(name.to_owned()), text);
                         }
                         Ok(())
                     })?;
@@ -123,11 +109,11 @@ impl<'a> Manifest<'a> {
     fn header_bytes(&self) -> usize {
         let texts = [
             &self.upload_id,
-            &self.etag,
-            &self.content_type,
-            &self.content_encoding,
-            &self.cache_control,
-            &self.content_disposition,
+            &self.headers.etag,
+            &self.headers.content_type,
+            &self.headers.content_encoding,
+            &self.headers.cache_control,
+            &self.headers.content_disposition,
         ];
         texts.iter().fold(self.metadata_bytes, |sum, text| sum.saturating_add(text.len()))
     }
@@ -150,11 +136,11 @@ mod tests {
                 "parts":[{"part_no":1,"size_bytes":5,"chunk_count":2,"chunk_sizes":[3,2]}]}"#,
         )
         .unwrap();
-        assert_eq!((&*manifest.upload_id, &*manifest.etag, manifest.size), ("u", "e-1", 5));
-        assert_eq!((manifest.last_modified, &*manifest.content_type), (65536, "a/b"));
-        assert_eq!((&*manifest.content_encoding, &*manifest.cache_control), ("gzip", "no"));
-        assert_eq!(&*manifest.content_disposition, "inline");
-        assert_eq!(manifest.user_metadata.keys().collect::<Vec<_>>(), ["", "a", "b"]);
+        assert_eq!((&*manifest.upload_id, &*manifest.headers.etag, manifest.headers.size), ("u", "e-1", 5));
+        assert_eq!((manifest.headers.last_modified, &*manifest.headers.content_type), (65536, "a/b"));
+        assert_eq!((&*manifest.headers.content_encoding, &*manifest.headers.cache_control), ("gzip", "no"));
+        assert_eq!(&*manifest.headers.content_disposition, "inline");
+        assert_eq!(manifest.headers.user_metadata.keys().collect::<Vec<_>>(), ["", "a", "b"]);
         assert_eq!(manifest.parts.len(), 1);
     }
 
@@ -162,7 +148,7 @@ mod tests {
     fn null_members_and_names_in_another_case_are_read_as_go_reads_them() {
         let manifest = Manifest::parse(br#"{"Upload_ID":"u","parts":null,"user_metadata":null}"#).unwrap();
         assert_eq!(&*manifest.upload_id, "u");
-        assert!(manifest.parts.is_empty() && manifest.user_metadata.is_empty());
+        assert!(manifest.parts.is_empty() && manifest.headers.user_metadata.is_empty());
     }
 
     #[test]

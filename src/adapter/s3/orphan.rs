@@ -1,24 +1,22 @@
-//! `_orphans/`: stored chunks that no emitted object uses (`s3.md` 4.9, D17).
+//! Orphans: stored chunks that no emitted object uses (`s3.md` 4.9, D17).
 
 use super::allowance::Allowance;
-use super::census::Bucket;
 use super::join::Object;
-use super::path::ORPHANS;
-use super::problem::{Class, Fault, RECORD, RENAME_OPTION};
+use super::problem::{Class, Fault, RECORD};
 use super::reference::{Target, Walk};
 use crate::adapter::{Context, Scope};
-use crate::dump::segment;
 use crate::error::Result;
 use crate::keyspace::Family;
 use crate::keyspace::s3::ChunkKey;
+use crate::model::{self, s3};
 use crate::store::{EntryBuf, RowLocation};
 
-/// Writes each visible chunk of the object that its body, if it has one, does not use; those that `references`
+/// Passes on each visible chunk of the object that its body, if it has one, does not use; those that `references`
 /// lead to as far as they are there.
 pub fn export(
     context: &mut Context<'_, '_>,
     scope: &mut Scope,
-    bucket: (&Bucket, &[u8]),
+    bucket: &[u8],
     object: &Object,
     (references, allowance): (&mut Walk<'_>, &mut Allowance),
 ) -> Result<()> {
@@ -31,7 +29,7 @@ pub fn export(
             // Warned of where all chunks were read.
             let Some(key) = ChunkKey::parse(Family::S3Blob, entry.key) else { continue };
             if !object.holds(&key, false) && !is_shadowed(context, Family::S3Blob, &key, &mut chunk)? {
-                folder.write(context, scope, (&key, ".bin"), (entry.body, entry.place))?;
+                folder.put(context, scope, (&key, false), (entry.body, entry.place))?;
             }
         }
     }
@@ -47,10 +45,10 @@ pub fn export(
         {
             if let Err(fault) = allowance.take(length) {
                 folder.refused = true;
-                fault.report(context, bucket.1, &object.name, Some(place))?;
+                fault.report(context, bucket, &object.name, Some(place))?;
             } else {
                 context.store.read(place, &mut chunk)?;
-                folder.write(context, scope, (&key, ".ref.bin"), (&chunk.body, place))?;
+                folder.put(context, scope, (&key, true), (&chunk.body, place))?;
             }
         }
         references.advance()?;
@@ -58,64 +56,45 @@ pub fn export(
     Ok(())
 }
 
-/// Where the orphans of one object go.
+/// The orphans of one object on their way.
 struct Folder<'o> {
-    bucket: (&'o Bucket, &'o [u8]),
+    bucket: &'o [u8],
     object: &'o Object,
-    /// Whether it was reported that there is no such place.
+    /// Whether it was reported that they have no place.
     refused: bool,
 }
 
 impl Folder<'_> {
-    fn write(
+    fn put(
         &mut self,
         context: &mut Context<'_, '_>,
         scope: &mut Scope,
-        (key, extension): (&ChunkKey<'_>, &str),
+        (key, offloaded): (&ChunkKey<'_>, bool),
         (body, place): (&[u8], RowLocation),
     ) -> Result<()> {
         if self.refused {
             return Ok(());
         }
-        let (bucket, name) = self.bucket;
-        let upload = segment::encode(&key.upload.upload.raw()).text;
-        let file = format!("{upload}_{:016x}_{:016x}_{:016x}{extension}", key.part, key.chunk, key.version());
-        let Some(path) = self.path(&file, context.options.rename_collisions) else {
-            self.refused = true;
-            let message = if bucket.directory.is_none() {
-                "a bucket of this name has no directory".to_owned()
-            } else {
-                format!("no directory can hold the orphan chunks of this key; {RENAME_OPTION}")
-            };
-            return Fault::new(Class::MalformedKey, message).report(
-                context,
-                name,
-                &self.object.name,
-                Some(place),
-            );
+        let Self { bucket, object, .. } = *self;
+        let orphan = s3::Orphan {
+            bucket,
+            generation: object.generation,
+            key: &object.name,
+            upload: &key.upload.upload.raw(),
+            part: key.part,
+            chunk: key.chunk,
+            version: key.version(),
+            offloaded,
+            body,
         };
-        match context.tree.write(&path, body) {
-            Ok(()) => bucket.enter(context, scope, name),
-            Err(error) => {
-                context.tree.remove_empty_directories(&path)?;
-                Fault::of_file(error)?.report(context, name, &self.object.name, Some(place))
-            }
-        }
-    }
-
-    /// Returns the path of a file, unless bucket or object have a name that no directory can have. With
-    /// `rename` the object's takes the fallback that it would have as an object (D10).
-    fn path(&self, file: &str, rename: bool) -> Option<Vec<u8>> {
-        let mut object = segment::encode(&self.object.name).text;
-        if matches!(&*object, "" | "." | "..") {
-            if !rename {
-                return None;
-            }
-            object = segment::fallback(&self.object.name);
-        }
-        let generation = format!("gen-{}", self.object.generation);
-        let parts = [ORPHANS, object.as_bytes(), generation.as_bytes(), file.as_bytes()];
-        self.bucket.0.path(&parts.join(&b'/'))
+        let Some(refusal) = context.put(model::Object::S3(s3::Object::Orphan(&orphan)))? else {
+            scope.entry(bucket.to_vec()).or_default();
+            return Ok(());
+        };
+        let fault = Fault::refused(refusal)?;
+        // The same of all chunks of the key.
+        self.refused = fault.class == Class::MalformedKey;
+        fault.report(context, bucket, &object.name, Some(place))
     }
 }
 
@@ -136,7 +115,6 @@ mod tests {
     use super::*;
     use crate::adapter::Options;
     use crate::adapter::fixture::Rows;
-    use crate::adapter::s3::census::State;
     use crate::adapter::s3::reference::References;
     use crate::keyspace::s3::{ObjectKey, Segment};
 
@@ -159,11 +137,10 @@ mod tests {
             let mut scope = Scope::new();
             let mut references = References::collect(context)?;
             let (_, walk) = references.walks()?;
-            let bucket = Bucket::named(b"b", State::Live);
             let object = Object::new(&ObjectKey::take(&mut &encoded[..]).unwrap());
             let mut allowance = Allowance::leaving(14);
             let bounded = (&mut walk.unwrap(), &mut allowance);
-            export(context, &mut scope, (&bucket, b"b"), &object, bounded)?;
+            export(context, &mut scope, b"b", &object, bounded)?;
             Ok(scope)
         });
         let dumped = dumped.unwrap();

@@ -101,7 +101,7 @@ pub struct References {
 impl References {
     /// Reads both families. Damaged chunks and rows whose keys do not parse are warned of.
     pub fn collect(context: &mut Context<'_, '_>) -> Result<Self> {
-        let scratch = context.tree.scratch().clone();
+        let scratch = context.scratch.clone();
         let again = context.options.include_orphans.then(|| Sorter::new(&scratch, MEMORY));
         let mut references = Self { joined: Sorter::new(&scratch, MEMORY), again };
         let mut chunks = Sorter::new(&scratch, MEMORY);

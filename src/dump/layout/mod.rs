@@ -9,6 +9,7 @@ pub mod fs;
 pub mod kv;
 pub(crate) mod output;
 pub mod redis;
+pub mod s3;
 pub mod sqs;
 
 use super::{Scratch, Sorter, Tree, keymap};

@@ -8,16 +8,16 @@ mod object;
 use super::allowance::Allowance;
 use super::body::Row;
 use super::census::{Bucket, Buckets, State};
-use super::path::Placements;
 use super::peek::Peek;
 use super::problem::{RECORD, warn_bad_key};
 use super::reference::Walk;
 use super::tally::Tally;
 use crate::adapter::{Context, Scope};
-use crate::dump::TreeFile;
 use crate::error::Result;
 use crate::keyspace::s3::{ChunkKey, ObjectKey};
 use crate::keyspace::{Family, Owner};
+use crate::model::ScopeEnd;
+use crate::sink::{Sink, Wants};
 
 pub use object::Object;
 
@@ -26,7 +26,6 @@ pub struct Join<'c, 'a, 'r, 's> {
     context: &'c mut Context<'a, 'r>,
     scope: &'c mut Scope,
     buckets: &'c Buckets,
-    placements: Placements<'s>,
     heads: Peek<'a>,
     references: Walk<'s>,
     /// The references once more, behind: those of the object that is being closed.
@@ -43,7 +42,6 @@ struct OpenBucket {
     bucket: Bucket,
     in_scope: bool,
     tally: Tally,
-    tracker: Option<TreeFile>,
 }
 
 impl<'c, 'a, 'r, 's> Join<'c, 'a, 'r, 's> {
@@ -52,7 +50,6 @@ impl<'c, 'a, 'r, 's> Join<'c, 'a, 'r, 's> {
         context: &'c mut Context<'a, 'r>,
         scope: &'c mut Scope,
         buckets: &'c Buckets,
-        placements: Placements<'s>,
         (references, orphan_references): (Walk<'s>, Option<Walk<'s>>),
     ) -> Result<Self> {
         let store = context.store;
@@ -63,7 +60,6 @@ impl<'c, 'a, 'r, 's> Join<'c, 'a, 'r, 's> {
             context,
             scope,
             buckets,
-            placements,
             heads,
             references,
             orphan_references,
@@ -74,8 +70,11 @@ impl<'c, 'a, 'r, 's> Join<'c, 'a, 'r, 's> {
         })
     }
 
-    /// Writes all objects.
+    /// Passes all objects on; those of a sink that wants heads alone without a look at chunks, and so at orphans.
     pub fn run(mut self) -> Result<()> {
+        if self.context.tree.wants() == Wants::Heads {
+            return self.reach_end();
+        }
         let mut chunks = self.context.store.scan(Family::S3Blob);
         while let Some(entry) = chunks.next()? {
             let Some(key) = ChunkKey::parse(Family::S3Blob, entry.key) else {
@@ -149,11 +148,10 @@ impl<'c, 'a, 'r, 's> Join<'c, 'a, 'r, 's> {
         self.close_bucket()?;
         let known = self.buckets.get(&*name).cloned();
         self.bucket = Some(OpenBucket {
-            bucket: known.unwrap_or_else(|| Bucket::named(&name, State::Elsewhere)),
+            bucket: known.unwrap_or_else(|| Bucket::named(State::Elsewhere)),
             in_scope: self.context.options.in_scope(Owner::S3, &name),
             name: name.into_owned(),
             tally: Tally::default(),
-            tracker: None,
         });
         Ok(())
     }
@@ -163,9 +161,6 @@ impl<'c, 'a, 'r, 's> Join<'c, 'a, 'r, 's> {
         for warning in open.tally.warnings(&open.name, open.bucket.generation) {
             self.context.report.warn(warning);
         }
-        if let Some(tracker) = open.tracker {
-            tracker.finish(self.context.tree)?;
-        }
-        Ok(())
+        self.context.tree.end_scope(self.context.report, ScopeEnd::Bucket)
     }
 }

@@ -5,10 +5,8 @@ use std::cmp::Ordering;
 use super::super::body::Row;
 use super::super::live::Live;
 use super::super::orphan;
-use super::super::path::TRACKER;
 use super::super::problem::{Class, Fault, ORDER, RECORD, warn_bad_value};
 use super::{Join, OpenBucket};
-use crate::dump::keymap;
 use crate::error::Result;
 use crate::keyspace::Family;
 use crate::keyspace::s3::{ChunkKey, ObjectKey};
@@ -65,13 +63,13 @@ impl Join<'_, '_, '_, '_> {
         if !open.is_live(object) {
             return Ok(());
         }
-        if open.bucket.directory.is_none() {
+        if open.bucket.refusal.is_some() {
             let fault = Fault::new(Class::MalformedKey, "its bucket has no directory");
             return fault.report_object(self.context, &open.name, &object.name, head.place);
         }
-        let placement = self.placements.of(&object.encoded)?;
-        match Live::open(self.context, (&open.bucket, &open.name), &object.name, placement, head)? {
-            Ok(live) => object.live = Some(live),
+        match Live::open(self.context, (&open.name, object.generation, &object.name), head)? {
+            Ok(Some(live)) => object.live = Some(live),
+            Ok(None) => self.count(object)?,
             Err(fault) => fault.report_object(self.context, &open.name, &object.name, head.place)?,
         }
         Ok(())
@@ -195,8 +193,8 @@ impl Join<'_, '_, '_, '_> {
         let Some(open) = self.bucket.as_mut().filter(|open| open.in_scope) else { return Ok(()) };
         let orphans = self.orphan_references.as_mut().filter(|_| object.unused);
         if let Some(references) = orphans {
-            let bucket = (&open.bucket, &*open.name);
-            orphan::export(self.context, self.scope, bucket, &object, (references, &mut self.allowance))?;
+            let allowance = &mut self.allowance;
+            orphan::export(self.context, self.scope, &open.name, &object, (references, allowance))?;
         }
         let stale =
             (object.has_head || object.unused) && open.bucket.generation.is_some() && !open.is_live(&object);
@@ -210,28 +208,28 @@ impl Join<'_, '_, '_, '_> {
         Ok(())
     }
 
-    /// Writes the files of a live object; returns it if they are there.
+    /// Ends a live object; returns it if it counts.
     fn finish(&mut self, object: &Object, mut live: Live) -> Result<Option<Live>> {
-        let open = self.bucket.as_mut().ok_or(ORDER)?;
         if let Err(fault) = live.finish(self.context)? {
+            let open = self.bucket.as_ref().ok_or(ORDER)?;
             fault.report_object(self.context, &open.name, &object.name, live.place)?;
             return Ok(None);
         }
-        open.bucket.enter(self.context, self.scope, &open.name)?;
-        *self.scope.get_mut(&open.name).ok_or(ORDER)? += 1;
+        self.count(object)?;
+        Ok(Some(live))
+    }
+
+    /// Counts an object that the sink has taken.
+    fn count(&mut self, object: &Object) -> Result<()> {
+        let open = self.bucket.as_mut().ok_or(ORDER)?;
+        match self.scope.get_mut(&open.name) {
+            Some(objects) => *objects += 1,
+            None => drop(self.scope.insert(open.name.clone(), 1)),
+        }
         if object.name.ends_with(b"/") {
             open.tally.folder_marker();
         }
-        if let Some((path, kind)) = &live.renamed {
-            let mut record = Vec::new();
-            keymap::line(&mut record, path, &object.name, *kind);
-            let tracker = match &mut open.tracker {
-                Some(tracker) => tracker,
-                none => none.insert(self.context.tree.file(&open.bucket.path(TRACKER).ok_or(ORDER)?)?),
-            };
-            tracker.write(&record)?;
-        }
-        Ok(Some(live))
+        Ok(())
     }
 }
 

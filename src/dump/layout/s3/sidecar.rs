@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::manifest::Manifest;
 use super::time;
 use crate::dump::json::{self, Html};
+use crate::model::s3::Headers;
 
 /// What a body's path and this suffix make is the path of its sidecar.
-pub const SUFFIX: &[u8] = b".elastickv-meta.json";
+pub(super) const SUFFIX: &[u8] = b".elastickv-meta.json";
 
 #[derive(Serialize)]
 struct Sidecar<'a> {
@@ -33,17 +33,17 @@ struct Sidecar<'a> {
 }
 
 /// Appends the sidecar of an object.
-pub fn write(out: &mut Vec<u8>, manifest: &Manifest<'_>) {
+pub(super) fn write(out: &mut Vec<u8>, headers: &Headers<'_>) {
     let sidecar = Sidecar {
         format_version: 1,
-        etag: &manifest.etag,
-        size_bytes: manifest.size,
-        last_modified: time::iso(manifest.last_modified),
-        content_type: &manifest.content_type,
-        content_encoding: &manifest.content_encoding,
-        cache_control: &manifest.cache_control,
-        content_disposition: &manifest.content_disposition,
-        user_metadata: &manifest.user_metadata,
+        etag: &headers.etag,
+        size_bytes: headers.size,
+        last_modified: time::iso(headers.last_modified),
+        content_type: &headers.content_type,
+        content_encoding: &headers.content_encoding,
+        cache_control: &headers.cache_control,
+        content_disposition: &headers.content_disposition,
+        user_metadata: &headers.user_metadata,
     };
     json::indented(out, &sidecar, Html::Escaped);
 }
@@ -52,17 +52,22 @@ pub fn write(out: &mut Vec<u8>, manifest: &Manifest<'_>) {
 mod tests {
     use super::*;
 
-    fn sidecar(manifest: &str) -> String {
+    fn sidecar(headers: &Headers<'_>) -> String {
         let mut out = Vec::new();
-        write(&mut out, &Manifest::parse(manifest.as_bytes()).unwrap());
+        write(&mut out, headers);
         String::from_utf8(out).unwrap()
     }
 
     #[test]
     fn the_worked_example() {
-        let manifest = r#"{"upload_id":"u1","etag":"2095312189753de6ad47dfe20cbe97ec","size_bytes":11,
-            "last_modified_hlc":112354918400000001,"content_type":"text/plain","user_metadata":{"who":"a<b"},
-            "parts":[{"part_no":1,"size_bytes":11,"chunk_count":1,"chunk_sizes":[11]}]}"#;
+        let headers = Headers {
+            etag: "2095312189753de6ad47dfe20cbe97ec".into(),
+            size: 11,
+            last_modified: 112_354_918_400_000_001,
+            content_type: "text/plain".into(),
+            user_metadata: [("who".into(), "a<b".into())].into(),
+            ..Headers::default()
+        };
         let expected = r#"{
   "format_version": 1,
   "etag": "2095312189753de6ad47dfe20cbe97ec",
@@ -73,12 +78,12 @@ mod tests {
     "who": "a\u003cb"
   }
 }"#;
-        assert_eq!(sidecar(manifest), expected);
+        assert_eq!(sidecar(&headers), expected);
         assert_eq!(expected.len(), 214);
     }
 
     #[test]
     fn empty_members_are_left_out_but_for_the_size() {
-        assert_eq!(sidecar("{}"), "{\n  \"format_version\": 1,\n  \"size_bytes\": 0\n}");
+        assert_eq!(sidecar(&Headers::default()), "{\n  \"format_version\": 1,\n  \"size_bytes\": 0\n}");
     }
 }

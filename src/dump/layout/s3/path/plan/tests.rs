@@ -6,7 +6,6 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::dump::segment;
-use crate::keyspace::s3::Segment;
 use crate::limits;
 
 type Outcome = Result<(Vec<u8>, &'static str), Class>;
@@ -26,9 +25,7 @@ fn plan(keys: &[&[u8]], rules: Rules) -> BTreeMap<Vec<u8>, Outcome> {
     let mut placements = sorter.sort().unwrap();
     let mut outcomes = BTreeMap::new();
     for key in keys {
-        let mut encoded = b"b\0\x01\0\0\0\0\0\0\0\x07".to_vec();
-        Segment::write(&mut encoded, key);
-        let outcome = match placements.of(&encoded).unwrap() {
+        let outcome = match placements.of(b"b", 7, key).unwrap() {
             None => Ok((key.to_vec(), "")),
             Some(Placement::At(path, kind)) => Ok((path, kind.name())),
             Some(Placement::Failed(fault)) => Err(fault.class),

@@ -2,7 +2,7 @@
 
 use super::Rules;
 use super::base::{Base, USER_DATA, is_layout_file};
-use crate::adapter::s3::sidecar;
+use crate::dump::layout::s3::sidecar;
 use crate::dump::{keymap, segment};
 use crate::limits::FILE_NAME;
 

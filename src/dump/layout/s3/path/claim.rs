@@ -4,10 +4,10 @@ use super::length;
 use super::placement::Decisions;
 use super::suffix::replace_segments;
 use super::{Placement, from_sorting_form, is_below, to_sorting_form};
-use crate::adapter::s3::problem::{Class, Fault, RECORD, RENAME_OPTION};
-use crate::adapter::s3::sidecar;
 use crate::container::Excerpt;
 use crate::dump::keymap::Kind;
+use crate::dump::layout::s3::problem::{Class, Fault, RECORD, RENAME_OPTION};
+use crate::dump::layout::s3::sidecar;
 use crate::dump::{Scratch, Sorter};
 use crate::error::Result;
 

@@ -6,8 +6,8 @@ use super::length;
 use super::placement::{Decisions, Findings};
 use super::suffix::{Suffix, rename};
 use super::{Placement, PlacementsSorter, Rules, from_sorting_form, is_below, to_sorting_form};
-use crate::adapter::s3::problem::{Class, Fault, RECORD, RENAME_OPTION};
-use crate::adapter::s3::sidecar;
+use crate::dump::layout::s3::problem::{Class, Fault, RECORD, RENAME_OPTION};
+use crate::dump::layout::s3::sidecar;
 use crate::dump::{Scratch, Sorter};
 use crate::error::Result;
 

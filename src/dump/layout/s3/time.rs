@@ -1,7 +1,7 @@
 //! HLC timestamps as the layout writes them: RFC 3339, UTC (`s3.md` 4.4).
 
 /// Returns the time of an HLC timestamp, trailing zeros of the fraction dropped; `None` for 0, which is unknown.
-pub fn iso(hlc: u64) -> Option<String> {
+pub(super) fn iso(hlc: u64) -> Option<String> {
     if hlc == 0 {
         return None;
     }

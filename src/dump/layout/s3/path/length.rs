@@ -5,8 +5,8 @@
 use super::Rules;
 use super::base::{Base, USER_DATA};
 use super::suffix::{Suffix, rename};
-use crate::adapter::s3::problem::{Class, Fault, RENAME_OPTION};
-use crate::adapter::s3::sidecar;
+use crate::dump::layout::s3::problem::{Class, Fault, RENAME_OPTION};
+use crate::dump::layout::s3::sidecar;
 use crate::dump::segment;
 use crate::limits;
 

@@ -1,9 +1,9 @@
 //! Objects whose path is not their key, sorted like the rows of the snapshot.
 
 use super::Rules;
-use crate::adapter::s3::problem::{Class, Fault, RECORD};
 use crate::dump::keymap::Kind;
-use crate::dump::{Scratch, Sorted, Sorter};
+use crate::dump::layout::s3::problem::{Class, Fault, RECORD};
+use crate::dump::{OwnedSorted, Scratch, Sorter};
 use crate::error::Result;
 use crate::keyspace::s3::Segment;
 
@@ -40,10 +40,7 @@ impl PlacementsSorter {
         object: &[u8],
         placement: &Placement,
     ) -> Result<()> {
-        self.key.clear();
-        Segment::write(&mut self.key, bucket);
-        self.key.extend_from_slice(&generation.to_be_bytes());
-        Segment::write(&mut self.key, object);
+        set_key(&mut self.key, bucket, generation, object);
         self.value.clear();
         match placement {
             Placement::Failed(fault) => {
@@ -61,31 +58,45 @@ impl PlacementsSorter {
         Ok(self.records.push(&self.key, &self.value)?)
     }
 
-    /// Sorts and lends the placements.
-    pub fn sort(&mut self) -> Result<Placements<'_>> {
-        let mut placements = Placements { records: self.records.sort()?, key: Vec::new(), next: None };
+    /// Sorts the placements.
+    pub fn sort(self) -> Result<Placements> {
+        let records = self.records.into_sorted()?;
+        let mut placements = Placements { records, asked: self.key, key: Vec::new(), next: None };
         placements.advance()?;
         Ok(placements)
     }
 }
 
-/// Lends placements to a caller that walks all objects in row order.
+/// Writes the key of an object's record: objects sort like their rows.
+fn set_key(out: &mut Vec<u8>, bucket: &[u8], generation: u64, object: &[u8]) {
+    out.clear();
+    Segment::write(out, bucket);
+    out.extend_from_slice(&generation.to_be_bytes());
+    Segment::write(out, object);
+}
+
+/// Hands placements to a caller that walks all objects in row order.
 #[derive(Debug)]
-pub struct Placements<'s> {
-    records: Sorted<'s>,
+pub struct Placements {
+    records: OwnedSorted,
+    asked: Vec<u8>,
     key: Vec<u8>,
     next: Option<Placement>,
 }
 
-impl Placements<'_> {
-    /// Returns the placement of the object with this encoded key, `None` when it stands at its key. Objects
-    /// must be asked for in ascending order; some may be left out.
-    pub fn of(&mut self, encoded: &[u8]) -> Result<Option<Placement>> {
-        while self.next.is_some() && *self.key < *encoded {
+impl Placements {
+    /// Returns the placement of an object, `None` when it stands at its key. Objects must be asked for in the order of
+    /// their rows; some may be left out.
+    pub fn of(&mut self, bucket: &[u8], generation: u64, object: &[u8]) -> Result<Option<Placement>> {
+        if self.next.is_none() {
+            return Ok(None);
+        }
+        set_key(&mut self.asked, bucket, generation, object);
+        while self.next.is_some() && self.key < self.asked {
             self.advance()?;
         }
         let mut found = None;
-        while self.next.is_some() && *self.key == *encoded {
+        while self.next.is_some() && self.key == self.asked {
             if !matches!(found, Some(Placement::Failed(_))) {
                 found = self.next.take();
             }
@@ -164,8 +175,7 @@ mod tests {
         for placement in placed.iter().chain([&failed]) {
             let mut sorter = sorter();
             sorter.push(b"b", 1, b"o", placement).unwrap();
-            let key = sorter.key.clone();
-            assert_eq!(sorter.sort().unwrap().of(&key).unwrap().as_ref(), Some(placement));
+            assert_eq!(sorter.sort().unwrap().of(b"b", 1, b"o").unwrap().as_ref(), Some(placement));
         }
     }
 

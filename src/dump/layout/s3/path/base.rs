@@ -1,8 +1,8 @@
 //! The path of one object as its own key asks for it, other keys left out of account.
 
 use super::{BUCKET_FILE, INCOMPLETE_UPLOADS, ORPHANS, Rules, TRACKER};
-use crate::adapter::s3::problem::{Class, Fault, RENAME_OPTION};
-use crate::adapter::s3::sidecar;
+use crate::dump::layout::s3::problem::{Class, Fault, RENAME_OPTION};
+use crate::dump::layout::s3::sidecar;
 use crate::dump::segment;
 use crate::limits::FILE_NAME;
 

@@ -1,0 +1,47 @@
+//! Which objects have no place in the tree.
+
+use crate::dump::{self, ErrorKind};
+use crate::error::{Error, Result};
+use crate::model::Answer;
+pub(super) use crate::model::s3::{Class, Fault};
+
+/// A record of the layout's sorters is not as it was written.
+pub(super) const RECORD: Error =
+    Error::Internal { what: "a record of an S3 object's path does not read back" };
+
+/// What helps where a key cannot stand at its own path.
+pub(super) const RENAME_OPTION: &str = "--rename-collisions writes it under another name";
+
+/// Refuses an object.
+pub(super) fn refused(fault: Fault) -> Answer {
+    Answer::Refused(fault.into())
+}
+
+/// Turns what the file system refuses for one name into a fault of that object; all else ends the run.
+pub(super) fn of_file(error: dump::Error) -> Result<Fault> {
+    let class = match error.kind {
+        ErrorKind::Taken => Class::MetaSuffixCollision,
+        ErrorKind::BadPath => Class::MalformedKey,
+        ErrorKind::NameTooLong | ErrorKind::CaseTwin => Class::Io,
+        _ => return Err(error.into()),
+    };
+    Ok(Fault::new(class, error.kind.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::interrupt::Interrupted;
+
+    #[test]
+    fn only_names_are_faults_of_an_object() {
+        let error = |kind| dump::Error { path: "s3/b/o".into(), kind };
+        assert_eq!(of_file(error(ErrorKind::Taken)).unwrap().class, Class::MetaSuffixCollision);
+        assert_eq!(of_file(error(ErrorKind::NameTooLong)).unwrap().class, Class::Io);
+        assert_eq!(of_file(error(ErrorKind::BadPath)).unwrap().class, Class::MalformedKey);
+        let full = ErrorKind::Io(std::io::Error::from(std::io::ErrorKind::StorageFull));
+        assert!(matches!(of_file(error(full)), Err(Error::Dump(_))));
+        let stopped = of_file(error(Interrupted(2).into()));
+        assert!(matches!(stopped, Err(Error::Interrupted(Interrupted(2)))), "no failure of a file");
+    }
+}
