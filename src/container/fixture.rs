@@ -22,6 +22,11 @@ pub(crate) fn source(bytes: &[u8]) -> Source {
 pub(crate) fn source_named(name: &str, bytes: &[u8]) -> Source {
     let mut file = tempfile::tempfile().unwrap();
     file.write_all(bytes).unwrap();
+    source_of(name, file)
+}
+
+/// Returns a source of this file name that reads `file`, whatever is written to it.
+pub(crate) fn source_of(name: &str, file: std::fs::File) -> Source {
     Source::in_place(Path::new(name), file, None, &crate::interrupt::Interrupt::default()).unwrap()
 }
 

@@ -224,6 +224,12 @@ impl<'s> Rows<'s> {
         self.window.bytes(offset + VERSION as u64, value_len)
     }
 
+    /// Returns the encoded key and at most the first `most` bytes of the value.
+    pub(super) fn key_and_beginning(&mut self, most: usize) -> Result<(&[u8], &[u8]), Error> {
+        let value = self.window.bytes(self.offset + VERSION as u64, self.value_len.min(most))?;
+        Ok((&self.key, value))
+    }
+
     /// Returns the encoded key and the value.
     pub(super) fn key_and_value(&mut self) -> Result<(&[u8], &[u8]), Error> {
         let value = self.window.bytes(self.offset + VERSION as u64, self.value_len)?;

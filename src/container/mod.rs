@@ -8,6 +8,7 @@ mod checksums;
 mod compression;
 mod contents;
 mod error;
+mod fingerprint;
 #[cfg(test)]
 pub(crate) mod fixture;
 mod footer;

@@ -1,6 +1,7 @@
 //! `EKVPBBL1`: the native stream, a dump of raw rows in ascending order of encoded keys (`container.md` 5).
 
 use super::ahead::Ahead;
+use super::fingerprint;
 use super::footer::{self, Checksum};
 use super::row::VALUE_HEADER;
 use super::window::Window;
@@ -9,8 +10,9 @@ use crate::limits;
 
 /// Length of magic and `last_commit_ts`, bytes.
 pub(super) const START: usize = 16;
-/// Bytes of a value that are read with its key: the header, and what tells the key of an envelope.
-const VALUE_HEAD: usize = VALUE_HEADER + 6;
+/// Bytes of a value that are read with its key: the header, what tells the key of an envelope, and what counts in a
+/// fingerprint.
+const VALUE_HEAD: usize = VALUE_HEADER + fingerprint::EDGE;
 
 /// Reads `last_commit_ts` of a native payload.
 pub(super) fn last_commit_ts(source: &Source, layout: &Layout) -> Result<u64, Error> {

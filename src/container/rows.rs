@@ -3,6 +3,7 @@
 use std::thread::Scope;
 
 use super::ahead::Ahead;
+use super::fingerprint::{self, fingerprint};
 use super::row::{Head, VALUE_HEADER};
 use super::{
     Contents, Error, ErrorKind, Layout, Payload, Position, Row, Source, footer, memory, native, sst,
@@ -199,6 +200,30 @@ impl<'s> Rows<'s> {
         };
         let key = cursor::split_last_u64_be(key).map_or(key, |(key, _)| key);
         Ok(Row { position, key, head, body })
+    }
+
+    /// Returns the fingerprint of the current row, of which `head` was split before; of a long body only the beginning
+    /// counts, so that no more is read than a walk reads anyway.
+    #[inline]
+    pub fn fingerprint(&mut self, head: &Head) -> Result<u64, Error> {
+        let len = self.value_len().saturating_sub(VALUE_HEADER);
+        let (key, body) = match &mut self.0 {
+            Form::Native(rows) if len <= fingerprint::NEAR => {
+                let (key, value) = rows.key_and_value()?;
+                (key, value.get(VALUE_HEADER..))
+            }
+            Form::Native(rows) => (rows.key(), rows.value_head().get(VALUE_HEADER..)),
+            Form::Memory(rows) => {
+                let (key, value) = rows.key_and_beginning(fingerprint::NEAR)?;
+                (key, Some(value))
+            }
+            Form::Sst(rows) => (rows.key(), rows.value().get(VALUE_HEADER..)),
+        };
+        let key = cursor::split_last_u64_be(key).map_or(key, |(key, _)| key);
+        let body = body.unwrap_or_default();
+        let body =
+            if len <= fingerprint::NEAR { body } else { body.get(..fingerprint::EDGE).unwrap_or(body) };
+        Ok(fingerprint(key, head, body, len))
     }
 
     /// Returns the body of a row of `EKVMVCC2` that was current before; nothing for other payloads.

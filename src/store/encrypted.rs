@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::Result;
-use super::entry::EntryBuf;
+use super::entry::{EntryBuf, RowLocation};
 use super::{Error, Store};
 use crate::container::{Contents, Row};
 use crate::crypto::{Fault, FirstFault, Keyring, Tally};
@@ -118,6 +118,7 @@ impl Store {
             return Ok(());
         }
         entry.set(input, &Row { body: &[], ..*row });
+        entry.place = Some(RowLocation::of(input, row));
         self.open_envelope(self.path(input), row, &mut Vec::new(), &mut entry.body)
     }
 

@@ -10,6 +10,8 @@ pub struct RowLocation {
     pub(super) input: u16,
     /// Where the row is in there.
     pub(super) position: Position,
+    /// Tells the row from another that stands there at a second reading; 0 where that is not known.
+    fingerprint: u32,
 }
 
 /// The version of a user key that counts at the read timestamp; it is no tombstone and not expired.
@@ -68,9 +70,19 @@ impl RowLocation {
         Self::at(input, Position::at(offset))
     }
 
-    /// Location of a row by the index of its input and its position there.
+    /// Location of a row by the index of its input and its position there; what the row says is not known.
     pub(super) const fn at(input: u16, position: Position) -> Self {
-        Self { input, position }
+        Self { input, position, fingerprint: 0 }
+    }
+
+    /// Location of a row that was read.
+    pub(super) fn of(input: u16, row: &Row<'_>) -> Self {
+        Self { fingerprint: short(row), ..Self::at(input, row.position) }
+    }
+
+    /// Whether this is, as far as is known, the row that stood at the location.
+    pub(super) fn is_of(self, row: &Row<'_>) -> bool {
+        self.fingerprint == 0 || self.fingerprint == short(row)
     }
 
     /// Offset in its (decompressed) input, bytes: of the row, or of the block of a table that it is in.
@@ -96,7 +108,7 @@ impl RowLocation {
     /// Returns the location of an intent as that of the committed write that it holds.
     #[must_use]
     pub(super) const fn of_write(self) -> Self {
-        Self { input: self.input | Self::WRITE, position: self.position }
+        Self { input: self.input | Self::WRITE, ..self }
     }
 
     /// Whether the entry at this location is the write that an intent holds, not the intent.
@@ -105,21 +117,24 @@ impl RowLocation {
     }
 
     /// Length of [`RowLocation::to_bytes`].
-    pub const LEN: usize = 2 + Position::LEN;
+    pub const LEN: usize = 2 + Position::LEN + 4;
 
     /// Returns the bytes that stand for the place in a sorted record; they order as places do.
     #[must_use]
     pub fn to_bytes(self) -> [u8; Self::LEN] {
         let mut bytes = [0; Self::LEN];
-        let (input, position) = bytes.split_at_mut(2);
+        let (input, rest) = bytes.split_at_mut(2);
+        let (position, fingerprint) = rest.split_at_mut(Position::LEN);
         input.copy_from_slice(&self.input.to_be_bytes());
         position.copy_from_slice(&self.position.to_bytes());
+        fingerprint.copy_from_slice(&self.fingerprint.to_be_bytes());
         bytes
     }
 
     /// Takes a place off the front of `bytes`.
     pub fn take(bytes: &mut &[u8]) -> Option<Self> {
-        Some(Self { input: cursor::take_u16_be(bytes)?, position: Position::take(bytes)? })
+        let (input, position) = (cursor::take_u16_be(bytes)?, Position::take(bytes)?);
+        Some(Self { input, position, fingerprint: cursor::take_u32_be(bytes)? })
     }
 
     /// Reads a place back that is all there is.
@@ -128,6 +143,11 @@ impl RowLocation {
         let place = Self::take(&mut bytes)?;
         bytes.is_empty().then_some(place)
     }
+}
+
+/// Returns the upper half of a row's fingerprint; never 0.
+fn short(row: &Row<'_>) -> u32 {
+    u32::try_from(row.fingerprint() >> 32).unwrap_or(u32::MAX).max(1)
 }
 
 impl EntryBuf {
@@ -145,7 +165,7 @@ impl EntryBuf {
         self.body.clear();
         self.body.extend_from_slice(row.body);
         (self.commit_ts, self.expire_at) = (row.head.commit_ts, row.head.expire_at);
-        self.place = Some(RowLocation::at(input, row.position));
+        self.place = Some(RowLocation::of(input, row));
     }
 }
 
@@ -156,7 +176,7 @@ mod tests {
     #[test]
     fn a_place_survives_as_bytes() {
         for position in [Position::at(u64::MAX >> 1), Position::in_block(7, 90, 5)] {
-            let place = RowLocation::at(0x0102, position);
+            let place = RowLocation { fingerprint: 0x0304_0506, ..RowLocation::at(0x0102, position) };
             assert_eq!(RowLocation::from_bytes(&place.to_bytes()), Some(place));
             let bytes = place.to_bytes();
             assert_eq!(RowLocation::from_bytes(&bytes[..bytes.len() - 1]), None);

@@ -189,7 +189,7 @@ impl<'s> Merge<'s> {
             .get_mut(part)
             .ok_or(Error::Internal { what: "a scan has no part that it lends from" })?;
         let row = part.scan.row()?;
-        Ok((RowLocation::at(part.input, row.position), row))
+        Ok((RowLocation::of(part.input, &row), row))
     }
 
     /// Lends the next row; for scans without edits.

@@ -277,7 +277,7 @@ impl Store {
     #[must_use]
     pub fn scan_prefix(&self, prefix: &[u8], hint: Option<RowLocation>) -> Entries<'_> {
         let scans = self.numbered().map(|(at, input)| {
-            let hint = hint.filter(|hint| hint.input == at && input.is_native()).map(|hint| hint.position);
+            let hint = hint.filter(|hint| hint.input == at && input.is_native());
             (at, Scan::prefix(input, prefix, hint, self.clock, &self.interrupt))
         });
         Entries::new(self, Merge::new(scans, Rank::Visible), Wanted::Prefix(prefix.to_vec()))

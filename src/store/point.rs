@@ -100,7 +100,11 @@ impl Store {
     fn stored(&self, place: RowLocation, entry: &mut EntryBuf) -> Result<()> {
         let input = self.inputs.get(place.input()).ok_or(Error::NoRow(place))?;
         let (mut rows, head) = input.row_at(place.position)?;
-        self.copy_plain(place.index(), &input.again(rows.row(head))?, entry)
+        let row = input.again(rows.row(head))?;
+        if !place.is_of(&row) {
+            return Err(self.differs(place, "a row does not say what it said"));
+        }
+        self.copy_plain(place.index(), &row, entry)
     }
 
     /// Says which table of an SST-ingest bundle a row is in, and where in its block; `None` in other payloads.

@@ -5,6 +5,7 @@ use std::vec::IntoIter;
 use super::Result;
 use super::classify::Classifier;
 use super::clock::Clock;
+use super::entry::RowLocation;
 use super::input::Input;
 use super::operational::Operational;
 use super::reorder::{HeldRow, Reorder};
@@ -42,6 +43,14 @@ enum Match {
     End,
 }
 
+/// Rows of a family, in whatever order.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Met {
+    rows: u64,
+    /// Sum of their fingerprints.
+    fingerprints: u64,
+}
+
 /// A walk with its own buffer. `advance_*` makes a row current, which is then lent.
 #[derive(Debug)]
 pub(super) struct Scan<'s> {
@@ -51,8 +60,8 @@ pub(super) struct Scan<'s> {
     /// Stretches that are still to be read.
     stretches: IntoIter<(Position, Position)>,
     wanted: Wanted,
-    /// Whether the walk is to begin at a caller's hint.
-    hinted: bool,
+    /// The caller's hint at which the walk is to begin.
+    hinted: Option<RowLocation>,
     /// The encoded key at which it did.
     hint: Option<Vec<u8>>,
     clock: Clock,
@@ -60,9 +69,9 @@ pub(super) struct Scan<'s> {
     filter: VersionFilter,
     head: Head,
     /// Wanted rows so far.
-    met: u64,
-    /// How many the first pass met, of a scan that is to meet them all.
-    expected: Option<u64>,
+    met: Met,
+    /// What the first pass met, of a scan that is to meet it all.
+    expected: Option<Met>,
     /// Puts the rows in order where the input does not have them so.
     reorder: Option<Reorder>,
 }
@@ -79,7 +88,9 @@ impl<'s> Scan<'s> {
     ) -> Self {
         let expected = match &wanted {
             Wanted::Family(family) if whole => {
-                Some(input.survey.stats.get(family.index()).map_or(0, |stats| stats.rows))
+                let rows = input.survey.stats.get(family.index()).map_or(0, |stats| stats.rows);
+                let fingerprints = input.survey.fingerprints.get(family.index()).copied().unwrap_or_default();
+                Some(Met { rows, fingerprints })
             }
             _ => None,
         };
@@ -91,20 +102,20 @@ impl<'s> Scan<'s> {
         }
     }
 
-    /// Walks an input from the first key with a prefix on; `hint` is the position of a row at or before it.
+    /// Walks an input from the first key with a prefix on; `hint` is the location of a row at or before it.
     pub(super) fn prefix(
         input: &'s Input,
         prefix: &[u8],
-        hint: Option<Position>,
+        hint: Option<RowLocation>,
         clock: Clock,
         interrupt: &'s Interrupt,
     ) -> Self {
         let rows = match hint {
-            Some(hint) => input.between(hint, input.survey.end),
+            Some(hint) => input.between(hint.position, input.survey.end),
             None => input.walk_from(prefix),
         };
         let wanted = Wanted::Prefix(prefix.to_vec());
-        Self { hinted: hint.is_some(), ..Self::new(input, rows, wanted, clock, interrupt) }
+        Self { hinted: hint, ..Self::new(input, rows, wanted, clock, interrupt) }
     }
 
     /// Goes on with a walk.
@@ -121,28 +132,30 @@ impl<'s> Scan<'s> {
             rows,
             stretches: Vec::new().into_iter(),
             wanted,
-            hinted: false,
+            hinted: None,
             hint: None,
             clock,
             classifier: Classifier::default(),
             filter: VersionFilter::default(),
             head: Head { commit_ts: 0, tombstone: true, encrypted: false, expire_at: 0 },
-            met: 0,
+            met: Met::default(),
             expected: None,
             reorder: (!input.is_native()).then(Reorder::default),
         }
     }
 
-    /// Ends the walk: a family has as many rows as in the first pass.
+    /// Ends the walk: a family has the rows that it had in the first pass.
     #[cold]
     fn end(&mut self) -> Result<bool> {
-        match self.expected.take() {
-            Some(expected) if expected != self.met => {
-                let what = format!("{} rows of a family were read, {expected} before", self.met);
-                Err(self.input.differs(self.rows.position().offset(), &what).into())
-            }
-            _ => Ok(false),
-        }
+        let Some(expected) = self.expected.take().filter(|expected| *expected != self.met) else {
+            return Ok(false);
+        };
+        let what = if expected.rows == self.met.rows {
+            "rows of a family do not say what they said".to_owned()
+        } else {
+            format!("{} rows of a family were read, {} before", self.met.rows, expected.rows)
+        };
+        Err(self.input.differs(self.rows.position().offset(), &what).into())
     }
 
     /// Makes the next row current, in the order of encoded keys; `false` at the end.
@@ -196,13 +209,13 @@ impl<'s> Scan<'s> {
                 self.rows.seek(start, end);
                 continue;
             }
-            if std::mem::take(&mut self.hinted) {
-                self.hint = Some(self.rows.key().to_vec());
+            if let Some(hint) = self.hinted.take() {
+                self.begin_at(hint)?;
             }
             match self.matches() {
                 Match::Yes => {
                     self.head = self.input.again(self.rows.head())?;
-                    self.met += 1;
+                    self.meet()?;
                     return Ok(true);
                 }
                 Match::No => {}
@@ -212,6 +225,28 @@ impl<'s> Scan<'s> {
                 }
             }
         }
+    }
+
+    /// Checks that the first row is the one that the hint was given for.
+    #[cold]
+    fn begin_at(&mut self, hint: RowLocation) -> Result<()> {
+        self.hint = Some(self.rows.key().to_vec());
+        let head = self.input.again(self.rows.head())?;
+        if hint.is_of(&self.input.again(self.rows.row(head))?) {
+            return Ok(());
+        }
+        Err(self.input.differs(hint.offset(), "a row does not say what it said").into())
+    }
+
+    /// Counts the current row, where a count is compared at the end.
+    #[inline]
+    fn meet(&mut self) -> Result<()> {
+        if self.expected.is_some() {
+            let fingerprint = self.input.again(self.rows.fingerprint(&self.head))?;
+            self.met.rows += 1;
+            self.met.fingerprints = self.met.fingerprints.wrapping_add(fingerprint);
+        }
+        Ok(())
     }
 
     /// Whether the current row is the version of its key that counts, though the walk began at a hint.

@@ -34,6 +34,8 @@ pub(super) struct Survey {
     pub(super) end: Position,
     /// By [`Family::index`].
     pub(super) stats: Vec<FamilyStats>,
+    /// Sum of the fingerprints of each family's rows, by [`Family::index`].
+    pub(super) fingerprints: Vec<u64>,
     /// By [`Family::index`].
     pub(super) stretches: Vec<Stretches>,
     pub(super) index: Index,
@@ -94,6 +96,7 @@ pub(super) fn survey(
         end: Position::at(layout.payload_end),
         contents: contents.clone(),
         stats: vec![FamilyStats::default(); Family::COUNT],
+        fingerprints: vec![0; Family::COUNT],
         stretches: vec![Stretches::default(); Family::COUNT],
         index: Index::new(shape),
         largest: Largest::default(),
@@ -247,9 +250,13 @@ impl Pass<'_> {
             return self.operational(operational, rows);
         }
         let head = rows.head()?;
-        let key = user_key(key);
+        let fingerprint = rows.fingerprint(&head)?;
+        let key = user_key(rows.key());
         let family = self.classifier.of(key);
         self.extend_run(family, start, end);
+        if let Some(sum) = self.survey.fingerprints.get_mut(family.index()) {
+            *sum = sum.wrapping_add(fingerprint);
+        }
         if family != Family::S3ChunkBlob {
             let info = &mut self.survey.info;
             info.highest_commit_ts = info.highest_commit_ts.max(head.commit_ts);

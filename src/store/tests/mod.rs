@@ -1,5 +1,6 @@
 //! Whole stores on small snapshots.
 
+mod changing;
 mod cluster;
 mod memory;
 mod model;

@@ -54,7 +54,7 @@ impl<'s> Lookup<'s> {
             }
             let row = probe.rows.row(head)?;
             let body = self.store.plain(input.source.path(), &row, &mut self.plaintext)?;
-            let place = RowLocation::at(at.unwrap_or_default(), row.position);
+            let place = RowLocation::of(at.unwrap_or_default(), &row);
             take(&Found { place, body, input, position: row.position })?;
         }
         Ok(())

@@ -67,7 +67,7 @@ impl<'s> Locks<'s> {
             if choice == Choice::Counts && clock.is_visible(&head) {
                 let row = self.scan.row()?;
                 let body = self.store.plain(self.store.path(self.at), &row, &mut self.plaintext)?;
-                return Ok(Some((RowLocation::at(self.at, row.position), row.key, body, hidden)));
+                return Ok(Some((RowLocation::of(self.at, &row), row.key, body, hidden)));
             }
         }
         Ok(None)
