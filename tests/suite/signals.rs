@@ -2,8 +2,11 @@
 
 use std::fs;
 use std::io::{Read, Write};
+use std::os::fd::OwnedFd;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
+
+use rustix::pty::{OpenptFlags, ioctl_tiocgptpeer, openpt, unlockpt};
 
 use crate::fixture::Snapshot;
 use crate::tool::{Run, Work};
@@ -60,6 +63,60 @@ fn a_read_that_blocks_ends_and_the_staging_directory_with_it() {
                 assert_eq!(work.names(), [""; 0], "{signal} {command:?}");
             }
         }
+    }
+}
+
+/// Opens a pseudo terminal: the end of who types, and the terminal.
+fn terminal() -> (fs::File, OwnedFd) {
+    let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC;
+    let typing = openpt(flags).unwrap();
+    unlockpt(&typing).unwrap();
+    let terminal = ioctl_tiocgptpeer(&typing, flags).unwrap();
+    (typing.into(), terminal)
+}
+
+#[test]
+fn a_terminal_at_which_nobody_types_does_not_hold_a_run() {
+    for (signal, code) in SIGNALS {
+        for command in [&["decode", "-", "-o", "out"][..], &["inspect", "-"]] {
+            let work = Work::new();
+            let (_typing, terminal) = terminal();
+            let child = heeding(&work, command)
+                .stdin(terminal)
+                .stdout(Stdio::piped())
+                .stderr(Stdio::piped())
+                .spawn()
+                .unwrap();
+            settle();
+            ends(child, signal, code);
+            assert_eq!(work.names(), [""; 0], "{signal} {command:?}");
+        }
+    }
+}
+
+#[test]
+fn the_interrupt_key_and_a_closed_terminal_end_a_run() {
+    for (key, code) in [(Some(b"\x03"), 130), (None, 129)] {
+        let work = Work::new();
+        let (mut typing, terminal) = terminal();
+        let binary = env!("CARGO_BIN_EXE_ekv-backup");
+        let arguments =
+            ["--ctty", "env", "--default-signal=HUP,INT,TERM", binary, "decode", "-", "-o", "out"];
+        let child = work
+            .command_of("setsid".as_ref(), arguments)
+            .stdin(terminal)
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        settle();
+        let started = Instant::now();
+        match key {
+            Some(key) => typing.write_all(key).unwrap(),
+            None => drop(typing),
+        }
+        Run::of(&child.wait_with_output().unwrap()).exits(code);
+        assert!(started.elapsed() < SOON, "{key:?}: {:?}", started.elapsed());
+        assert_eq!(work.names(), [""; 0], "{key:?}");
     }
 }
 
