@@ -81,7 +81,7 @@ impl Rows {
         let mut report = Report::new(&scratch, |warning| warnings.borrow_mut().push(warning.clone()));
         adapter(&mut Context {
             store: &store,
-            tree: &mut tree,
+            sink: &mut tree,
             scratch: &scratch,
             report: &mut report,
             options,

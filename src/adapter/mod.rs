@@ -19,7 +19,7 @@ use crate::error::Result;
 use crate::keyspace::Owner;
 use crate::model::{Answer, Object, Refusal};
 use crate::report::Report;
-use crate::sink::{LayoutOptions, Sink, TreeSink};
+use crate::sink::{LayoutOptions, Sink};
 use crate::store::Store;
 
 /// What an adapter works with.
@@ -27,7 +27,7 @@ pub struct Context<'a, 'r> {
     /// The snapshot.
     pub store: &'a Store,
     /// Where objects go.
-    pub tree: &'a mut TreeSink,
+    pub sink: &'a mut dyn Sink,
     /// Where sorters keep their runs.
     pub scratch: &'a Scratch,
     /// Where warnings and problems go.
@@ -39,8 +39,8 @@ pub struct Context<'a, 'r> {
 impl Context<'_, '_> {
     /// Passes an object on that has no contents besides; returns why the sink has no place for it.
     pub(crate) fn put(&mut self, object: Object<'_>) -> Result<Option<Refusal>> {
-        let answer = match self.tree.object(self.report, object)? {
-            Answer::Open => self.tree.end(self.report)?,
+        let answer = match self.sink.object(self.report, object)? {
+            Answer::Open => self.sink.end(self.report)?,
             answer => answer,
         };
         match answer {

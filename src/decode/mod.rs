@@ -2,16 +2,14 @@
 //!
 //! In: a [`Request`]. Out: a [`Summary`] and a complete tree, or an error and no tree.
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::adapter::{self, Context, Scope};
+use crate::adapter::{self, Scope};
 use crate::crypto::{KeyFiles, Keyring};
 use crate::dump::{Tree, TreeOptions};
 use crate::error::{Error, Result};
 use crate::inputs::{Found, Notice, Opened, Records};
-use crate::keyspace::Owner;
 use crate::progress::Phase;
 use crate::report::{Report, Warning};
 use crate::sink::TreeSink;
@@ -21,10 +19,12 @@ mod asked;
 mod estimate;
 mod manifest;
 mod notice;
+mod objects;
 mod problems;
 mod scope;
 mod summary;
 
+pub use objects::{ObjectsRequest, objects};
 pub use summary::{Counters, InputSummary, PassedOverSummary, Summary};
 
 /// What is asked of a run.
@@ -51,19 +51,6 @@ pub struct Request {
     /// `wall_time_iso` of the manifest.
     pub wall_time: time::OffsetDateTime,
 }
-
-/// An adapter's entry point.
-type Dump = fn(&mut Context<'_, '_>) -> Result<Scope>;
-
-/// The adapters in the order of the dump. The last two have no place in the manifest.
-const ADAPTERS: [(Owner, Dump); 6] = [
-    (Owner::Dynamodb, adapter::dynamodb::dump),
-    (Owner::S3, adapter::s3::dump),
-    (Owner::Redis, adapter::redis::dump),
-    (Owner::Sqs, adapter::sqs::dump),
-    (Owner::Fs, adapter::fs::dump),
-    (Owner::Kv, adapter::kv::dump),
-];
 
 /// Decodes snapshots into a tree. `sink` is called with each warning that is kept, as it comes up, `tell` with each
 /// choice that was made in a directory.
@@ -109,7 +96,7 @@ fn discard(tree: Tree, error: Error, sink: &mut dyn FnMut(&Warning)) -> Error {
 fn write(
     request: &Request,
     opened: &Opened,
-    tree: &mut TreeSink,
+    files: &mut TreeSink,
     sink: impl FnMut(&Warning),
 ) -> Result<Summary> {
     let store = &opened.store;
@@ -117,13 +104,13 @@ fn write(
     if let Some(info) = unchecked.filter(|_| request.strict) {
         return Err(Error::Unchecked { path: info.path.clone() });
     }
+    let tree = files.tree();
     let scratch = tree.scratch().clone();
     let mut report = Report::new(&scratch, sink).locating(|place| store.locate(place));
     report.name_inputs(store.inputs().iter().map(|info| info.path.as_path()));
     tree.notices().iter().for_each(|notice| report.warn(notice::warning(notice)));
     let told = tree.notices().len();
     report.adopt(store.warnings());
-    let mut scopes = BTreeMap::new();
     if let Some(missing) = store.missing_groups() {
         report.warn(missing.warning());
         if request.strict {
@@ -134,27 +121,16 @@ fn write(
     if let Some(size) = estimate::size(store, &request.adapters) {
         tree.expect(size);
     }
-    for (owner, dump) in ADAPTERS {
-        if request.adapters.excluded.contains(&owner) {
-            continue;
-        }
-        let scope = dump(&mut Context {
-            store,
-            tree: &mut *tree,
-            scratch: &scratch,
-            report: &mut report,
-            options: &request.adapters,
-        })?;
-        scopes.insert(owner, scope);
-    }
+    let scopes = objects::pass(store, &request.adapters, &scratch, &mut report, files)?;
     scope::check(store, &request.adapters.scopes, &scopes)?;
-    tree.finish_names()?;
+    files.finish_names()?;
+    let tree = files.tree();
     let problems = report.problem_count();
     if request.strict && problems + store.undecided_count() > 0 {
         let listed = problems::write(None, &mut report)?;
         return Err(Error::Strict { problems, undecided: store.undecided_count(), listed });
     }
-    let listed = problems::write(Some(&mut **tree), &mut report)?;
+    let listed = problems::write(Some(tree), &mut report)?;
     let manifest = manifest::of(request, store, &scopes, problems);
     // The last row was read: what was read is published only where it still stands in the files.
     store.check_unchanged()?;

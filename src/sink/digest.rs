@@ -42,6 +42,10 @@ impl Sink for Digest {
         self.files.wants()
     }
 
+    fn begin(&mut self, last_commit_ts: u64) {
+        self.files.begin(last_commit_ts);
+    }
+
     fn refusal(&self, object: Object<'_>) -> Option<Refusal> {
         self.files.refusal(object)
     }

@@ -33,6 +33,9 @@ pub trait Sink {
     /// How much of the objects is looked at.
     fn wants(&self) -> Wants;
 
+    /// Hears the snapshot's time (HLC) before any object comes.
+    fn begin(&mut self, _last_commit_ts: u64) {}
+
     /// Says whether the sink has no place for an object, before anything of it is looked at.
     fn refusal(&self, _object: Object<'_>) -> Option<Refusal> {
         None

@@ -3,8 +3,6 @@
 //! In: objects. Out: their files, sidecars and KEYMAPs in a [`Tree`], by the layout of their service
 //! ([`crate::dump::layout`]).
 
-use std::ops::{Deref, DerefMut};
-
 use super::{Answer, Refusal, Sink, Wants};
 use crate::dump::Tree;
 use crate::dump::layout::{self, Root};
@@ -58,6 +56,11 @@ impl TreeSink {
         &mut self.root.keymap
     }
 
+    /// Returns the tree, for the files that are of no service.
+    pub fn tree(&mut self) -> &mut Tree {
+        &mut self.root.tree
+    }
+
     /// Returns the tree.
     #[must_use]
     pub fn into_tree(self) -> Tree {
@@ -65,23 +68,14 @@ impl TreeSink {
     }
 }
 
-impl Deref for TreeSink {
-    type Target = Tree;
-
-    fn deref(&self) -> &Tree {
-        &self.root.tree
-    }
-}
-
-impl DerefMut for TreeSink {
-    fn deref_mut(&mut self) -> &mut Tree {
-        &mut self.root.tree
-    }
-}
-
 impl Sink for TreeSink {
     fn wants(&self) -> Wants {
         Wants::Contents
+    }
+
+    fn begin(&mut self, last_commit_ts: u64) {
+        self.root.options.last_commit_ts = last_commit_ts;
+        self.redis = layout::redis::Layout::new(self.root.tree.scratch(), &self.root.options);
     }
 
     fn refusal(&self, object: Object<'_>) -> Option<Refusal> {

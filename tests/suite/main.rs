@@ -20,6 +20,7 @@ mod hostile;
 mod inspect;
 mod live;
 mod malformed;
+mod objects;
 mod output;
 mod payloads;
 mod readme;

@@ -26,7 +26,6 @@ use crate::keyspace::dynamodb::{ItemKey, item_prefix};
 use crate::model::dynamodb::{self, Schema};
 use crate::model::{Object, Refusal};
 use crate::report::Problem;
-use crate::sink::Sink;
 use generation::Generations;
 use migration::LiveRows;
 use table::Table;
@@ -49,7 +48,7 @@ pub fn dump(context: &mut Context<'_, '_>) -> Result<Scope> {
         let items = write_table(context, &name, &table, &schema)?;
         scope.insert(name, items);
     }
-    context.tree.end_service(context.report, Owner::Dynamodb)?;
+    context.sink.end_service(context.report, Owner::Dynamodb)?;
     Ok(scope)
 }
 

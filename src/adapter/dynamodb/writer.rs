@@ -12,7 +12,6 @@ use crate::model::dynamodb::item::{INVALID_ITEM, InvalidItem};
 use crate::model::dynamodb::key::OrderedKey;
 use crate::model::dynamodb::{Attributes, Item, KeyValue, KeyValues, Object, Schema, Unservable};
 use crate::model::{self, ScopeEnd};
-use crate::sink::Sink;
 use crate::store::Entry;
 
 /// Decodes an item and finds its key attributes.
@@ -103,7 +102,7 @@ impl<'t> TableWriter<'t> {
             legacy.then_some(Unservable::NotANumber)
         };
         if let Some(reason) = item.unservable.get().or_else(bad_number) {
-            self.counters.unservable(reason, context.tree.place());
+            self.counters.unservable(reason, context.sink.place());
         }
         Ok(())
     }
@@ -112,7 +111,7 @@ impl<'t> TableWriter<'t> {
     pub fn finish(self, context: &mut Context<'_, '_>) -> Result<u64> {
         let (table, items) = (self.table(), self.counters.items);
         self.counters.warn(context.report, &table);
-        context.tree.end_scope(context.report, ScopeEnd::Table)?;
+        context.sink.end_scope(context.report, ScopeEnd::Table)?;
         Ok(items)
     }
 }

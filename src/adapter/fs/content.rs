@@ -7,7 +7,6 @@ use crate::error::Result;
 use crate::keyspace::fs;
 use crate::model::fs::InodeRecord;
 use crate::model::{Answer, Piece, Refusal};
-use crate::sink::Sink;
 use crate::store::Store;
 
 const DEFAULT_CHUNK_SIZE: u64 = 4 << 20;
@@ -61,7 +60,7 @@ pub fn pass(
                 holes = holes.saturating_add(hole);
                 let pieces = [(hole > 0).then_some(Piece::Zeros(hole)), Some(Piece::Bytes(piece))];
                 for piece in pieces.into_iter().flatten() {
-                    if let Answer::Refused(refusal) = context.tree.piece(piece)? {
+                    if let Answer::Refused(refusal) = context.sink.piece(piece)? {
                         return Ok(Err(refusal));
                     }
                 }
@@ -71,11 +70,11 @@ pub fn pass(
     }
     let hole = record.size.saturating_sub(at);
     if hole > 0
-        && let Answer::Refused(refusal) = context.tree.piece(Piece::Zeros(hole))?
+        && let Answer::Refused(refusal) = context.sink.piece(Piece::Zeros(hole))?
     {
         return Ok(Err(refusal));
     }
-    match context.tree.end(context.report)? {
+    match context.sink.end(context.report)? {
         Answer::Refused(refusal) => Ok(Err(refusal)),
         Answer::Taken | Answer::Open | Answer::Left => Ok(Ok(holes.saturating_add(hole))),
     }

@@ -22,7 +22,7 @@ use super::{Context, Scope};
 use crate::error::{Error, Result};
 use crate::keyspace::{Family, Owner};
 use crate::report::Warning;
-use crate::sink::{Sink, Wants};
+use crate::sink::Wants;
 
 use survey::Survey;
 
@@ -40,9 +40,9 @@ pub fn dump(context: &mut Context<'_, '_>) -> Result<Scope> {
     }
     let mut survey = Survey::new(context)?;
     let mut walked = walk::tree(context, &mut survey)?;
-    context.tree.end_service(context.report, Owner::Fs)?;
+    context.sink.end_service(context.report, Owner::Fs)?;
     // Content that was not read cannot be compared with the usage rows.
-    if context.tree.wants() == Wants::Contents {
+    if context.sink.wants() == Wants::Contents {
         census::check(context, &survey, &mut walked)?;
     }
     Ok(Scope::new())

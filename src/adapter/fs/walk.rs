@@ -18,7 +18,6 @@ use crate::keyspace::{Family, fs};
 use crate::limits;
 use crate::model::fs::{InodeRecord, Node, NodeType, Siblings};
 use crate::model::{Answer, Object};
-use crate::sink::Sink;
 use crate::store::{Entry, EntryBuf, RowLocation};
 
 const MEMORY: usize = 8 << 20;
@@ -104,7 +103,7 @@ impl<'w, 'a, 'r> Walk<'w, 'a, 'r> {
         self.walked.reach(fs::ROOT)?;
         let siblings = Siblings(&|_| Ok(false));
         let root = Node { path: b"", inode: fs::ROOT, record, siblings, commit_ts };
-        match self.context.tree.object(self.context.report, Object::Fs(&root))? {
+        match self.context.sink.object(self.context.report, Object::Fs(&root))? {
             Answer::Refused(refusal) => self.lost(refusal.class, refusal.message, None),
             Answer::Taken | Answer::Open | Answer::Left => self.enter(fs::ROOT),
         }
@@ -156,7 +155,7 @@ impl<'w, 'a, 'r> Walk<'w, 'a, 'r> {
 
     /// Passes on a node; returns why it is missing.
     fn node(&mut self, node: &Node<'_>) -> Result<Option<(&'static str, String)>> {
-        if let Some(refusal) = self.context.tree.refusal(Object::Fs(node)) {
+        if let Some(refusal) = self.context.sink.refusal(Object::Fs(node)) {
             return Ok(Some((refusal.class, refusal.message)));
         }
         let is_directory = node.record.node_type == NodeType::Directory;
@@ -168,7 +167,7 @@ impl<'w, 'a, 'r> Walk<'w, 'a, 'r> {
             let message = "another name leads to this directory".to_owned();
             return Ok(Some(("fs_directory_reached_twice", message)));
         }
-        match self.context.tree.object(self.context.report, Object::Fs(node))? {
+        match self.context.sink.object(self.context.report, Object::Fs(node))? {
             Answer::Refused(refusal) => return Ok(Some((refusal.class, refusal.message))),
             Answer::Open if !is_directory => return self.content(node, meeting),
             Answer::Taken | Answer::Open | Answer::Left => {}
@@ -181,7 +180,7 @@ impl<'w, 'a, 'r> Walk<'w, 'a, 'r> {
 
     fn content(&mut self, node: &Node<'_>, meeting: Meeting) -> Result<Option<(&'static str, String)>> {
         if let Some(message) = self.over_limit(node.inode, node.record, meeting)? {
-            self.context.tree.abandon()?;
+            self.context.sink.abandon()?;
             return Ok(Some(("fs_size_over_limit", message)));
         }
         let mut read = Stored::default();

@@ -17,7 +17,6 @@ use crate::keyspace::{Family, Owner};
 use crate::model::Object;
 use crate::model::kv::Pair;
 use crate::report::{Problem, Warning};
-use crate::sink::Sink;
 use crate::store::{Entry, RowLocation};
 
 use unknown::UnknownRows;
@@ -38,7 +37,7 @@ pub fn dump(context: &mut Context<'_, '_>) -> Result<Scope> {
     }
     bare.warn(context);
     write_unknown(context)?;
-    context.tree.end_service(context.report, Owner::Kv)?;
+    context.sink.end_service(context.report, Owner::Kv)?;
     Ok(Scope::new())
 }
 

@@ -9,7 +9,8 @@ use crate::keyspace::Owner;
 use crate::model::redis::{DATABASE, Key};
 use crate::model::{Answer, Object, Refusal};
 use crate::report::{Problem, Warning};
-use crate::sink::{Sink, Wants};
+use crate::sink::Sink;
+use crate::sink::Wants;
 use crate::store::{EntryBuf, RowLocation, Store};
 
 /// Name of the database in scopes and in problems.
@@ -80,7 +81,7 @@ impl<'c, 'a, 'r> Database<'c, 'a, 'r> {
 
     /// Whether somebody looks at the elements of collections.
     pub(super) fn wants_contents(&self) -> bool {
-        self.context.tree.wants() == Wants::Contents
+        self.context.sink.wants() == Wants::Contents
     }
 
     /// Returns where elements that stand in rows are sorted; `None` when nobody looks at them.
@@ -112,7 +113,7 @@ impl<'c, 'a, 'r> Database<'c, 'a, 'r> {
 
     /// Passes the head of a collection on; returns whether its elements are wanted, `None` when it was refused.
     pub(super) fn open(&mut self, key: &Key<'_>) -> Result<Option<bool>> {
-        let answer = self.context.tree.object(self.context.report, Object::Redis(key))?;
+        let answer = self.context.sink.object(self.context.report, Object::Redis(key))?;
         if let Answer::Refused(refusal) = answer {
             self.refused(key.key, refusal)?;
             return Ok(None);
@@ -121,16 +122,16 @@ impl<'c, 'a, 'r> Database<'c, 'a, 'r> {
     }
 
     /// Lends the elements at hand, and the sink that they go to.
-    pub(super) fn elements(&mut self) -> (&mut Sorter, &mut impl Sink) {
-        (&mut self.elements, self.context.tree)
+    pub(super) fn elements(&mut self) -> (&mut Sorter, &mut dyn Sink) {
+        (&mut self.elements, self.context.sink)
     }
 
     /// Ends the open collection, where it exists.
     pub(super) fn close(&mut self, key: &Key<'_>, exists: bool) -> Result<()> {
         if !exists {
-            return self.context.tree.abandon();
+            return self.context.sink.abandon();
         }
-        match self.context.tree.end(self.context.report)? {
+        match self.context.sink.end(self.context.report)? {
             Answer::Refused(refusal) => self.refused(key.key, refusal),
             Answer::Taken | Answer::Left | Answer::Open => Ok(()),
         }
@@ -184,7 +185,7 @@ impl<'c, 'a, 'r> Database<'c, 'a, 'r> {
 
     /// Ends the service and tells the counts.
     pub(super) fn finish(mut self) -> Result<Scope> {
-        self.context.tree.end_service(self.context.report, Owner::Redis)?;
+        self.context.sink.end_service(self.context.report, Owner::Redis)?;
         let counts = std::mem::take(&mut self.counts);
         for (event, keys, hint) in [
             ("redis_orphan_ttl", counts.orphan_ttls, "index rows whose key has no data were left out"),

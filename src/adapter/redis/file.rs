@@ -10,7 +10,6 @@ use crate::keyspace::redis::StreamId;
 use crate::model::redis::{Element, EntryFields, Key, Value};
 use crate::model::{Answer, Piece};
 use crate::report::Warning;
-use crate::sink::Sink;
 
 /// What was passed on.
 #[derive(Clone, Copy, Debug, Default)]

@@ -7,7 +7,6 @@ use crate::error::Result;
 use crate::keyspace::Family;
 use crate::keyspace::s3::{ObjectKey, Segment, UploadKey};
 use crate::model::s3::Announced;
-use crate::sink::Sink;
 use crate::store::{EntryBuf, Store};
 
 /// Announces the objects that will come (REQ-7).
@@ -22,7 +21,7 @@ pub fn announce(context: &mut Context<'_, '_>, buckets: &Buckets) -> Result<()> 
             orphans: options.include_orphans,
             uploads: options.include_incomplete_uploads,
         };
-        context.tree.announce((bucket, generation), &mut announced)?;
+        context.sink.announce((bucket, generation), &mut announced)?;
     }
     Ok(())
 }

@@ -265,7 +265,7 @@ mod tests {
             match self.body.finish(&mut self.tree).unwrap() {
                 Ok(()) => {
                     assert_eq!(self.tree.end(&mut report()).unwrap(), Answer::Taken);
-                    self.tree.settle().unwrap();
+                    self.tree.tree().settle().unwrap();
                     Ok(std::fs::read(staged()).unwrap())
                 }
                 Err(fault) => {
@@ -345,7 +345,7 @@ mod tests {
     #[test]
     fn a_name_that_is_taken_is_a_collision() {
         let mut fixture = Fixture::new(1, r#"{"part_no":1,"chunk_sizes":[1]}"#);
-        fixture.tree.write(b"s3/b/o", b"another").unwrap();
+        fixture.tree.tree().write(b"s3/b/o", b"another").unwrap();
         fixture.offer(1, 0, None, b"x");
         assert_eq!(
             fixture.body.finish(&mut fixture.tree).unwrap().unwrap_err().class,

@@ -8,7 +8,6 @@ use crate::error::Result;
 use crate::excerpt::name_or_length;
 use crate::model::{Answer, Object, s3};
 use crate::report::Warning;
-use crate::sink::Sink;
 use crate::store::{EntryBuf, RowLocation};
 
 /// An object whose body is passed on.
@@ -35,7 +34,7 @@ impl Live {
         };
         let (headers, commit_ts) = (&manifest.headers, head.commit_ts);
         let object = s3::ObjectHead { bucket, generation, key, headers, commit_ts };
-        let open = match context.tree.object(context.report, Object::S3(s3::Object::Object(&object)))? {
+        let open = match context.sink.object(context.report, Object::S3(s3::Object::Object(&object)))? {
             Answer::Refused(refusal) => return Ok(Err(Fault::refused(refusal)?)),
             answer => answer == Answer::Open,
         };
@@ -58,11 +57,11 @@ impl Live {
 
     /// Ends the body; the object counts only when all of it is there.
     pub fn finish(&mut self, context: &mut Context<'_, '_>) -> Result<Result<(), Fault>> {
-        if let Err(fault) = self.body.finish(context.tree)? {
-            context.tree.abandon()?;
+        if let Err(fault) = self.body.finish(context.sink)? {
+            context.sink.abandon()?;
             return Ok(Err(fault));
         }
-        match context.tree.end(context.report)? {
+        match context.sink.end(context.report)? {
             Answer::Refused(refusal) => Ok(Err(Fault::refused(refusal)?)),
             Answer::Taken | Answer::Open | Answer::Left => Ok(Ok(())),
         }

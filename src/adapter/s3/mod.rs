@@ -29,7 +29,6 @@ mod upload;
 use super::{Context, Scope};
 use crate::error::Result;
 use crate::keyspace::Owner;
-use crate::sink::Sink;
 use join::Join;
 use reference::References;
 
@@ -43,7 +42,7 @@ pub fn dump(context: &mut Context<'_, '_>) -> Result<Scope> {
     if context.options.include_incomplete_uploads {
         upload::write(context, &mut scope, &buckets)?;
     }
-    context.tree.end_service(context.report, Owner::S3)?;
+    context.sink.end_service(context.report, Owner::S3)?;
     Ok(scope)
 }
 

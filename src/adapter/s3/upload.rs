@@ -11,7 +11,6 @@ use crate::keyspace::{Family, Owner};
 use crate::model::s3::{self, UploadRecord};
 use crate::model::{Object, ScopeEnd};
 use crate::report::Warning;
-use crate::sink::Sink;
 
 /// Both families, in the order of the lines.
 const FAMILIES: [Family; 2] = [Family::S3UploadMeta, Family::S3UploadPart];
@@ -41,7 +40,7 @@ fn check(context: &mut Context<'_, '_>) -> Result<()> {
             }
             let fault = if let Some(name) = &bucket {
                 let bucket = s3::Bucket { name, meta: None, commit_ts: None };
-                match context.tree.refusal(Object::S3(s3::Object::Bucket(&bucket))) {
+                match context.sink.refusal(Object::S3(s3::Object::Bucket(&bucket))) {
                     Some(refusal) => Fault::refused(refusal)?,
                     None => continue,
                 }
@@ -96,7 +95,7 @@ fn write_bucket(
             }
         }
     }
-    context.tree.end_scope(context.report, ScopeEnd::Bucket)?;
+    context.sink.end_scope(context.report, ScopeEnd::Bucket)?;
     if without_upload > 0 {
         context.report.warn(
             Warning::new("s3_upload_parts_without_upload")

@@ -81,7 +81,7 @@ impl Rows {
         let mut report = Report::new(&scratch, |_| ());
         let mut tree = TreeSink::new(tree, options.layout(&store));
         let mut context =
-            Context { store: &store, tree: &mut tree, scratch: &scratch, report: &mut report, options };
+            Context { store: &store, sink: &mut tree, scratch: &scratch, report: &mut report, options };
         let queues = dump(&mut context).unwrap();
         let mut outcome = Outcome {
             warnings: report.warnings().to_vec(),
@@ -90,7 +90,7 @@ impl Rows {
             queues: queues.into_keys().map(|name| String::from_utf8(name).unwrap()).collect(),
             ..Outcome::default()
         };
-        tree.settle().unwrap();
+        tree.tree().settle().unwrap();
         let staging = std::fs::read_dir(parent.path()).unwrap().next().unwrap().unwrap().path();
         read_files(&staging, "", &mut outcome.files);
         outcome

@@ -24,7 +24,6 @@ use crate::keyspace::{Family, Owner};
 use crate::model::sqs::{self, Message, NamedQueue, Queue, SideRecord};
 use crate::model::{Object, Refusal, ScopeEnd};
 use crate::report::{Problem, Warning};
-use crate::sink::Sink;
 use crate::store::{EntryBuf, RowLocation};
 
 /// A record of the sorter is not as it was written.
@@ -161,7 +160,7 @@ impl Writer<'_, '_, '_> {
     fn finish_group(&mut self) -> Result<()> {
         let group = std::mem::take(&mut self.group);
         let last_sequence = group.queue.as_ref().map_or(0, |queue| queue.filter.last_sequence());
-        self.context.tree.end_scope(self.context.report, ScopeEnd::Queue { last_sequence })?;
+        self.context.sink.end_scope(self.context.report, ScopeEnd::Queue { last_sequence })?;
         let Some(queue) = group.queue else {
             return self.finish_orphans(&group);
         };
@@ -194,7 +193,7 @@ impl Writer<'_, '_, '_> {
     }
 
     fn finish(self) -> Result<Scope> {
-        self.context.tree.end_service(self.context.report, Owner::Sqs)?;
+        self.context.sink.end_service(self.context.report, Owner::Sqs)?;
         for warning in elsewhere::warnings(self.context.store, &self.partitioned)? {
             self.context.report.warn(warning);
         }

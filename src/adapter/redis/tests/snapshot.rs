@@ -42,7 +42,7 @@ pub(super) fn dump(rows: &BTreeMap<Vec<u8>, Vec<u8>>, options: &Options) -> Dump
     let mut warnings = Vec::new();
     let mut report = Report::new(&scratch, |warning: &Warning| warnings.push(warning.event));
     let mut context =
-        Context { store: &store, tree: &mut tree, scratch: &scratch, report: &mut report, options };
+        Context { store: &store, sink: &mut tree, scratch: &scratch, report: &mut report, options };
     let scope = super::super::dump(&mut context).unwrap();
     let mut problems = Vec::new();
     let mut lines = report.problems().sort().unwrap();
@@ -70,7 +70,7 @@ pub(super) fn dump(rows: &BTreeMap<Vec<u8>, Vec<u8>>, options: &Options) -> Dump
 fn digests(store: &Store, scratch: &Scratch, options: &Options) -> BTreeMap<Vec<u8>, Vec<u8>> {
     let mut tree = TreeSink::new(Tree::digests(scratch), options.layout(store));
     let mut report = Report::new(scratch, |_: &Warning| {});
-    super::super::dump(&mut Context { store, tree: &mut tree, scratch, report: &mut report, options })
+    super::super::dump(&mut Context { store, sink: &mut tree, scratch, report: &mut report, options })
         .unwrap();
     let Tree::Digests(mut digests) = tree.into_tree() else { panic!("no digests") };
     let mut rows = digests.sort().unwrap();

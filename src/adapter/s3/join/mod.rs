@@ -17,7 +17,7 @@ use crate::error::Result;
 use crate::keyspace::s3::{ChunkKey, ObjectKey};
 use crate::keyspace::{Family, Owner};
 use crate::model::ScopeEnd;
-use crate::sink::{Sink, Wants};
+use crate::sink::Wants;
 
 pub use object::Object;
 
@@ -72,7 +72,7 @@ impl<'c, 'a, 'r, 's> Join<'c, 'a, 'r, 's> {
 
     /// Passes all objects on; those of a sink that wants heads alone without a look at chunks, and so at orphans.
     pub fn run(mut self) -> Result<()> {
-        if self.context.tree.wants() == Wants::Heads {
+        if self.context.sink.wants() == Wants::Heads {
             return self.reach_end();
         }
         let mut chunks = self.context.store.scan(Family::S3Blob);
@@ -161,6 +161,6 @@ impl<'c, 'a, 'r, 's> Join<'c, 'a, 'r, 's> {
         for warning in open.tally.warnings(&open.name, open.bucket.generation) {
             self.context.report.warn(warning);
         }
-        self.context.tree.end_scope(self.context.report, ScopeEnd::Bucket)
+        self.context.sink.end_scope(self.context.report, ScopeEnd::Bucket)
     }
 }

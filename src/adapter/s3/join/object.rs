@@ -82,7 +82,7 @@ impl Join<'_, '_, '_, '_> {
         if object.live_upload() == Some(&*key.upload.upload.raw()) {
             self.settle_before(key)?;
             if let Some(live) = self.object.as_mut().and_then(|object| object.live.as_mut())
-                && live.body.offer(self.context.tree, key, row)?
+                && live.body.offer(self.context.sink, key, row)?
             {
                 return self.pull();
             }
@@ -100,7 +100,7 @@ impl Join<'_, '_, '_, '_> {
         if let Some(live) = self.object.as_mut().and_then(|object| object.live.as_mut())
             && live.body.holds_before(key)
         {
-            live.body.settle(self.context.store, self.context.tree)?;
+            live.body.settle(self.context.store, self.context.sink)?;
             self.pull()?;
         }
         Ok(())
@@ -133,7 +133,7 @@ impl Join<'_, '_, '_, '_> {
                     match chunk {
                         Ok(place) => {
                             self.context.store.read(place, &mut entry)?;
-                            live.body.append(self.context.tree, &entry.body)?;
+                            live.body.append(self.context.sink, &entry.body)?;
                         }
                         Err(fault) => live.body.fail(fault),
                     }
@@ -176,7 +176,7 @@ impl Join<'_, '_, '_, '_> {
         while let Some(live) = self.object.as_mut().and_then(|object| object.live.as_mut())
             && live.body.wanted().is_some()
         {
-            live.body.settle(self.context.store, self.context.tree)?;
+            live.body.settle(self.context.store, self.context.sink)?;
             self.pull()?;
         }
         while let Some(object) = &self.object

@@ -138,8 +138,6 @@ proptest! {
     }
 }
 
-type Way = fn(&mut Reader<'_>) -> Result<()>;
-
 #[test]
 fn a_document_of_many_values_ends_when_the_run_is_asked_to_stop() {
     type Way = fn(&mut Reader<'_>) -> Result<()>;
