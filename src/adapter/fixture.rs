@@ -59,6 +59,38 @@ impl Rows {
         bytes
     }
 
+    /// Decodes the rows with one adapter into digests: path from the dump root -> SHA-256.
+    pub fn digests(
+        &self,
+        options: &Options,
+        adapter: impl FnOnce(&mut Context<'_, '_>) -> Result<Scope>,
+    ) -> Result<BTreeMap<Vec<u8>, Vec<u8>>> {
+        let directory = tempfile::tempdir().unwrap();
+        let input = directory.path().join("rows.fsm");
+        fs::write(&input, self.payload()).unwrap();
+        let source = Source::open(&input, directory.path(), &crate::interrupt::Interrupt::default())?;
+        let store = Store::open(vec![source], &StoreOptions::default())?;
+        let scratch = crate::dump::Scratch::new(directory.path().to_owned());
+        let mut tree = TreeSink::new(Tree::digests(&scratch), options.layout(&store));
+        let mut report = Report::new(&scratch, |_| {});
+        adapter(&mut Context {
+            store: &store,
+            tree: &mut tree,
+            scratch: &scratch,
+            report: &mut report,
+            options,
+        })?;
+        let Tree::Digests(mut digests) = tree.into_tree() else {
+            unreachable!("a tree of digests stays one")
+        };
+        let mut rows = digests.sort()?;
+        let mut found = BTreeMap::new();
+        while let Some((path, digest)) = rows.next()? {
+            found.insert(path.to_vec(), digest.to_vec());
+        }
+        Ok(found)
+    }
+
     /// Decodes the rows with one adapter.
     pub fn dump(
         &self,

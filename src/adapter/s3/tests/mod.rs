@@ -4,7 +4,10 @@ mod model;
 mod rows;
 mod words;
 
+use std::collections::BTreeMap;
+
 use proptest::prelude::*;
+use sha2::{Digest, Sha256};
 
 use crate::adapter::Options;
 
@@ -125,10 +128,18 @@ proptest! {
         buckets in prop::collection::vec(any_bucket(), 3),
         objects in prop::collection::btree_map(any_name(), any_object(), 0..25),
         rename_collisions in any::<bool>(),
+        include_orphans in any::<bool>(),
     ) {
         let buckets = [&b"a.b"[..], b"b", b"b0"].map(<[u8]>::to_vec).into_iter().zip(buckets).collect();
         let options = Options { rename_collisions, ..Options::default() };
         let dumped = rows::rows(&buckets, &objects).dump(&options, super::dump).unwrap();
+        let all = Options { include_orphans, ..options.clone() };
+        let rows = rows::rows(&buckets, &objects);
+        let mut files = rows.dump(&all, super::dump).unwrap().files;
+        files.retain(|path, _| !path.ends_with(b"/"));
+        let files: BTreeMap<_, _> =
+            files.into_iter().map(|(path, body)| (path, Sha256::digest(body).to_vec())).collect();
+        prop_assert_eq!(rows.digests(&all, super::dump).unwrap(), files);
         let expected = model::expected(&buckets, &objects, rename_collisions);
         prop_assert_eq!(model::found(&dumped), expected);
     }
