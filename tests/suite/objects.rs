@@ -95,7 +95,9 @@ fn there_is_a_line_for_each_file_of_an_object() {
             ("kv", "value", &|path| path.starts_with("extra/kv/") && !path.ends_with("/KEYMAP.jsonl")),
         ] {
             let found = lines.get(&(service.to_owned(), kind.to_owned())).copied().unwrap_or_default();
-            assert_eq!(found, count(holds), "{name}: {service} {kind}");
+            // Only the tree has no place for some keys of S3.
+            let all = found == count(holds) || (kind == "object" && found > count(holds));
+            assert!(all, "{name}: {service} {kind}: {found} lines, {} files", count(holds));
             of_all += found;
         }
     }
