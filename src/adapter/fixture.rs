@@ -75,7 +75,7 @@ impl Rows {
         let mut report = Report::new(&scratch, |_| {});
         adapter(&mut Context {
             store: &store,
-            tree: &mut tree,
+            sink: &mut tree,
             scratch: &scratch,
             report: &mut report,
             options,

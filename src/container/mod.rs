@@ -8,7 +8,7 @@ mod checksums;
 mod compression;
 mod contents;
 mod error;
-mod fingerprint;
+pub(crate) mod fingerprint;
 #[cfg(test)]
 pub(crate) mod fixture;
 mod footer;

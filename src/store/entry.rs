@@ -77,12 +77,17 @@ impl RowLocation {
 
     /// Location of a row that was read.
     pub(super) fn of(input: u16, row: &Row<'_>) -> Self {
-        Self { fingerprint: short(row), ..Self::at(input, row.position) }
+        Self::with(input, row.position, row.fingerprint())
+    }
+
+    /// Location of a row of this fingerprint.
+    pub(super) fn with(input: u16, position: Position, fingerprint: u64) -> Self {
+        Self { input, position, fingerprint: short(fingerprint) }
     }
 
     /// Whether this is, as far as is known, the row that stood at the location.
     pub(super) fn is_of(self, row: &Row<'_>) -> bool {
-        self.fingerprint == 0 || self.fingerprint == short(row)
+        self.fingerprint == 0 || self.fingerprint == short(row.fingerprint())
     }
 
     /// Offset in its (decompressed) input, bytes: of the row, or of the block of a table that it is in.
@@ -146,8 +151,8 @@ impl RowLocation {
 }
 
 /// Returns the upper half of a row's fingerprint; never 0.
-fn short(row: &Row<'_>) -> u32 {
-    u32::try_from(row.fingerprint() >> 32).unwrap_or(u32::MAX).max(1)
+fn short(fingerprint: u64) -> u32 {
+    u32::try_from(fingerprint >> 32).unwrap_or(u32::MAX).max(1)
 }
 
 impl EntryBuf {

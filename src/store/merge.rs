@@ -188,8 +188,7 @@ impl<'s> Merge<'s> {
             .parts
             .get_mut(part)
             .ok_or(Error::Internal { what: "a scan has no part that it lends from" })?;
-        let row = part.scan.row()?;
-        Ok((RowLocation::of(part.input, &row), row))
+        part.scan.located(part.input)
     }
 
     /// Lends the next row; for scans without edits.

@@ -11,6 +11,7 @@ use super::operational::Operational;
 use super::reorder::{HeldRow, Reorder};
 use super::survey::user_key;
 use super::version::{Choice, VersionFilter};
+use crate::container::fingerprint::NEAR;
 use crate::container::{Head, Position, Row, Rows, VALUE_HEADER};
 use crate::interrupt::Interrupt;
 use crate::keyspace::Family;
@@ -70,6 +71,8 @@ pub(super) struct Scan<'s> {
     head: Head,
     /// Wanted rows so far.
     met: Met,
+    /// Fingerprint of the current row, where rows are counted.
+    fingerprint: Option<u64>,
     /// What the first pass met, of a scan that is to meet it all.
     expected: Option<Met>,
     /// Puts the rows in order where the input does not have them so.
@@ -139,6 +142,7 @@ impl<'s> Scan<'s> {
             filter: VersionFilter::default(),
             head: Head { commit_ts: 0, tombstone: true, encrypted: false, expire_at: 0 },
             met: Met::default(),
+            fingerprint: None,
             expected: None,
             reorder: (!input.is_native()).then(Reorder::default),
         }
@@ -243,6 +247,7 @@ impl<'s> Scan<'s> {
     fn meet(&mut self) -> Result<()> {
         if self.expected.is_some() {
             let fingerprint = self.input.again(self.rows.fingerprint(&self.head))?;
+            self.fingerprint = Some(fingerprint);
             self.met.rows += 1;
             self.met.fingerprints = self.met.fingerprints.wrapping_add(fingerprint);
         }
@@ -330,6 +335,21 @@ impl<'s> Scan<'s> {
 
     fn held(&self) -> Option<&HeldRow> {
         self.reorder.as_ref().and_then(|reorder| reorder.current().1)
+    }
+
+    /// Lends the current row with its location.
+    #[inline]
+    pub(super) fn located(&mut self, input: u16) -> Result<(RowLocation, Row<'_>)> {
+        let known = self.fingerprint.filter(|_| self.reorder.is_none());
+        let row = self.row()?;
+        let place = match known {
+            // What was counted is the beginning of a longer body.
+            Some(fingerprint) if row.body.len() <= NEAR => {
+                RowLocation::with(input, row.position, fingerprint)
+            }
+            _ => RowLocation::of(input, &row),
+        };
+        Ok((place, row))
     }
 
     /// Lends the current row.
