@@ -22,6 +22,7 @@ pub mod excerpt;
 pub mod inputs;
 pub mod interrupt;
 pub mod keyspace;
+pub mod layout;
 pub mod limits;
 pub mod model;
 pub mod not_there;

@@ -1,6 +1,6 @@
 //! Entries to logical objects, one folder an adapter.
 //!
-//! In: a [`Store`]. Out: files in a [`Tree`], warnings and problems in a [`Report`], and the names that the
+//! In: a [`Store`]. Out: objects in a [`Sink`], warnings and problems in a [`Report`], and the names that the
 //! manifest lists as in scope. Adapters never import each other.
 
 pub mod dynamodb;

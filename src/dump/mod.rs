@@ -9,7 +9,6 @@ mod directory;
 mod error;
 mod files;
 pub mod keymap;
-pub mod layout;
 mod lines;
 pub mod manifest;
 pub mod segment;

@@ -1,17 +1,17 @@
 //! Files: the layout of a dump.
 //!
 //! In: objects. Out: their files, sidecars and KEYMAPs in a [`Tree`], by the layout of their service
-//! ([`crate::dump::layout`]).
+//! ([`crate::layout`]).
 
 use super::{Answer, Refusal, Sink, Wants};
 use crate::dump::Tree;
-use crate::dump::layout::{self, Root};
 use crate::error::{Error, Result};
 use crate::keyspace::Owner;
+use crate::layout::{self, Root};
 use crate::model::{Object, Piece, ScopeEnd, s3};
 use crate::report::Report;
 
-pub use crate::dump::layout::LayoutOptions;
+pub use crate::layout::LayoutOptions;
 
 const NOT_OPEN: Error = Error::Internal { what: "contents of an object that is not open" };
 

@@ -8,9 +8,9 @@ use sha2::{Digest, Sha256};
 use super::fixture::item;
 use super::render;
 use super::*;
-use crate::dump::layout::LayoutOptions;
 use crate::dump::{Scratch, Tree, TreeOptions};
 use crate::keyspace::Owner;
+use crate::layout::LayoutOptions;
 use crate::model::dynamodb::{KeyValue, KeyValues, Schema};
 use crate::report::Problem;
 

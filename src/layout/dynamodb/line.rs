@@ -5,9 +5,9 @@
 
 use super::bundle::Bundle;
 use super::render::{self, Layout};
-use crate::dump::layout::output::Output;
 use crate::dump::{Tree, TreeFile};
 use crate::error::Result;
+use crate::layout::output::Output;
 use crate::model::dynamodb::item::Attributes;
 use crate::model::dynamodb::value::Unservable;
 

@@ -6,10 +6,10 @@ use super::suffix::replace_segments;
 use super::{Placement, from_sorting_form, is_below, to_sorting_form};
 use crate::container::Excerpt;
 use crate::dump::keymap::Kind;
-use crate::dump::layout::s3::problem::{Class, Fault, RECORD, RENAME_OPTION};
-use crate::dump::layout::s3::sidecar;
 use crate::dump::{Scratch, Sorter};
 use crate::error::Result;
+use crate::layout::s3::problem::{Class, Fault, RECORD, RENAME_OPTION};
+use crate::layout::s3::sidecar;
 
 /// What an object claims a path for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -6,8 +6,8 @@ use std::ops::Range;
 
 use super::members::Members;
 use super::render::{Frame, Layout};
-use crate::dump::layout::output::{Output, text};
 use crate::error::Result;
+use crate::layout::output::{Output, text};
 use crate::model::dynamodb::value::{last_text, pieces};
 
 /// Writes the `TableSchema` message of a schema.

@@ -5,8 +5,8 @@
 use base64::engine::general_purpose::STANDARD;
 
 use super::members::Members;
-use crate::dump::layout::output::{Output, base64, text};
 use crate::error::Result;
+use crate::layout::output::{Output, base64, text};
 use crate::model::dynamodb::item::Attributes;
 use crate::model::dynamodb::value::{Collection, Message, Unservable, Value};
 

@@ -1,9 +1,9 @@
 //! The path of one object as its own key asks for it, other keys left out of account.
 
 use super::{BUCKET_FILE, INCOMPLETE_UPLOADS, ORPHANS, Rules, TRACKER};
-use crate::dump::layout::s3::problem::{Class, Fault, RENAME_OPTION};
-use crate::dump::layout::s3::sidecar;
 use crate::dump::segment;
+use crate::layout::s3::problem::{Class, Fault, RENAME_OPTION};
+use crate::layout::s3::sidecar;
 use crate::limits::FILE_NAME;
 
 /// What is appended to a key that ends in the sidecar's suffix.

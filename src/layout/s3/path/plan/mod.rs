@@ -6,10 +6,10 @@ use super::length;
 use super::placement::{Decisions, Findings};
 use super::suffix::{Suffix, rename};
 use super::{Placement, PlacementsSorter, Rules, from_sorting_form, is_below, to_sorting_form};
-use crate::dump::layout::s3::problem::{Class, Fault, RECORD, RENAME_OPTION};
-use crate::dump::layout::s3::sidecar;
 use crate::dump::{Scratch, Sorter};
 use crate::error::Result;
+use crate::layout::s3::problem::{Class, Fault, RECORD, RENAME_OPTION};
+use crate::layout::s3::sidecar;
 
 /// Lists the object keys that a plan is for; asked once or twice, with the same answer.
 pub type Keys<'k> = dyn FnMut(&mut dyn FnMut(&[u8]) -> Result<()>) -> Result<()> + 'k;

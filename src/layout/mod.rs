@@ -12,7 +12,7 @@ pub mod redis;
 pub mod s3;
 pub mod sqs;
 
-use super::{Scratch, Sorter, Tree, keymap};
+use crate::dump::{Scratch, Sorter, Tree, keymap};
 use crate::error::Result;
 
 /// How a dump is laid out (`decisions.md` 4, 5).

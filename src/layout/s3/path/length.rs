@@ -5,9 +5,9 @@
 use super::Rules;
 use super::base::{Base, USER_DATA};
 use super::suffix::{Suffix, rename};
-use crate::dump::layout::s3::problem::{Class, Fault, RENAME_OPTION};
-use crate::dump::layout::s3::sidecar;
 use crate::dump::segment;
+use crate::layout::s3::problem::{Class, Fault, RENAME_OPTION};
+use crate::layout::s3::sidecar;
 use crate::limits;
 
 /// Whether body and sidecar can be opened at `path` from the root of the dump.

@@ -1,9 +1,9 @@
 //! The digest of a file whose name is not known yet.
 
-use crate::dump::layout::file_writer::BUFFER;
-use crate::dump::layout::output::Output;
 use crate::dump::{DigestFile, Digests};
 use crate::error::Result;
+use crate::layout::file_writer::BUFFER;
+use crate::layout::output::Output;
 
 /// Takes the bytes of the file.
 pub(super) struct Hashed {

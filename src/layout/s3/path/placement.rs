@@ -2,10 +2,10 @@
 
 use super::Rules;
 use crate::dump::keymap::Kind;
-use crate::dump::layout::s3::problem::{Class, Fault, RECORD};
 use crate::dump::{OwnedSorted, Scratch, Sorter};
 use crate::error::Result;
 use crate::keyspace::s3::Segment;
+use crate::layout::s3::problem::{Class, Fault, RECORD};
 
 /// Where an object goes that does not stand at its key.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -2,8 +2,8 @@
 
 use super::Rules;
 use super::base::{Base, USER_DATA, is_layout_file};
-use crate::dump::layout::s3::sidecar;
 use crate::dump::{keymap, segment};
+use crate::layout::s3::sidecar;
 use crate::limits::FILE_NAME;
 
 /// Bytes of a SHA fallback that identify the name: 32 digits and `__` (D10).
