@@ -96,7 +96,8 @@ impl Database<'_, '_, '_> {
         let ExpiryOutcome::Written(expiry) = outcome else {
             // Only a meta or an index row can keep a collection out.
             let place = state.index.map(|index| index.place).or(rows.meta.map(|meta| meta.place));
-            return place.map_or(Ok(()), |place| self.leave_out(key, outcome, place));
+            let what = "a Redis key without a meta or an index row has an expiry";
+            return self.leave_out(key, outcome, place.ok_or(Error::Internal { what })?);
         };
         let index = state.index.filter(|_| base.is_none_or(|base| base.inline.is_none()));
         let newest = index.map_or(0, |index| index.commit_ts);
