@@ -61,7 +61,7 @@ pub const WARNINGS_PER_EVENT: u64 = 100;
 pub const UNKNOWN_ROWS_NAMED: u64 = 100;
 /// Bytes that are always written through S3 chunk references, which may share one chunk (`s3.md` 2.6): those of all
 /// objects together.
-pub const S3_SHARED: u64 = 64 << 30;
+pub const S3_SHARED: u64 = 8 << 30;
 /// Bytes that each stored byte of S3 chunks and references adds to [`S3_SHARED`]. Rows that repeat are seldom worth
 /// a fiftieth of what was backed up.
 pub const S3_SHARED_A_BYTE: u64 = 64;
