@@ -80,7 +80,7 @@ impl From<inputs::Error> for Error {
 impl From<store::Error> for Error {
     fn from(error: store::Error) -> Self {
         match error {
-            store::Error::Container(error) => error.into(),
+            store::Error::Container(error) => Self::Container(error),
             store::Error::Crypto(error) => error.into(),
             store::Error::Sort(error) => error.into(),
             store::Error::Internal { what } => Self::Internal { what },
@@ -92,11 +92,7 @@ impl From<store::Error> for Error {
 
 impl From<container::Error> for Error {
     fn from(error: container::Error) -> Self {
-        match error.kind {
-            container::ErrorKind::Interrupted(interrupted) => Self::Interrupted(interrupted),
-            container::ErrorKind::Internal(what) => Self::Internal { what },
-            _ => Self::Container(error),
-        }
+        Self::from(store::Error::from(error))
     }
 }
 

@@ -59,17 +59,23 @@ impl Rows {
         bytes
     }
 
+    /// Opens the rows as a store, and a directory for what is made of it.
+    fn open(&self) -> Result<(tempfile::TempDir, Store)> {
+        let directory = tempfile::tempdir().unwrap();
+        let input = directory.path().join("rows.fsm");
+        fs::write(&input, self.payload()).unwrap();
+        let source = Source::open(&input, directory.path(), &crate::interrupt::Interrupt::default())?;
+        let store = Store::open(vec![source], &StoreOptions::default())?;
+        Ok((directory, store))
+    }
+
     /// Decodes the rows with one adapter into digests: path from the dump root -> SHA-256.
     pub fn digests(
         &self,
         options: &Options,
         adapter: impl FnOnce(&mut Context<'_, '_>) -> Result<Scope>,
     ) -> Result<BTreeMap<Vec<u8>, Vec<u8>>> {
-        let directory = tempfile::tempdir().unwrap();
-        let input = directory.path().join("rows.fsm");
-        fs::write(&input, self.payload()).unwrap();
-        let source = Source::open(&input, directory.path(), &crate::interrupt::Interrupt::default())?;
-        let store = Store::open(vec![source], &StoreOptions::default())?;
+        let (directory, store) = self.open()?;
         let scratch = crate::dump::Scratch::new(directory.path().to_owned());
         let mut tree = TreeSink::new(Tree::digests(&scratch), options.layout(&store));
         let mut report = Report::new(&scratch, |_| {});
@@ -97,11 +103,7 @@ impl Rows {
         options: &Options,
         adapter: impl FnOnce(&mut Context<'_, '_>) -> Result<Scope>,
     ) -> Result<Dumped> {
-        let directory = tempfile::tempdir().unwrap();
-        let input = directory.path().join("rows.fsm");
-        fs::write(&input, self.payload()).unwrap();
-        let source = Source::open(&input, directory.path(), &crate::interrupt::Interrupt::default())?;
-        let store = Store::open(vec![source], &StoreOptions::default())?;
+        let (directory, store) = self.open()?;
         let target = directory.path().join("staging");
         fs::create_dir(&target).unwrap();
         let tree = Tree::create(&target.join("dump"), &TreeOptions::default())?;

@@ -76,12 +76,8 @@ pub fn decode(
     // The payload that a manifest tells of.
     tree.keep(store.inputs().iter().map(|info| info.path.clone()));
     let mut files = TreeSink::new(tree, request.adapters.layout(store));
-    let written = write(request, &opened, &mut files, &mut sink).map_err(|error| match error {
-        Error::Interrupted(_) => error,
-        // Whatever went wrong: a file that is written to meanwhile is the reason.
-        _ => store.check_unchanged().map_or_else(Error::from, |()| error),
-    });
-    written.map_err(|error| discard(files.into_tree(), error, &mut sink))
+    let written = write(request, &opened, &mut files, &mut sink);
+    written.map_err(|error| discard(files.into_tree(), objects::reason(store, error), &mut sink))
 }
 
 /// Removes a tree that has failed.

@@ -50,6 +50,14 @@ pub(super) fn pass(
     Ok(scopes)
 }
 
+/// Returns why a run over `store` failed: whatever went wrong, a file that is written to meanwhile is the reason.
+pub(super) fn reason(store: &Store, error: Error) -> Error {
+    match error {
+        Error::Interrupted(_) => error,
+        _ => store.check_unchanged().map_or_else(Error::from, |()| error),
+    }
+}
+
 /// Which objects are asked for.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
@@ -109,11 +117,7 @@ pub fn objects(request: &ObjectsRequest, sink: &mut dyn Sink, warn: impl FnMut(&
     report.name_inputs(store.inputs().iter().map(|info| info.path.as_path()));
     report.adopt(store.warnings());
     let passed = pass(store, &request.services, &scratch, &mut report, sink);
-    let scopes = passed.map_err(|error| match error {
-        Error::Interrupted(_) => error,
-        // Whatever went wrong: a file that is written to meanwhile is the reason.
-        _ => store.check_unchanged().map_or_else(Error::from, |()| error),
-    })?;
+    let scopes = passed.map_err(|error| reason(store, error))?;
     super::scope::check(store, &request.services.scopes, &scopes)?;
     store.check_unchanged()?;
     Ok(report.problem_count())
