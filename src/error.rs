@@ -1,6 +1,6 @@
 //! The crate's error: one variant a stage, so that an exit code follows from the variant.
 
-use crate::{container, crypto, dump, inputs, store};
+use crate::{container, crypto, inputs, snapshot, tree};
 
 /// Result of every stage above `container`.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -17,13 +17,13 @@ pub enum Error {
     Crypto(#[from] crypto::Error),
     /// The snapshot cannot be read as asked: encrypted rows, a timestamp below the floor.
     #[error(transparent)]
-    Store(store::Error),
+    Snapshot(snapshot::Error),
     /// The inputs cannot be found or read together.
     #[error(transparent)]
     Inputs(Box<inputs::Error>),
     /// A file of the tree could not be written or read.
     #[error(transparent)]
-    Dump(dump::Error),
+    Dump(tree::Error),
     /// `--strict`, and at least one problem or undecided lock.
     #[error("{}, and --strict was given", strict_reasons(*.problems, *.undecided))]
     Strict {
@@ -36,7 +36,7 @@ pub enum Error {
     },
     /// `--strict`, and snapshots of Raft groups are not among the inputs.
     #[error("{0}, and --strict was given")]
-    MissingGroups(store::MissingGroups),
+    MissingGroups(snapshot::MissingGroups),
     /// `--strict`, and an input that nothing proves to be whole (`decisions.md` 5).
     #[error(
         "{}: nothing proves that the file is whole, a payload without footer and checksum, and --strict was given",
@@ -70,38 +70,38 @@ impl From<inputs::Error> for Error {
     fn from(error: inputs::Error) -> Self {
         match error {
             inputs::Error::Container(error) => error.into(),
-            inputs::Error::Store(error) => error.into(),
+            inputs::Error::Snapshot(error) => error.into(),
             inputs::Error::Interrupted(interrupted) => interrupted.into(),
             _ => Self::Inputs(Box::new(error)),
         }
     }
 }
 
-impl From<store::Error> for Error {
-    fn from(error: store::Error) -> Self {
+impl From<snapshot::Error> for Error {
+    fn from(error: snapshot::Error) -> Self {
         match error {
-            store::Error::Container(error) => Self::Container(error),
-            store::Error::Crypto(error) => error.into(),
-            store::Error::Sort(error) => error.into(),
-            store::Error::Internal { what } => Self::Internal { what },
-            store::Error::Interrupted(interrupted) => interrupted.into(),
-            _ => Self::Store(error),
+            snapshot::Error::Container(error) => Self::Container(error),
+            snapshot::Error::Crypto(error) => error.into(),
+            snapshot::Error::Sort(error) => error.into(),
+            snapshot::Error::Internal { what } => Self::Internal { what },
+            snapshot::Error::Interrupted(interrupted) => interrupted.into(),
+            _ => Self::Snapshot(error),
         }
     }
 }
 
 impl From<container::Error> for Error {
     fn from(error: container::Error) -> Self {
-        Self::from(store::Error::from(error))
+        Self::from(snapshot::Error::from(error))
     }
 }
 
-impl From<dump::Error> for Error {
-    fn from(error: dump::Error) -> Self {
+impl From<tree::Error> for Error {
+    fn from(error: tree::Error) -> Self {
         match error.kind {
             // The stage polls the flag itself; a request to stop is no failure of a file.
-            dump::ErrorKind::Interrupted(interrupted) => Self::Interrupted(interrupted),
-            dump::ErrorKind::Internal(what) => Self::Internal { what },
+            tree::ErrorKind::Interrupted(interrupted) => Self::Interrupted(interrupted),
+            tree::ErrorKind::Internal(what) => Self::Internal { what },
             _ => Self::Dump(error),
         }
     }
@@ -109,7 +109,7 @@ impl From<dump::Error> for Error {
 
 impl From<crate::sort::Error> for Error {
     fn from(error: crate::sort::Error) -> Self {
-        Self::from(dump::Error::from(error))
+        Self::from(tree::Error::from(error))
     }
 }
 

@@ -1,21 +1,18 @@
 //! Decodes elastickv snapshots (`.fsm`) offline into a tree of ordinary files.
 //!
 //! ```text
-//! file ─container─▶ Row ─keyspace─▶ Family ─store─▶ Entry ─adapter─▶ objects ─dump─▶ tree
+//! file ─container─▶ Row ─keyspace─▶ Family ─snapshot─▶ Entry ─service─▶ Object ─sink─▶ tree
 //! ```
 //!
-//! Each stage is one folder and knows only the ones before it. An adapter *pulls*: the snapshot is a
-//! read-only store ([`store::Store`]) that it scans by family, in the order it needs, as often as it needs.
+//! Each stage is one folder and knows only the ones before it. A service *pulls*: the snapshot is a
+//! read-only store ([`snapshot::Snapshot`]) that it scans by family, in the order it needs, as often as it needs.
 //! The library reads no clock and no environment, and prints nothing: times, paths and sinks come in as
 //! values.
 
-pub mod adapter;
 pub mod codec;
 pub mod container;
 pub mod crypto;
 pub mod cursor;
-pub mod decode;
-pub mod dump;
 pub mod error;
 pub mod event;
 pub mod excerpt;
@@ -29,8 +26,11 @@ pub mod not_there;
 pub mod problem;
 pub mod progress;
 pub mod report;
+pub mod run;
+pub mod service;
 pub mod sink;
+pub mod snapshot;
 pub mod sort;
-pub mod store;
+pub mod tree;
 
 pub use error::{Error, Result};

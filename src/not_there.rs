@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
-use crate::keyspace::Owner;
+use crate::keyspace::Namespace;
 
 /// Most names that an error lists.
 const LISTED: usize = 100;
@@ -11,7 +11,7 @@ const LISTED: usize = 100;
 /// A name that was asked for and is not there.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NotThere {
-    adapter: Owner,
+    adapter: Namespace,
     asked: Vec<Vec<u8>>,
     there: Vec<Vec<u8>>,
     more: usize,
@@ -19,7 +19,7 @@ pub struct NotThere {
 
 impl NotThere {
     /// Of the names that are `there`, the first are kept and the rest counted.
-    pub(crate) fn new(adapter: Owner, asked: Vec<Vec<u8>>, there: BTreeSet<Vec<u8>>) -> Self {
+    pub(crate) fn new(adapter: Namespace, asked: Vec<Vec<u8>>, there: BTreeSet<Vec<u8>>) -> Self {
         let more = there.len().saturating_sub(LISTED);
         Self { adapter, asked, there: there.into_iter().take(LISTED).collect(), more }
     }
@@ -48,7 +48,8 @@ mod tests {
     fn what_is_there_is_listed() {
         let names = |names: &[&str]| names.iter().map(|name| name.as_bytes().to_vec()).collect();
         let text = |there: &[&str], more| {
-            NotThere { adapter: Owner::Sqs, asked: names(&["a", "b"]), there: names(there), more }.to_string()
+            NotThere { adapter: Namespace::Sqs, asked: names(&["a", "b"]), there: names(there), more }
+                .to_string()
         };
         assert_eq!(text(&[], 0), "sqs has no a, b; there is nothing");
         assert_eq!(text(&["c\n"], 0), "sqs has no a, b; there is c\\n");

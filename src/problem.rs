@@ -5,7 +5,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 
-use crate::store::RowLocation;
+use crate::snapshot::RowLocation;
 
 /// Longest key that is listed whole, characters of base64url; a longer one is cut there.
 const KEY: usize = 1024;

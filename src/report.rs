@@ -13,8 +13,8 @@ use crate::error::Result;
 pub use crate::event::Warning;
 use crate::limits;
 pub use crate::problem::Problem;
+use crate::snapshot::RowLocation;
 use crate::sort::{Scratch, Sorter};
-use crate::store::RowLocation;
 
 /// Collects the warnings and problems of one run.
 pub struct Report<'a> {

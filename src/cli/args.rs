@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use ekv_backup::crypto::KeyFiles;
-use ekv_backup::keyspace::Owner;
+use ekv_backup::keyspace::Namespace;
 
 use super::at::{self, At};
 
@@ -234,10 +234,10 @@ fn layout(text: &str) -> Result<Layout, String> {
 }
 
 /// The adapters that `--adapter` and `--scope` know, in the order of the dump.
-pub const ADAPTERS: [Owner; 4] = [Owner::Dynamodb, Owner::S3, Owner::Redis, Owner::Sqs];
+pub const ADAPTERS: [Namespace; 4] = [Namespace::Dynamodb, Namespace::S3, Namespace::Redis, Namespace::Sqs];
 
 /// Adapters by name.
-pub type Adapters = BTreeSet<Owner>;
+pub type Adapters = BTreeSet<Namespace>;
 
 /// Reads a list of adapters; blanks around a name and a comma behind the last are fine (`decisions.md` 5).
 fn adapters(text: &str) -> Result<Adapters, String> {
@@ -254,7 +254,7 @@ fn adapters(text: &str) -> Result<Adapters, String> {
 }
 
 /// Reads the name of an adapter.
-pub fn adapter(text: &str) -> Result<Owner, String> {
+pub fn adapter(text: &str) -> Result<Namespace, String> {
     ADAPTERS
         .into_iter()
         .find(|owner| owner.name() == text)
@@ -293,7 +293,7 @@ mod tests {
     #[test]
     fn a_list_of_adapters_takes_blanks_and_a_last_comma() {
         assert_eq!(adapters("all"), Ok(Adapters::from(ADAPTERS)));
-        assert_eq!(adapters(" s3 , sqs, "), Ok(Adapters::from([Owner::S3, Owner::Sqs])));
+        assert_eq!(adapters(" s3 , sqs, "), Ok(Adapters::from([Namespace::S3, Namespace::Sqs])));
         assert_eq!(adapters("redis,all"), Ok(Adapters::from(ADAPTERS)));
         for bad in ["", " ", ",", "s3,,sqs", "s3,,", "kv", "S3"] {
             assert!(adapters(bad).is_err(), "{bad}");

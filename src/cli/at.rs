@@ -1,6 +1,6 @@
 //! `--at`: a time as people write it (`decisions.md` 4).
 
-use ekv_backup::store::ReadAt;
+use ekv_backup::snapshot::ReadAt;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 

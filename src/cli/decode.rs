@@ -3,11 +3,11 @@
 use std::time::{Duration, Instant};
 
 use ekv_backup::Error;
-use ekv_backup::adapter::Options;
-use ekv_backup::decode::{Request, Summary, decode};
-use ekv_backup::dump::TreeOptions;
 use ekv_backup::interrupt::Interrupt;
 use ekv_backup::problem::ListedProblem;
+use ekv_backup::run::{Request, Summary, decode};
+use ekv_backup::service::Options;
+use ekv_backup::tree::TreeOptions;
 use serde::Serialize;
 use time::OffsetDateTime;
 

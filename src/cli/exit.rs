@@ -1,6 +1,6 @@
 //! Exit codes (`decisions.md` 3).
 
-use ekv_backup::{Error, crypto, store};
+use ekv_backup::{Error, crypto, snapshot};
 
 /// Everything was decoded; the tree is sound.
 pub const COMPLETE: u8 = 0;
@@ -24,7 +24,7 @@ pub fn code(error: &Error) -> u8 {
         Error::Crypto(error) if error.kind.is_unreadable() => IO,
         Error::Crypto(crypto::Error { kind: crypto::ErrorKind::NoKeyFile, .. })
         | Error::NotThere(_)
-        | Error::Store(store::Error::BelowFloor { .. } | store::Error::NoHlc { .. }) => USAGE,
+        | Error::Snapshot(snapshot::Error::BelowFloor { .. } | snapshot::Error::NoHlc { .. }) => USAGE,
         Error::Dump(error) if error.kind.is_usage() => USAGE,
         Error::Dump(_) => IO,
         Error::Strict { .. } | Error::MissingGroups(_) | Error::Unchecked { .. } => PROBLEMS,

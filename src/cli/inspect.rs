@@ -6,14 +6,14 @@ use std::sync::Arc;
 
 use ekv_backup::Result;
 use ekv_backup::crypto::Keyring;
-use ekv_backup::decode::PassedOverSummary;
 use ekv_backup::inputs::{Found, Notice, Opened, Records};
 use ekv_backup::interrupt::Interrupt;
 use ekv_backup::keyspace::Family;
 use ekv_backup::progress::Progress;
 use ekv_backup::report::Warning;
+use ekv_backup::run::PassedOverSummary;
+use ekv_backup::snapshot::{FamilyStats, InputInfo, Snapshot, SnapshotOptions};
 use ekv_backup::sort::Scratch;
-use ekv_backup::store::{FamilyStats, InputInfo, Store, StoreOptions};
 use serde::Serialize;
 
 use super::escape::{escaped, printable};
@@ -132,8 +132,8 @@ pub fn run(arguments: &args::Inspect, interrupt: &Interrupt) -> u8 {
     if let Err(error) = &result {
         print::error(error);
     }
-    if let Ok(Opened { store, .. }) = &result {
-        for warning in &warnings(store) {
+    if let Ok(Opened { snapshot, .. }) = &result {
+        for warning in &warnings(snapshot) {
             words.warning(warning);
         }
     }
@@ -141,7 +141,7 @@ pub fn run(arguments: &args::Inspect, interrupt: &Interrupt) -> u8 {
         let contents = result.as_ref().ok().and_then(contents);
         print::json(&Output { command: "inspect", exit_code, error, contents })
     } else {
-        result.as_ref().map_or(Ok(()), |opened| print::out(&text(&opened.store)))
+        result.as_ref().map_or(Ok(()), |opened| print::out(&text(&opened.snapshot)))
     };
     print::exit(exit_code, printed, "")
 }
@@ -157,7 +157,7 @@ fn open(
     let keyring = Keyring::load(&arguments.keys.files(), found.places())?.map(Arc::new);
     let mut tell = |notice: Notice<'_>| words.notice(notice);
     let records = Records::find(&arguments.txn_from, &arguments.inputs, interrupt, &mut tell)?;
-    let options = StoreOptions {
+    let options = SnapshotOptions {
         txn_from: records.open(&std::env::temp_dir(), interrupt)?,
         at: arguments.at.as_ref().map(|at| at.read),
         keyring,
@@ -165,46 +165,46 @@ fn open(
         interrupt: interrupt.clone(),
         progress: progress.clone(),
         scratch: Scratch::new(std::env::temp_dir()).polling(interrupt),
-        ..StoreOptions::default()
+        ..SnapshotOptions::default()
     };
     // Nothing is written, so what has to be spooled goes where temporary files go.
     let opened = found.open(&std::env::temp_dir(), &options, &mut |notice| words.notice(notice))?;
-    opened.store.check_unchanged()?;
+    opened.snapshot.check_unchanged()?;
     Ok(opened)
 }
 
 /// Lists the families that have rows.
-fn families(store: &Store) -> impl Iterator<Item = (Family, &FamilyStats)> {
-    Family::all().map(|family| (family, store.stats(family))).filter(|(_, stats)| stats.rows > 0)
+fn families(snapshot: &Snapshot) -> impl Iterator<Item = (Family, &FamilyStats)> {
+    Family::all().map(|family| (family, snapshot.stats(family))).filter(|(_, stats)| stats.rows > 0)
 }
 
 /// Lists what there is to warn of.
-fn warnings(store: &Store) -> Vec<Warning> {
-    let missing = store.missing_groups().map(|missing| missing.warning());
-    store.warnings().iter().cloned().chain(missing).collect()
+fn warnings(snapshot: &Snapshot) -> Vec<Warning> {
+    let missing = snapshot.missing_groups().map(|missing| missing.warning());
+    snapshot.warnings().iter().cloned().chain(missing).collect()
 }
 
 fn contents(opened: &Opened) -> Option<Contents> {
-    let store = &opened.store;
-    let encrypted = store.encrypted();
+    let snapshot = &opened.snapshot;
+    let encrypted = snapshot.encrypted();
     Some(Contents {
-        input: facts(store.default_input()?),
-        read_ts: store.read_ts(),
-        read_time_iso: hlc_time(store.read_ts()),
+        input: facts(snapshot.default_input()?),
+        read_ts: snapshot.read_ts(),
+        read_time_iso: hlc_time(snapshot.read_ts()),
         encrypted_rows: encrypted.rows,
         key_ids: encrypted.by_key.keys().copied().collect(),
         encrypted_by_key: encrypted.by_key.clone(),
         first_encrypted_offset: encrypted.first.as_ref().map(|first| first.offset),
-        authenticated_rows: store.keyring().map(|_| encrypted.tally.opened),
-        totals: Counts::from(&store.totals()),
-        families: families(store)
+        authenticated_rows: snapshot.keyring().map(|_| encrypted.counters.opened),
+        totals: Counts::from(&snapshot.totals()),
+        families: families(snapshot)
             .map(|(family, stats)| FamilyCounts {
                 family: family.name(),
                 owner: family.owner().name(),
                 counts: stats.into(),
             })
             .collect(),
-        largest: store
+        largest: snapshot
             .largest()
             .iter()
             .map(|large| LargeEntry {
@@ -213,8 +213,8 @@ fn contents(opened: &Opened) -> Option<Contents> {
                 bytes: large.bytes,
             })
             .collect(),
-        warnings: warnings(store),
-        inputs: store.inputs_by_group().into_iter().map(facts).collect(),
+        warnings: warnings(snapshot),
+        inputs: snapshot.inputs_by_group().into_iter().map(facts).collect(),
         passed_over: opened.passed_over.iter().map(PassedOverSummary::from).collect(),
         passed_over_count: opened.passed_over_count,
     })
@@ -245,23 +245,23 @@ fn facts(info: &InputInfo) -> InputFacts {
     }
 }
 
-fn text(store: &Store) -> String {
+fn text(snapshot: &Snapshot) -> String {
     let mut text = String::new();
-    for info in store.inputs_by_group() {
+    for info in snapshot.inputs_by_group() {
         header(&mut text, info);
     }
-    row(&mut text, "read at", &hlc(store.read_ts()));
-    let encrypted = store.encrypted();
+    row(&mut text, "read at", &hlc(snapshot.read_ts()));
+    let encrypted = snapshot.encrypted();
     if encrypted.rows > 0 {
         let by_key: Vec<_> = encrypted.by_key.iter().map(|(id, rows)| format!("{id} ({rows})")).collect();
-        let proved = if store.keyring().is_some() { ", authenticated" } else { "" };
+        let proved = if snapshot.keyring().is_some() { ", authenticated" } else { "" };
         let value = format!("{} visible rows{proved}, data keys {}", encrypted.rows, by_key.join(", "));
         row(&mut text, "encrypted", &value);
     }
-    table(&mut text, store);
-    if !store.largest().is_empty() {
+    table(&mut text, snapshot);
+    if !snapshot.largest().is_empty() {
         text.push_str("\nlargest visible entries\n");
-        for large in store.largest() {
+        for large in snapshot.largest() {
             let _ = writeln!(text, "{:>12}  {}", large.bytes, escaped(&large.key));
         }
     }
@@ -320,14 +320,14 @@ fn footer(info: &InputInfo) -> String {
     }
 }
 
-fn table(text: &mut String, store: &Store) {
+fn table(text: &mut String, snapshot: &Snapshot) {
     let _ = writeln!(
         text,
         "\n{:<28}{:>12}{:>12}{:>12}{:>12}{:>16}",
         "family", "rows", "versions", "tombstones", "visible", "bytes"
     );
-    let totals = store.totals();
-    let lines = families(store).map(|(family, stats)| (name(family), stats)).chain([("total", &totals)]);
+    let totals = snapshot.totals();
+    let lines = families(snapshot).map(|(family, stats)| (name(family), stats)).chain([("total", &totals)]);
     for (name, stats) in lines {
         let counts = Counts::from(stats);
         let _ = writeln!(

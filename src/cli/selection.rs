@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 
-use ekv_backup::keyspace::Owner;
+use ekv_backup::keyspace::Namespace;
 
 use super::args::{self, ADAPTERS, Adapters};
 
@@ -12,15 +12,15 @@ use super::args::{self, ADAPTERS, Adapters};
 #[derive(Debug)]
 pub struct Selection {
     /// Adapters of which nothing is written.
-    pub excluded: BTreeSet<Owner>,
+    pub excluded: BTreeSet<Namespace>,
     /// Names by adapter; an adapter without an entry is whole.
-    pub scopes: BTreeMap<Owner, BTreeSet<Vec<u8>>>,
+    pub scopes: BTreeMap<Namespace, BTreeSet<Vec<u8>>>,
 }
 
 impl Selection {
     /// Selects what the options say. Scopes alone select nothing else, keys outside the adapters included.
     pub fn of(adapters: Option<&Adapters>, options: &[OsString]) -> Result<Self, String> {
-        let mut scopes: BTreeMap<Owner, BTreeSet<Vec<u8>>> = BTreeMap::new();
+        let mut scopes: BTreeMap<Namespace, BTreeSet<Vec<u8>>> = BTreeMap::new();
         for option in options {
             let (owner, names) = scope_of(option)?;
             scopes.entry(owner).or_default().extend(names);
@@ -36,7 +36,7 @@ impl Selection {
             }
             None if scopes.is_empty() => BTreeSet::new(),
             None => {
-                let others = ADAPTERS.into_iter().chain([Owner::Fs, Owner::Kv]);
+                let others = ADAPTERS.into_iter().chain([Namespace::Fs, Namespace::Kv]);
                 others.filter(|owner| !scopes.contains_key(owner)).collect()
             }
         };
@@ -45,14 +45,14 @@ impl Selection {
 }
 
 /// Reads `ADAPTER=NAME,NAME`; names are bytes. Redis has one database: `db_0` as in the tree, `0` as in the manifest.
-fn scope_of(text: &OsStr) -> Result<(Owner, Vec<Vec<u8>>), String> {
+fn scope_of(text: &OsStr) -> Result<(Namespace, Vec<Vec<u8>>), String> {
     let usage = || format!("--scope {}: expected ADAPTER=NAME,NAME", text.to_string_lossy());
     let bytes = text.as_bytes();
     let at = bytes.iter().position(|&byte| byte == b'=').ok_or_else(usage)?;
     let (name, names) = bytes.split_at(at);
     let owner = std::str::from_utf8(name).ok().and_then(|name| args::adapter(name).ok()).ok_or_else(usage)?;
     let name = |name: &[u8]| match (owner, name) {
-        (Owner::Redis, b"0") => b"db_0".to_vec(),
+        (Namespace::Redis, b"0") => b"db_0".to_vec(),
         _ => name.to_vec(),
     };
     let names: Vec<Vec<u8>> =
@@ -70,7 +70,7 @@ mod tests {
     #[test]
     fn a_scope_names_one_adapter_and_its_objects() {
         let (owner, names) = scope_of(OsStr::new("dynamodb=orders,users")).unwrap();
-        assert_eq!(owner, Owner::Dynamodb);
+        assert_eq!(owner, Namespace::Dynamodb);
         assert_eq!(names, [b"orders".to_vec(), b"users".to_vec()]);
         let (_, names) = scope_of(OsStr::from_bytes(b"s3=a=b\xff")).unwrap();
         assert_eq!(names, [b"a=b\xff".to_vec()]);
@@ -86,12 +86,14 @@ mod tests {
         let alone = Selection::of(None, &orders).unwrap();
         assert_eq!(
             alone.excluded,
-            BTreeSet::from([Owner::S3, Owner::Redis, Owner::Sqs, Owner::Fs, Owner::Kv])
+            BTreeSet::from([Namespace::S3, Namespace::Redis, Namespace::Sqs, Namespace::Fs, Namespace::Kv])
         );
-        assert_eq!(alone.scopes[&Owner::Dynamodb].len(), 2);
-        let with = Selection::of(Some(&Adapters::from([Owner::Dynamodb, Owner::Sqs])), &orders).unwrap();
-        assert_eq!(with.excluded, BTreeSet::from([Owner::S3, Owner::Redis]));
-        let error = Selection::of(Some(&Adapters::from([Owner::Sqs, Owner::S3])), &orders).unwrap_err();
+        assert_eq!(alone.scopes[&Namespace::Dynamodb].len(), 2);
+        let with =
+            Selection::of(Some(&Adapters::from([Namespace::Dynamodb, Namespace::Sqs])), &orders).unwrap();
+        assert_eq!(with.excluded, BTreeSet::from([Namespace::S3, Namespace::Redis]));
+        let error =
+            Selection::of(Some(&Adapters::from([Namespace::Sqs, Namespace::S3])), &orders).unwrap_err();
         assert_eq!(error, "--scope dynamodb=...: --adapter selects s3,sqs only");
         assert!(Selection::of(None, &[]).unwrap().excluded.is_empty());
     }

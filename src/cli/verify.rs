@@ -6,10 +6,10 @@ use std::num::NonZero;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use ekv_backup::Result;
-use ekv_backup::dump::verify::{Finding, VerifyOptions, VerifyReport, verify};
-use ekv_backup::dump::{Scratch, Size};
 use ekv_backup::interrupt::Interrupt;
 use ekv_backup::progress::Progress;
+use ekv_backup::tree::verify::{Finding, VerifyOptions, VerifyReport, verify};
+use ekv_backup::tree::{Scratch, Size};
 use serde::Serialize;
 
 use super::escape::printable;

@@ -1,7 +1,7 @@
 //! The checksums of a file with an `EKVMVCC2` payload, and where that payload ends (`container.md` 7).
 
 use super::footer::{self, Checksum};
-use super::memory::Start;
+use super::memory::MemoryHeader;
 use super::{Error, ErrorKind, Layout, Source};
 
 /// Bytes that are hashed in one step.
@@ -50,7 +50,7 @@ impl<'s> Checksums<'s> {
     }
 
     /// Compares all checksums; returns the offset behind the payload and the footer, if there is one.
-    pub fn finish(self, start: &Start) -> Result<(u64, Option<u32>), Error> {
+    pub fn finish(self, start: &MemoryHeader) -> Result<(u64, Option<u32>), Error> {
         let end = self.source.len().saturating_sub(footer::LEN);
         let mut whole = self.body.clone();
         whole.update(&self.last);
@@ -88,7 +88,7 @@ mod tests {
     fn finish(bytes: &[u8]) -> Result<(u64, Option<u32>), Error> {
         let source = fixture::source(bytes);
         let layout = Layout::of(&source)?;
-        let start = Start::read(&source, &layout)?;
+        let start = MemoryHeader::read(&source, &layout)?;
         let mut checksums = Checksums::new(&source, &layout);
         while checksums.step()? {}
         checksums.finish(&start)

@@ -3,7 +3,7 @@
 //! Not cryptographic, and the same in every payload form. It costs a few nanoseconds: the user key counts as a whole,
 //! of a long body its edges and its length do. What changes in between alone, the state of the file tells.
 
-use super::Head;
+use super::RowHeader;
 use super::row::Row;
 
 /// Bytes that count at each end of a body.
@@ -25,7 +25,7 @@ impl Row<'_> {
 
 /// Returns the fingerprint of a row whose body is `body`, or begins with it: it has `len` bytes.
 #[inline]
-pub(super) fn fingerprint(user_key: &[u8], head: &Head, body: &[u8], len: usize) -> u64 {
+pub(super) fn fingerprint(user_key: &[u8], head: &RowHeader, body: &[u8], len: usize) -> u64 {
     let [one, two, three] = SEEDS;
     let start = body.get(..EDGE).unwrap_or(body);
     let end = body.len().checked_sub(EDGE).filter(|from| *from > 0 && body.len() == len);
@@ -74,9 +74,9 @@ mod tests {
     use super::*;
     use crate::container::Position;
 
-    const HEAD: Head = Head { commit_ts: 5, tombstone: false, encrypted: false, expire_at: 0 };
+    const HEAD: RowHeader = RowHeader { commit_ts: 5, tombstone: false, encrypted: false, expire_at: 0 };
 
-    fn of(key: &[u8], head: Head, body: &[u8]) -> u64 {
+    fn of(key: &[u8], head: RowHeader, body: &[u8]) -> u64 {
         Row { position: Position::at(7), key, head, body }.fingerprint()
     }
 
@@ -86,10 +86,10 @@ mod tests {
         let mut seen = BTreeMap::new();
         let mut add = |what: String, hash: u64| assert_eq!(seen.insert(hash, what.clone()), None, "{what}");
         add("as it is".into(), of(b"key", HEAD, &body));
-        add("timestamp".into(), of(b"key", Head { commit_ts: 6, ..HEAD }, &body));
-        add("tombstone".into(), of(b"key", Head { tombstone: true, ..HEAD }, &body));
-        add("encrypted".into(), of(b"key", Head { encrypted: true, ..HEAD }, &body));
-        add("expiry".into(), of(b"key", Head { expire_at: 1, ..HEAD }, &body));
+        add("timestamp".into(), of(b"key", RowHeader { commit_ts: 6, ..HEAD }, &body));
+        add("tombstone".into(), of(b"key", RowHeader { tombstone: true, ..HEAD }, &body));
+        add("encrypted".into(), of(b"key", RowHeader { encrypted: true, ..HEAD }, &body));
+        add("expiry".into(), of(b"key", RowHeader { expire_at: 1, ..HEAD }, &body));
         for at in (0..EDGE).chain(200 - EDGE..200) {
             let mut changed = body;
             changed[at] ^= 1;

@@ -3,7 +3,7 @@
 //! Rows come out as from a native stream, each with an encoded key, newest version first for each key; the keys
 //! stand in the order of user keys.
 
-use super::row::{Head, KEY_SUFFIX};
+use super::row::{KEY_SUFFIX, RowHeader};
 use super::window::Window;
 use super::{Error, ErrorKind, Excerpt, Layout, Source};
 use crate::{cursor, limits};
@@ -15,7 +15,7 @@ const VERSION: usize = 25;
 
 /// What stands in front of the entries.
 #[derive(Clone, Copy, Debug)]
-pub struct Start {
+pub struct MemoryHeader {
     /// Checksum of everything behind it.
     pub(super) crc32: u32,
     /// HLC timestamp.
@@ -24,7 +24,7 @@ pub struct Start {
     pub min_retained_ts: u64,
 }
 
-impl Start {
+impl MemoryHeader {
     /// Reads it from the payload of a source.
     pub fn read(source: &Source, layout: &Layout) -> Result<Self, Error> {
         let mut bytes = [0; START];
@@ -61,7 +61,7 @@ pub struct Rows<'s> {
     /// Offsets of the current entry's versions that were not lent yet, oldest first.
     versions: Vec<u64>,
     offset: u64,
-    head: Head,
+    head: RowHeader,
     value_len: usize,
 }
 
@@ -76,7 +76,7 @@ impl<'s> Rows<'s> {
             key: Vec::new(),
             versions: Vec::new(),
             offset: start,
-            head: Head { commit_ts: 0, tombstone: false, encrypted: false, expire_at: 0 },
+            head: RowHeader { commit_ts: 0, tombstone: false, encrypted: false, expire_at: 0 },
             value_len: 0,
         }
     }
@@ -159,7 +159,7 @@ impl<'s> Rows<'s> {
     }
 
     /// Reads the version at `at`: what it says, and the length of its value.
-    fn version(&mut self, at: u64) -> Result<(Head, usize), Error> {
+    fn version(&mut self, at: u64) -> Result<(RowHeader, usize), Error> {
         self.need("version", VERSION as u64, at)?;
         let mut rest = self.window.bytes(at, VERSION)?;
         let fields = (
@@ -180,7 +180,7 @@ impl<'s> Rows<'s> {
             return Err(self.error(ErrorKind::LengthOverLimit { what, found: value_len, limit }));
         }
         self.need("value", value_len, at + VERSION as u64)?;
-        let head = Head { commit_ts, tombstone: tombstone == 1, encrypted: false, expire_at };
+        let head = RowHeader { commit_ts, tombstone: tombstone == 1, encrypted: false, expire_at };
         Ok((head, usize::try_from(value_len).unwrap_or(usize::MAX)))
     }
 
@@ -205,7 +205,7 @@ impl<'s> Rows<'s> {
     }
 
     /// Returns what the current version says.
-    pub(super) fn head(&self) -> Head {
+    pub(super) fn head(&self) -> RowHeader {
         self.head
     }
 
@@ -255,7 +255,7 @@ mod tests {
 
     fn read(source: &Source) -> Result<Vec<Read>, Error> {
         let layout = Layout::of(source)?;
-        Start::read(source, &layout)?;
+        MemoryHeader::read(source, &layout)?;
         let mut rows = Rows::between(source, layout.payload_offset + START as u64, layout.payload_end);
         let mut all = Vec::new();
         while rows.advance()? {

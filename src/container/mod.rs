@@ -36,13 +36,13 @@ pub use contents::Contents;
 pub use error::{Error, ErrorKind, Excerpt};
 pub use header::Header;
 pub use layout::{Layout, Payload};
-pub use memory::Start;
+pub use memory::MemoryHeader;
 pub use name::snapshot_index;
 pub use offload::Proof;
 pub use open::is_dump;
 pub(crate) use open::read_full;
 pub use position::Position;
-pub use row::{Head, KEY_SUFFIX, Row, VALUE_HEADER};
+pub use row::{KEY_SUFFIX, Row, RowHeader, VALUE_HEADER};
 pub use rows::{End, Rows};
 pub use source::Source;
 pub use sst::Manifest;
@@ -52,7 +52,7 @@ pub use sst::Manifest;
 pub fn last_commit_ts(source: &Source, layout: &Layout) -> Result<u64, Error> {
     match layout.payload {
         Payload::Native => native::last_commit_ts(source, layout),
-        Payload::Memory => Ok(Start::read(source, layout)?.last_commit_ts),
+        Payload::Memory => Ok(MemoryHeader::read(source, layout)?.last_commit_ts),
         Payload::Sst => match Manifest::read(source, layout) {
             Err(error) if !error.kind.is_unreadable() => Ok(0),
             read => read.map(|(manifest, _)| manifest.last_commit_ts),

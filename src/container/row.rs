@@ -10,7 +10,7 @@ pub const VALUE_HEADER: usize = 9;
 
 /// What a row says besides its body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Head {
+pub struct RowHeader {
     /// When it was committed, an HLC timestamp.
     pub commit_ts: u64,
     /// Whether it deletes the key.
@@ -21,7 +21,7 @@ pub struct Head {
     pub expire_at: u64,
 }
 
-impl Head {
+impl RowHeader {
     /// Parses an encoded key and the beginning of its encoded value (all of it, or at least 9 bytes).
     #[inline]
     pub fn parse(encoded_key: &[u8], value: &[u8]) -> Result<Self, ErrorKind> {
@@ -63,7 +63,7 @@ pub struct Row<'a> {
     /// User key, without the timestamp suffix.
     pub key: &'a [u8],
     /// What the row says besides its body.
-    pub head: Head,
+    pub head: RowHeader,
     /// Value, without its header.
     pub body: &'a [u8],
 }
@@ -76,30 +76,30 @@ mod tests {
 
     #[test]
     fn flags_expiry_and_timestamp_are_split() {
-        let head = Head::parse(KEY, &[0, 5, 0, 0, 0, 0, 0, 0, 1, b'x']).unwrap();
+        let head = RowHeader::parse(KEY, &[0, 5, 0, 0, 0, 0, 0, 0, 1, b'x']).unwrap();
         let expire_at = (1 << 56) + 5;
-        assert_eq!(head, Head { commit_ts: 1, tombstone: false, encrypted: false, expire_at });
-        let head = Head::parse(KEY, &[3, 0, 0, 0, 0, 0, 0, 0, 0]).unwrap();
-        assert_eq!(head, Head { commit_ts: 1, tombstone: true, encrypted: true, expire_at: 0 });
+        assert_eq!(head, RowHeader { commit_ts: 1, tombstone: false, encrypted: false, expire_at });
+        let head = RowHeader::parse(KEY, &[3, 0, 0, 0, 0, 0, 0, 0, 0]).unwrap();
+        assert_eq!(head, RowHeader { commit_ts: 1, tombstone: true, encrypted: true, expire_at: 0 });
     }
 
     #[test]
     fn short_keys_and_values_are_corrupt() {
         for length in 0..8 {
-            let error = Head::parse(&KEY[..length], &[0; 9]).unwrap_err();
+            let error = RowHeader::parse(&KEY[..length], &[0; 9]).unwrap_err();
             assert!(matches!(error, ErrorKind::CorruptRow { .. }));
         }
         for length in 0..9 {
-            let error = Head::parse(KEY, &[0; 9][..length]).unwrap_err();
+            let error = RowHeader::parse(KEY, &[0; 9][..length]).unwrap_err();
             assert!(matches!(error, ErrorKind::CorruptRow { .. }));
         }
-        assert!(Head::parse(&KEY[1..], &[0; 9]).is_ok());
+        assert!(RowHeader::parse(&KEY[1..], &[0; 9]).is_ok());
     }
 
     #[test]
     fn reserved_flags_are_never_cleartext() {
         for flags in 4..=u8::MAX {
-            let error = Head::parse(KEY, &[flags, 0, 0, 0, 0, 0, 0, 0, 0]).unwrap_err();
+            let error = RowHeader::parse(KEY, &[flags, 0, 0, 0, 0, 0, 0, 0, 0]).unwrap_err();
             assert!(matches!(error, ErrorKind::UnsupportedFormat { found, .. } if found == u64::from(flags)));
         }
     }

@@ -4,7 +4,7 @@ use std::thread::Scope;
 
 use super::ahead::Ahead;
 use super::fingerprint::{self, fingerprint};
-use super::row::{Head, VALUE_HEADER};
+use super::row::{RowHeader, VALUE_HEADER};
 use super::{
     Contents, Error, ErrorKind, Layout, Payload, Position, Row, Source, footer, memory, native, sst,
 };
@@ -157,11 +157,13 @@ impl<'s> Rows<'s> {
 
     /// Splits the current row, which must be no operational row.
     #[inline]
-    pub fn head(&self) -> Result<Head, Error> {
+    pub fn head(&self) -> Result<RowHeader, Error> {
         match &self.0 {
-            Form::Native(rows) => Head::parse(rows.key(), rows.value_head()).map_err(|kind| self.error(kind)),
+            Form::Native(rows) => {
+                RowHeader::parse(rows.key(), rows.value_head()).map_err(|kind| self.error(kind))
+            }
             Form::Memory(rows) => Ok(rows.head()),
-            Form::Sst(rows) => Head::parse(rows.key(), rows.value()).map_err(|kind| self.error(kind)),
+            Form::Sst(rows) => RowHeader::parse(rows.key(), rows.value()).map_err(|kind| self.error(kind)),
         }
     }
 
@@ -188,7 +190,7 @@ impl<'s> Rows<'s> {
 
     /// Lends the current row, of which `head` was split before.
     #[inline]
-    pub fn row(&mut self, head: Head) -> Result<Row<'_>, Error> {
+    pub fn row(&mut self, head: RowHeader) -> Result<Row<'_>, Error> {
         let position = self.position();
         let (key, body) = match &mut self.0 {
             Form::Native(rows) => {
@@ -205,7 +207,7 @@ impl<'s> Rows<'s> {
     /// Returns the fingerprint of the current row, of which `head` was split before; of a long body only the beginning
     /// counts, so that no more is read than a walk reads anyway.
     #[inline]
-    pub fn fingerprint(&mut self, head: &Head) -> Result<u64, Error> {
+    pub fn fingerprint(&mut self, head: &RowHeader) -> Result<u64, Error> {
         let len = self.value_len().saturating_sub(VALUE_HEADER);
         let (key, body) = match &mut self.0 {
             Form::Native(rows) if len <= fingerprint::NEAR => {

@@ -1,14 +1,14 @@
 //! Authenticates the rows of a first pass, on a second core where there is one.
 //!
-//! In: rows, one after the other. Out: a [`Tally`]. Rows are copied into batches; a thread of its own takes them, and
+//! In: rows, one after the other. Out: a [`Counters`]. Rows are copied into batches; a thread of its own takes them, and
 //! the pass authenticates a batch itself when it would have to wait.
 
 use std::ops::Range;
 use std::sync::mpsc::{self, Receiver, SyncSender, TrySendError};
 use std::thread::{self, Scope, ScopedJoinHandle};
 
-use super::{Keyring, Tally};
-use crate::container::{Head, Position, Row};
+use super::{Counters, Keyring};
+use crate::container::{Position, Row, RowHeader};
 
 /// Bytes from which on a batch is handed over.
 const BYTES: usize = 512 << 10;
@@ -23,7 +23,7 @@ const WAITING: usize = 2;
 #[derive(Debug)]
 pub struct Checker<'scope> {
     keyring: &'scope Keyring,
-    tally: Tally,
+    counters: Counters,
     batch: Batch,
     buffers: Buffers,
     worker: Option<Worker<'scope>>,
@@ -33,7 +33,7 @@ pub struct Checker<'scope> {
 struct Worker<'scope> {
     batches: SyncSender<Batch>,
     done: Receiver<Batch>,
-    handle: ScopedJoinHandle<'scope, Tally>,
+    handle: ScopedJoinHandle<'scope, Counters>,
 }
 
 /// Rows that wait.
@@ -47,7 +47,7 @@ struct Batch {
 #[derive(Debug)]
 struct Waiting {
     position: Position,
-    head: Head,
+    head: RowHeader,
     key: Range<usize>,
     body: Range<usize>,
 }
@@ -66,7 +66,7 @@ impl<'scope> Checker<'scope> {
         let worker = many.then(|| Worker::start(keyring, scope)).flatten();
         Self {
             keyring,
-            tally: Tally::default(),
+            counters: Counters::default(),
             batch: Batch::default(),
             buffers: Buffers::default(),
             worker,
@@ -82,7 +82,7 @@ impl<'scope> Checker<'scope> {
     /// Takes a row: its envelope has to open, or its cleartext must be no envelope.
     pub fn row(&mut self, row: &Row<'_>) {
         if self.worker.is_none() || row.body.len() > LARGE {
-            check(self.keyring, row, &mut self.buffers, &mut self.tally);
+            check(self.keyring, row, &mut self.buffers, &mut self.counters);
             return;
         }
         self.batch.push(row);
@@ -93,16 +93,16 @@ impl<'scope> Checker<'scope> {
 
     /// Waits for all rows and returns what became of them.
     #[must_use]
-    pub fn finish(mut self) -> Tally {
-        self.batch.check(self.keyring, &mut self.buffers, &mut self.tally);
+    pub fn finish(mut self) -> Counters {
+        self.batch.check(self.keyring, &mut self.buffers, &mut self.counters);
         if let Some(Worker { batches, done, handle }) = self.worker.take() {
             drop((batches, done));
             match handle.join() {
-                Ok(tally) => self.tally.add(tally),
+                Ok(counters) => self.counters.add(counters),
                 Err(panic) => std::panic::resume_unwind(panic),
             }
         }
-        self.tally
+        self.counters
     }
 
     fn hand_over(&mut self) {
@@ -112,7 +112,7 @@ impl<'scope> Checker<'scope> {
             Ok(()) => {}
             Err(TrySendError::Full(batch) | TrySendError::Disconnected(batch)) => {
                 self.batch = batch;
-                self.batch.check(self.keyring, &mut self.buffers, &mut self.tally);
+                self.batch.check(self.keyring, &mut self.buffers, &mut self.counters);
             }
         }
     }
@@ -123,13 +123,13 @@ impl<'scope> Worker<'scope> {
         let (batches, jobs) = mpsc::sync_channel::<Batch>(WAITING);
         let (ended, done) = mpsc::channel();
         let work = move || {
-            let (mut tally, mut buffers) = (Tally::default(), Buffers::default());
+            let (mut counters, mut buffers) = (Counters::default(), Buffers::default());
             for mut batch in jobs {
-                batch.check(keyring, &mut buffers, &mut tally);
+                batch.check(keyring, &mut buffers, &mut counters);
                 // The pass may have ended.
                 let _ = ended.send(batch);
             }
-            tally
+            counters
         };
         let handle = thread::Builder::new().spawn_scoped(scope, work).ok()?;
         Some(Self { batches, done, handle })
@@ -147,25 +147,25 @@ impl Batch {
     }
 
     /// Authenticates all rows and forgets them.
-    fn check(&mut self, keyring: &Keyring, buffers: &mut Buffers, tally: &mut Tally) {
+    fn check(&mut self, keyring: &Keyring, buffers: &mut Buffers, counters: &mut Counters) {
         for Waiting { position, head, key, body } in self.rows.drain(..) {
             let at = |range| self.bytes.get(range).unwrap_or_default();
-            check(keyring, &Row { position, key: at(key), head, body: at(body) }, buffers, tally);
+            check(keyring, &Row { position, key: at(key), head, body: at(body) }, buffers, counters);
         }
         self.bytes.clear();
     }
 }
 
 /// Authenticates one row.
-fn check(keyring: &Keyring, row: &Row<'_>, buffers: &mut Buffers, tally: &mut Tally) {
+fn check(keyring: &Keyring, row: &Row<'_>, buffers: &mut Buffers, counters: &mut Counters) {
     let Buffers { aad, plain } = buffers;
     let outcome = if row.head.encrypted {
         let opened = keyring.open(row.key, &row.head, row.body, aad, plain);
-        opened.map(|key_id| tally.opened(key_id, keyring.is_raft(key_id)))
+        opened.map(|key_id| counters.opened(key_id, keyring.is_raft(key_id)))
     } else {
         keyring.check_cleartext(row.key, &row.head, row.body, aad, plain)
     };
     if let Err(fault) = outcome {
-        tally.fault(row.position, fault, row.key, &row.head);
+        counters.fault(row.position, fault, row.key, &row.head);
     }
 }

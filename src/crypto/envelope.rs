@@ -1,6 +1,6 @@
 //! One value's envelope, and what binds it to its row (`encryption.md` 3, 4).
 
-use crate::container::Head;
+use crate::container::RowHeader;
 use crate::cursor;
 
 /// Version of an envelope.
@@ -90,7 +90,7 @@ impl<'a> Sealed<'a> {
 }
 
 /// Writes the AAD of a row: the envelope's head, the value header as the file has it, the encoded key.
-pub(super) fn write_aad(aad: &mut Vec<u8>, envelope: [u8; HEAD], head: &Head, user_key: &[u8]) {
+pub(super) fn write_aad(aad: &mut Vec<u8>, envelope: [u8; HEAD], head: &RowHeader, user_key: &[u8]) {
     aad.clear();
     aad.reserve(HEAD + 9 + user_key.len() + 8);
     aad.extend_from_slice(&envelope);

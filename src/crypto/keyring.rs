@@ -11,7 +11,7 @@ use super::envelope::{Envelope, HEAD, OVERHEAD, Sealed, VERSION, write_aad};
 use super::kek::{KEY, Kek};
 use super::key_file::{KeyFile, Purpose, Record};
 use super::{Error, ErrorKind, Fault, key_file_near};
-use crate::container::Head;
+use crate::container::RowHeader;
 use crate::event::Warning;
 
 /// Length of a data key that a KEK file wrapped, bytes (`encryption.md` 7.2).
@@ -140,7 +140,7 @@ impl Keyring {
     pub fn open(
         &self,
         user_key: &[u8],
-        head: &Head,
+        head: &RowHeader,
         body: &[u8],
         aad: &mut Vec<u8>,
         plain: &mut Vec<u8>,
@@ -163,7 +163,7 @@ impl Keyring {
     pub fn check_cleartext(
         &self,
         user_key: &[u8],
-        head: &Head,
+        head: &RowHeader,
         body: &[u8],
         aad: &mut Vec<u8>,
         plain: &mut Vec<u8>,
@@ -177,7 +177,7 @@ impl Keyring {
             let canonical: [u8; HEAD] = [VERSION, 0, a, b, c, d];
             for expire_at in [Some(head.expire_at), (head.expire_at != 0).then_some(0)].into_iter().flatten()
             {
-                let as_written = Head { tombstone: false, encrypted: true, expire_at, ..*head };
+                let as_written = RowHeader { tombstone: false, encrypted: true, expire_at, ..*head };
                 write_aad(aad, canonical, &as_written, user_key);
                 if key.open(sealed, aad, plain) {
                     plain.clear();

@@ -5,19 +5,19 @@
 //! holds one shows it, and no error quotes a file that may hold one.
 
 mod checker;
+mod counters;
 mod envelope;
 mod error;
 mod kek;
 mod key_file;
 mod keyring;
 mod nearby;
-mod tally;
 #[cfg(test)]
 mod tests;
 
 pub use checker::Checker;
+pub use counters::{Counters, FirstFault};
 pub use envelope::{Fault, OVERHEAD};
 pub use error::{Error, ErrorKind};
 pub use keyring::{KeyFiles, Keyring};
 pub use nearby::key_file_near;
-pub use tally::{FirstFault, Tally};

@@ -4,7 +4,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use super::*;
-use crate::container::{Head, Position, Row};
+use crate::container::{Position, Row, RowHeader};
 
 /// Example A.
 const KEY_FILE: &str = r#"{"version": 2, "active": {"storage": 7, "raft": 0}, "keys": {"7": {"purpose": "storage", "wrapped": "oKGio6SlpqeoqaqrxjleDmHuJJhKTK34K1fu8UCdayOmgnRbpDccvUOWSz5NG5o6DNTfyEiueOzoTPPC", "created": "2026-04-29T10:00:00Z", "local_epoch": 2}}}"#;
@@ -21,19 +21,19 @@ fn keyring() -> Keyring {
 }
 
 /// A row of the examples: user key, timestamp, and the encoded value in hex.
-fn example(user_key: &'static [u8], commit_ts: u64, value: &str) -> (&'static [u8], Head, Vec<u8>) {
+fn example(user_key: &'static [u8], commit_ts: u64, value: &str) -> (&'static [u8], RowHeader, Vec<u8>) {
     let value = hex::decode(value.replace(' ', "")).unwrap();
     let encoded_key = [user_key, &(!commit_ts).to_be_bytes()].concat();
-    (user_key, Head::parse(&encoded_key, &value).unwrap(), value[9..].to_vec())
+    (user_key, RowHeader::parse(&encoded_key, &value).unwrap(), value[9..].to_vec())
 }
 
-fn string() -> (&'static [u8], Head, Vec<u8>) {
+fn string() -> (&'static [u8], RowHeader, Vec<u8>) {
     let value = "02 0000000000000000 01 00 00000007 cafe0002 0000000000000001 d1ff85ad38568697 \
                  60afeb522b0bc5c97fb21f8daa7c2ec5";
     example(b"!redis|str|hello", 0x018f_2a33_f800_0001, value)
 }
 
-fn open(keyring: &Keyring, (key, head, body): &(&[u8], Head, Vec<u8>)) -> Result<Vec<u8>, Fault> {
+fn open(keyring: &Keyring, (key, head, body): &(&[u8], RowHeader, Vec<u8>)) -> Result<Vec<u8>, Fault> {
     let mut plain = b"left from before".to_vec();
     let opened = keyring.open(key, head, body, &mut Vec::new(), &mut plain);
     assert!(opened.is_ok() || plain.is_empty());
@@ -54,7 +54,7 @@ fn the_worked_examples_open() {
         "02 00000000342a8f01 01 00 00000007 cafe0002 0000000000000003 a2083938e3e114a2e25d1c9be95e261277";
     let (key, head, body) = example(b"k", 0x018f_2a33_f800_0003, value);
     assert_eq!(open(&keyring, &(key, head, body.clone())).unwrap(), b"v");
-    assert_eq!(open(&keyring, &(key, Head { expire_at: 0, ..head }, body)), Err(Fault::Integrity(7)));
+    assert_eq!(open(&keyring, &(key, RowHeader { expire_at: 0, ..head }, body)), Err(Fault::Integrity(7)));
 }
 
 #[test]
@@ -62,8 +62,8 @@ fn a_row_opens_in_its_own_place_alone() {
     let keyring = keyring();
     let (key, head, body) = string();
     let other = |head| open(&keyring, &(key, head, body.clone()));
-    assert_eq!(other(Head { commit_ts: head.commit_ts + 1, ..head }), Err(Fault::Integrity(7)));
-    assert_eq!(other(Head { tombstone: true, ..head }), Err(Fault::Integrity(7)));
+    assert_eq!(other(RowHeader { commit_ts: head.commit_ts + 1, ..head }), Err(Fault::Integrity(7)));
+    assert_eq!(other(RowHeader { tombstone: true, ..head }), Err(Fault::Integrity(7)));
     assert_eq!(open(&keyring, &(b"!redis|str|hellO", head, body.clone())), Err(Fault::Integrity(7)));
 }
 
@@ -94,12 +94,13 @@ fn every_flipped_bit_and_every_truncation_has_its_fault() {
 fn a_relabelled_envelope_is_known_whatever_its_head_says() {
     let keyring = keyring();
     let (key, head, mut body) = string();
-    let check =
-        |head: Head, body: &[u8]| keyring.check_cleartext(key, &head, body, &mut Vec::new(), &mut Vec::new());
-    let cleartext = Head { encrypted: false, ..head };
+    let check = |head: RowHeader, body: &[u8]| {
+        keyring.check_cleartext(key, &head, body, &mut Vec::new(), &mut Vec::new())
+    };
+    let cleartext = RowHeader { encrypted: false, ..head };
     assert_eq!(check(cleartext, &body), Err(Fault::Relabelled(7)));
-    assert_eq!(check(Head { tombstone: true, ..cleartext }, &body), Err(Fault::Relabelled(7)));
-    assert_eq!(check(Head { expire_at: 5, ..cleartext }, &body), Err(Fault::Relabelled(7)));
+    assert_eq!(check(RowHeader { tombstone: true, ..cleartext }, &body), Err(Fault::Relabelled(7)));
+    assert_eq!(check(RowHeader { expire_at: 5, ..cleartext }, &body), Err(Fault::Relabelled(7)));
     body[..6].fill(0xee);
     assert_eq!(check(cleartext, &body), Err(Fault::Relabelled(7)));
     assert_eq!(check(cleartext, &body[..33]), Ok(()));
@@ -117,7 +118,7 @@ fn neither_a_keyring_nor_an_error_shows_a_key() {
 }
 
 /// Rows with these bodies, by number; every third one is damaged.
-fn checked(keyring: &Keyring, rows: u64, threads: bool) -> Tally {
+fn checked(keyring: &Keyring, rows: u64, threads: bool) -> Counters {
     let (key, head, body) = string();
     let mut damaged = body.clone();
     damaged[30] ^= 1;
@@ -148,27 +149,27 @@ fn a_tally_does_not_depend_on_threads() {
     assert_eq!(alone.faults[&Fault::Integrity(7)], 6646);
     let first = alone.first.unwrap();
     assert_eq!((first.position.offset(), first.fault), (2, Fault::Integrity(7)));
-    assert_eq!(checked(&keyring, 0, true), Tally::default());
+    assert_eq!(checked(&keyring, 0, true), Counters::default());
 }
 
 #[test]
 fn a_tally_says_what_is_wrong_by_kind() {
     let (key, head, _) = string();
-    let mut tally = Tally::default();
+    let mut counters = Counters::default();
     for id in 1..=20 {
-        tally.fault(Position::at(u64::from(id)), Fault::UnknownKeyId(id), key, &head);
+        counters.fault(Position::at(u64::from(id)), Fault::UnknownKeyId(id), key, &head);
     }
-    tally.fault(Position::at(500), Fault::Integrity(7), key, &head);
-    tally.fault(Position::at(400), Fault::ReservedKeyId, key, &head);
+    counters.fault(Position::at(500), Fault::Integrity(7), key, &head);
+    counters.fault(Position::at(400), Fault::ReservedKeyId, key, &head);
     assert_eq!(
-        tally.in_words(),
+        counters.in_words(),
         "1 do not authenticate under their data keys [7], 20 name data keys that no key file holds, [1, 2, 3, 4, 5, 6, \
          7, 8, 9, 10, 11, 12, 13, 14, 15, 16] and 4 more, 1 name the reserved key id 0"
     );
     for id in 1000..9000 {
-        tally.fault(Position::at(600), Fault::UnknownKeyId(id), &[b'k'; 5000], &head);
+        counters.fault(Position::at(600), Fault::UnknownKeyId(id), &[b'k'; 5000], &head);
     }
-    assert_eq!((tally.faulty, tally.faults.len()), (8022, 1024));
+    assert_eq!((counters.faulty, counters.faults.len()), (8022, 1024));
     let long = FirstFault::new(Position::at(9), Fault::TooShort, &[b'k'; 5000], &head);
     assert_eq!(long.key_hex.len(), 515);
 }

@@ -4,7 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 use crate::interrupt::Interrupted;
-use crate::{container, limits, store};
+use crate::{container, limits, snapshot};
 
 /// Result of this stage.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -18,7 +18,7 @@ pub enum Error {
     Container(container::Error),
     /// The snapshots cannot be read as asked.
     #[error(transparent)]
-    Store(store::Error),
+    Snapshot(snapshot::Error),
     /// A signal asked the run to stop.
     #[error(transparent)]
     Interrupted(#[from] Interrupted),
@@ -101,12 +101,12 @@ impl From<container::Error> for Error {
     }
 }
 
-impl From<store::Error> for Error {
-    fn from(error: store::Error) -> Self {
+impl From<snapshot::Error> for Error {
+    fn from(error: snapshot::Error) -> Self {
         match error {
-            store::Error::Container(error) => error.into(),
-            store::Error::Interrupted(interrupted) => interrupted.into(),
-            _ => Self::Store(error),
+            snapshot::Error::Container(error) => error.into(),
+            snapshot::Error::Interrupted(interrupted) => interrupted.into(),
+            _ => Self::Snapshot(error),
         }
     }
 }
@@ -132,9 +132,9 @@ impl Error {
             | Self::SameSnapshot { .. }
             | Self::SameGroup { .. }
             | Self::TooLarge { .. }
-            | Self::Store(store::Error::BelowFloor { .. } | store::Error::NoHlc { .. }) => true,
+            | Self::Snapshot(snapshot::Error::BelowFloor { .. } | snapshot::Error::NoHlc { .. }) => true,
             Self::Container(_)
-            | Self::Store(_)
+            | Self::Snapshot(_)
             | Self::Interrupted(_)
             | Self::NoSnapshot { .. }
             | Self::List { .. }

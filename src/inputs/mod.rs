@@ -2,7 +2,7 @@
 //! `keyspaces.md` 10, `docs/cluster.md`).
 //!
 //! In: what the user named, files and directories. Out: [`Found`], what is to be read and what was passed over, and
-//! from it [`Opened`], a [`Store`](crate::store::Store) over one snapshot of each group. Two steps, so that a caller can look for keys in
+//! from it [`Opened`], a [`Snapshot`](crate::snapshot::Snapshot) over one snapshot of each group. Two steps, so that a caller can look for keys in
 //! [`Found::data_directories`] before a row is read.
 
 mod candidate;

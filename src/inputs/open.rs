@@ -7,13 +7,13 @@ use super::choose::{Standing, choose};
 use super::error::{Error, Result};
 use super::{Found, Notice, order};
 use crate::container::Source;
-use crate::store::{GroupOrigin, InputInfo, Store, StoreOptions};
+use crate::snapshot::{GroupOrigin, InputInfo, Snapshot, SnapshotOptions};
 
 /// A store, and what was not read into it.
 #[derive(Debug)]
 pub struct Opened {
     /// The store.
-    pub store: Store,
+    pub snapshot: Snapshot,
     /// What was passed over in directories: the first [`crate::limits::PASSED_OVER`].
     pub passed_over: Vec<PassedOver>,
     /// Number of all that was passed over.
@@ -26,7 +26,7 @@ impl Found {
     pub fn open(
         mut self,
         spool: &Path,
-        options: &StoreOptions,
+        options: &SnapshotOptions,
         tell: &mut dyn FnMut(Notice<'_>),
     ) -> Result<Opened> {
         let mut options = options.clone();
@@ -42,13 +42,13 @@ impl Found {
         }
         let mut sources = order::sort(sources, &options.interrupt)?;
         loop {
-            let store = Store::open(sources, &options).map_err(|error| self.explained(error.into()))?;
+            let snapshot = Snapshot::open(sources, &options).map_err(|error| self.explained(error.into()))?;
             let standings: Vec<_> =
-                self.candidates.iter().map(|candidate| standing(candidate, store.inputs())).collect();
+                self.candidates.iter().map(|candidate| standing(candidate, snapshot.inputs())).collect();
             let reasons = choose(&self.candidates, &standings, true)?;
             if reasons.iter().all(Option::is_none) {
                 return Ok(Opened {
-                    store,
+                    snapshot,
                     passed_over: self.passed_over.named,
                     passed_over_count: self.passed_over.count,
                 });
@@ -58,7 +58,7 @@ impl Found {
             for passed in self.passed_over.named.get(said..).unwrap_or_default() {
                 tell(Notice::PassedOver(passed));
             }
-            sources = store.into_sources();
+            sources = snapshot.into_sources();
             sources.retain(|source| self.candidate(source.path()).is_some());
         }
     }

@@ -8,7 +8,7 @@ use super::error::{Error, Result};
 use super::{Found, Notice};
 use crate::container::fixture::Native;
 use crate::interrupt::Interrupt;
-use crate::store::{GroupOrigin, Store, StoreOptions};
+use crate::snapshot::{GroupOrigin, Snapshot, SnapshotOptions};
 
 /// A snapshot that is read, and its group.
 type Read = (String, Option<u64>);
@@ -62,14 +62,14 @@ impl Files {
         (read, passed)
     }
 
-    fn open(&self, names: &[&str]) -> Result<(Store, Vec<String>)> {
+    fn open(&self, names: &[&str]) -> Result<(Snapshot, Vec<String>)> {
         let mut said = Vec::new();
-        let opened = self.find(names)?.open(self.0.path(), &StoreOptions::default(), &mut |notice| {
+        let opened = self.find(names)?.open(self.0.path(), &SnapshotOptions::default(), &mut |notice| {
             if let Notice::PassedOver(passed) = notice {
                 said.push(self.shown(&passed.path));
             }
         })?;
-        Ok((opened.store, said))
+        Ok((opened.snapshot, said))
     }
 }
 
@@ -197,8 +197,8 @@ fn a_corrupt_newest_snapshot_is_an_error_that_names_the_one_before() {
     assert!(matches!(&error, Error::Chosen { .. }));
     let text = error.to_string();
     assert!(text.contains("footer mismatch") && text.contains("0000000000000009.fsm"), "{text}");
-    let (store, _) = files.open(&["n1", "n1/group-1/fsm-snap/0000000000000009.fsm"]).unwrap();
-    assert_eq!(store.read_ts(), 5);
+    let (snapshot, _) = files.open(&["n1", "n1/group-1/fsm-snap/0000000000000009.fsm"]).unwrap();
+    assert_eq!(snapshot.read_ts(), 5);
     files.write("n2/fsm-snap/0000000000000001.fsm", b"EKVTHLC9 of a newer version");
     assert!(files.find(&["n2"]).is_err(), "what a newer version wrote is never passed over");
 }
@@ -214,8 +214,8 @@ fn groups_that_only_rows_tell_are_chosen_after_opening() {
     let files = Files::new();
     files.write("plain/old.fsm", &with_catalog(5));
     files.write("plain/new.fsm", &with_catalog(6));
-    let (store, said) = files.open(&["plain"]).unwrap();
-    assert_eq!((said, store.read_ts()), (vec!["plain/old.fsm".to_owned()], 6));
+    let (snapshot, said) = files.open(&["plain"]).unwrap();
+    assert_eq!((said, snapshot.read_ts()), (vec!["plain/old.fsm".to_owned()], 6));
     let error = files.open(&["plain/old.fsm", "plain/new.fsm"]).unwrap_err();
     assert!(matches!(&error, Error::SameGroup { group: 7, .. }), "{error}");
     assert!(error.to_string().contains("old.fsm") && error.to_string().contains("new.fsm"));
@@ -235,8 +235,8 @@ fn the_order_of_the_names_does_not_matter_and_nothing_is_read_twice() {
     files.snapshot("b.fsm", "b", 5);
     files.snapshot("c.fsm", "c", 4);
     let order = |names: &[&str]| {
-        let (store, _) = files.open(names).unwrap();
-        store.inputs().iter().map(|info| files.shown(&info.path)).collect::<Vec<_>>()
+        let (snapshot, _) = files.open(names).unwrap();
+        snapshot.inputs().iter().map(|info| files.shown(&info.path)).collect::<Vec<_>>()
     };
     let one = order(&["a.fsm", "b.fsm", "c.fsm"]);
     assert_eq!(one[0], "c.fsm");
@@ -275,11 +275,11 @@ fn an_offloaded_payload_is_of_the_group_that_its_manifest_tells() {
     let one = offload(&files, "3", "a");
     let (two, same) = (offload(&files, "4", "b"), offload(&files, "3", "c"));
     for names in [[&one.0, &two.0], [&two.1, &one.1]] {
-        let (store, _) = files.open(&names.map(String::as_str)).unwrap();
-        let groups: Vec<_> = store.inputs_by_group().into_iter().map(|info| info.group).collect();
+        let (snapshot, _) = files.open(&names.map(String::as_str)).unwrap();
+        let groups: Vec<_> = snapshot.inputs_by_group().into_iter().map(|info| info.group).collect();
         let told = |group| Some((group, GroupOrigin::Manifest));
         assert_eq!(groups, [told(3), told(4)]);
-        assert_eq!(store.missing_groups(), Some(crate::store::MissingGroups::NoCatalog));
+        assert_eq!(snapshot.missing_groups(), Some(crate::snapshot::MissingGroups::NoCatalog));
     }
     let error = files.open(&[&one.1, &same.1]).unwrap_err();
     assert!(matches!(&error, Error::SameGroup { group: 3, .. }), "{error}");

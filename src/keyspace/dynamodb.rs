@@ -6,7 +6,7 @@
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
-use super::{Family, Owner};
+use super::{Family, Namespace};
 
 /// Why a key of a DynamoDB family is malformed (`dynamodb.md` 6.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -51,7 +51,7 @@ pub fn schema_table(key: &[u8]) -> Result<Vec<u8>, MalformedKey> {
 /// Returns the name of the table that a key of any of the four families belongs to.
 pub fn any_table(key: &[u8]) -> Result<Vec<u8>, MalformedKey> {
     let family = Family::of(key);
-    if family.owner() != Owner::Dynamodb {
+    if family.owner() != Namespace::Dynamodb {
         return Err(MalformedKey::Prefix);
     }
     let rest = key.strip_prefix(family.prefix()).ok_or(MalformedKey::Prefix)?;

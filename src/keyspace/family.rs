@@ -4,7 +4,7 @@
 
 /// Who reads the rows of a family.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Owner {
+pub enum Namespace {
     /// The Redis adapter.
     Redis,
     /// The DynamoDB adapter.
@@ -21,25 +21,25 @@ pub enum Owner {
     Internal,
 }
 
-impl Owner {
+impl Namespace {
     /// Returns the name as it stands in options, reports and the tree.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
-            Owner::Redis => "redis",
-            Owner::Dynamodb => "dynamodb",
-            Owner::S3 => "s3",
-            Owner::Sqs => "sqs",
-            Owner::Fs => "fs",
-            Owner::Kv => "kv",
-            Owner::Internal => "internal",
+            Namespace::Redis => "redis",
+            Namespace::Dynamodb => "dynamodb",
+            Namespace::S3 => "s3",
+            Namespace::Sqs => "sqs",
+            Namespace::Fs => "fs",
+            Namespace::Kv => "kv",
+            Namespace::Internal => "internal",
         }
     }
 }
 
 /// What the rows of a family are worth (`keyspaces.md` 7).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum Role {
     /// User data.
     User,
     /// Derivable from user data: an index, an adapter's bookkeeping.
@@ -60,9 +60,9 @@ pub struct FamilyInfo {
     /// Whether only the key that equals `prefix` belongs to the family.
     pub exact: bool,
     /// Who reads it.
-    pub owner: Owner,
+    pub owner: Namespace,
     /// What it is worth.
-    pub kind: Kind,
+    pub kind: Role,
 }
 
 macro_rules! families {
@@ -86,8 +86,8 @@ macro_rules! families {
                 family: Family::$family,
                 prefix: $prefix.as_bytes(),
                 exact: $exact,
-                owner: Owner::$owner,
-                kind: Kind::$kind,
+                owner: Namespace::$owner,
+                kind: Role::$kind,
             },)*
         ];
     };
@@ -227,14 +227,14 @@ impl Family {
 
     /// Returns who reads the family.
     #[must_use]
-    pub fn owner(self) -> Owner {
-        self.info().map_or(Owner::Kv, |info| info.owner)
+    pub fn owner(self) -> Namespace {
+        self.info().map_or(Namespace::Kv, |info| info.owner)
     }
 
     /// Returns what the family is worth; unknown and bare keys are user data.
     #[must_use]
-    pub fn kind(self) -> Kind {
-        self.info().map_or(Kind::User, |info| info.kind)
+    pub fn kind(self) -> Role {
+        self.info().map_or(Role::User, |info| info.kind)
     }
 
     /// Lists all families, [`Family::Unknown`] and [`Family::Bare`] last.

@@ -11,5 +11,5 @@ mod routing;
 pub mod s3;
 pub mod sqs;
 
-pub use family::{FAMILIES, Family, FamilyInfo, Kind, Owner};
+pub use family::{FAMILIES, Family, FamilyInfo, Namespace, Role};
 pub use routing::routing_key;

@@ -1,8 +1,8 @@
 //! Writes one file: a buffer that becomes a file of its own once it is too large.
 
 use super::output::Output;
-use crate::dump::{Tree, TreeFile};
 use crate::error::Result;
+use crate::tree::{Tree, TreeFile};
 
 /// Files up to this size, bytes, are written by one call.
 pub const BUFFER: usize = 256 << 10;

@@ -1,10 +1,10 @@
 //! `extra/kv/<segment>.bin`, a value byte for byte, and `extra/kv/KEYMAP.jsonl` (`keyspaces.md` 9).
 
 use super::{Root, write_lines};
-use crate::dump::{self, ErrorKind, Scratch, Sorter, keymap, segment};
 use crate::error::Result;
 use crate::model::kv::Pair;
 use crate::model::{Answer, Refusal};
+use crate::tree::{self, ErrorKind, Scratch, Sorter, keymap, segment};
 
 const DIRECTORY: &[u8] = b"extra/kv/";
 const SUFFIX: &[u8] = b".bin";
@@ -43,7 +43,7 @@ impl Layout {
         }
         match root.tree.write(&self.path, pair.value) {
             // Where the file system knows no case, `Key` and `key` are one name (`dump.md` 2).
-            Err(dump::Error { kind: kind @ (ErrorKind::Taken | ErrorKind::CaseTwin), .. }) => {
+            Err(tree::Error { kind: kind @ (ErrorKind::Taken | ErrorKind::CaseTwin), .. }) => {
                 return Ok(Answer::Refused(Refusal { class: "kv_name_taken", message: kind.to_string() }));
             }
             other => other?,

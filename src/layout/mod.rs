@@ -12,8 +12,8 @@ pub mod redis;
 pub mod s3;
 pub mod sqs;
 
-use crate::dump::{Scratch, Sorter, Tree, keymap};
 use crate::error::Result;
+use crate::tree::{Scratch, Sorter, Tree, keymap};
 
 /// How a dump is laid out (`decisions.md` 4, 5).
 #[derive(Clone, Copy, Debug, Default)]

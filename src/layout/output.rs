@@ -6,8 +6,8 @@
 use base64::Engine;
 use base64::engine::GeneralPurpose;
 
-use crate::dump::json::{self, Html, PIECE};
 use crate::error::Result;
+use crate::tree::json::{self, Html, PIECE};
 
 /// Takes the bytes of a file in their order.
 pub trait Output {

@@ -37,7 +37,7 @@ pub struct SideRecord<'a> {
     /// Name of its queue, which the row keys encode.
     pub queue: &'a [u8],
     /// Whose record it is.
-    pub of: Owner<'a>,
+    pub of: Namespace<'a>,
     /// Its family.
     pub family: Family,
     /// The whole user key.
@@ -48,7 +48,7 @@ pub struct SideRecord<'a> {
 
 /// Whose a side record is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Owner<'a> {
+pub enum Namespace<'a> {
     /// The queue at hand.
     Queue,
     /// A queue that is gone, of this segment; `taken`: there is a queue of the name [`orphan_name`].

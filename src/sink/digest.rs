@@ -3,12 +3,12 @@
 //! In: objects. Out: the rows of CHECKSUMS. The layout is the one of the files: only the bytes go nowhere.
 
 use super::{Answer, LayoutOptions, Refusal, Sink, TreeSink, Wants};
-use crate::dump::Tree;
 use crate::error::{Error, Result};
-use crate::keyspace::Owner;
+use crate::keyspace::Namespace;
 use crate::model::{Object, Piece, ScopeEnd, s3};
 use crate::report::Report;
 use crate::sort::Scratch;
+use crate::tree::Tree;
 
 /// Makes the digests of objects' files.
 #[derive(Debug)]
@@ -74,7 +74,7 @@ impl Sink for Digest {
         self.files.end_scope(report, end)
     }
 
-    fn end_service(&mut self, report: &mut Report<'_>, owner: Owner) -> Result<()> {
+    fn end_service(&mut self, report: &mut Report<'_>, owner: Namespace) -> Result<()> {
         self.files.end_service(report, owner)
     }
 

@@ -11,11 +11,11 @@ use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
 
 use super::{Answer, Sink, Wants};
-use crate::dump::json::{self, Html, Lossy};
 use crate::error::{Error, Result};
-use crate::keyspace::Owner;
+use crate::keyspace::Namespace;
 use crate::model::{Object, Piece, ScopeEnd, Summary};
 use crate::report::Report;
+use crate::tree::json::{self, Html, Lossy};
 
 /// Writes lines to `out`.
 #[derive(Debug)]
@@ -100,7 +100,7 @@ impl<W: Write> Sink for Lines<W> {
         Ok(())
     }
 
-    fn end_service(&mut self, _report: &mut Report<'_>, _owner: Owner) -> Result<()> {
+    fn end_service(&mut self, _report: &mut Report<'_>, _owner: Namespace) -> Result<()> {
         Ok(())
     }
 }

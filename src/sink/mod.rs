@@ -15,7 +15,7 @@ pub use lines::Lines;
 pub use tree::{LayoutOptions, TreeSink};
 
 use crate::error::Result;
-use crate::keyspace::Owner;
+use crate::keyspace::Namespace;
 use crate::model::{Object, Piece, ScopeEnd, s3};
 use crate::report::Report;
 
@@ -63,7 +63,7 @@ pub trait Sink {
     fn end_scope(&mut self, report: &mut Report<'_>, end: ScopeEnd) -> Result<()>;
 
     /// Ends a service: no object of it follows.
-    fn end_service(&mut self, report: &mut Report<'_>, owner: Owner) -> Result<()>;
+    fn end_service(&mut self, report: &mut Report<'_>, owner: Namespace) -> Result<()>;
 
     /// Returns where the last object went, for messages; empty where it has no place of its own.
     fn place(&self) -> &[u8] {

@@ -4,12 +4,12 @@
 //! ([`crate::layout`]).
 
 use super::{Answer, Refusal, Sink, Wants};
-use crate::dump::Tree;
 use crate::error::{Error, Result};
-use crate::keyspace::Owner;
+use crate::keyspace::Namespace;
 use crate::layout::{self, Root};
 use crate::model::{Object, Piece, ScopeEnd, s3};
 use crate::report::Report;
+use crate::tree::Tree;
 
 pub use crate::layout::LayoutOptions;
 
@@ -21,7 +21,7 @@ pub struct TreeSink {
     root: Root,
     dynamodb: layout::dynamodb::Layout,
     /// The service whose object is open.
-    open: Option<Owner>,
+    open: Option<Namespace>,
     fs: layout::fs::Layout,
     kv: layout::kv::Layout,
     redis: layout::redis::Layout,
@@ -92,12 +92,12 @@ impl Sink for TreeSink {
 
     fn object(&mut self, _report: &mut Report<'_>, object: Object<'_>) -> Result<Answer> {
         let (owner, answer) = match object {
-            Object::Dynamodb(object) => (Owner::Dynamodb, self.dynamodb.object(&mut self.root, object)?),
-            Object::Fs(node) => (Owner::Fs, self.fs.node(&mut self.root, node)?),
-            Object::Redis(key) => (Owner::Redis, self.redis.key(&mut self.root, key)?),
-            Object::Kv(pair) => (Owner::Kv, self.kv.pair(&mut self.root, pair)?),
-            Object::S3(object) => (Owner::S3, self.s3.object(&mut self.root, object)?),
-            Object::Sqs(object) => (Owner::Sqs, self.sqs.object(&mut self.root, object)?),
+            Object::Dynamodb(object) => (Namespace::Dynamodb, self.dynamodb.object(&mut self.root, object)?),
+            Object::Fs(node) => (Namespace::Fs, self.fs.node(&mut self.root, node)?),
+            Object::Redis(key) => (Namespace::Redis, self.redis.key(&mut self.root, key)?),
+            Object::Kv(pair) => (Namespace::Kv, self.kv.pair(&mut self.root, pair)?),
+            Object::S3(object) => (Namespace::S3, self.s3.object(&mut self.root, object)?),
+            Object::Sqs(object) => (Namespace::Sqs, self.sqs.object(&mut self.root, object)?),
         };
         self.open = (answer == Answer::Open).then_some(owner);
         Ok(answer)
@@ -105,27 +105,27 @@ impl Sink for TreeSink {
 
     fn piece(&mut self, piece: Piece<'_>) -> Result<Answer> {
         match (self.open, piece) {
-            (Some(Owner::Redis), Piece::Element(element)) => self.redis.element(&mut self.root, element),
-            (Some(Owner::Fs), Piece::Bytes(_) | Piece::Zeros(_)) => self.fs.piece(&mut self.root, piece),
-            (Some(Owner::S3), Piece::Bytes(_) | Piece::Zeros(_)) => self.s3.piece(&mut self.root, piece),
+            (Some(Namespace::Redis), Piece::Element(element)) => self.redis.element(&mut self.root, element),
+            (Some(Namespace::Fs), Piece::Bytes(_) | Piece::Zeros(_)) => self.fs.piece(&mut self.root, piece),
+            (Some(Namespace::S3), Piece::Bytes(_) | Piece::Zeros(_)) => self.s3.piece(&mut self.root, piece),
             _ => Err(NOT_OPEN),
         }
     }
 
     fn end(&mut self, _report: &mut Report<'_>) -> Result<Answer> {
         match self.open.take() {
-            Some(Owner::Fs) => self.fs.end(&mut self.root),
-            Some(Owner::Redis) => self.redis.end(&mut self.root),
-            Some(Owner::S3) => self.s3.end(&mut self.root),
+            Some(Namespace::Fs) => self.fs.end(&mut self.root),
+            Some(Namespace::Redis) => self.redis.end(&mut self.root),
+            Some(Namespace::S3) => self.s3.end(&mut self.root),
             _ => Err(NOT_OPEN),
         }
     }
 
     fn abandon(&mut self) -> Result<()> {
         match self.open.take() {
-            Some(Owner::Fs) => self.fs.abandon(),
-            Some(Owner::Redis) => self.redis.abandon(),
-            Some(Owner::S3) => self.s3.abandon(&mut self.root)?,
+            Some(Namespace::Fs) => self.fs.abandon(),
+            Some(Namespace::Redis) => self.redis.abandon(),
+            Some(Namespace::S3) => self.s3.abandon(&mut self.root)?,
             _ => {}
         }
         Ok(())
@@ -139,13 +139,13 @@ impl Sink for TreeSink {
         }
     }
 
-    fn end_service(&mut self, _report: &mut Report<'_>, owner: Owner) -> Result<()> {
+    fn end_service(&mut self, _report: &mut Report<'_>, owner: Namespace) -> Result<()> {
         match owner {
-            Owner::Fs => self.fs.finish(&mut self.root),
-            Owner::Kv => self.kv.finish(&mut self.root),
-            Owner::Redis => self.redis.finish(&mut self.root),
-            Owner::S3 => self.s3.finish(&mut self.root),
-            Owner::Sqs => self.sqs.finish(&mut self.root),
+            Namespace::Fs => self.fs.finish(&mut self.root),
+            Namespace::Kv => self.kv.finish(&mut self.root),
+            Namespace::Redis => self.redis.finish(&mut self.root),
+            Namespace::S3 => self.s3.finish(&mut self.root),
+            Namespace::Sqs => self.sqs.finish(&mut self.root),
             _ => Ok(()),
         }
     }

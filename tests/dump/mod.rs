@@ -1,4 +1,4 @@
-//! Reads a dump back, independently of `src/dump`: which files there are, and whether CHECKSUMS tells the truth.
+//! Reads a dump back, independently of `src/tree`: which files there are, and whether CHECKSUMS tells the truth.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;

@@ -4,7 +4,7 @@
 
 use std::io::{self, BufWriter, Write};
 
-use ekv_backup::decode::{ObjectsRequest, objects};
+use ekv_backup::run::{ObjectsRequest, objects};
 use ekv_backup::sink::Lines;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {

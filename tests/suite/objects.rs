@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
 
-use ekv_backup::decode::{ObjectsRequest, objects};
+use ekv_backup::run::{ObjectsRequest, objects};
 use ekv_backup::sink::{Digest, LayoutOptions, Lines, Sink};
 use ekv_backup::sort::Scratch;
 use serde_json::Value;

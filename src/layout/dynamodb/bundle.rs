@@ -1,7 +1,7 @@
 //! The JSONL layout: `items/data-00001.jsonl` and so on, one item a line (`dynamodb.md` 5.1).
 
-use crate::dump::{Tree, TreeFile};
 use crate::error::Result;
+use crate::tree::{Tree, TreeFile};
 
 /// Writes the items of one table.
 #[derive(Debug)]
@@ -53,7 +53,7 @@ impl Bundle {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dump::TreeOptions;
+    use crate::tree::TreeOptions;
 
     #[test]
     fn a_part_is_cut_before_the_line_that_would_exceed_the_size() {

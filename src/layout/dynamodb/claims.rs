@@ -12,13 +12,13 @@ use super::name::{ItemName, Originals, ShaForm};
 use super::per_item::{line_too_long, no_name};
 use super::{hashed, render};
 use crate::cursor;
-use crate::dump::{Digests, Scratch, Sorter, Tree};
 use crate::error::{Error, Result};
-use crate::keyspace::Owner;
+use crate::keyspace::Namespace;
 use crate::model::Refusal;
 use crate::model::dynamodb::Item;
 use crate::report::{Problem, Report};
-use crate::store::RowLocation;
+use crate::snapshot::RowLocation;
+use crate::tree::{Digests, Scratch, Sorter, Tree};
 
 /// Memory of each of the sorters of two rounds, bytes.
 const MEMORY: usize = 8 << 20;
@@ -254,7 +254,7 @@ impl Decision<'_, '_> {
     fn refuse(&mut self, claim: &Claim<'_>, refusal: Refusal) -> Result<()> {
         self.refused += 1;
         self.report.problem(&Problem {
-            adapter: Owner::Dynamodb.name(),
+            adapter: Namespace::Dynamodb.name(),
             scope: self.table,
             key: claim.row_key,
             class: refusal.class,

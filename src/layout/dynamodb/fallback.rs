@@ -3,11 +3,11 @@
 //! A path has one record however many items stand below it. Items of one hash need not come one after the other,
 //! so the records of a table are sorted before they are passed on.
 
-use crate::dump::{Scratch, Sorter};
 use crate::error::{Error, Result};
 use crate::excerpt;
 use crate::layout::ExtraKeymap;
 use crate::report::{Report, Warning};
+use crate::tree::{Scratch, Sorter};
 
 /// Memory of the records of one table, bytes.
 const MEMORY: usize = 1 << 20;

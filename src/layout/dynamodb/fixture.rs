@@ -1,7 +1,7 @@
 //! Items without rows.
 
 use crate::model::dynamodb::{Attributes, Item, KeyValues};
-use crate::store::RowLocation;
+use crate::snapshot::RowLocation;
 
 /// Returns an item of table `t`.
 pub(super) fn item<'a>(keys: KeyValues<'a>, message: &'a [u8], row_key: &'a [u8]) -> Item<'a> {

@@ -1,9 +1,9 @@
 //! The digest of a file whose name is not known yet.
 
-use crate::dump::{DigestFile, Digests};
 use crate::error::Result;
 use crate::layout::file_writer::BUFFER;
 use crate::layout::output::Output;
+use crate::tree::{DigestFile, Digests};
 
 /// Takes the bytes of the file.
 pub(super) struct Hashed {

@@ -5,11 +5,11 @@
 
 use super::bundle::Bundle;
 use super::render::{self, Layout};
-use crate::dump::{Tree, TreeFile};
 use crate::error::Result;
 use crate::layout::output::Output;
 use crate::model::dynamodb::item::Attributes;
 use crate::model::dynamodb::value::Unservable;
+use crate::tree::{Tree, TreeFile};
 
 /// Longest message whose line is put together in memory, bytes. The line can have thirty times as many.
 const SHORT: usize = 128 << 10;
@@ -77,7 +77,7 @@ impl Output for Pieces<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dump::TreeOptions;
+    use crate::tree::TreeOptions;
 
     #[test]
     fn a_long_line_is_the_same_line_and_cuts_parts_as_a_short_one_does() {

@@ -21,7 +21,6 @@ mod tests;
 
 use super::Root;
 use super::file_writer::{FileBuffer, FileWriter};
-use crate::dump::{keymap, segment};
 use crate::error::{Error, Result};
 use crate::event::Warning;
 use crate::excerpt;
@@ -29,6 +28,7 @@ use crate::limits;
 use crate::model::dynamodb::{Item, Object, Table};
 use crate::model::{Answer, Refusal};
 use crate::report::Report;
+use crate::tree::{keymap, segment};
 use bundle::Bundle;
 use fallback::{Fallbacks, Reason};
 use per_item::PerItem;

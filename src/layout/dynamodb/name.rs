@@ -3,10 +3,10 @@
 
 use super::canonical::push_canonical;
 use super::fallback::{Fallbacks, Reason};
-use crate::dump::keymap;
-use crate::dump::segment;
 use crate::error::Result;
 use crate::model::dynamodb::{KeyValue, KeyValues};
+use crate::tree::keymap;
+use crate::tree::segment;
 
 const SUFFIX: &[u8] = b".json";
 

@@ -7,13 +7,13 @@ use super::claims::Claims;
 use super::fallback::Fallbacks;
 use super::name::{ItemName, Originals};
 use super::render;
-use crate::dump::{self, ErrorKind, Tree, keymap};
 use crate::error::{Error, Result};
 use crate::layout::file_writer::{FileBuffer, FileWriter};
 use crate::model::dynamodb::Item;
 use crate::model::dynamodb::item::INVALID_ITEM;
 use crate::model::{Answer, Refusal};
 use crate::report::Report;
+use crate::tree::{self, ErrorKind, Tree, keymap};
 
 /// Writes the items of one table.
 #[derive(Debug)]
@@ -69,7 +69,7 @@ impl PerItem {
         let rendered = render::item(&mut page, &item.attributes, render::Layout::Indented);
         match rendered.and_then(|unservable| page.finish().map(|()| unservable)) {
             Ok(unservable) => item.unservable.set(unservable),
-            Err(Error::Dump(dump::Error { kind: ErrorKind::Taken, .. })) => {
+            Err(Error::Dump(tree::Error { kind: ErrorKind::Taken, .. })) => {
                 self.buffer.discard();
                 return Ok(None);
             }
@@ -132,10 +132,10 @@ mod tests {
 
     use super::super::fixture::item;
     use super::*;
-    use crate::dump::TreeOptions;
     use crate::model::dynamodb::KeyValue::{self, B, N, S};
     use crate::model::dynamodb::KeyValues;
     use crate::model::dynamodb::key::OrderedKey;
+    use crate::tree::TreeOptions;
 
     struct Table {
         _parent: tempfile::TempDir,

@@ -8,11 +8,11 @@ use sha2::{Digest, Sha256};
 use super::fixture::item;
 use super::render;
 use super::*;
-use crate::dump::{Scratch, Tree, TreeOptions};
-use crate::keyspace::Owner;
+use crate::keyspace::Namespace;
 use crate::layout::LayoutOptions;
 use crate::model::dynamodb::{KeyValue, KeyValues, Schema};
 use crate::report::Problem;
+use crate::tree::{Scratch, Tree, TreeOptions};
 
 /// Letter and text of a key attribute.
 type Key = (char, String);
@@ -57,7 +57,7 @@ fn lay_out(tree: Tree, scratch: &Scratch, keys: &[(Key, Option<Key>)]) -> Outcom
         match layout.object(&mut root, Object::Item(&item)).unwrap() {
             Answer::Refused(refusal) => report
                 .problem(&Problem {
-                    adapter: Owner::Dynamodb.name(),
+                    adapter: Namespace::Dynamodb.name(),
                     scope: b"t",
                     key: row.as_bytes(),
                     class: refusal.class,

@@ -6,9 +6,9 @@ use serde::Serialize;
 
 use super::super::write_lines;
 use crate::codec::gojson::{self as json, Html};
-use crate::dump::{Scratch, Sorter, Tree};
 use crate::error::Result;
 use crate::model::fs::{InodeRecord, NodeType};
+use crate::tree::{Scratch, Sorter, Tree};
 
 const PATH: &[u8] = b"extra/fs/inodes.jsonl";
 const MEMORY: usize = 16 << 20;

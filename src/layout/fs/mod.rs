@@ -6,10 +6,10 @@ mod listing;
 mod path;
 
 use super::Root;
-use crate::dump::{ErrorKind, Scratch, TreeFile};
 use crate::error::{Error, Result};
 use crate::model::fs::{Node, NodeType};
 use crate::model::{Answer, Piece, Refusal};
+use crate::tree::{ErrorKind, Scratch, TreeFile};
 use listing::Listing;
 use path::NodePath;
 
@@ -155,12 +155,12 @@ fn answer(result: Result<()>, good: Answer) -> Result<Answer> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dump;
+    use crate::tree;
 
     #[test]
     fn only_refusals_of_the_name_are_taken_out() {
         let class = |kind| {
-            let error = Error::Dump(dump::Error { path: "p".into(), kind });
+            let error = Error::Dump(tree::Error { path: "p".into(), kind });
             match answer(Err(error), Answer::Taken) {
                 Ok(Answer::Refused(refusal)) => Some(refusal.class),
                 _ => None,

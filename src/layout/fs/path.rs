@@ -1,7 +1,7 @@
 //! A node's path in the dump.
 
-use crate::dump::segment;
 use crate::limits;
+use crate::tree::segment;
 
 const TREE: &[u8] = b"extra/fs/tree";
 

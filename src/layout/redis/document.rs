@@ -4,9 +4,9 @@
 
 use super::super::output::Output;
 use super::binary::binary;
-use crate::dump::json::{self, Html};
 use crate::error::Result;
 use crate::model::redis::Collection;
+use crate::tree::json::{self, Html};
 
 /// Writes the parts of one file.
 #[derive(Debug)]

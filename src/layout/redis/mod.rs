@@ -9,12 +9,12 @@ mod stream;
 
 use super::file_writer::{FileBuffer, FileWriter};
 use super::{LayoutOptions, Root};
-use crate::dump::segment::{self, Segment};
-use crate::dump::{Scratch, keymap};
 use crate::error::{Error, Result};
 use crate::keyspace::redis::StreamId;
 use crate::model::redis::{Collection, Element, Key, Value};
 use crate::model::{Answer, Refusal};
+use crate::tree::segment::{self, Segment};
+use crate::tree::{Scratch, keymap};
 use document::Document;
 use sidecars::Sidecars;
 

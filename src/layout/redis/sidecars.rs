@@ -4,10 +4,10 @@
 use serde::Serialize;
 
 use super::super::write_lines;
-use crate::dump::segment::Segment;
-use crate::dump::{Scratch, Sorter, Tree, json, keymap};
 use crate::error::{Error, Result};
 use crate::model::redis::{Collection, Key, Value};
+use crate::tree::segment::Segment;
+use crate::tree::{Scratch, Sorter, Tree, json, keymap};
 
 /// Memory of each sorter, bytes: room for a few keys of 1 MiB, which would else be merged two by two.
 const MEMORY: usize = 4 << 20;

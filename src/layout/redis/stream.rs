@@ -4,9 +4,9 @@ use serde::Serialize;
 
 use super::super::output::{Output, text};
 use crate::codec::protobuf::Malformed;
-use crate::dump::json::{self, Html};
 use crate::error::{Error, Result};
 use crate::keyspace::redis::StreamId;
+use crate::tree::json::{self, Html};
 
 #[derive(Serialize)]
 struct MetaLine {

@@ -3,8 +3,8 @@
 use serde::Serialize;
 
 use super::time;
-use crate::dump::json::{self, Html, Lossy};
 use crate::model::s3::BucketMeta;
+use crate::tree::json::{self, Html, Lossy};
 
 #[derive(Serialize)]
 struct BucketFile<'a> {

@@ -1,9 +1,9 @@
 //! The directory of a bucket.
 
 use super::path::ORPHANS;
-use crate::dump::segment;
 use crate::limits;
 use crate::model::s3::Orphan;
+use crate::tree::segment;
 
 /// `s3/<BUCKET>`.
 #[derive(Debug)]

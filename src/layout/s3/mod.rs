@@ -12,10 +12,10 @@ mod upload;
 use std::collections::BTreeSet;
 
 use super::Root;
-use crate::dump::{Scratch, TreeFile, keymap};
 use crate::error::{Error, Result};
 use crate::model::s3::{Announced, Bucket, Class, Fault, Object, ObjectHead, Orphan, UploadRecord};
 use crate::model::{Answer, Piece, Refusal};
+use crate::tree::{Scratch, TreeFile, keymap};
 use directory::Directory;
 use path::{Placement, Placements, PlacementsSorter, Planner, Rules};
 use problem::{RENAME_OPTION, of_file, refused};

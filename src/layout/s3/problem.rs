@@ -1,9 +1,9 @@
 //! Which objects have no place in the tree.
 
-use crate::dump::{self, ErrorKind};
 use crate::error::{Error, Result};
 use crate::model::Answer;
 pub(super) use crate::model::s3::{Class, Fault};
+use crate::tree::{self, ErrorKind};
 
 /// A record of the layout's sorters is not as it was written.
 pub(super) const RECORD: Error =
@@ -18,7 +18,7 @@ pub(super) fn refused(fault: Fault) -> Answer {
 }
 
 /// Turns what the file system refuses for one name into a fault of that object; all else ends the run.
-pub(super) fn of_file(error: dump::Error) -> Result<Fault> {
+pub(super) fn of_file(error: tree::Error) -> Result<Fault> {
     let class = match error.kind {
         ErrorKind::Taken => Class::MetaSuffixCollision,
         ErrorKind::BadPath => Class::MalformedKey,
@@ -35,7 +35,7 @@ mod tests {
 
     #[test]
     fn only_names_are_faults_of_an_object() {
-        let error = |kind| dump::Error { path: "s3/b/o".into(), kind };
+        let error = |kind| tree::Error { path: "s3/b/o".into(), kind };
         assert_eq!(of_file(error(ErrorKind::Taken)).unwrap().class, Class::MetaSuffixCollision);
         assert_eq!(of_file(error(ErrorKind::NameTooLong)).unwrap().class, Class::Io);
         assert_eq!(of_file(error(ErrorKind::BadPath)).unwrap().class, Class::MalformedKey);

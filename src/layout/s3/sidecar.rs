@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::time;
-use crate::dump::json::{self, Html};
 use crate::model::s3::Headers;
+use crate::tree::json::{self, Html};
 
 /// What a body's path and this suffix make is the path of its sidecar.
 pub(super) const SUFFIX: &[u8] = b".elastickv-meta.json";

@@ -4,8 +4,8 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
 
-use crate::dump::json::{self, Html};
 use crate::model::s3::UploadRecord;
+use crate::tree::json::{self, Html};
 
 /// The file's path in its bucket.
 pub(super) const PATH: &[u8] = b"_incomplete_uploads/records.jsonl";

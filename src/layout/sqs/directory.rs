@@ -3,9 +3,9 @@
 //! In: a queue's name, or the segment of a queue that is gone. Out: a directory, and whether the name can be
 //! read back from it.
 
-use crate::dump::segment;
 use crate::limits;
 use crate::model::sqs::ORPHAN;
+use crate::tree::segment;
 
 /// A directory under the root of the dump.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -66,10 +66,10 @@ mod tests {
     use base64::Engine;
 
     use super::*;
-    use crate::adapter::sqs::message::Buffers;
     use crate::codec::gojson::{Binary, PIECE, compact};
-    use crate::dump::Scratch;
     use crate::interrupt::Interrupt;
+    use crate::service::sqs::message::Buffers;
+    use crate::tree::Scratch;
 
     fn line(text: &str, partition: Option<u32>, preserve: bool) -> String {
         let value = [b"\0SM\x01", text.as_bytes()].concat();

@@ -7,8 +7,8 @@
 use crate::codec::gojson::Html;
 use crate::codec::gojson::read::{self as json, Reader};
 use crate::cursor;
-use crate::dump::{Scratch, Sorter};
 use crate::error::{Error, Result};
+use crate::tree::{Scratch, Sorter};
 
 use super::pieces::Pieces;
 

@@ -10,10 +10,10 @@ mod queue_file;
 mod side_record;
 
 use super::{Root, write_lines};
-use crate::dump::{Scratch, Sorter, TreeFile, keymap};
 use crate::error::{Error, Result};
-use crate::model::sqs::{Message, NamedQueue, Object, Owner, SideRecord};
+use crate::model::sqs::{Message, NamedQueue, Namespace, Object, SideRecord};
 use crate::model::{Answer, Refusal};
+use crate::tree::{Scratch, Sorter, TreeFile, keymap};
 use directory::Directory;
 use members::Members;
 use pieces::Pieces;
@@ -97,11 +97,11 @@ impl Layout {
             Some(file) => file,
             none => {
                 let path = match (record.of, &self.queue) {
-                    (Owner::Queue, Some(queue)) => queue.directory.file(SIDE_RECORDS),
-                    (Owner::Queue, None) => {
+                    (Namespace::Queue, Some(queue)) => queue.directory.file(SIDE_RECORDS),
+                    (Namespace::Queue, None) => {
                         return Err(Error::Internal { what: "a side record without a queue" });
                     }
-                    (Owner::Gone { segment, taken }, _) => {
+                    (Namespace::Gone { segment, taken }, _) => {
                         let directory = Directory::of_orphan(segment, taken);
                         if directory.fallback {
                             root.keymap.push(directory.path.as_bytes(), segment)?;

@@ -143,8 +143,8 @@ fn is_default<T: Default + PartialEq>(value: &T) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dump::Scratch;
     use crate::interrupt::Interrupt;
+    use crate::tree::Scratch;
 
     fn queue(text: &str) -> Vec<u8> {
         [b"\0SQ\x01", text.as_bytes()].concat()

@@ -24,14 +24,14 @@ pub fn set(out: &mut Vec<u8>, record: &SideRecord<'_>) {
 mod tests {
     use super::*;
     use crate::keyspace::Family;
-    use crate::model::sqs::Owner;
+    use crate::model::sqs::Namespace;
 
     #[test]
     fn the_line_is_that_of_the_document() {
         let mut out = b"stale".to_vec();
         let key = b"!sqs|msg|vis|cQ\0\0\0\0\0\0\0\x02\0\0\0\0\0\0\x03\xe8bTI";
         let family = Family::SqsVisibility;
-        set(&mut out, &SideRecord { queue: b"q", of: Owner::Queue, family, key, value: b"m2" });
+        set(&mut out, &SideRecord { queue: b"q", of: Namespace::Queue, family, key, value: b"m2" });
         let expected = r#"{"prefix":"!sqs|msg|vis|","key_hex":"217371737c6d73677c7669737c6351000000000000000200000000000003e8625449","value_b64":"bTI"}"#;
         assert_eq!(String::from_utf8(out).unwrap(), format!("{expected}\n"));
     }

@@ -23,7 +23,7 @@ pub use schema::Schema;
 pub use value::Unservable;
 
 use super::Summary;
-use crate::store::RowLocation;
+use crate::snapshot::RowLocation;
 
 /// An object of the service.
 #[derive(Clone, Copy, Debug)]

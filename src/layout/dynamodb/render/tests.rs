@@ -7,10 +7,10 @@ use prost::Message;
 use serde_json::json;
 
 use super::*;
-use crate::dump::json::{self, Html};
 use crate::model::dynamodb::check;
 use crate::model::dynamodb::messages::{self as model, AttributeValue, Value};
 use crate::model::dynamodb::wire::Malformed;
+use crate::tree::json::{self, Html};
 
 fn render(message: &[u8], layout: Layout) -> (Vec<u8>, Option<Unservable>) {
     let mut out = Vec::new();

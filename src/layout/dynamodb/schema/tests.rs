@@ -8,10 +8,10 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::*;
-use crate::dump::json::{self as go, Html};
 use crate::model::dynamodb::Schema;
 use crate::model::dynamodb::messages::{self as model, KeySchema, SecondaryIndex, TableSchema};
 use crate::model::dynamodb::shape::check_schema;
+use crate::tree::json::{self as go, Html};
 
 /// `_schema.json` of a message that is valid but for its name and keys.
 fn written(message: &[u8]) -> String {

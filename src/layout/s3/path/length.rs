@@ -3,12 +3,12 @@
 //! In: the path that an object's key asks for. Out: the same, or one name in the bucket's root.
 
 use super::Rules;
-use super::base::{Base, USER_DATA};
-use super::suffix::{Suffix, rename};
-use crate::dump::segment;
+use super::key_path::{KeyPath, USER_DATA};
+use super::rename::{Rename, rename};
 use crate::layout::s3::problem::{Class, Fault, RENAME_OPTION};
 use crate::layout::s3::sidecar;
 use crate::limits;
+use crate::tree::segment;
 
 /// Whether body and sidecar can be opened at `path` from the root of the dump.
 pub fn fits(path: &[u8], rules: Rules) -> bool {
@@ -17,21 +17,21 @@ pub fn fits(path: &[u8], rules: Rules) -> bool {
 
 /// Checks the path that the key calls for by itself, its suffix included. One that is too long is replaced by one
 /// name in the bucket's root, or the object fails.
-pub fn settle(key: &[u8], rules: Rules, base: &mut Base) -> Result<(), Fault> {
-    let suffix = Suffix::of_key(key, base, rules);
-    let fitting = if suffix == Suffix::None && !base.replaced {
-        fits(&base.path, rules)
+pub fn settle(key: &[u8], rules: Rules, key_path: &mut KeyPath) -> Result<(), Fault> {
+    let suffix = Rename::of_key(key, key_path, rules);
+    let fitting = if suffix == Rename::None && !key_path.replaced {
+        fits(&key_path.path, rules)
     } else {
-        fits(&rename(base, suffix).path, rules)
+        fits(&rename(key_path, suffix).path, rules)
     };
     if !fitting {
-        *base = in_root(key, rules)?;
+        *key_path = in_root(key, rules)?;
     }
     Ok(())
 }
 
 /// Returns the base of a key whose path is too long: one fallback name, if names may be replaced.
-pub fn in_root(key: &[u8], rules: Rules) -> Result<Base, Fault> {
+pub fn in_root(key: &[u8], rules: Rules) -> Result<KeyPath, Fault> {
     if key.len() > limits::KEYMAP_ORIGINAL {
         let message = format!("a key of {} bytes is too long for a line of KEYMAP.jsonl", key.len());
         return Err(Fault::new(Class::PathTooLong, message));
@@ -45,7 +45,7 @@ pub fn in_root(key: &[u8], rules: Rules) -> Result<Base, Fault> {
         // The readable part of the name was cut there.
         path.extend_from_slice(USER_DATA);
     }
-    Ok(Base { path, replaced: true, last_replaced: true, whole: true })
+    Ok(KeyPath { path, replaced: true, last_replaced: true, whole: true })
 }
 
 #[cfg(test)]
@@ -55,12 +55,12 @@ mod tests {
     const RENAME: Rules =
         Rules { rename: true, orphans: false, incomplete_uploads: false, tracker: false, directory: 4 };
 
-    fn settled(key: &[u8], rules: Rules) -> Result<Base, Class> {
-        let mut base = Base::default();
-        super::super::base::base(key, rules, &mut base)
-            .and_then(|()| settle(key, rules, &mut base))
+    fn settled(key: &[u8], rules: Rules) -> Result<KeyPath, Class> {
+        let mut key_path = KeyPath::default();
+        super::super::key_path::of_key(key, rules, &mut key_path)
+            .and_then(|()| settle(key, rules, &mut key_path))
             .map_err(|fault| fault.class)?;
-        Ok(base)
+        Ok(key_path)
     }
 
     /// A key of that length, of short segments.
@@ -101,8 +101,12 @@ mod tests {
     #[test]
     fn a_fallback_that_was_cut_at_the_sidecars_suffix_gets_user_data() {
         let cut = [&b"x".repeat(44)[..], sidecar::SUFFIX, b"/", &b"y/".repeat(3000)].concat();
-        let base = settled(&cut, RENAME).unwrap();
-        assert!(base.path.ends_with(b".elastickv-meta.json.user-data"), "{}", base.path.escape_ascii());
+        let key_path = settled(&cut, RENAME).unwrap();
+        assert!(
+            key_path.path.ends_with(b".elastickv-meta.json.user-data"),
+            "{}",
+            key_path.path.escape_ascii()
+        );
     }
 
     #[test]
@@ -110,7 +114,7 @@ mod tests {
         let longest = key(limits::KEYMAP_ORIGINAL, "");
         let mut line = Vec::new();
         let path = settled(&longest, RENAME).unwrap().path;
-        crate::dump::keymap::line(&mut line, &path, &longest, crate::dump::keymap::Kind::ShaFallback);
+        crate::tree::keymap::line(&mut line, &path, &longest, crate::tree::keymap::Kind::ShaFallback);
         assert!(line.len() <= limits::KEYMAP_LINE);
         assert_eq!(settled(&key(limits::KEYMAP_ORIGINAL + 1, ""), RENAME), Err(Class::PathTooLong));
     }

@@ -6,12 +6,12 @@
 //!
 //! Paths are sorted with `/` as the lowest byte, so that what lies below a path follows it at once.
 
-mod base;
-mod claim;
+mod conflict;
+mod key_path;
 mod length;
 mod placement;
 mod plan;
-mod suffix;
+mod rename;
 
 pub use placement::{Placement, Placements, PlacementsSorter};
 pub use plan::Planner;

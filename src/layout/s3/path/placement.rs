@@ -1,11 +1,11 @@
 //! Objects whose path is not their key, sorted like the rows of the snapshot.
 
 use super::Rules;
-use crate::dump::keymap::Kind;
-use crate::dump::{OwnedSorted, Scratch, Sorter};
 use crate::error::Result;
 use crate::keyspace::s3::Segment;
 use crate::layout::s3::problem::{Class, Fault, RECORD};
+use crate::tree::keymap::Kind;
+use crate::tree::{OwnedSorted, Scratch, Sorter};
 
 /// Where an object goes that does not stand at its key.
 #[derive(Clone, Debug, PartialEq, Eq)]

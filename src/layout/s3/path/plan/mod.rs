@@ -1,15 +1,15 @@
 //! Plans the paths of one generation of a bucket.
 
-use super::base::{self, Base};
-use super::claim::{Claims, Role};
+use super::conflict::{Conflicts, Role};
+use super::key_path::{self, KeyPath};
 use super::length;
 use super::placement::{Decisions, Findings};
-use super::suffix::{Suffix, rename};
+use super::rename::{Rename, rename};
 use super::{Placement, PlacementsSorter, Rules, from_sorting_form, is_below, to_sorting_form};
-use crate::dump::{Scratch, Sorter};
 use crate::error::Result;
 use crate::layout::s3::problem::{Class, Fault, RECORD, RENAME_OPTION};
 use crate::layout::s3::sidecar;
+use crate::tree::{Scratch, Sorter};
 
 /// Lists the object keys that a plan is for; asked once or twice, with the same answer.
 pub type Keys<'k> = dyn FnMut(&mut dyn FnMut(&[u8]) -> Result<()>) -> Result<()> + 'k;
@@ -21,13 +21,13 @@ const MEMORY: usize = 8 << 20;
 #[derive(Debug)]
 pub struct Planner {
     paths: Sorter,
-    claims: Claims,
+    conflicts: Conflicts,
 }
 
 impl Planner {
     /// Returns a planner whose sorters spill to `scratch`.
     pub fn new(scratch: &Scratch) -> Self {
-        Self { paths: Sorter::new(scratch, MEMORY), claims: Claims::new(scratch, MEMORY) }
+        Self { paths: Sorter::new(scratch, MEMORY), conflicts: Conflicts::new(scratch, MEMORY) }
     }
 
     /// Pushes the placement of each object of a bucket's generation that does not stand at its key.
@@ -51,23 +51,23 @@ impl Planner {
 
     fn decide(&mut self, keys: &mut Keys<'_>, decisions: &mut Decisions<'_>) -> Result<()> {
         self.collect(keys, decisions)?;
-        self.claim(decisions)?;
-        self.claims.settle(decisions)?;
+        self.conflict(decisions)?;
+        self.conflicts.settle(decisions)?;
         Ok(())
     }
 
     /// Fills `paths` with what each key asks for by itself.
     fn collect(&mut self, keys: &mut Keys<'_>, decisions: &mut Decisions<'_>) -> Result<()> {
-        let mut of_key = Base::default();
+        let mut of_key = KeyPath::default();
         let mut value = Vec::new();
-        self.claims.sidecars = false;
+        self.conflicts.sidecars = false;
         keys(&mut |key| {
             let rules = decisions.rules;
-            let placed = base::base(key, rules, &mut of_key);
+            let placed = key_path::of_key(key, rules, &mut of_key);
             if let Err(fault) = placed.and_then(|()| length::settle(key, rules, &mut of_key)) {
                 return decisions.push(key, &Placement::Failed(fault));
             }
-            self.claims.sidecars |= has_sidecar_directory(&of_key.path);
+            self.conflicts.sidecars |= has_sidecar_directory(&of_key.path);
             value.clear();
             if of_key.replaced {
                 value.push(u8::from(of_key.last_replaced) + u8::from(of_key.whole));
@@ -79,78 +79,78 @@ impl Planner {
     }
 
     /// Fills `claims`: a path that others lie below makes way for their directory (4.6).
-    fn claim(&mut self, decisions: &mut Decisions<'_>) -> Result<()> {
+    fn conflict(&mut self, decisions: &mut Decisions<'_>) -> Result<()> {
         let mut paths = self.paths.sort()?;
-        let mut base = Base::default();
+        let mut key_path = KeyPath::default();
         // The keys of all objects that ask for this path: one, but for forged fallbacks.
         let mut values: Vec<Vec<u8>> = Vec::new();
         loop {
             let next = paths.next()?;
             if let Some((path, value)) = next
-                && (values.is_empty() || path == base.path)
+                && (values.is_empty() || path == key_path.path)
             {
                 if values.is_empty() {
-                    base.path.clear();
-                    base.path.extend_from_slice(path);
+                    key_path.path.clear();
+                    key_path.path.extend_from_slice(path);
                 }
                 values.push(value.to_vec());
                 continue;
             }
-            let directory = next.is_some_and(|(path, _)| is_below(path, &base.path));
-            from_sorting_form(&mut base.path);
+            let directory = next.is_some_and(|(path, _)| is_below(path, &key_path.path));
+            from_sorting_form(&mut key_path.path);
             for value in values.drain(..) {
                 let (key, flag) = match value.split_first() {
                     Some((flag @ 0..=2, key)) => (key, Some(*flag)),
                     Some(_) => return Err(RECORD),
-                    None => (&*base.path, None),
+                    None => (&*key_path.path, None),
                 };
-                base.replaced = flag.is_some();
-                (base.last_replaced, base.whole) = (flag >= Some(1), flag == Some(2));
-                claim_one(&mut self.claims, decisions, &base, key, directory)?;
+                key_path.replaced = flag.is_some();
+                (key_path.last_replaced, key_path.whole) = (flag >= Some(1), flag == Some(2));
+                claim_one(&mut self.conflicts, decisions, &key_path, key, directory)?;
             }
             let Some((path, value)) = next else { return Ok(()) };
-            base.path.clear();
-            base.path.extend_from_slice(path);
+            key_path.path.clear();
+            key_path.path.extend_from_slice(path);
             values.push(value.to_vec());
         }
     }
 }
 
 fn claim_one(
-    claims: &mut Claims,
+    conflicts: &mut Conflicts,
     decisions: &mut Decisions<'_>,
-    base: &Base,
+    key_path: &KeyPath,
     key: &[u8],
     directory: bool,
 ) -> Result<()> {
     let rules = decisions.rules;
-    let suffix = match Suffix::of_key(key, base, rules) {
-        Suffix::UserData if !rules.rename => {
+    let suffix = match Rename::of_key(key, key_path, rules) {
+        Rename::UserData if !rules.rename => {
             // Only a fallback that was cut there: keys with the suffix have failed before.
             let message = format!("the shortened key ends in the suffix of sidecars; {RENAME_OPTION}");
             let fault = Fault::new(Class::MetaSuffixCollision, message);
             return decisions.push(key, &Placement::Failed(fault));
         }
-        Suffix::None if directory => Suffix::LeafData,
+        Rename::None if directory => Rename::LeafData,
         suffix => suffix,
     };
-    let mut renamed = rename(base, suffix);
+    let mut renamed = rename(key_path, suffix);
     if !length::fits(&renamed.path, rules) {
         // It fitted before it had to make way for a directory.
         renamed = match length::in_root(key, rules) {
-            Ok(moved) => rename(&moved, Suffix::None),
+            Ok(moved) => rename(&moved, Rename::None),
             Err(fault) => return decisions.push(key, &Placement::Failed(fault)),
         };
     }
-    if renamed.path == base.path {
-        claims.push(&base.path, Role::Body { base: true, kind: renamed.kind }, key)?;
+    if renamed.path == key_path.path {
+        conflicts.push(&key_path.path, Role::Body { key_path: true, kind: renamed.kind }, key)?;
     } else {
-        claims.push(&base.path, Role::Key, key)?;
+        conflicts.push(&key_path.path, Role::Key, key)?;
         let stays = renamed.path == renamed.target;
-        if suffix != Suffix::None && !stays {
-            claims.push(&renamed.target, Role::Target, key)?;
+        if suffix != Rename::None && !stays {
+            conflicts.push(&renamed.target, Role::Target, key)?;
         }
-        claims.push(&renamed.path, Role::Body { base: false, kind: renamed.kind }, key)?;
+        conflicts.push(&renamed.path, Role::Body { key_path: false, kind: renamed.kind }, key)?;
     }
     Ok(())
 }

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 
 use super::*;
-use crate::dump::segment;
 use crate::limits;
+use crate::tree::segment;
 
 type Outcome = Result<(Vec<u8>, &'static str), Class>;
 

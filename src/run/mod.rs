@@ -1,0 +1,165 @@
+//! One run of `decode`: sources to a finished tree (`decisions.md` 1-3).
+//!
+//! In: a [`Request`]. Out: a [`Summary`] and a complete tree, or an error and no tree.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::crypto::{KeyFiles, Keyring};
+use crate::error::{Error, Result};
+use crate::inputs::{Found, Notice, Opened, Records};
+use crate::progress::Phase;
+use crate::report::{Report, Warning};
+use crate::service::{self, Scope};
+use crate::sink::TreeSink;
+use crate::snapshot::{ReadAt, SnapshotOptions};
+use crate::tree::{Tree, TreeOptions};
+
+mod asked;
+mod estimate;
+mod manifest;
+mod notice;
+mod objects;
+mod problems;
+mod scope;
+mod summary;
+
+pub use objects::{ObjectsRequest, objects};
+pub use summary::{Counters, InputSummary, PassedOverSummary, Summary};
+
+/// What is asked of a run.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// Snapshots of one cluster's Raft groups: files, `-` for standard input, data directories.
+    pub inputs: Vec<PathBuf>,
+    /// Files and data directories that are searched for commit and rollback records of transactions only.
+    pub txn_from: Vec<PathBuf>,
+    /// Where the keys of encrypted values come from.
+    pub keys: KeyFiles,
+    /// The directory to create.
+    pub target: PathBuf,
+    /// How the tree is made; its interrupt ends the run, and its progress tells how far that is.
+    pub tree: TreeOptions,
+    /// What is asked of the adapters.
+    pub adapters: service::Options,
+    /// Read at this time instead of T.
+    pub at: Option<ReadAt>,
+    /// Any problem is fatal.
+    pub strict: bool,
+    /// `cluster_id` of the manifest; omitted when empty.
+    pub cluster_id: String,
+    /// `wall_time_iso` of the manifest.
+    pub wall_time: time::OffsetDateTime,
+}
+
+/// Decodes snapshots into a tree. `sink` is called with each warning that is kept, as it comes up, `tell` with each
+/// choice that was made in a directory.
+///
+/// An error leaves no tree: the target does not exist, or is as it was.
+pub fn decode(
+    request: &Request,
+    mut sink: impl FnMut(&Warning),
+    mut tell: impl FnMut(Notice<'_>),
+) -> Result<Summary> {
+    let found = Found::find(&request.inputs, &request.tree.interrupt)?;
+    found.say(&mut tell);
+    let records = Records::find(&request.txn_from, &request.inputs, &request.tree.interrupt, &mut tell)?;
+    // What was named, and what that led to: a dump that holds any of them is not replaced.
+    let named = request.inputs.iter().chain(&request.txn_from).chain(records.paths());
+    let inputs = named.chain(found.candidates().iter().map(|candidate| &candidate.path)).cloned().collect();
+    let mut tree = Tree::create(&request.target, &TreeOptions { inputs, ..request.tree.clone() })?;
+    let opened = match open(request, found, &records, &tree, &mut tell) {
+        Ok(opened) => opened,
+        Err(error) => return Err(discard(tree, error, &mut sink)),
+    };
+    let snapshot = &opened.snapshot;
+    // The payload that a manifest tells of.
+    tree.keep(snapshot.inputs().iter().map(|info| info.path.clone()));
+    let mut files = TreeSink::new(tree, request.adapters.layout(snapshot));
+    let written = write(request, &opened, &mut files, &mut sink);
+    written.map_err(|error| discard(files.into_tree(), objects::reason(snapshot, error), &mut sink))
+}
+
+/// Removes a tree that has failed.
+fn discard(tree: Tree, error: Error, sink: &mut dyn FnMut(&Warning)) -> Error {
+    if let Err(left) = tree.discard() {
+        sink(&notice::cleanup_failed(&left));
+    }
+    error
+}
+
+/// Writes the tree of a store and finishes it.
+fn write(
+    request: &Request,
+    opened: &Opened,
+    files: &mut TreeSink,
+    sink: impl FnMut(&Warning),
+) -> Result<Summary> {
+    let snapshot = &opened.snapshot;
+    let unchecked = snapshot.inputs().iter().find(|info| info.checked_by.is_none());
+    if let Some(info) = unchecked.filter(|_| request.strict) {
+        return Err(Error::Unchecked { path: info.path.clone() });
+    }
+    let tree = files.tree();
+    let scratch = tree.scratch().clone();
+    let mut report = Report::new(&scratch, sink).locating(|place| snapshot.locate(place));
+    report.name_inputs(snapshot.inputs().iter().map(|info| info.path.as_path()));
+    tree.notices().iter().for_each(|notice| report.warn(notice::warning(notice)));
+    let told = tree.notices().len();
+    report.adopt(snapshot.warnings());
+    if let Some(missing) = snapshot.missing_groups() {
+        report.warn(missing.warning());
+        if request.strict {
+            return Err(Error::MissingGroups(missing));
+        }
+    }
+    request.tree.progress.enter(Phase::Writing, 0);
+    if let Some(size) = estimate::size(snapshot, &request.adapters) {
+        tree.expect(size);
+    }
+    let scopes = objects::pass(snapshot, &request.adapters, &scratch, &mut report, files)?;
+    scope::check(snapshot, &request.adapters.scopes, &scopes)?;
+    files.finish_names()?;
+    let tree = files.tree();
+    let problems = report.problem_count();
+    if request.strict && problems + snapshot.undecided_count() > 0 {
+        let listed = problems::write(None, &mut report)?;
+        return Err(Error::Strict { problems, undecided: snapshot.undecided_count(), listed });
+    }
+    let listed = problems::write(Some(tree), &mut report)?;
+    let manifest = manifest::of(request, snapshot, &scopes, problems);
+    // The last row was read: what was read is published only where it still stands in the files.
+    snapshot.check_unchanged()?;
+    request.tree.progress.enter(Phase::Flushing, 0);
+    let finished = tree.finish(&manifest)?;
+    finished.notices.iter().skip(told).for_each(|notice| report.warn(notice::warning(notice)));
+    Ok(Summary { problems_list: listed, ..Summary::new(request, opened, &scopes, &report, &finished) })
+}
+
+/// Opens the inputs; what can be read only once is spooled beside the target, where there is room for a dump.
+fn open(
+    request: &Request,
+    found: Found,
+    records: &Records,
+    tree: &Tree,
+    tell: &mut dyn FnMut(Notice<'_>),
+) -> Result<Opened> {
+    // Before anything is copied or read: a wrong key is known at once.
+    let keyring = Keyring::load(&request.keys, found.places())?.map(Arc::new);
+    let (spool, interrupt) = (tree.scratch().directory(), &request.tree.interrupt);
+    let options = SnapshotOptions {
+        at: request.at,
+        txn_from: records.open(spool, interrupt)?,
+        keyring,
+        scratch: tree.scratch().clone(),
+        interrupt: request.tree.interrupt.clone(),
+        progress: request.tree.progress.clone(),
+        ..SnapshotOptions::default()
+    };
+    Ok(found.open(tree.scratch().directory(), &options, tell)?)
+}
+
+/// Returns the names of a scope as text: the user's own, sorted bytewise.
+fn names(scope: &Scope) -> Vec<String> {
+    scope.keys().map(|name| String::from_utf8_lossy(name).into_owned()).collect()
+}

@@ -1,0 +1,106 @@
+//! Tables of which several rows may be one item: not yet migrated, or in the middle of it (`dynamodb.md` 3.4, 4.5, 4.7).
+//!
+//! In: all live rows. Out: those that are the items, in the order to write them. Identities are
+//! compared by digest in a sorter, so memory does not grow with the table.
+
+use sha2::{Digest, Sha256};
+
+use super::counters::Counters;
+use super::generation::KeyLayout;
+use super::problem::problem;
+use super::table::LiveGeneration;
+use super::writer::decode;
+use crate::error::{Error, Result};
+use crate::keyspace::dynamodb::{ItemKey, item_prefix};
+use crate::model::dynamodb::Schema;
+use crate::model::dynamodb::item::INVALID_ITEM;
+use crate::model::dynamodb::key::OrderedKey;
+use crate::service::Context;
+use crate::snapshot::{Entry, EntryBuf, RowLocation, Snapshot};
+use crate::sort::Sorter;
+
+/// Memory of each of the two sorters, bytes.
+const MEMORY: usize = 8 << 20;
+/// Bytes of an identity's digest that are compared.
+const DIGEST: usize = 16;
+
+/// A record of the sorters is not as it was written.
+const RECORD: Error = Error::Internal { what: "a record of a DynamoDB row does not read back" };
+
+/// Finds the items among the rows of the live generations of table `name`. Rows that cannot be decoded are
+/// reported.
+pub(super) fn live_rows(
+    context: &mut Context<'_, '_>,
+    name: &[u8],
+    schema: &Schema,
+    generations: &[LiveGeneration],
+    counters: &mut Counters,
+) -> Result<LiveRows> {
+    let scratch = context.scratch;
+    let mut candidates = Sorter::new(scratch, MEMORY);
+    let mut ordered = OrderedKey::default();
+    let mut sort_key = Vec::new();
+    for (order, live) in (0_u8..).zip(generations).filter(|(_, live)| live.rows > 0) {
+        let mut rows = context.snapshot.scan_prefix(&item_prefix(name, live.number), None);
+        while let Some(entry) = rows.next()? {
+            let Ok(key) = ItemKey::parse(entry.key) else { continue };
+            let (_, keys) = match decode(&entry, schema) {
+                Ok(item) => item,
+                Err(reason) => {
+                    context.report.problem(&problem(&entry, name, INVALID_ITEM, &reason))?;
+                    continue;
+                }
+            };
+            let identity = ordered.identity(&keys);
+            // Where both layouts share a generation, the row with the ordered key stands for the active one.
+            let migrated = live.layout != KeyLayout::Either || identity == key.primary;
+            sort_key.clear();
+            sort_key.extend(Sha256::digest(identity).iter().take(DIGEST));
+            sort_key.extend([order, u8::from(!migrated)]);
+            sort_key.extend_from_slice(entry.key);
+            candidates.push(&sort_key, &entry.place.to_bytes())?;
+        }
+    }
+    let mut chosen = Sorter::new(scratch, MEMORY);
+    let mut current = [0_u8; DIGEST + 2];
+    let mut any = false;
+    let mut sorted = candidates.sort()?;
+    while let Some((key, place)) = sorted.next()? {
+        let (head, user_key) = key.split_first_chunk().ok_or(RECORD)?;
+        let digest = |head: &[u8; DIGEST + 2]| head.first_chunk::<DIGEST>().copied();
+        if any && digest(head) == digest(&current) {
+            if *head == current
+                && let Ok(key) = ItemKey::parse(user_key)
+            {
+                counters.shadowed(key.generation);
+            }
+            continue;
+        }
+        any = true;
+        current = *head;
+        let [.., order, _] = *head;
+        sort_key.clear();
+        sort_key.push(order);
+        sort_key.extend_from_slice(user_key);
+        chosen.push(&sort_key, place)?;
+    }
+    Ok(LiveRows(chosen))
+}
+
+/// Places of rows, the active generation's before the source's, each in user-key order.
+pub(super) struct LiveRows(Sorter);
+
+impl LiveRows {
+    /// Reads every row again and lends it to `each`.
+    pub fn read(mut self, snapshot: &Snapshot, mut each: impl FnMut(&Entry<'_>) -> Result<()>) -> Result<()> {
+        let mut row = EntryBuf::default();
+        let mut sorted = self.0.sort()?;
+        while let Some((_, place)) = sorted.next()? {
+            let place = RowLocation::from_bytes(place).ok_or(RECORD)?;
+            snapshot.read(place, &mut row)?;
+            let EntryBuf { key, commit_ts, expire_at, body, .. } = &row;
+            each(&Entry { key, commit_ts: *commit_ts, expire_at: *expire_at, body, place })?;
+        }
+        Ok(())
+    }
+}

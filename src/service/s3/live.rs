@@ -1,0 +1,69 @@
+//! One live object: its manifest, and its body on the way.
+
+use super::body::Body;
+use super::manifest::Manifest;
+use super::problem::Fault;
+use crate::error::Result;
+use crate::excerpt::name_or_length;
+use crate::model::{Answer, Object, s3};
+use crate::report::Warning;
+use crate::service::Context;
+use crate::snapshot::{EntryBuf, RowLocation};
+
+/// An object whose body is passed on.
+#[derive(Debug)]
+pub struct Live {
+    /// The upload whose rows hold the body.
+    pub upload: Vec<u8>,
+    /// The body.
+    pub body: Body,
+    /// Where the manifest stands.
+    pub place: Option<RowLocation>,
+}
+
+impl Live {
+    /// Starts with the manifest's row; nothing where the sink wants no body.
+    pub fn open(
+        context: &mut Context<'_, '_>,
+        (bucket, generation, key): (&[u8], u64, &[u8]),
+        head: &EntryBuf,
+    ) -> Result<Result<Option<Self>, Fault>> {
+        let manifest = match Manifest::parse(&head.body) {
+            Ok(manifest) => manifest,
+            Err(fault) => return Ok(Err(fault)),
+        };
+        let (headers, commit_ts) = (&manifest.headers, head.commit_ts);
+        let object = s3::ObjectHead { bucket, generation, key, headers, commit_ts };
+        let open = match context.sink.object(context.report, Object::S3(s3::Object::Object(&object)))? {
+            Answer::Refused(refusal) => return Ok(Err(Fault::refused(refusal)?)),
+            answer => answer == Answer::Open,
+        };
+        for part in manifest.parts.iter().filter(|part| part.chunks() != part.chunk_count) {
+            context.report.warn(
+                Warning::new("s3_chunk_count_mismatch")
+                    .with("bucket", name_or_length(bucket))
+                    .with("object", name_or_length(key))
+                    .with("part", part.number)
+                    .with("chunk_count", part.chunk_count)
+                    .with("chunk_sizes", part.chunk_sizes.len()),
+            );
+        }
+        Ok(Ok(open.then(|| Self {
+            upload: manifest.upload_id.as_bytes().to_vec(),
+            body: Body::new(manifest.headers.size, manifest.parts),
+            place: head.place,
+        })))
+    }
+
+    /// Ends the body; the object counts only when all of it is there.
+    pub fn finish(&mut self, context: &mut Context<'_, '_>) -> Result<Result<(), Fault>> {
+        if let Err(fault) = self.body.finish(context.sink)? {
+            context.sink.abandon()?;
+            return Ok(Err(fault));
+        }
+        match context.sink.end(context.report)? {
+            Answer::Refused(refusal) => Ok(Err(Fault::refused(refusal)?)),
+            Answer::Taken | Answer::Open | Answer::Left => Ok(Ok(())),
+        }
+    }
+}

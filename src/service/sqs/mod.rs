@@ -1,0 +1,45 @@
+//! SQS: queues and their messages (`sqs.md`).
+//!
+//! In: the nine `!sqs|` families. Out: `sqs/<queue>/`, `extra/sqs/queues.jsonl`. Two steps: `collect` turns
+//! each row into a record of its queue, `write` writes the queues from the sorted records. So memory holds
+//! one queue's few facts and one message, whatever the number of queues and messages.
+
+mod collect;
+mod filter;
+pub(crate) mod message;
+mod other_group;
+mod partition;
+mod pending;
+pub(crate) mod queue;
+mod queue_state;
+mod record;
+mod stored;
+mod value;
+mod write;
+
+use super::{Context, Scope};
+use crate::error::Result;
+use crate::tree::Sorter;
+
+/// What the records of all queues may hold of memory before they go to disk, bytes.
+const MEMORY: usize = 24 << 20;
+
+const MALFORMED_KEY: &str = "sqs_malformed_key";
+const INVALID_QUEUE_META: &str = "sqs_invalid_queue_meta";
+const INVALID_MESSAGE: &str = "sqs_invalid_message";
+const ORPHAN_MESSAGES: &str = "sqs_orphan_messages";
+
+/// Writes all queues in scope and returns their names.
+pub fn dump(context: &mut Context<'_, '_>) -> Result<Scope> {
+    if let Some(warning) = pending::warning(context.snapshot.undecided(), context.options) {
+        context.report.warn(warning);
+    }
+    let mut records = Sorter::new(context.scratch, MEMORY);
+    collect::collect(context, &mut records)?;
+    write::write(context, &mut records)
+}
+
+#[cfg(test)]
+mod damaged;
+#[cfg(test)]
+mod tests;

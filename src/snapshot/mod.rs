@@ -1,0 +1,326 @@
+//! Rows to visible entries: the snapshot as a read-only store (`keyspaces.md` 2-5).
+//!
+//! In: [`Source`]s, one a snapshot. Out: [`Entry`]s, the one version of each user key that counts at the read
+//! timestamp, by family, by prefix or one at a time. Adapters never see two versions of a key, a tombstone or
+//! an expired version, unless they ask for [`Snapshot::versions`].
+
+mod claims;
+mod classify;
+mod duplicate;
+mod encrypted;
+mod entries;
+mod entry;
+mod error;
+mod extents;
+mod first_pass;
+mod index;
+mod input;
+mod merge;
+mod missing;
+mod open;
+mod operational;
+mod overlay;
+mod point;
+mod probe;
+mod read_at;
+mod read_view;
+mod reorder;
+mod routes;
+mod scan;
+mod stats;
+#[cfg(test)]
+mod tests;
+mod txn;
+mod version;
+mod warnings;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::container::{Position, Source};
+use crate::crypto::Keyring;
+use crate::event::Warning;
+use crate::interrupt::Interrupt;
+use crate::keyspace::Family;
+use crate::progress::Progress;
+use crate::sort::Scratch;
+use extents::Extents;
+use index::IndexShape;
+use input::Input;
+use merge::Merge;
+use read_view::ReadView;
+use routes::Catalog;
+use scan::{KeyFilter, Scan, VersionMode};
+use stats::Largest;
+use warnings::shown;
+
+pub use encrypted::{Encrypted, FirstEncrypted};
+pub use entries::{Entries, Versions};
+pub use entry::{Entry, EntryBuf, RowLocation, Version};
+pub use error::{Error, Result};
+pub use missing::MissingGroups;
+pub use read_at::ReadAt;
+pub use stats::{FamilyStats, GroupOrigin, InputInfo, Large};
+pub use txn::{InDoubt, Lock};
+
+/// How a store is opened.
+#[derive(Clone, Debug, Default)]
+pub struct SnapshotOptions {
+    /// Read at this time instead of T; above T it is T (`decisions.md` 4).
+    pub at: Option<ReadAt>,
+    /// Raft groups of inputs by their paths, where the place in which they were found tells them.
+    pub groups: BTreeMap<PathBuf, u64>,
+    /// Opens envelopes.
+    pub keyring: Option<Arc<Keyring>>,
+    /// Without keys: open a store with encrypted rows all the same, to look at its counts; reading one of them is an
+    /// error.
+    pub allow_encrypted: bool,
+    /// Snapshots that are searched for commit and rollback records only (`keyspaces.md` 6.3). They are read when there
+    /// are transactions to look up.
+    pub txn_from: Vec<Arc<Source>>,
+    /// Where transactions are sorted when there are very many of them; the default is in memory.
+    pub scratch: Scratch,
+    /// Polled while rows are read.
+    pub interrupt: Interrupt,
+    /// Counts the bytes of the first pass.
+    pub progress: Progress,
+}
+
+/// One or more snapshots, read at one timestamp. Reading needs only `&self`: each scan has its own buffer.
+#[derive(Debug)]
+pub struct Snapshot {
+    inputs: Vec<Input>,
+    /// Indexes of the inputs in the order of their groups: what depends on an order does so on this one.
+    order: Vec<u16>,
+    infos: Vec<InputInfo>,
+    stats: Vec<FamilyStats>,
+    largest: Largest,
+    warnings: Vec<Warning>,
+    encrypted: Encrypted,
+    keyring: Option<Arc<Keyring>>,
+    view: ReadView,
+    latest: u64,
+    interrupt: Interrupt,
+    overlay: overlay::Overlay,
+    undecided: Vec<InDoubt>,
+    undecided_count: u64,
+    catalog: Option<Catalog>,
+}
+
+impl Snapshot {
+    /// Makes the first pass over all sources: checksums, order, operational rows, counts and ranges by family,
+    /// sparse index. Nothing can be read before the footer of each was checked.
+    pub fn open(sources: Vec<Source>, options: &SnapshotOptions) -> Result<Self> {
+        open::open(sources, options, IndexShape::default())
+    }
+
+    /// Returns the read timestamp, an HLC (`keyspaces.md` 2): T, or the one asked for.
+    #[must_use]
+    pub fn read_ts(&self) -> u64 {
+        self.view.newest
+    }
+
+    /// Returns the `last_commit_ts` that the manifest names, an HLC (`dump.md` 4, `decisions.md` 4): the payload
+    /// header's, with several inputs T; whatever timestamp is read at.
+    #[must_use]
+    pub fn last_commit_ts(&self) -> u64 {
+        match self.inputs() {
+            [info] => info.last_commit_ts,
+            _ => self.latest,
+        }
+    }
+
+    /// Returns the request to stop, for loops over the values in one row.
+    pub(crate) fn interrupt(&self) -> &Interrupt {
+        &self.interrupt
+    }
+
+    /// Returns the read timestamp in Unix ms.
+    #[must_use]
+    pub fn read_ms(&self) -> u64 {
+        self.read_ts() >> 16
+    }
+
+    /// Returns the Unix time in ms for questions like "is this TTL past?" (`decisions.md` 4): the greatest ceiling of
+    /// the headers less 10 s, since it was agreed on when the snapshot was cut; commit timestamps may stem from a
+    /// clock that was set back. Without a header, or read at an older timestamp, that timestamp's time less 10 s.
+    #[must_use]
+    pub fn now_ms(&self) -> u64 {
+        let ceiling = self.infos.iter().filter_map(|info| info.ceiling_ms).max();
+        let ceiling = ceiling.filter(|_| self.read_ts() >= self.latest);
+        ceiling.unwrap_or(self.read_ms()).saturating_sub(10_000)
+    }
+
+    /// Returns facts about the inputs, in the order in which they were given.
+    #[must_use]
+    pub fn inputs(&self) -> &[InputInfo] {
+        &self.infos
+    }
+
+    /// Returns facts about the inputs by Raft group; inputs of unknown group come last.
+    #[must_use]
+    pub fn inputs_by_group(&self) -> Vec<&InputInfo> {
+        let mut infos: Vec<_> = self.infos.iter().collect();
+        infos.sort_by_key(|info| info.group().map_or((true, 0), |group| (false, group)));
+        infos
+    }
+
+    /// Returns the input of the default group: the lowest that is not the timestamp oracle's 0 (`keyspaces.md` 10).
+    #[must_use]
+    pub fn default_input(&self) -> Option<&InputInfo> {
+        let infos = self.inputs_by_group();
+        infos.iter().find(|info| info.group() != Some(0)).or(infos.first()).copied()
+    }
+
+    /// Returns the path of the input that holds a row, for reports; `None` where there is only one.
+    #[must_use]
+    pub fn input_name(&self, row: RowLocation) -> Option<String> {
+        let info = self.infos.get(row.input()).filter(|_| self.infos.len() > 1)?;
+        Some(info.path.to_string_lossy().into_owned())
+    }
+
+    /// Gives the sources back, in their order.
+    #[must_use]
+    pub fn into_sources(self) -> Vec<Source> {
+        self.inputs.into_iter().filter_map(|input| Arc::into_inner(input.source)).collect()
+    }
+
+    /// Fails when an input is no longer what it was when it was opened (`decisions.md` 3). To be asked when the last
+    /// row was read, before what was read is published.
+    pub fn check_unchanged(&self) -> Result<()> {
+        self.inputs.iter().try_for_each(|input| Ok(input.source.check_unchanged()?))
+    }
+
+    /// Returns what the first pass found worth a warning.
+    #[must_use]
+    pub fn warnings(&self) -> &[Warning] {
+        &self.warnings
+    }
+
+    /// Returns what the first pass counted for a family.
+    #[must_use]
+    pub fn stats(&self, family: Family) -> &FamilyStats {
+        static NONE: FamilyStats =
+            FamilyStats { rows: 0, tombstones: 0, shadowed: 0, expired: 0, visible: 0, bytes: 0 };
+        self.stats.get(family.index()).unwrap_or(&NONE)
+    }
+
+    /// Returns the sum over all families; operational rows are not in it.
+    #[must_use]
+    pub fn totals(&self) -> FamilyStats {
+        let mut totals = FamilyStats::default();
+        for stats in &self.stats {
+            totals.add(stats);
+        }
+        totals
+    }
+
+    /// Returns the 10 visible entries that take the most room, the largest first.
+    #[must_use]
+    pub fn largest(&self) -> &[Large] {
+        self.largest.as_slice()
+    }
+
+    /// Returns how many versions that count are encrypted, under which data keys, and what became of them.
+    #[must_use]
+    pub fn encrypted(&self) -> &Encrypted {
+        &self.encrypted
+    }
+
+    /// Returns the keys that the store was opened with.
+    #[must_use]
+    pub fn keyring(&self) -> Option<&Keyring> {
+        self.keyring.as_deref()
+    }
+
+    /// Lists the locks of which the inputs do not tell what became of their transactions; the stored version of
+    /// each such key counts. At most [`crate::limits::TXN_UNDECIDED`], in row order.
+    #[must_use]
+    pub fn undecided(&self) -> &[InDoubt] {
+        &self.undecided
+    }
+
+    /// Returns the number of such locks.
+    #[must_use]
+    pub fn undecided_count(&self) -> u64 {
+        self.undecided_count
+    }
+
+    /// Scans the visible entries of one family in row order, whatever the form of the payloads: that of encoded
+    /// keys, `user_key · NOT commit_ts` (`keyspaces.md` 4).
+    /// A key's extensions by bytes below `fe` come before it: `ab` before `a`. Sort where order matters.
+    /// Node-local chunks ([`Family::S3ChunkBlob`]) are read at the end of time; mind that an older version of
+    /// such a key may be the good one (`keyspaces.md` 7.4): use [`Snapshot::versions`].
+    #[must_use]
+    pub fn scan(&self, family: Family) -> Entries<'_> {
+        Entries::new(self, self.family(family, VersionMode::Visible), KeyFilter::Family(family))
+    }
+
+    /// Splits [`Snapshot::scan`] into at most `parts` scans of about equal length, for as many threads: one behind
+    /// the other they lend what it lends. Several inputs are not split.
+    #[must_use]
+    pub fn scan_parts(&self, family: Family, parts: usize) -> Vec<Entries<'_>> {
+        let [input] = self.inputs.as_slice() else { return vec![self.scan(family)] };
+        if !self.overlay.is_empty() {
+            return vec![self.scan(family)];
+        }
+        let Some(extents) = input.catalog.extents.get(family.index()) else { return Vec::new() };
+        let lists = extents.cut(input.catalog.index.splits(), parts);
+        let merge = |list| {
+            Merge::new(std::iter::once((0, self.over(input, list, family, false))), VersionMode::Visible)
+        };
+        lists.into_iter().map(|list| Entries::new(self, merge(list), KeyFilter::Family(family))).collect()
+    }
+
+    /// Scans the visible entries whose user key begins with `prefix`, whatever their families. `hint` is the
+    /// place of a visible entry at or before the first of them, when the caller has one: it saves the search.
+    #[must_use]
+    pub fn scan_prefix(&self, prefix: &[u8], hint: Option<RowLocation>) -> Entries<'_> {
+        let scans = self.numbered().map(|(at, input)| {
+            let hint = hint.filter(|hint| hint.input == at && input.is_native());
+            (at, Scan::prefix(input, prefix, hint, self.view, &self.interrupt))
+        });
+        Entries::new(self, Merge::new(scans, VersionMode::Visible), KeyFilter::Prefix(prefix.to_vec()))
+    }
+
+    /// Scans **all** versions of one family, also those newer than the read timestamp: tombstones, expired and
+    /// shadowed ones; newest first for each key.
+    #[must_use]
+    pub fn versions(&self, family: Family) -> Versions<'_> {
+        Versions::new(self, self.family(family, VersionMode::All))
+    }
+
+    fn family(&self, family: Family, mode: VersionMode) -> Merge<'_> {
+        let scans = self.numbered().map(|(at, input)| {
+            let extents = input.catalog.extents.get(family.index()).map(Extents::to_vec);
+            (at, self.over(input, extents.unwrap_or_default(), family, true))
+        });
+        Merge::new(scans, mode)
+    }
+
+    fn over<'s>(
+        &'s self,
+        input: &'s Input,
+        extents: Vec<(Position, Position)>,
+        family: Family,
+        whole: bool,
+    ) -> Scan<'s> {
+        Scan::over(input, extents, KeyFilter::Family(family), whole, self.view, &self.interrupt)
+    }
+
+    /// Lists the inputs with their indexes, in the order of their groups.
+    fn numbered(&self) -> impl Iterator<Item = (u16, &Input)> {
+        self.order.iter().filter_map(|at| Some((*at, self.inputs.get(usize::from(*at))?)))
+    }
+
+    /// Returns the place of an input in the order of groups.
+    fn mode(&self, input: u16) -> usize {
+        self.order.iter().position(|at| *at == input).unwrap_or_default()
+    }
+
+    /// Returns the Raft group of an input, where it is known.
+    fn group(&self, input: u16) -> Option<u64> {
+        self.infos.get(usize::from(input))?.group()
+    }
+}

@@ -1,0 +1,206 @@
+//! Where the files of a tree go: onto a disk, or into a list of their digests.
+//!
+//! In: paths of components that others encoded, and bodies. Out: files, or what CHECKSUMS would say of them.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::digests::{DigestFile, Digests};
+use super::manifest::{self, Manifest};
+use super::writer::{Disk, DiskFile, Finished, Notice, TreeOptions};
+use super::{Error, Result, Scratch, Size, digests};
+
+/// A tree that is being made.
+#[derive(Debug)]
+pub enum Tree {
+    /// Of files on a disk.
+    Disk(Box<Disk>),
+    /// Of digests alone.
+    Digests(Digests),
+}
+
+/// A file of a tree that is being written in pieces. Dropped before it is finished, it does not count.
+#[derive(Debug)]
+pub enum TreeFile {
+    /// On a disk.
+    Disk(Box<DiskFile>),
+    /// Its digest.
+    Digest(DigestFile),
+}
+
+impl Tree {
+    /// Creates the staging directory `.<name>.partial-<random>` beside `target`.
+    pub fn create(target: &Path, options: &TreeOptions) -> Result<Self> {
+        Ok(Self::Disk(Box::new(Disk::create(target, options)?)))
+    }
+
+    /// Returns a tree of digests, sorted in `scratch`.
+    #[must_use]
+    pub fn digests(scratch: &Scratch) -> Self {
+        Self::Digests(Digests::new(scratch))
+    }
+
+    /// Whether a name that is taken is refused as `Taken`. A tree of digests takes it twice.
+    #[must_use]
+    pub fn knows_names(&self) -> bool {
+        matches!(self, Self::Disk(_))
+    }
+
+    /// Returns where sorters of this run keep their runs.
+    #[must_use]
+    pub fn scratch(&self) -> &Scratch {
+        match self {
+            Self::Disk(disk) => disk.scratch(),
+            Self::Digests(digests) => digests.scratch(),
+        }
+    }
+
+    /// Tells what else the run reads: a dump that holds one of these files is not replaced.
+    pub fn keep(&mut self, inputs: impl IntoIterator<Item = PathBuf>) {
+        if let Self::Disk(disk) = self {
+            disk.keep(inputs);
+        }
+    }
+
+    /// Tells how large the tree will be, for the message of a full disk and for the display. The first estimate counts.
+    pub fn expect(&mut self, size: Size) {
+        if let Self::Disk(disk) = self {
+            disk.expect(size);
+        }
+    }
+
+    /// Returns the files so far and their length, holes included.
+    #[must_use]
+    pub fn size(&self) -> Size {
+        match self {
+            Self::Disk(disk) => disk.size(),
+            Self::Digests(digests) => digests.size(),
+        }
+    }
+
+    /// Returns what is to be said so far: what earlier runs have left.
+    #[must_use]
+    pub fn notices(&self) -> &[Notice] {
+        match self {
+            Self::Disk(disk) => disk.notices(),
+            Self::Digests(_) => &[],
+        }
+    }
+
+    /// Creates the file `path` with this body. `path` is relative to the root, components separated by `/`; its
+    /// directories are made on the way. `Taken` when the name exists.
+    ///
+    /// A short body is written on another thread meanwhile: that the disk refuses it is the error of a later call,
+    /// with this path.
+    pub fn write(&mut self, path: &[u8], body: &[u8]) -> Result<()> {
+        match self {
+            Self::Disk(disk) => disk.write(path, body),
+            Self::Digests(digests) => digests.write(path, body),
+        }
+    }
+
+    /// Opens the file `path` for writing in pieces. `Taken` when the name exists.
+    pub fn file(&mut self, path: &[u8]) -> Result<TreeFile> {
+        match self {
+            Self::Disk(disk) => Ok(TreeFile::Disk(Box::new(disk.file(path)?))),
+            Self::Digests(_) => Ok(TreeFile::Digest(Digests::file(path)?)),
+        }
+    }
+
+    /// Creates a directory that stays even when nothing is put into it.
+    pub fn directory(&mut self, path: &[u8]) -> Result<()> {
+        match self {
+            Self::Disk(disk) => disk.directory(path),
+            Self::Digests(_) => digests::check(path),
+        }
+    }
+
+    /// Removes the directories of the file `path`, which was dropped unfinished, as far as they are empty.
+    pub fn remove_empty_directories(&mut self, path: &[u8]) -> Result<()> {
+        match self {
+            Self::Disk(disk) => disk.remove_empty_directories(path),
+            Self::Digests(_) => Ok(()),
+        }
+    }
+
+    /// Gives the tree up and removes it. An error has the path of what stays.
+    pub fn discard(self) -> Result<()> {
+        match self {
+            Self::Disk(disk) => disk.discard(),
+            Self::Digests(_) => Ok(()),
+        }
+    }
+
+    /// Writes MANIFEST.json and CHECKSUMS and moves the tree onto its target (`decisions.md` 3). After an error the tree
+    /// can only be given up. Digests have no target: MANIFEST.json joins them.
+    pub fn finish(&mut self, manifest: &Manifest) -> Result<Finished> {
+        match self {
+            Self::Disk(disk) => disk.finish(manifest),
+            Self::Digests(digests) => {
+                let path = manifest::NAME.as_bytes();
+                let text = manifest.write().map_err(|error| Error::at(path, error))?;
+                digests.write(path, &text)?;
+                Ok(Finished { size: digests.size(), notices: Vec::new() })
+            }
+        }
+    }
+
+    /// Waits until all files that were handed to another thread are written.
+    #[cfg(test)]
+    pub(crate) fn settle(&mut self) -> Result<()> {
+        match self {
+            Self::Disk(disk) => disk.settle(),
+            Self::Digests(_) => Ok(()),
+        }
+    }
+}
+
+impl TreeFile {
+    /// Appends bytes.
+    pub fn write(&mut self, bytes: &[u8]) -> Result<()> {
+        match self {
+            Self::Disk(file) => file.write(bytes),
+            Self::Digest(file) => {
+                file.write(bytes);
+                Ok(())
+            }
+        }
+    }
+
+    /// Appends `length` zero bytes; on a disk they are a hole.
+    pub fn zeros(&mut self, length: u64) -> Result<()> {
+        match self {
+            Self::Disk(file) => file.zeros(length),
+            Self::Digest(file) => {
+                file.zeros(length);
+                Ok(())
+            }
+        }
+    }
+
+    /// Returns the number of bytes so far.
+    #[must_use]
+    pub fn len(&self) -> u64 {
+        match self {
+            Self::Disk(file) => file.len(),
+            Self::Digest(file) => file.len(),
+        }
+    }
+
+    /// Whether nothing was written yet.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Ends the file: it counts, and has its line in CHECKSUMS. `tree` is the one that it was opened in.
+    pub fn finish(self, tree: &mut Tree) -> Result<()> {
+        match (self, tree) {
+            (Self::Disk(file), Tree::Disk(disk)) => file.finish(disk),
+            (Self::Digest(file), Tree::Digests(digests)) => file.finish(digests),
+            (Self::Disk(_), Tree::Digests(_)) | (Self::Digest(_), Tree::Disk(_)) => {
+                Err(Error::at(b"", io::Error::other("a file is ended in another tree than it was opened in")))
+            }
+        }
+    }
+}

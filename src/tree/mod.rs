@@ -1,0 +1,27 @@
+//! Logical objects to files, and back (`dump.md`).
+//!
+//! In: paths made of segments, bytes, JSON values. Out: a tree with MANIFEST.json and CHECKSUMS. Nothing here
+//! knows where the data came from.
+
+mod checksums;
+mod digests;
+mod directory;
+mod error;
+mod files;
+pub mod keymap;
+mod lines;
+pub mod manifest;
+pub mod segment;
+pub mod verify;
+mod writer;
+
+pub use crate::codec::gojson as json;
+pub use crate::sort::{OwnedSorted, Scratch, Sorted, Sorter};
+pub(crate) use digests::DigestFile;
+pub use digests::Digests;
+pub use error::{Error, ErrorKind, Full, Size};
+pub use files::{Tree, TreeFile};
+pub use writer::{Disk, Finished, Notice, TreeOptions};
+
+/// Result of this stage.
+pub type Result<T, E = Error> = std::result::Result<T, E>;

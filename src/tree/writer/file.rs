@@ -1,0 +1,262 @@
+//! One file of the tree that is written in pieces.
+//!
+//! In: bytes and holes. Out: a file and its digest; nothing when it is not finished.
+
+use std::fs::File;
+use std::io::{self, Seek, SeekFrom, Write};
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::Arc;
+
+use rustix::fs::{AtFlags, OFlags};
+use rustix::io::{Errno, retry_on_intr};
+use sha2::{Digest, Sha256};
+
+use super::Disk;
+use super::hashing::{Hashing, Stream};
+use super::staging_fs::{self, StagingFs};
+use crate::tree::directory::split;
+use crate::tree::{Error, Result};
+
+/// Bytes that are collected before they are written.
+const BUFFER: usize = 64 << 10;
+/// Bytes at once from which on another thread goes on hashing.
+const WORTH_A_THREAD: usize = BUFFER / 2;
+/// Bytes from which on the disk is told to take them: by the time of the flush it has most of a large file.
+const WRITE_BACK: u64 = 1 << 20;
+/// Zero bytes that are hashed at once.
+static ZEROS: [u8; 64 << 10] = [0; 64 << 10];
+
+/// Creates a file that must not exist.
+pub(super) fn create(
+    staging_fs: &StagingFs,
+    directory: Option<&OwnedFd>,
+    path: &[u8],
+    name: &[u8],
+) -> Result<File> {
+    let parent = directory.unwrap_or(staging_fs.root()).as_fd();
+    let flags = OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::WRONLY | OFlags::CLOEXEC;
+    match retry_on_intr(|| rustix::fs::openat(parent, name, flags, staging_fs.file_mode)) {
+        Ok(handle) => Ok(File::from(handle)),
+        Err(Errno::EXIST) => Err(staging_fs.error(path, staging_fs.collision(parent, name))),
+        Err(errno) => Err(staging_fs.failure(path, errno)),
+    }
+}
+
+/// Removes a file that is not complete. That it may stay is no second error: the whole tree is removed then.
+pub(super) fn discard(staging_fs: &StagingFs, directory: Option<&OwnedFd>, name: &[u8]) {
+    let parent = directory.unwrap_or(staging_fs.root());
+    let _ = retry_on_intr(|| rustix::fs::unlinkat(parent, name, AtFlags::empty()));
+}
+
+/// Closes a file that was written. File systems over a network and in user space tell only here that they could not
+/// store it.
+pub(super) fn close(file: File) -> io::Result<()> {
+    match nix::unistd::close(file) {
+        // The descriptor is gone all the same, and the flush of the file system is still to come.
+        Ok(()) | Err(nix::errno::Errno::EINTR) => Ok(()),
+        Err(errno) => Err(errno.into()),
+    }
+}
+
+/// A file of the tree that is being written in pieces; buffered, hashed on the way.
+#[derive(Debug)]
+pub struct DiskFile {
+    staging_fs: Arc<StagingFs>,
+    directory: Option<Arc<OwnedFd>>,
+    path: Vec<u8>,
+    /// `None` once it is finished.
+    file: Option<File>,
+    buffer: Vec<u8>,
+    hash: Hash,
+    hashing: Arc<Hashing>,
+    length: u64,
+    /// Bytes written that the disk was not told to take yet, and where they begin.
+    pub(super) dirty: (u64, u64),
+    /// Whether the file ends in a hole, which has no length of its own.
+    hole: bool,
+}
+
+/// Who hashes a file.
+#[derive(Debug)]
+enum Hash {
+    /// The thread that writes it.
+    Here(Sha256),
+    /// Another one.
+    Beside(Stream),
+}
+
+impl DiskFile {
+    pub(super) fn create(
+        (staging_fs, hashing): (&Arc<StagingFs>, &Arc<Hashing>),
+        directory: Option<Arc<OwnedFd>>,
+        path: &[u8],
+        name: &[u8],
+    ) -> Result<Self> {
+        let file = create(staging_fs, directory.as_deref(), path, name)?;
+        Ok(Self {
+            staging_fs: Arc::clone(staging_fs),
+            directory,
+            path: path.to_vec(),
+            file: Some(file),
+            buffer: Vec::new(),
+            hash: Hash::Here(Sha256::new()),
+            hashing: Arc::clone(hashing),
+            length: 0,
+            dirty: (0, 0),
+            hole: false,
+        })
+    }
+
+    /// Appends bytes.
+    pub fn write(&mut self, bytes: &[u8]) -> Result<()> {
+        self.append(bytes).map_err(|error| self.failure(error))?;
+        self.staging_fs.check_interrupt(&self.path)
+    }
+
+    /// Appends `length` zero bytes without storing them (a hole).
+    pub fn zeros(&mut self, length: u64) -> Result<()> {
+        self.skip(length).map_err(|error| self.failure(error))?;
+        let mut left = length;
+        while left > 0 {
+            let zeros = usize::try_from(left).ok().and_then(|left| ZEROS.get(..left)).unwrap_or(&ZEROS);
+            self.hash(zeros);
+            left -= u64::try_from(zeros.len()).unwrap_or(left);
+            self.staging_fs.check_interrupt(&self.path)?;
+        }
+        Ok(())
+    }
+
+    /// Returns the number of bytes so far.
+    #[must_use]
+    pub fn len(&self) -> u64 {
+        self.length
+    }
+
+    /// Whether nothing was written yet.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Ends the file: it counts, and has its line in CHECKSUMS.
+    pub fn finish(mut self, tree: &mut Disk) -> Result<()> {
+        if self.is_unwritten()
+            && let Some(file) = self.file.take()
+        {
+            return tree.write_later(file, &self.path, &self.buffer);
+        }
+        self.close()?;
+        let path = std::mem::take(&mut self.path);
+        match std::mem::replace(&mut self.hash, Hash::Here(Sha256::new())) {
+            Hash::Here(hash) => tree.enter(&path, &hash.finalize().into(), self.length),
+            Hash::Beside(stream) => {
+                tree.enter_later(&path, self.length)?;
+                stream.end(path);
+                Ok(())
+            }
+        }
+    }
+
+    /// Whether all of it is in the buffer.
+    fn is_unwritten(&self) -> bool {
+        u64::try_from(self.buffer.len()).is_ok_and(|length| length == self.length)
+    }
+
+    /// Closes the file.
+    pub(super) fn close(&mut self) -> Result<()> {
+        let written = self.flush().and_then(|()| self.end_hole());
+        // An error leaves the file open, and so to be removed.
+        written.and_then(|()| self.file.take().map_or(Ok(()), close)).map_err(|error| self.failure(error))
+    }
+
+    /// Flushes the file to the disk.
+    pub(super) fn sync(&mut self) -> Result<()> {
+        let synced = self.flush().and_then(|()| {
+            self.file.as_ref().map_or(Ok(()), |file| Ok(retry_on_intr(|| rustix::fs::fsync(file))?))
+        });
+        synced.map_err(|error| self.failure(error))
+    }
+
+    fn hash(&mut self, bytes: &[u8]) {
+        if let Hash::Here(hash) = &self.hash
+            && bytes.len() >= WORTH_A_THREAD
+            && let Some(stream) = self.hashing.stream(hash)
+        {
+            self.hash = Hash::Beside(stream);
+        }
+        match &mut self.hash {
+            Hash::Here(hash) => hash.update(bytes),
+            Hash::Beside(stream) => stream.update(bytes),
+        }
+    }
+
+    fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let length = u64::try_from(bytes.len()).map_err(|_| Errno::FBIG)?;
+        if bytes.len() > BUFFER.saturating_sub(self.buffer.len()) {
+            self.flush()?;
+        }
+        if bytes.len() >= BUFFER {
+            self.store(bytes)?;
+        } else {
+            self.buffer.extend_from_slice(bytes);
+        }
+        self.length = self.length.checked_add(length).ok_or(Errno::FBIG)?;
+        self.hole &= bytes.is_empty();
+        Ok(())
+    }
+
+    fn skip(&mut self, length: u64) -> io::Result<()> {
+        self.flush()?;
+        self.length = self.length.checked_add(length).ok_or(Errno::FBIG)?;
+        self.hole |= length > 0;
+        self.file.as_mut().ok_or_else(finished)?.seek(SeekFrom::Start(self.length)).map(drop)
+    }
+
+    fn end_hole(&mut self) -> io::Result<()> {
+        self.file.as_mut().filter(|_| self.hole).map_or(Ok(()), |file| file.set_len(self.length))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        let buffer = std::mem::take(&mut self.buffer);
+        self.store(&buffer)?;
+        self.buffer = buffer;
+        self.buffer.clear();
+        Ok(())
+    }
+
+    fn store(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.hash(bytes);
+        let file = match &mut self.file {
+            Some(file) => file,
+            None if bytes.is_empty() => return Ok(()),
+            None => return Err(finished()),
+        };
+        file.write_all(bytes)?;
+        self.staging_fs.count_bytes(bytes.len());
+        let (dirty, from) = &mut self.dirty;
+        *dirty = dirty.saturating_add(u64::try_from(bytes.len()).unwrap_or(u64::MAX));
+        if *dirty >= WRITE_BACK {
+            staging_fs::start_write_back(file, *from);
+            (*dirty, *from) = (0, self.length);
+        }
+        Ok(())
+    }
+
+    fn failure(&self, error: io::Error) -> Error {
+        self.staging_fs.failure(&self.path, error)
+    }
+}
+
+fn finished() -> io::Error {
+    io::Error::other("bytes came for a file that was finished: a fault of this program")
+}
+
+impl Drop for DiskFile {
+    fn drop(&mut self) {
+        if self.file.take().is_some()
+            && let Ok((_, name)) = split(&self.path)
+        {
+            discard(&self.staging_fs, self.directory.as_deref(), name);
+        }
+    }
+}
