@@ -22,6 +22,7 @@ pub mod keyspace;
 pub mod layout;
 pub mod limits;
 pub mod model;
+pub mod name;
 pub mod not_there;
 pub mod problem;
 pub mod progress;

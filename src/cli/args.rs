@@ -6,7 +6,9 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use ekv_backup::crypto::KeyFiles;
+use ekv_backup::interrupt::Interrupt;
 use ekv_backup::keyspace::Namespace;
+use ekv_backup::run;
 
 use super::at::{self, At};
 
@@ -74,12 +76,8 @@ pub struct Decode {
     /// the other adapters named there stay whole
     #[arg(long, value_name = "ADAPTER=NAMES")]
     pub scope: Vec<OsString>,
-    /// Read at an older time: an HLC, an RFC 3339 time, a date (UTC), or -2h (s, m, h, d) before the last commit
-    #[arg(long, value_name = "TIME", value_parser = at::parse, allow_hyphen_values = true)]
-    pub at: Option<At>,
-    /// Snapshot or data directory that is searched only for what became of transactions; repeatable
-    #[arg(long, value_name = "INPUT")]
-    pub txn_from: Vec<PathBuf>,
+    #[command(flatten)]
+    pub source: Source,
     /// Replace a directory that holds a MANIFEST.json
     #[arg(long)]
     pub force: bool,
@@ -137,8 +135,6 @@ pub struct Decode {
     /// Write side records (visibility, dedup, group, age) under `_internals/`
     #[arg(long, help_heading = "SQS")]
     pub include_sqs_side_records: bool,
-    #[command(flatten)]
-    pub keys: Keys,
     /// Print one JSON object to standard output when the run ends
     #[arg(long)]
     pub json: bool,
@@ -150,9 +146,15 @@ pub struct Decode {
     pub progress: Progress,
 }
 
-/// Keys of encrypted values.
+/// How snapshots are read.
 #[derive(Debug, Args)]
-pub struct Keys {
+pub struct Source {
+    /// Read at an older time: an HLC, an RFC 3339 time, a date (UTC), or -2h (s, m, h, d) before the last commit
+    #[arg(long, value_name = "TIME", value_parser = at::parse, allow_hyphen_values = true)]
+    pub at: Option<At>,
+    /// Snapshot or data directory that is searched only for what became of transactions; repeatable
+    #[arg(long, value_name = "INPUT")]
+    pub txn_from: Vec<PathBuf>,
     /// Key encryption key: a file of 32 bytes; repeatable
     #[arg(long, value_name = "FILE", help_heading = "Encryption")]
     pub kek_file: Vec<PathBuf>,
@@ -161,10 +163,17 @@ pub struct Keys {
     pub keys_file: Vec<PathBuf>,
 }
 
-impl Keys {
-    /// Returns what the library calls them.
-    pub fn files(&self) -> KeyFiles {
-        KeyFiles { keks: self.kek_file.clone(), key_files: self.keys_file.clone() }
+impl Source {
+    /// Returns what the library calls it, with these inputs.
+    pub fn of(&self, inputs: &[PathBuf], interrupt: &Interrupt) -> run::Source {
+        run::Source {
+            inputs: inputs.to_vec(),
+            txn_from: self.txn_from.clone(),
+            keys: KeyFiles { keks: self.kek_file.clone(), key_files: self.keys_file.clone() },
+            at: self.at.as_ref().map(|at| at.read),
+            interrupt: interrupt.clone(),
+            ..run::Source::default()
+        }
     }
 }
 
@@ -189,14 +198,8 @@ pub struct Inspect {
     /// which the newest snapshot of each Raft group is read
     #[arg(required = true, value_name = "INPUT")]
     pub inputs: Vec<PathBuf>,
-    /// Count as seen at an older time: an HLC, an RFC 3339 time, a date (UTC), or -2h (s, m, h, d) before the last commit
-    #[arg(long, value_name = "TIME", value_parser = at::parse, allow_hyphen_values = true)]
-    pub at: Option<At>,
     #[command(flatten)]
-    pub keys: Keys,
-    /// Snapshot or data directory that is searched only for what became of transactions; repeatable
-    #[arg(long, value_name = "INPUT")]
-    pub txn_from: Vec<PathBuf>,
+    pub source: Source,
     /// Print one JSON object to standard output
     #[arg(long)]
     pub json: bool,

@@ -51,9 +51,9 @@ pub fn run(arguments: &args::Decode, interrupt: &Interrupt) -> u8 {
         }
     };
     let words = Words::new(arguments.quiet);
-    words.time_taken(arguments.at.as_ref());
+    words.time_taken(arguments.source.at.as_ref());
     let started = Instant::now();
-    let display = Display::start(arguments.progress.unless(arguments.quiet), &request.tree.progress);
+    let display = Display::start(arguments.progress.unless(arguments.quiet), &request.source.progress);
     let result = decode(&request, |warning| words.warning(warning), |notice| words.notice(notice));
     drop(display);
     let duration = started.elapsed();
@@ -142,19 +142,17 @@ fn request(arguments: &args::Decode, interrupt: &Interrupt) -> Result<Request, S
     let dynamodb_bundle =
         (arguments.dynamodb_layout == Layout::Jsonl).then_some(arguments.dynamodb_bundle_size);
     Ok(Request {
-        inputs: arguments.inputs.clone(),
-        txn_from: arguments.txn_from.clone(),
-        keys: arguments.keys.files(),
+        source: arguments.source.of(&arguments.inputs, interrupt),
         target: arguments.output.clone(),
         tree: TreeOptions {
             force: arguments.force,
             mode_from_umask: arguments.mode_from_umask,
-            interrupt: interrupt.clone(),
             ..TreeOptions::default()
         },
         adapters: Options {
             excluded,
             scopes,
+            selection: None,
             no_extra: arguments.no_extra,
             drop_expired: arguments.drop_expired,
             legacy_redis_strings: arguments.legacy_redis_strings,
@@ -165,7 +163,6 @@ fn request(arguments: &args::Decode, interrupt: &Interrupt) -> Result<Request, S
             preserve_sqs_visibility: arguments.preserve_sqs_visibility,
             include_sqs_side_records: arguments.include_sqs_side_records,
         },
-        at: arguments.at.as_ref().map(|at| at.read),
         strict: arguments.strict,
         cluster_id: arguments.cluster_id.clone(),
         wall_time: wall_time(std::env::var("SOURCE_DATE_EPOCH").ok().as_deref())?,

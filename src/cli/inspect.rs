@@ -2,18 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::sync::Arc;
 
 use ekv_backup::Result;
-use ekv_backup::crypto::Keyring;
-use ekv_backup::inputs::{Found, Notice, Opened, Records};
+use ekv_backup::inputs::Opened;
 use ekv_backup::interrupt::Interrupt;
 use ekv_backup::keyspace::Family;
-use ekv_backup::progress::Progress;
 use ekv_backup::report::Warning;
-use ekv_backup::run::PassedOverSummary;
-use ekv_backup::snapshot::{FamilyStats, InputInfo, Snapshot, SnapshotOptions};
-use ekv_backup::sort::Scratch;
+use ekv_backup::run::{PassedOverSummary, Source};
+use ekv_backup::snapshot::{FamilyStats, InputInfo, Snapshot};
 use serde::Serialize;
 
 use super::escape::{escaped, printable};
@@ -119,11 +115,11 @@ impl From<&FamilyStats> for Counts {
 
 /// Runs the command and returns its exit code.
 pub fn run(arguments: &args::Inspect, interrupt: &Interrupt) -> u8 {
-    let progress = Progress::default();
+    let source = Source { allow_encrypted: true, ..arguments.source.of(&arguments.inputs, interrupt) };
     let words = Words::new(arguments.quiet);
-    words.time_taken(arguments.at.as_ref());
-    let display = Display::start(arguments.progress.unless(arguments.quiet), &progress);
-    let result = open(arguments, interrupt, &progress, words);
+    words.time_taken(arguments.source.at.as_ref());
+    let display = Display::start(arguments.progress.unless(arguments.quiet), &source.progress);
+    let result = open(&source, words);
     drop(display);
     let (exit_code, error) = match &result {
         Ok(_) => (exit::COMPLETE, None),
@@ -146,29 +142,9 @@ pub fn run(arguments: &args::Inspect, interrupt: &Interrupt) -> u8 {
     print::exit(exit_code, printed, "")
 }
 
-fn open(
-    arguments: &args::Inspect,
-    interrupt: &Interrupt,
-    progress: &Progress,
-    words: Words,
-) -> Result<Opened> {
-    let found = Found::find(&arguments.inputs, interrupt)?;
-    found.say(&mut |notice| words.notice(notice));
-    let keyring = Keyring::load(&arguments.keys.files(), found.places())?.map(Arc::new);
-    let mut tell = |notice: Notice<'_>| words.notice(notice);
-    let records = Records::find(&arguments.txn_from, &arguments.inputs, interrupt, &mut tell)?;
-    let options = SnapshotOptions {
-        txn_from: records.open(&std::env::temp_dir(), interrupt)?,
-        at: arguments.at.as_ref().map(|at| at.read),
-        keyring,
-        allow_encrypted: true,
-        interrupt: interrupt.clone(),
-        progress: progress.clone(),
-        scratch: Scratch::new(std::env::temp_dir()).polling(interrupt),
-        ..SnapshotOptions::default()
-    };
-    // Nothing is written, so what has to be spooled goes where temporary files go.
-    let opened = found.open(&std::env::temp_dir(), &options, &mut |notice| words.notice(notice))?;
+/// Nothing is written, so what has to be spooled goes where temporary files go.
+fn open(source: &Source, words: Words) -> Result<Opened> {
+    let opened = source.open(&source.scratch(std::env::temp_dir()), &mut |notice| words.notice(notice))?;
     opened.snapshot.check_unchanged()?;
     Ok(opened)
 }

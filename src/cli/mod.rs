@@ -9,6 +9,8 @@ mod decode;
 mod escape;
 mod exit;
 mod inspect;
+#[allow(dead_code, reason = "the commands that ask follow")]
+mod positional;
 mod print;
 mod progress;
 mod selection;

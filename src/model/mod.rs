@@ -66,6 +66,8 @@ pub struct Summary<'a> {
     pub scope: Cow<'a, [u8]>,
     /// The object's own name, as its users spell it; of a scope's own record empty.
     pub name: Cow<'a, [u8]>,
+    /// Of an item with a range key: how many bytes of `name` are its hash key; a `/` stands behind it.
+    pub hash_len: Option<usize>,
     /// What it is: `string`, `item`, `message`, …
     pub kind: &'static str,
     /// Bytes of its contents, as far as they are known at its head.

@@ -105,6 +105,7 @@ impl Key<'_> {
             bytes,
             elements,
             expires_ms: self.expiry_ms,
+            hash_len: None,
             commit_ts: Some(self.commit_ts),
         }
     }

@@ -3,16 +3,13 @@
 //! In: a [`Request`]. Out: a [`Summary`] and a complete tree, or an error and no tree.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 
-use crate::crypto::{KeyFiles, Keyring};
 use crate::error::{Error, Result};
-use crate::inputs::{Found, Notice, Opened, Records};
+use crate::inputs::{Notice, Opened};
 use crate::progress::Phase;
 use crate::report::{Report, Warning};
 use crate::service::{self, Scope};
 use crate::sink::TreeSink;
-use crate::snapshot::{ReadAt, SnapshotOptions};
 use crate::tree::{Tree, TreeOptions};
 
 mod asked;
@@ -22,28 +19,24 @@ mod notice;
 mod objects;
 mod problems;
 mod scope;
+mod source;
 mod summary;
 
-pub use objects::{ObjectsRequest, objects};
+pub use objects::objects;
+pub use source::Source;
 pub use summary::{Counters, InputSummary, PassedOverSummary, Summary};
 
 /// What is asked of a run.
 #[derive(Clone, Debug)]
 pub struct Request {
-    /// Snapshots of one cluster's Raft groups: files, `-` for standard input, data directories.
-    pub inputs: Vec<PathBuf>,
-    /// Files and data directories that are searched for commit and rollback records of transactions only.
-    pub txn_from: Vec<PathBuf>,
-    /// Where the keys of encrypted values come from.
-    pub keys: KeyFiles,
+    /// The snapshots.
+    pub source: Source,
     /// The directory to create.
     pub target: PathBuf,
-    /// How the tree is made; its interrupt ends the run, and its progress tells how far that is.
+    /// How the tree is made.
     pub tree: TreeOptions,
     /// What is asked of the adapters.
     pub adapters: service::Options,
-    /// Read at this time instead of T.
-    pub at: Option<ReadAt>,
     /// Any problem is fatal.
     pub strict: bool,
     /// `cluster_id` of the manifest; omitted when empty.
@@ -61,14 +54,16 @@ pub fn decode(
     mut sink: impl FnMut(&Warning),
     mut tell: impl FnMut(Notice<'_>),
 ) -> Result<Summary> {
-    let found = Found::find(&request.inputs, &request.tree.interrupt)?;
-    found.say(&mut tell);
-    let records = Records::find(&request.txn_from, &request.inputs, &request.tree.interrupt, &mut tell)?;
+    let source = &request.source;
+    let (found, records) = source.find(&mut tell)?;
     // What was named, and what that led to: a dump that holds any of them is not replaced.
-    let named = request.inputs.iter().chain(&request.txn_from).chain(records.paths());
+    let named = source.inputs.iter().chain(&source.txn_from).chain(records.paths());
     let inputs = named.chain(found.candidates().iter().map(|candidate| &candidate.path)).cloned().collect();
-    let mut tree = Tree::create(&request.target, &TreeOptions { inputs, ..request.tree.clone() })?;
-    let opened = match open(request, found, &records, &tree, &mut tell) {
+    let (interrupt, progress) = (source.interrupt.clone(), source.progress.clone());
+    let options = TreeOptions { inputs, interrupt, progress, ..request.tree.clone() };
+    let mut tree = Tree::create(&request.target, &options)?;
+    // What can be read only once is spooled beside the target, where there is room for a dump.
+    let opened = match source.open_found(found, &records, tree.scratch(), &mut tell) {
         Ok(opened) => opened,
         Err(error) => return Err(discard(tree, error, &mut sink)),
     };
@@ -113,7 +108,7 @@ fn write(
             return Err(Error::MissingGroups(missing));
         }
     }
-    request.tree.progress.enter(Phase::Writing, 0);
+    request.source.progress.enter(Phase::Writing, 0);
     if let Some(size) = estimate::size(snapshot, &request.adapters) {
         tree.expect(size);
     }
@@ -130,33 +125,10 @@ fn write(
     let manifest = manifest::of(request, snapshot, &scopes, problems);
     // The last row was read: what was read is published only where it still stands in the files.
     snapshot.check_unchanged()?;
-    request.tree.progress.enter(Phase::Flushing, 0);
+    request.source.progress.enter(Phase::Flushing, 0);
     let finished = tree.finish(&manifest)?;
     finished.notices.iter().skip(told).for_each(|notice| report.warn(notice::warning(notice)));
     Ok(Summary { problems_list: listed, ..Summary::new(request, opened, &scopes, &report, &finished) })
-}
-
-/// Opens the inputs; what can be read only once is spooled beside the target, where there is room for a dump.
-fn open(
-    request: &Request,
-    found: Found,
-    records: &Records,
-    tree: &Tree,
-    tell: &mut dyn FnMut(Notice<'_>),
-) -> Result<Opened> {
-    // Before anything is copied or read: a wrong key is known at once.
-    let keyring = Keyring::load(&request.keys, found.places())?.map(Arc::new);
-    let (spool, interrupt) = (tree.scratch().directory(), &request.tree.interrupt);
-    let options = SnapshotOptions {
-        at: request.at,
-        txn_from: records.open(spool, interrupt)?,
-        keyring,
-        scratch: tree.scratch().clone(),
-        interrupt: request.tree.interrupt.clone(),
-        progress: request.tree.progress.clone(),
-        ..SnapshotOptions::default()
-    };
-    Ok(found.open(tree.scratch().directory(), &options, tell)?)
 }
 
 /// Returns the names of a scope as text: the user's own, sorted bytewise.

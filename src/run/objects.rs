@@ -1,21 +1,16 @@
 //! Snapshots to objects: the part of a run that does not care where objects go.
 //!
-//! In: a store, or inputs to open one from. Out: calls of a [`Sink`].
+//! In: a snapshot. Out: calls of a [`Sink`].
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
-use std::sync::Arc;
 
-use crate::crypto::{KeyFiles, Keyring};
 use crate::error::{Error, Result};
 use crate::event::Warning;
-use crate::inputs::Found;
-use crate::interrupt::Interrupt;
 use crate::keyspace::Namespace;
 use crate::report::Report;
 use crate::service::{self, Context, Options, Scope};
-use crate::sink::Sink;
-use crate::snapshot::{ReadAt, Snapshot, SnapshotOptions};
+use crate::sink::{Selected, Sink};
+use crate::snapshot::Snapshot;
 use crate::sort::Scratch;
 
 /// A service's entry point.
@@ -33,6 +28,26 @@ const ADAPTERS: [(Namespace, Dump); 6] = [
 
 /// Passes the objects of a store to `sink`, service by service; returns the names that each service found.
 pub(super) fn pass(
+    snapshot: &Snapshot,
+    options: &Options,
+    scratch: &Scratch,
+    report: &mut Report<'_>,
+    sink: &mut dyn Sink,
+) -> Result<BTreeMap<Namespace, Scope>> {
+    if let Some(selection) = &options.selection {
+        let mut selected = Selected::new(selection, sink);
+        let mut scopes = services(snapshot, options, scratch, report, &mut selected)?;
+        for (&service, scope) in &mut scopes {
+            for (name, count) in scope.iter_mut() {
+                *count = selected.count(service, name);
+            }
+        }
+        return Ok(scopes);
+    }
+    services(snapshot, options, scratch, report, sink)
+}
+
+fn services(
     snapshot: &Snapshot,
     options: &Options,
     scratch: &Scratch,
@@ -58,67 +73,39 @@ pub(super) fn reason(snapshot: &Snapshot, error: Error) -> Error {
     }
 }
 
-/// Which objects are asked for.
-#[derive(Clone, Debug, Default)]
-#[non_exhaustive]
-pub struct ObjectsRequest {
-    /// Snapshots of one cluster's Raft groups: files, `-` for standard input, data directories.
-    pub inputs: Vec<PathBuf>,
-    /// Where the keys of encrypted values come from.
-    pub keys: KeyFiles,
-    /// What is asked of the services.
-    pub services: Options,
-    /// Read at this time instead of T.
-    pub at: Option<ReadAt>,
-    /// An existing directory for records that are sorted on the disk; its files have no names.
-    pub scratch: PathBuf,
-    /// Ends the run with [`Error::Interrupted`].
-    pub interrupt: Interrupt,
-}
-
-impl ObjectsRequest {
-    /// Asks for all objects of `inputs`, with records sorted in `scratch`.
-    #[must_use]
-    pub fn new(inputs: Vec<PathBuf>, scratch: PathBuf) -> Self {
-        Self { inputs, scratch, ..Self::default() }
-    }
-}
-
 /// Passes the objects of snapshots to `sink`: services in the order of a dump, the objects of one in the order of their
 /// keys. `warn` is called with each warning that is kept. Returns the number of problems: objects that are missing or
 /// altered.
 ///
 /// ```
-/// use ekv_backup::run::{ObjectsRequest, objects};
+/// use ekv_backup::run::{Source, objects};
+/// use ekv_backup::service::Options;
 /// use ekv_backup::sink::Lines;
 ///
 /// let snapshot = concat!(env!("CARGO_MANIFEST_DIR"), "/testdata/live/shop/000000000000016e.fsm");
-/// let request = ObjectsRequest::new(vec![snapshot.into()], std::env::temp_dir());
+/// let source = Source::new(vec![snapshot.into()]);
+/// let scratch = source.scratch(std::env::temp_dir());
+/// let opened = source.open(&scratch, &mut |_| ())?;
 /// let mut lines = Lines::new(Vec::new());
-/// let problems = objects(&request, &mut lines, |warning| eprintln!("{}", warning.event))?;
+/// let warn = |warning: &_| eprintln!("{warning:?}");
+/// let problems = objects(&opened.snapshot, &Options::default(), &scratch, &mut lines, warn)?;
 /// assert_eq!(problems, 0);
 /// assert!(lines.into_inner().starts_with(b"{\"service\":"));
 /// # Ok::<(), ekv_backup::Error>(())
 /// ```
-pub fn objects(request: &ObjectsRequest, sink: &mut dyn Sink, warn: impl FnMut(&Warning)) -> Result<u64> {
-    let found = Found::find(&request.inputs, &request.interrupt)?;
-    let keyring = Keyring::load(&request.keys, found.places())?.map(Arc::new);
-    let scratch = Scratch::new(request.scratch.clone()).polling(&request.interrupt);
-    let options = SnapshotOptions {
-        at: request.at,
-        keyring,
-        scratch: scratch.clone(),
-        interrupt: request.interrupt.clone(),
-        ..SnapshotOptions::default()
-    };
-    let opened = found.open(scratch.directory(), &options, &mut |_| ())?;
-    let snapshot = &opened.snapshot;
-    let mut report = Report::new(&scratch, warn).locating(|place| snapshot.locate(place));
+pub fn objects(
+    snapshot: &Snapshot,
+    options: &Options,
+    scratch: &Scratch,
+    sink: &mut dyn Sink,
+    warn: impl FnMut(&Warning),
+) -> Result<u64> {
+    let mut report = Report::new(scratch, warn).locating(|place| snapshot.locate(place));
     report.name_inputs(snapshot.inputs().iter().map(|info| info.path.as_path()));
     report.adopt(snapshot.warnings());
-    let passed = pass(snapshot, &request.services, &scratch, &mut report, sink);
+    let passed = pass(snapshot, options, scratch, &mut report, sink);
     let scopes = passed.map_err(|error| reason(snapshot, error))?;
-    super::scope::check(snapshot, &request.services.scopes, &scopes)?;
+    super::scope::check(snapshot, &options.scopes, &scopes)?;
     snapshot.check_unchanged()?;
     Ok(report.problem_count())
 }

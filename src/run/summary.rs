@@ -243,13 +243,10 @@ mod tests {
     #[test]
     fn internal_families_of_s3_count_as_internal() {
         let request = Request {
-            txn_from: Vec::new(),
-            inputs: Vec::new(),
-            keys: crate::crypto::KeyFiles::default(),
+            source: crate::run::Source::default(),
             target: std::path::PathBuf::new(),
             tree: crate::tree::TreeOptions::default(),
             adapters: crate::service::Options::default(),
-            at: None,
             strict: false,
             cluster_id: String::new(),
             wall_time: time::OffsetDateTime::UNIX_EPOCH,

@@ -13,10 +13,12 @@ pub mod s3;
 pub mod sqs;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use crate::error::Result;
 use crate::keyspace::Namespace;
 use crate::model::{Answer, Object, Refusal};
+use crate::name::Selection;
 use crate::report::Report;
 use crate::sink::{LayoutOptions, Sink};
 use crate::snapshot::Snapshot;
@@ -62,6 +64,8 @@ pub struct Options {
     pub excluded: BTreeSet<Namespace>,
     /// `--scope`: only these names of an adapter. An adapter without an entry is not limited.
     pub scopes: BTreeMap<Namespace, BTreeSet<Vec<u8>>>,
+    /// Patterns: what of the rest is selected; `None` is everything.
+    pub selection: Option<Arc<Selection>>,
     /// `--no-extra`: nothing under `extra/`.
     pub no_extra: bool,
     /// `--drop-expired`: leave out Redis keys that were expired at [`Snapshot::now_ms`].
@@ -83,6 +87,18 @@ pub struct Options {
 }
 
 impl Options {
+    /// Narrows the options down to what `selection` selects: services and scopes without anything are not read.
+    pub fn select(&mut self, selection: Selection) {
+        self.excluded.extend(selection.excluded());
+        for (service, names) in selection.scopes() {
+            match self.scopes.get_mut(&service) {
+                Some(asked) => asked.retain(|name| names.contains(name)),
+                None => drop(self.scopes.insert(service, names)),
+            }
+        }
+        self.selection = Some(Arc::new(selection)).filter(|selection| !selection.is_everything());
+    }
+
     /// Returns how a dump of `store` is laid out.
     #[must_use]
     pub fn layout(&self, snapshot: &Snapshot) -> LayoutOptions {

@@ -7,11 +7,13 @@
 
 mod digest;
 mod lines;
+mod selected;
 mod tree;
 
 pub use crate::model::{Answer, Refusal};
 pub use digest::Digest;
 pub use lines::Lines;
+pub use selected::Selected;
 pub use tree::{LayoutOptions, TreeSink};
 
 use crate::error::Result;

@@ -4,14 +4,19 @@
 
 use std::io::{self, BufWriter, Write};
 
-use ekv_backup::run::{ObjectsRequest, objects};
+use ekv_backup::run::{Source, objects};
+use ekv_backup::service::Options;
 use ekv_backup::sink::Lines;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let inputs = std::env::args_os().skip(1).map(Into::into).collect();
-    let request = ObjectsRequest::new(inputs, std::env::temp_dir());
+    let source = Source::new(inputs);
+    let scratch = source.scratch(std::env::temp_dir());
+    let opened = source.open(&scratch, &mut |_| ())?;
     let mut lines = Lines::new(BufWriter::new(io::stdout().lock()));
-    let problems = objects(&request, &mut lines, |warning| eprintln!("warning: {}", warning.event))?;
+    let problems = objects(&opened.snapshot, &Options::default(), &scratch, &mut lines, |warning| {
+        eprintln!("warning: {}", warning.event);
+    })?;
     lines.into_inner().flush()?;
     if problems > 0 {
         return Err(format!("{problems} objects are missing or altered").into());

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
 
-use ekv_backup::run::{ObjectsRequest, objects};
+use ekv_backup::run::{Source, objects};
+use ekv_backup::service::Options;
 use ekv_backup::sink::{Digest, LayoutOptions, Lines, Sink};
 use ekv_backup::sort::Scratch;
 use serde_json::Value;
@@ -19,12 +20,14 @@ fn pass(name: &str, sink: &mut dyn Sink, work: &Work) -> u64 {
     let entries = fs::read_dir(&directory).expect("testdata/live can be listed");
     let mut paths = entries.map(|entry| entry.expect("testdata/live can be listed").path());
     let snapshot = paths.find(|path| path.to_string_lossy().contains(".fsm"));
-    let mut request = ObjectsRequest::new(vec![snapshot.expect("there is a snapshot")], work.path("."));
+    let mut source = Source::new(vec![snapshot.expect("there is a snapshot")]);
     let kek = directory.join("kek.bin");
     if kek.exists() {
-        request.keys.keks = vec![kek];
+        source.keys.keks = vec![kek];
     }
-    objects(&request, sink, |_| ()).expect("a capture can be read")
+    let scratch = source.scratch(work.path("."));
+    let opened = source.open(&scratch, &mut |_| ()).expect("a capture can be opened");
+    objects(&opened.snapshot, &Options::default(), &scratch, sink, |_| ()).expect("a capture can be read")
 }
 
 /// Reads the golden CHECKSUMS of a capture: path to digest, without the files that are of no service.

@@ -78,6 +78,7 @@ impl Object<'_> {
                 service: "dynamodb",
                 scope: item.table.into(),
                 name: item.name(),
+                hash_len: item.keys.range.map(|_| item.keys.hash.stored_bytes().len()),
                 kind: "item",
                 bytes: u64::try_from(item.attributes.message.len()).ok(),
                 commit_ts: Some(item.commit_ts),

@@ -1,0 +1,176 @@
+//! What is selected: patterns that objects must match, and patterns that none may.
+//!
+//! In: patterns, then the name of each object. Out: whether it is selected; which patterns matched nothing, and which
+//! names come near them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Mutex, PoisonError};
+
+use super::{Pattern, SERVICES};
+use crate::keyspace::Namespace;
+
+/// Most names that are kept as near ones of a pattern.
+const NEAR: usize = 8;
+
+/// Selects objects by their names.
+#[derive(Debug, Default)]
+pub struct Selection {
+    only: Vec<Pattern>,
+    exclude: Vec<Pattern>,
+    /// The names nearest to each pattern of `only`: most common bytes at the front, and the first ones of those.
+    near: Mutex<Vec<Vec<(usize, String)>>>,
+}
+
+impl Selection {
+    /// Selects what matches one of `only`, or everything where it is empty, and none of `exclude`.
+    #[must_use]
+    pub fn new(only: Vec<Pattern>, exclude: Vec<Pattern>) -> Self {
+        let near = Mutex::new(only.iter().map(|_| Vec::new()).collect());
+        Self { only, exclude, near }
+    }
+
+    /// Whether everything is selected.
+    #[must_use]
+    pub fn is_everything(&self) -> bool {
+        self.only.is_empty() && self.exclude.is_empty()
+    }
+
+    /// Whether an object is selected.
+    #[must_use]
+    pub fn selects(&self, name: &str) -> bool {
+        let mut selected = self.only.is_empty();
+        for pattern in &self.only {
+            // Each one hears of each name, so that it is known whether it matches any.
+            selected |= pattern.matches(name);
+        }
+        self.note(name);
+        let excluded = self.exclude.iter().filter(|pattern| pattern.matches(name)).count() > 0;
+        selected && !excluded
+    }
+
+    /// Whether objects below a table, bucket, queue or directory can be selected.
+    #[must_use]
+    pub fn reaches(&self, name: &str) -> bool {
+        (self.only.is_empty() || self.only.iter().any(|pattern| pattern.reaches(name)))
+            && !self.exclude.iter().any(|pattern| pattern.matches(name))
+    }
+
+    /// Returns the services of which nothing is selected.
+    #[must_use]
+    pub fn excluded(&self) -> BTreeSet<Namespace> {
+        let is_meant =
+            |service| self.only.is_empty() || self.only.iter().any(|pattern| pattern.service() == service);
+        SERVICES.into_iter().filter(|&service| !is_meant(service)).collect()
+    }
+
+    /// Returns the tables, buckets and queues that all selected names belong to, by service; without a service where
+    /// there may be others.
+    #[must_use]
+    pub fn scopes(&self) -> BTreeMap<Namespace, BTreeSet<Vec<u8>>> {
+        let mut scopes: BTreeMap<Namespace, Option<BTreeSet<Vec<u8>>>> = BTreeMap::new();
+        for pattern in &self.only {
+            let known = scopes.entry(pattern.service()).or_insert_with(|| Some(BTreeSet::new()));
+            match (pattern.scope(), &mut *known) {
+                (Some(scope), Some(names)) => drop(names.insert(scope)),
+                _ => *known = None,
+            }
+        }
+        scopes.into_iter().filter_map(|(service, names)| Some((service, names?))).collect()
+    }
+
+    /// Returns the patterns that matched nothing so far, each with names that come near.
+    #[must_use]
+    pub fn unmatched(&self) -> Vec<(&str, Vec<String>)> {
+        let near = self.near.lock().unwrap_or_else(PoisonError::into_inner);
+        let only = self.only.iter().zip(near.iter());
+        let only = only.map(|(pattern, near)| (pattern, near.iter().map(|(_, name)| name.clone()).collect()));
+        only.chain(self.exclude.iter().map(|pattern| (pattern, Vec::new())))
+            .filter(|(pattern, _)| !pattern.has_matched())
+            .map(|(pattern, near)| (pattern.text(), near))
+            .collect()
+    }
+
+    /// Keeps a name where it comes near a pattern that matched nothing yet.
+    fn note(&self, name: &str) {
+        if self.only.iter().all(Pattern::has_matched) {
+            return;
+        }
+        let mut near = self.near.lock().unwrap_or_else(PoisonError::into_inner);
+        for (pattern, near) in
+            self.only.iter().zip(near.iter_mut()).filter(|(pattern, _)| !pattern.has_matched())
+        {
+            let common = name.bytes().zip(pattern.front().bytes()).take_while(|(a, b)| a == b).count();
+            let service = pattern.service().name().len();
+            let is_full = near.len() >= NEAR;
+            if common <= service || (is_full && near.last().is_some_and(|(least, _)| *least >= common)) {
+                continue;
+            }
+            if is_full {
+                near.pop();
+            }
+            let at = near.partition_point(|(other, _)| *other >= common);
+            near.insert(at, (common, name.to_owned()));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn selection(only: &[&str], exclude: &[&str]) -> Selection {
+        let patterns = |texts: &[&str]| texts.iter().map(|text| Pattern::glob(text).unwrap()).collect();
+        Selection::new(patterns(only), patterns(exclude))
+    }
+
+    #[test]
+    fn only_and_exclude() {
+        let all = selection(&[], &["redis/tmp:*"]);
+        assert!(all.selects("s3/a") && all.selects("redis/a") && !all.selects("redis/tmp:1"));
+        let some = selection(&["redis/a*", "sqs"], &["redis/ab"]);
+        assert!(
+            some.selects("redis/a")
+                && some.selects("sqs/q/m")
+                && !some.selects("redis/ab")
+                && !some.selects("kv/a")
+        );
+        assert!(selection(&[], &[]).is_everything() && !some.is_everything());
+    }
+
+    #[test]
+    fn services_and_scopes_that_are_not_meant_are_skipped() {
+        let some = selection(&["s3/images/*", "s3/mail", "dynamodb/o*"], &[]);
+        assert!(some.excluded().contains(&Namespace::Redis) && !some.excluded().contains(&Namespace::S3));
+        assert_eq!(
+            some.scopes(),
+            BTreeMap::from([(Namespace::S3, BTreeSet::from([b"images".to_vec(), b"mail".to_vec()]))])
+        );
+        assert!(
+            some.reaches("s3/images") && some.reaches("dynamodb/orders") && !some.reaches("dynamodb/users")
+        );
+        assert!(!selection(&[], &["s3/images"]).reaches("s3/images"));
+    }
+
+    #[test]
+    fn what_matched_nothing_lists_what_is_near() {
+        let some = selection(&["redis/cart:17", "redis/a", "s3/x"], &["kv/none"]);
+        for name in ["redis/a", "redis/cart:1", "redis/cart:18", "redis/user", "kv/cart:17"] {
+            let _ = some.selects(name);
+        }
+        let near = some.unmatched();
+        assert_eq!(near[0].0, "redis/cart:17");
+        assert_eq!(near[0].1, ["redis/cart:1", "redis/cart:18", "redis/a", "redis/user"]);
+        assert_eq!(near[1..], [("s3/x", vec![]), ("kv/none", vec![])]);
+    }
+
+    #[test]
+    fn near_names_are_bounded() {
+        let some = selection(&["redis/k99999"], &[]);
+        for number in 0..1000 {
+            let _ = some.selects(&format!("redis/k{number}"));
+        }
+        let near = some.unmatched();
+        assert_eq!(near[0].1.len(), NEAR);
+        assert_eq!(near[0].1[0], "redis/k999");
+    }
+}
