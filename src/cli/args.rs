@@ -141,6 +141,9 @@ pub struct Decode {
     /// Say nothing on standard error but errors
     #[arg(short, long)]
     pub quiet: bool,
+    /// Write how the run went into FILE, for the textfile collector of Prometheus' node exporter
+    #[arg(long, value_name = "FILE")]
+    pub metrics: Option<PathBuf>,
     /// Show progress on standard error
     #[arg(long, value_enum, default_value_t = Progress::Auto, value_name = "HOW")]
     pub progress: Progress,
@@ -187,12 +190,16 @@ pub struct Verify {
     /// Say nothing on standard error but errors
     #[arg(short, long)]
     pub quiet: bool,
+    /// Write how the run went into FILE, for the textfile collector of Prometheus' node exporter
+    #[arg(long, value_name = "FILE")]
+    pub metrics: Option<PathBuf>,
     /// Show progress on standard error
     #[arg(long, value_enum, default_value_t = Progress::Auto, value_name = "HOW")]
     pub progress: Progress,
 }
 
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub struct Inspect {
     /// Snapshots of one cluster: .fsm files (also .zst or .gz), - for standard input, or data directories of nodes, of
     /// which the newest snapshot of each Raft group is read
@@ -203,9 +210,18 @@ pub struct Inspect {
     /// Print one JSON object to standard output
     #[arg(long)]
     pub json: bool,
+    /// Show the rows of each key family too
+    #[arg(long)]
+    pub families: bool,
+    /// Print one line, for a cron job's mail or log
+    #[arg(long, conflicts_with_all = ["json", "families"])]
+    pub brief: bool,
     /// Say nothing on standard error but errors
     #[arg(short, long)]
     pub quiet: bool,
+    /// Write how the run went into FILE, for the textfile collector of Prometheus' node exporter
+    #[arg(long, value_name = "FILE")]
+    pub metrics: Option<PathBuf>,
     /// Show progress on standard error
     #[arg(long, value_enum, default_value_t = Progress::Auto, value_name = "HOW")]
     pub progress: Progress,

@@ -13,6 +13,7 @@ use time::OffsetDateTime;
 
 use super::args::{self, Layout};
 use super::escape::printable;
+use super::metrics::Metrics;
 use super::progress::Display;
 use super::selection::Selection;
 use super::time::hlc_time;
@@ -42,12 +43,13 @@ pub fn run(arguments: &args::Decode, interrupt: &Interrupt) -> u8 {
         Ok(request) => request,
         Err(message) => {
             print::err(&format!("error: {}", printable(&message)));
-            if !arguments.json {
-                return exit::USAGE;
-            }
             let (exit_code, error) = (exit::USAGE, Some(message));
-            let output = Output { command: "decode", exit_code, error, ..Output::default() };
-            return print::exit(exit_code, print::json(&output), "");
+            if arguments.json {
+                let output = Output { command: "decode", exit_code, error, ..Output::default() };
+                print::exit(exit_code, print::json(&output), "");
+            }
+            let metrics = Metrics { command: "decode", exit_code, ..Metrics::default() };
+            return metrics.write(arguments.metrics.as_deref());
         }
     };
     let words = Words::new(arguments.quiet);
@@ -76,13 +78,29 @@ pub fn run(arguments: &args::Decode, interrupt: &Interrupt) -> u8 {
     if let Some(summary) = summary {
         say(words, summary, duration);
     }
+    let metrics = |exit_code| {
+        let objects = summary.map(|summary| summary.objects.iter()).into_iter().flatten();
+        let objects = objects.map(|(service, names)| (service.to_string(), names.values().sum())).collect();
+        let warnings = summary.map(|summary| summary.warning_counts.values().sum());
+        let metrics = Metrics {
+            command: "decode",
+            exit_code,
+            duration,
+            objects,
+            problems: summary.map(|summary| summary.problems),
+            warnings,
+            size: summary.map(|summary| (summary.files, summary.bytes)),
+            last_commit_ts: summary.map(|summary| summary.read_ts),
+        };
+        metrics.write(arguments.metrics.as_deref())
+    };
     if !arguments.json {
-        return exit_code;
+        return metrics(exit_code);
     }
     let left = summary.map_or(String::new(), |summary| format!("; the dump stands in {}", summary.output));
     let duration_ms = u64::try_from(duration.as_millis()).ok();
     let output = Output { command: "decode", exit_code, error, summary, problems_list, duration_ms };
-    print::exit(exit_code, print::json(&output), &printable(&left))
+    metrics(print::exit(exit_code, print::json(&output), &printable(&left)))
 }
 
 /// Ends a run in words: what was suppressed, the first problems, and where what is now.

@@ -2,17 +2,19 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::time::Instant;
 
 use ekv_backup::Result;
 use ekv_backup::inputs::Opened;
 use ekv_backup::interrupt::Interrupt;
 use ekv_backup::keyspace::Family;
 use ekv_backup::report::Warning;
-use ekv_backup::run::{PassedOverSummary, Source};
+use ekv_backup::run::{Count, Holding, PassedOverSummary, Source, overview};
 use ekv_backup::snapshot::{FamilyStats, InputInfo, Snapshot};
 use serde::Serialize;
 
 use super::escape::{escaped, printable};
+use super::metrics::Metrics;
 use super::progress::Display;
 use super::time::{hlc_time, ms_time};
 use super::words::Words;
@@ -42,6 +44,9 @@ struct Contents {
     authenticated_rows: Option<u64>,
     totals: Counts,
     families: Vec<FamilyCounts>,
+    services: Vec<Service>,
+    oldest_commit_ts: Option<u64>,
+    oldest_commit_iso: Option<String>,
     largest: Vec<LargeEntry>,
     warnings: Vec<Warning>,
     inputs: Vec<InputFacts>,
@@ -93,6 +98,15 @@ struct FamilyCounts {
 }
 
 #[derive(Serialize)]
+struct Service {
+    #[serde(rename = "service")]
+    name: &'static str,
+    objects: BTreeMap<&'static str, u64>,
+    names: Vec<String>,
+    bytes: u64,
+}
+
+#[derive(Serialize)]
 struct LargeEntry {
     family: &'static str,
     key_hex: String,
@@ -113,11 +127,18 @@ impl From<&FamilyStats> for Counts {
     }
 }
 
+/// What was found.
+struct Inspected {
+    opened: Opened,
+    holdings: Vec<Holding>,
+}
+
 /// Runs the command and returns its exit code.
 pub fn run(arguments: &args::Inspect, interrupt: &Interrupt) -> u8 {
     let source = Source { allow_encrypted: true, ..arguments.source.of(&arguments.inputs, interrupt) };
     let words = Words::new(arguments.quiet);
     words.time_taken(arguments.source.at.as_ref());
+    let started = Instant::now();
     let display = Display::start(arguments.progress.unless(arguments.quiet), &source.progress);
     let result = open(&source, words);
     drop(display);
@@ -128,8 +149,10 @@ pub fn run(arguments: &args::Inspect, interrupt: &Interrupt) -> u8 {
     if let Err(error) = &result {
         print::error(error);
     }
-    if let Ok(Opened { snapshot, .. }) = &result {
-        for warning in &warnings(snapshot) {
+    if let Ok(found) = &result
+        && !arguments.brief
+    {
+        for warning in &warnings(&found.opened.snapshot) {
             words.warning(warning);
         }
     }
@@ -137,16 +160,29 @@ pub fn run(arguments: &args::Inspect, interrupt: &Interrupt) -> u8 {
         let contents = result.as_ref().ok().and_then(contents);
         print::json(&Output { command: "inspect", exit_code, error, contents })
     } else {
-        result.as_ref().map_or(Ok(()), |opened| print::out(&text(&opened.snapshot)))
+        result.as_ref().map_or(Ok(()), |found| {
+            print::out(&if arguments.brief { brief(found) } else { text(found, arguments.families) })
+        })
     };
-    print::exit(exit_code, printed, "")
+    let exit_code = print::exit(exit_code, printed, "");
+    let found = result.as_ref().ok();
+    let metrics = Metrics {
+        command: "inspect",
+        exit_code,
+        duration: started.elapsed(),
+        warnings: found.and_then(|found| u64::try_from(warnings(&found.opened.snapshot).len()).ok()),
+        last_commit_ts: found.map(|found| found.opened.snapshot.last_commit_ts()),
+        ..Metrics::default()
+    };
+    metrics.write(arguments.metrics.as_deref())
 }
 
 /// Nothing is written, so what has to be spooled goes where temporary files go.
-fn open(source: &Source, words: Words) -> Result<Opened> {
+fn open(source: &Source, words: Words) -> Result<Inspected> {
     let opened = source.open(&source.scratch(std::env::temp_dir()), &mut |notice| words.notice(notice))?;
+    let holdings = overview(&opened.snapshot)?;
     opened.snapshot.check_unchanged()?;
-    Ok(opened)
+    Ok(Inspected { opened, holdings })
 }
 
 /// Lists the families that have rows.
@@ -160,8 +196,16 @@ fn warnings(snapshot: &Snapshot) -> Vec<Warning> {
     snapshot.warnings().iter().cloned().chain(missing).collect()
 }
 
-fn contents(opened: &Opened) -> Option<Contents> {
+fn contents(found: &Inspected) -> Option<Contents> {
+    let opened = &found.opened;
     let snapshot = &opened.snapshot;
+    let oldest = oldest_commit(snapshot);
+    let service = |holding: &Holding| Service {
+        name: holding.service,
+        objects: holding.objects.iter().map(|objects| (objects.kind[1], objects.count)).collect(),
+        names: holding.names.clone(),
+        bytes: holding.bytes,
+    };
     let encrypted = snapshot.encrypted();
     Some(Contents {
         input: facts(snapshot.default_input()?),
@@ -180,6 +224,9 @@ fn contents(opened: &Opened) -> Option<Contents> {
                 counts: stats.into(),
             })
             .collect(),
+        services: found.holdings.iter().map(service).collect(),
+        oldest_commit_ts: oldest,
+        oldest_commit_iso: oldest.map(hlc_time),
         largest: snapshot
             .largest()
             .iter()
@@ -221,10 +268,89 @@ fn facts(info: &InputInfo) -> InputFacts {
     }
 }
 
-fn text(snapshot: &Snapshot) -> String {
+/// Returns the oldest commit that the inputs hold, an HLC.
+fn oldest_commit(snapshot: &Snapshot) -> Option<u64> {
+    snapshot.inputs().iter().filter_map(|info| info.lowest_commit_ts).min()
+}
+
+/// Says what there is: `2 tables, 41 items`.
+fn holds(holding: &Holding) -> String {
+    let counts = holding.objects.iter().map(|Count { kind: [one, several], count }| match count {
+        1 => format!("1 {one}"),
+        _ => format!("{count} {several}"),
+    });
+    let counts: Vec<_> = counts.collect();
+    if counts.is_empty() { "nothing that is visible".to_owned() } else { counts.join(", ") }
+}
+
+/// Says in one line what the snapshot holds, as of when, and what is to be seen to.
+fn brief(found: &Inspected) -> String {
+    let snapshot = &found.opened.snapshot;
+    let paths: Vec<_> = snapshot.inputs().iter().map(|info| info.path.to_string_lossy()).collect();
+    let holds: Vec<_> =
+        found.holdings.iter().map(|holding| format!("{} ({})", holding.service, holds(holding))).collect();
+    let holds = if holds.is_empty() { "nothing".to_owned() } else { holds.join(", ") };
+    let size: u64 = snapshot.inputs().iter().map(|info| info.size).sum();
+    let expected = expected(snapshot);
+    let expected = if expected.is_empty() { String::new() } else { format!("; {}", expected.join("; ")) };
+    let as_of = hlc_time(snapshot.read_ts());
+    format!(
+        "{}\n",
+        printable(&format!("{}: {holds}, as of {as_of}, {size} bytes{expected}", paths.join(" ")))
+    )
+}
+
+/// Says what a decode will run into, a line each.
+fn expected(snapshot: &Snapshot) -> Vec<String> {
+    let mut expected = Vec::new();
+    let encrypted = snapshot.encrypted().rows;
+    if encrypted > 0 && snapshot.keyring().is_none() {
+        expected.push(format!("{encrypted} encrypted rows: a decode needs --kek-file"));
+    }
+    if snapshot.missing_groups().is_some() {
+        expected.push("snapshots of other Raft groups are missing".to_owned());
+    }
+    if snapshot.undecided_count() > 0 {
+        expected.push(format!("{} transactions in doubt", snapshot.undecided_count()));
+    }
+    if snapshot.inputs().iter().any(|info| info.checked_by.is_none()) {
+        expected.push("nothing proves that the file is whole".to_owned());
+    }
+    let unknown = snapshot.stats(Family::Unknown).visible;
+    if unknown > 0 {
+        expected.push(format!("{unknown} keys of unknown families"));
+    }
+    let warnings = warnings(snapshot).len();
+    if warnings > 0 {
+        expected.push(format!("{warnings} warnings"));
+    }
+    expected
+}
+
+fn text(found: &Inspected, with_families: bool) -> String {
+    let snapshot = &found.opened.snapshot;
     let mut text = String::new();
-    for info in snapshot.inputs_by_group() {
-        header(&mut text, info);
+    for holding in &found.holdings {
+        let _ = writeln!(text, "{:<10}{}, {} bytes", holding.service, holds(holding), holding.bytes);
+        for name in &holding.names {
+            let _ = writeln!(text, "          {}", printable(name));
+        }
+        let more = holding.scopes.saturating_sub(u64::try_from(holding.names.len()).unwrap_or(u64::MAX));
+        if more > 0 {
+            let _ = writeln!(text, "          and {more} more");
+        }
+    }
+    if found.holdings.is_empty() {
+        text.push_str("nothing of a service\n");
+    }
+    let expected = expected(snapshot);
+    row(
+        &mut text,
+        "to expect",
+        &if expected.is_empty() { "no problems".to_owned() } else { expected.join("; ") },
+    );
+    if let Some(oldest) = oldest_commit(snapshot) {
+        row(&mut text, "oldest commit", &hlc(oldest));
     }
     row(&mut text, "read at", &hlc(snapshot.read_ts()));
     let encrypted = snapshot.encrypted();
@@ -234,7 +360,12 @@ fn text(snapshot: &Snapshot) -> String {
         let value = format!("{} visible rows{proved}, data keys {}", encrypted.rows, by_key.join(", "));
         row(&mut text, "encrypted", &value);
     }
-    table(&mut text, snapshot);
+    for info in snapshot.inputs_by_group() {
+        header(&mut text, info);
+    }
+    if with_families {
+        table(&mut text, snapshot);
+    }
     if !snapshot.largest().is_empty() {
         text.push_str("\nlargest visible entries\n");
         for large in snapshot.largest() {

@@ -9,6 +9,7 @@ mod decode;
 mod escape;
 mod exit;
 mod inspect;
+mod metrics;
 #[allow(dead_code, reason = "the commands that ask follow")]
 mod positional;
 mod print;

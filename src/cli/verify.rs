@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::num::NonZero;
+use std::time::Instant;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -13,6 +14,7 @@ use ekv_backup::tree::{Scratch, Size};
 use serde::Serialize;
 
 use super::escape::printable;
+use super::metrics::Metrics;
 use super::progress::Display;
 use super::{args, exit, print};
 
@@ -66,6 +68,7 @@ impl From<&Finding> for Found {
 
 /// Runs the command and returns its exit code.
 pub fn run(arguments: &args::Verify, interrupt: &Interrupt) -> u8 {
+    let started = Instant::now();
     let progress = Progress::default();
     let display = Display::start(arguments.progress.unless(arguments.quiet), &progress);
     let result = check(arguments, interrupt, &progress);
@@ -82,11 +85,20 @@ pub fn run(arguments: &args::Verify, interrupt: &Interrupt) -> u8 {
         Ok(_) => {}
         Err(error) => print::error(error),
     }
-    if !arguments.json {
-        return exit_code;
-    }
     let report = result.as_ref().ok().map(|report| summary(arguments, report));
-    print::exit(exit_code, print::json(&Output { command: "verify", exit_code, error, report }), "")
+    let mut metrics = Metrics {
+        command: "verify",
+        exit_code,
+        duration: started.elapsed(),
+        problems: report.as_ref().map(|report| report.findings),
+        size: report.as_ref().map(|report| (report.files, report.bytes)),
+        ..Metrics::default()
+    };
+    if arguments.json {
+        let output = Output { command: "verify", exit_code, error, report };
+        metrics.exit_code = print::exit(exit_code, print::json(&output), "");
+    }
+    metrics.write(arguments.metrics.as_deref())
 }
 
 fn check(arguments: &args::Verify, interrupt: &Interrupt, progress: &Progress) -> Result<VerifyReport> {

@@ -103,6 +103,20 @@ pub fn parse_entry(user_key: &[u8]) -> Option<(&[u8], StreamId)> {
     rest.is_empty().then_some((key, id))
 }
 
+/// Returns how many bytes of an element's key are its collection's: the family's prefix, a length if there is one, and
+/// the Redis key. `None` for what is no element.
+#[must_use]
+pub fn collection_len(family: Family, user_key: &[u8]) -> Option<usize> {
+    match family {
+        Family::HashField | Family::SetMember | Family::ZsetMember => {
+            let (_, name) = parse_element(family, user_key)?;
+            user_key.len().checked_sub(name.len())
+        }
+        Family::ListItem => parse_item(user_key).map(|item| family.prefix().len() + item.key.len()),
+        _ => None,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -111,6 +125,16 @@ mod tests {
 
     fn with_prefix(family: Family, rest: &[u8]) -> Vec<u8> {
         [family.prefix(), rest].concat()
+    }
+
+    #[test]
+    fn elements_tell_their_collection() {
+        let key = with_prefix(Family::HashField, b"\0\0\0\x02abfield");
+        assert_eq!(collection_len(Family::HashField, &key), Some(Family::HashField.prefix().len() + 6));
+        let key = with_prefix(Family::ListItem, b"ab\x80\0\0\0\0\0\0\x01");
+        assert_eq!(collection_len(Family::ListItem, &key), Some(Family::ListItem.prefix().len() + 2));
+        assert_eq!(collection_len(Family::SetMember, &with_prefix(Family::SetMember, b"\0\0\0\x09ab")), None);
+        assert_eq!(collection_len(Family::RedisString, b"!redis|str|ab"), None);
     }
 
     #[test]

@@ -17,12 +17,14 @@ mod estimate;
 mod manifest;
 mod notice;
 mod objects;
+mod overview;
 mod problems;
 mod scope;
 mod source;
 mod summary;
 
 pub use objects::objects;
+pub use overview::{Count, Holding, overview};
 pub use source::Source;
 pub use summary::{Counters, InputSummary, PassedOverSummary, Summary};
 

@@ -33,7 +33,7 @@ pub(super) fn check(
 }
 
 /// Lists the tables, buckets, queues or databases that have metadata.
-fn named(snapshot: &Snapshot, adapter: Namespace) -> Result<BTreeSet<Vec<u8>>> {
+pub(super) fn named(snapshot: &Snapshot, adapter: Namespace) -> Result<BTreeSet<Vec<u8>>> {
     let family = match adapter {
         Namespace::Dynamodb => Family::DynamodbTable,
         Namespace::S3 => Family::S3BucketMeta,

@@ -19,7 +19,7 @@ use crate::container::{
 };
 use crate::crypto::{Checker, OVERHEAD};
 use crate::interrupt::Interrupt;
-use crate::keyspace::{Family, Role};
+use crate::keyspace::{Family, Role, redis};
 use crate::progress::Progress;
 use crate::{cursor, limits};
 
@@ -60,12 +60,23 @@ struct Pass<'a> {
     told: u64,
     catalog: Catalog,
     filter: VersionFilter,
+    /// The collection of Redis that was counted last.
+    collection: Counted,
     classifier: Classifier,
     /// The run of rows of one family that is being read: family, start, end.
     run: Option<(Family, Position, Position)>,
     native: bool,
     /// With keys: authenticates each version that counts.
     checker: Option<Checker<'a>>,
+}
+
+/// A collection of Redis with a visible element.
+#[derive(Default)]
+struct Counted {
+    /// Length of the collection's part of the element's key; 0 before the first one.
+    len: usize,
+    /// Bytes that the current row's key has in common with that element's.
+    common: usize,
 }
 
 /// Reads one input from the first byte to the last.
@@ -113,6 +124,7 @@ pub(super) fn catalog(
             told: 0,
             catalog,
             filter: VersionFilter::default(),
+            collection: Counted::default(),
             classifier: Classifier::default(),
             run: None,
             native: layout.payload != Payload::Memory,
@@ -224,6 +236,7 @@ impl Pass<'_> {
                 return Err(self.out_of_order(rows));
             }
             self.filter.follow(rows.key(), step);
+            self.collection.common = self.collection.common.min(step.common);
             first = false;
             self.row(rows)?;
         }
@@ -260,6 +273,9 @@ impl Pass<'_> {
         if family != Family::S3ChunkBlob {
             let info = &mut self.catalog.info;
             info.highest_commit_ts = info.highest_commit_ts.max(head.commit_ts);
+            if family.kind() != Role::Internal {
+                info.lowest_commit_ts = Some(info.lowest_commit_ts.unwrap_or(u64::MAX).min(head.commit_ts));
+            }
             if head.commit_ts > info.last_commit_ts {
                 self.catalog.warnings.above_watermark();
             }
@@ -273,6 +289,11 @@ impl Pass<'_> {
             stats.shadowed += u64::from(choice == Visibility::Shadowed);
             if choice == Visibility::Counts && view.is_visible(&head) {
                 stats.visible += 1;
+                if let Some(len) = redis::collection_len(family, key) {
+                    stats.collections +=
+                        u64::from(self.collection.len != len || self.collection.common < len);
+                    self.collection = Counted { len, common: key.len() };
+                }
                 self.catalog.largest.offer(bytes, key, family);
             } else if choice == Visibility::Counts && !head.tombstone {
                 stats.expired += 1;

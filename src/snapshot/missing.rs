@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use super::routes::Catalog;
+use super::routes::RouteCatalog;
 use super::{Family, GroupOrigin, Snapshot};
 use crate::container::Excerpt;
 use crate::event::Warning;
@@ -111,7 +111,7 @@ impl Snapshot {
 }
 
 /// Lists the ranges of a group.
-fn owned(catalog: &Catalog, group: u64) -> Value {
+fn owned(catalog: &RouteCatalog, group: u64) -> Value {
     let shown = |key: &[u8]| Excerpt::of(key).to_string();
     let ranges: Vec<Value> = catalog
         .ranges(group)

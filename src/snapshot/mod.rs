@@ -50,7 +50,7 @@ use index::IndexShape;
 use input::Input;
 use merge::Merge;
 use read_view::ReadView;
-use routes::Catalog;
+use routes::RouteCatalog;
 use scan::{KeyFilter, Scan, VersionMode};
 use stats::Largest;
 use warnings::shown;
@@ -105,7 +105,7 @@ pub struct Snapshot {
     overlay: overlay::Overlay,
     undecided: Vec<InDoubt>,
     undecided_count: u64,
-    catalog: Option<Catalog>,
+    catalog: Option<RouteCatalog>,
 }
 
 impl Snapshot {
@@ -201,8 +201,15 @@ impl Snapshot {
     /// Returns what the first pass counted for a family.
     #[must_use]
     pub fn stats(&self, family: Family) -> &FamilyStats {
-        static NONE: FamilyStats =
-            FamilyStats { rows: 0, tombstones: 0, shadowed: 0, expired: 0, visible: 0, bytes: 0 };
+        static NONE: FamilyStats = FamilyStats {
+            rows: 0,
+            tombstones: 0,
+            shadowed: 0,
+            expired: 0,
+            visible: 0,
+            collections: 0,
+            bytes: 0,
+        };
         self.stats.get(family.index()).unwrap_or(&NONE)
     }
 

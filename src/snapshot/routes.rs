@@ -52,13 +52,13 @@ pub(super) struct Route {
 
 /// The routes of the newest catalog among the inputs.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Catalog {
+pub(super) struct RouteCatalog {
     /// Ascending by start; none when there are too many.
     routes: Vec<Route>,
     too_large: bool,
 }
 
-impl Catalog {
+impl RouteCatalog {
     /// Reads the newest catalog: of the input with the highest `!dist|meta|version`, of equal ones the one that was
     /// committed last. `None` when no input holds any. `writes` were committed and are not applied yet.
     pub(super) fn newest(snapshot: &Snapshot, writes: &[Write]) -> Result<Option<Self>> {
@@ -190,7 +190,7 @@ fn one<'s>(
 
 /// Returns the group of an input by what it holds: the owner of all keys that were looked at. `None` when they have
 /// several owners, or none tells.
-pub(super) fn group_by_keys(snapshot: &Snapshot, catalog: &Catalog, at: u16) -> Result<Option<u64>> {
+pub(super) fn group_by_keys(snapshot: &Snapshot, catalog: &RouteCatalog, at: u16) -> Result<Option<u64>> {
     let input =
         snapshot.inputs.get(usize::from(at)).ok_or(Error::Internal { what: "no input has this number" })?;
     let mut group = None;
@@ -216,7 +216,7 @@ impl Snapshot {
     /// `records` are searched for what became of transactions that write the catalog.
     pub(super) fn place_inputs(&mut self, records: &[Input]) -> Result<()> {
         let writes = txn::committed(self, records, CATALOG)?;
-        self.catalog = Catalog::newest(self, &writes)?;
+        self.catalog = RouteCatalog::newest(self, &writes)?;
         for at in 0..u16::try_from(self.infos.len()).unwrap_or(u16::MAX) {
             let told = self.infos.get(usize::from(at)).map(|info| (info.group.is_some(), info.oracle));
             let found = match (told, &self.catalog) {
@@ -274,7 +274,7 @@ mod tests {
             route("d", Some("f"), 3, true),
             route("n", None, 3, false),
         ];
-        let catalog = Catalog { routes, too_large: false };
+        let catalog = RouteCatalog { routes, too_large: false };
         let owner = |key: &str| catalog.owner(format!("!redis|str|{key}").as_bytes());
         assert_eq!((owner(""), owner("a"), owner("b"), owner("e")), (Some(1), Some(1), Some(2), Some(2)));
         assert_eq!((owner("m"), owner("n"), owner("z")), (None, Some(3), Some(3)));

@@ -17,6 +17,9 @@ pub struct FamilyStats {
     pub expired: u64,
     /// Keys visible at the read timestamp.
     pub visible: u64,
+    /// Collections of Redis that have a visible element here. A list whose rows stand between those of another, which
+    /// takes a key that imitates positions, counts more than once.
+    pub collections: u64,
     /// Bytes of all rows: keys and values, encoded.
     pub bytes: u64,
 }
@@ -29,6 +32,7 @@ impl FamilyStats {
         self.shadowed += other.shadowed;
         self.expired += other.expired;
         self.visible += other.visible;
+        self.collections += other.collections;
         self.bytes += other.bytes;
     }
 }
@@ -84,6 +88,8 @@ pub struct InputInfo {
     pub last_commit_ts: u64,
     /// Highest `commit_ts` of the rows, node-local ones left out; 0 when there are none.
     pub highest_commit_ts: u64,
+    /// Lowest `commit_ts` of the rows of services; `None` when there are none.
+    pub lowest_commit_ts: Option<u64>,
     /// Raft index: from the file's name, else `_meta_applied_index` (`decisions.md` 4).
     pub snapshot_index: Option<u64>,
     /// Raft index that the file's name tells.
