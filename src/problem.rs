@@ -5,6 +5,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 
+use crate::event::Class;
 use crate::snapshot::RowLocation;
 
 /// Longest key that is listed whole, characters of base64url; a longer one is cut there.
@@ -20,7 +21,7 @@ pub struct Problem<'a> {
     /// The object's own key, else the whole user key (`decisions.md` 4).
     pub key: &'a [u8],
     /// Stable class, for example `ddb_invalid_item`.
-    pub class: &'static str,
+    pub class: Class,
     /// What is wrong, in words: lower case, no full stop.
     pub message: String,
     /// The row, when a single one is to blame.

@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use crate::codec::gojson::{self as json, Html, Lossy};
 use crate::error::Result;
-pub use crate::event::Warning;
+use crate::event::{Class, Warning};
 use crate::limits;
 pub use crate::problem::Problem;
 use crate::snapshot::RowLocation;
@@ -59,7 +59,8 @@ impl<'a> Report<'a> {
 
     /// Records a warning.
     pub fn warn(&mut self, warning: Warning) {
-        let count = self.counts.entry(warning.event).or_default();
+        debug_assert!(warning.is_allowed(), "fields of another row: {warning:?}");
+        let count = self.counts.entry(warning.event.name()).or_default();
         *count += 1;
         if *count <= limits::WARNINGS_PER_EVENT {
             (self.sink)(&warning);
@@ -71,7 +72,8 @@ impl<'a> Report<'a> {
     /// [`limits::WARNINGS_PER_EVENT`] of its event and has the field `count` alone tells how many there were.
     pub fn adopt(&mut self, warnings: &[Warning]) {
         for warning in warnings {
-            let count = self.counts.entry(warning.event).or_default();
+            debug_assert!(warning.is_allowed(), "fields of another row: {warning:?}");
+            let count = self.counts.entry(warning.event.name()).or_default();
             let total = warning.total().filter(|_| *count >= limits::WARNINGS_PER_EVENT);
             *count = total.unwrap_or(*count + 1);
             (self.sink)(warning);
@@ -142,7 +144,7 @@ struct Line<'a> {
     adapter: &'static str,
     scope: Lossy<'a>,
     key: String,
-    class: &'static str,
+    class: Class,
     message: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     offset: Option<u64>,
@@ -168,10 +170,18 @@ impl<'a> Line<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::event::Event;
 
     fn problem<'a>(scope: &'a [u8], key: &'a [u8], message: &str) -> Problem<'a> {
         let place = Some(RowLocation::new(0, 7));
-        Problem { adapter: "s3", scope, key, class: "S3_CORRUPT_OBJECT", message: message.to_owned(), place }
+        Problem {
+            adapter: "s3",
+            scope,
+            key,
+            class: Class::S3_CORRUPT_OBJECT,
+            message: message.to_owned(),
+            place,
+        }
     }
 
     #[test]
@@ -180,9 +190,9 @@ mod tests {
         let mut seen = 0;
         let mut report = Report::new(&scratch, |_| seen += 1);
         for number in 0..limits::WARNINGS_PER_EVENT + 5 {
-            report.warn(Warning::new("a").with("number", number));
+            report.warn(Warning::new(Event::ENVELOPE_KEY_PURPOSE).with("key_id", number));
         }
-        assert_eq!(report.counts().get("a"), Some(&(limits::WARNINGS_PER_EVENT + 5)));
+        assert_eq!(report.counts().get("envelope_key_purpose"), Some(&(limits::WARNINGS_PER_EVENT + 5)));
         drop(report);
         assert_eq!(seen, limits::WARNINGS_PER_EVENT);
     }
@@ -191,13 +201,15 @@ mod tests {
     fn the_last_of_a_capped_event_tells_how_many_there_were() {
         let scratch = Scratch::new(std::env::temp_dir());
         let mut report = Report::new(&scratch, |_| {});
-        let named = (0..limits::WARNINGS_PER_EVENT).map(|number| Warning::new("a").with("number", number));
+        let (capped, other) = (Event::META_ROW_MALFORMED, Event::VERSION_ABOVE_WATERMARK);
+        let one = |number| Warning::new(capped).with("key", "k").with("length", number);
+        let named = (0..limits::WARNINGS_PER_EVENT).map(one);
         let mut warnings: Vec<_> = named.collect();
-        warnings.push(Warning::new("a").with("count", 250));
-        warnings.push(Warning::new("b").with("count", 7));
+        warnings.push(Warning::new(capped).with("count", 250));
+        warnings.push(Warning::new(other).with("count", 7));
         report.adopt(&warnings);
         assert_eq!(report.warnings(), warnings);
-        assert_eq!(report.counts(), &BTreeMap::from([("a", 250), ("b", 1)]));
+        assert_eq!(report.counts(), &BTreeMap::from([(capped.name(), 250), (other.name(), 1)]));
     }
 
     #[test]

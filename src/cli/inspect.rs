@@ -5,10 +5,10 @@ use std::fmt::Write as _;
 use std::time::Instant;
 
 use ekv_backup::Result;
+use ekv_backup::event::Warning;
 use ekv_backup::inputs::Opened;
 use ekv_backup::interrupt::Interrupt;
 use ekv_backup::keyspace::Family;
-use ekv_backup::report::Warning;
 use ekv_backup::run::{Count, Holding, PassedOverSummary, Source, overview};
 use ekv_backup::snapshot::{FamilyStats, InputInfo, Snapshot};
 use serde::Serialize;

@@ -2,9 +2,9 @@
 
 use std::fmt::Write as _;
 
+use ekv_backup::event::Warning;
 use ekv_backup::inputs::Notice;
 use ekv_backup::problem::ListedProblem;
-use ekv_backup::report::Warning;
 
 use super::at::At;
 use super::escape::{escaped, printable};

@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 
 use super::{Error, ErrorKind};
 use crate::container::read_full;
-use crate::event::Warning;
+use crate::event::{Event, Warning};
 
 /// Length of a key, bytes (`encryption.md` 15).
 pub(super) const KEY: usize = 32;
@@ -71,7 +71,7 @@ impl Kek {
         let mode = meta.permissions().mode() & 0o777;
         if mode & 0o077 != 0 {
             warnings.push(
-                Warning::new("kek_file_mode")
+                Warning::new(Event::KEK_FILE_MODE)
                     .with("path", path.to_string_lossy().into_owned())
                     .with("mode", format!("{mode:04o}")),
             );

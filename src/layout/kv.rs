@@ -2,6 +2,7 @@
 
 use super::{Root, write_lines};
 use crate::error::Result;
+use crate::event::Class;
 use crate::model::kv::Pair;
 use crate::model::{Answer, Refusal};
 use crate::tree::{self, ErrorKind, Scratch, Sorter, keymap, segment};
@@ -35,7 +36,7 @@ impl Layout {
         if segment.fallback
             && let Some(message) = keymap::too_long(encoded, pair.key)
         {
-            return Ok(Answer::Refused(Refusal { class: keymap::LINE_TOO_LONG, message }));
+            return Ok(Answer::Refused(Refusal { class: Class::KEYMAP_LINE_TOO_LONG, message }));
         }
         self.path.clear();
         for part in [DIRECTORY, encoded, SUFFIX] {
@@ -44,7 +45,10 @@ impl Layout {
         match root.tree.write(&self.path, pair.value) {
             // Where the file system knows no case, `Key` and `key` are one name (`dump.md` 2).
             Err(tree::Error { kind: kind @ (ErrorKind::Taken | ErrorKind::CaseTwin), .. }) => {
-                return Ok(Answer::Refused(Refusal { class: "kv_name_taken", message: kind.to_string() }));
+                return Ok(Answer::Refused(Refusal {
+                    class: Class::KV_NAME_TAKEN,
+                    message: kind.to_string(),
+                }));
             }
             other => other?,
         }

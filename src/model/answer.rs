@@ -1,5 +1,6 @@
 //! What becomes of an object in a [sink](crate::sink).
 
+use crate::event::Class;
 /// What a sink makes of an object.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Answer {
@@ -17,7 +18,14 @@ pub enum Answer {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
     /// Class of the problem.
-    pub class: &'static str,
-    /// The same in words.
+    pub class: Class,
+    /// The same in words: lower case, no full stop.
     pub message: String,
+}
+
+impl Refusal {
+    /// Returns a refusal.
+    pub fn new(class: Class, message: impl Into<String>) -> Self {
+        Self { class, message: message.into() }
+    }
 }

@@ -5,9 +5,10 @@
 use std::path::PathBuf;
 
 use crate::error::{Error, Result};
+use crate::event::Warning;
 use crate::inputs::{Notice, Opened};
 use crate::progress::Phase;
-use crate::report::{Report, Warning};
+use crate::report::Report;
 use crate::service::{self, Scope};
 use crate::sink::TreeSink;
 use crate::tree::{Tree, TreeOptions};

@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::{Request, asked};
+use crate::event::Warning;
 use crate::inputs::{Opened, PassedOver};
 use crate::keyspace::{Family, Namespace, Role};
 use crate::problem::ListedProblem;
-use crate::report::{Report, Warning};
+use crate::report::Report;
 use crate::service::Scope;
 use crate::snapshot::{GroupOrigin, InputInfo, Snapshot};
 use crate::tree::Finished;
@@ -169,7 +170,7 @@ impl Summary {
     /// warning tells it.
     pub fn suppressed(&self) -> impl Iterator<Item = (&'static str, u64)> {
         self.warning_counts.iter().filter_map(|(&event, &count)| {
-            let kept: Vec<_> = self.warnings.iter().filter(|warning| warning.event == event).collect();
+            let kept: Vec<_> = self.warnings.iter().filter(|warning| warning.event.name() == event).collect();
             let told = kept.last().is_some_and(|last| last.total() == Some(count));
             let more = count.saturating_sub(u64::try_from(kept.len()).unwrap_or(u64::MAX));
             (more > 0 && !told).then_some((event, more))

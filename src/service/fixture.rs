@@ -13,7 +13,8 @@ use rustix::fs::{Dir, Mode, OFlags, openat};
 use super::{Context, Options, Scope};
 use crate::container::Source;
 use crate::error::Result;
-use crate::report::{Report, Warning};
+use crate::event::Warning;
+use crate::report::Report;
 use crate::sink::TreeSink;
 use crate::snapshot::{Snapshot, SnapshotOptions};
 use crate::tree::{Tree, TreeOptions};
@@ -153,7 +154,7 @@ impl Rows {
 impl Dumped {
     /// Returns the event of each warning.
     pub fn events(&self) -> Vec<&'static str> {
-        self.warnings.iter().map(|warning| warning.event).collect()
+        self.warnings.iter().map(|warning| warning.event.name()).collect()
     }
 
     /// Returns (class, key) of each problem.

@@ -12,7 +12,7 @@ use super::warnings::Capped;
 use super::{Error, Result};
 use super::{Snapshot, shown};
 use crate::cursor;
-use crate::event::Warning;
+use crate::event::{Event, Warning};
 use crate::keyspace::{Family, fs};
 use crate::limits;
 use crate::sort::{Scratch, Sorter};
@@ -149,7 +149,9 @@ impl Settled {
         }
         if let Some(groups) = judge.conflict(key, family, claims, winner)? {
             self.duplicates.push(|| {
-                Warning::new("duplicate_key_across_groups").with("key_hex", shown(key)).with("groups", groups)
+                Warning::new(Event::DUPLICATE_KEY_ACROSS_GROUPS)
+                    .with("key_hex", shown(key))
+                    .with("groups", groups)
             });
         }
         claims.clear();
@@ -172,7 +174,7 @@ impl Settled {
                 intents.visible = intents.visible.saturating_sub(correction.writes);
             }
         }
-        self.duplicates.list("duplicate_key_across_groups", &mut snapshot.warnings);
+        self.duplicates.list(Event::DUPLICATE_KEY_ACROSS_GROUPS, &mut snapshot.warnings);
         snapshot.overlay = self.overlay;
     }
 }

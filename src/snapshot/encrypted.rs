@@ -8,7 +8,7 @@ use super::entry::{EntryBuf, RowLocation};
 use super::{Error, Snapshot};
 use crate::container::{Contents, Row};
 use crate::crypto::{Counters, Fault, FirstFault, Keyring};
-use crate::event::Warning;
+use crate::event::{Event, Warning};
 
 /// Ids of data keys that are told apart, at most.
 const KEY_IDS: usize = 1024;
@@ -187,11 +187,12 @@ pub(super) fn warnings(
         if let Some(&newest) = key_files.iter().max()
             && !key_files.contains(&header)
         {
-            warnings
-                .push(Warning::new("raft_cutover_mismatch").with("header", header).with("key_file", newest));
+            warnings.push(
+                Warning::new(Event::RAFT_CUTOVER_MISMATCH).with("header", header).with("key_file", newest),
+            );
         }
     }
     let raft_keys = encrypted.counters.raft_keys.iter();
-    warnings.extend(raft_keys.map(|&id| Warning::new("envelope_key_purpose").with("key_id", id)));
+    warnings.extend(raft_keys.map(|&id| Warning::new(Event::ENVELOPE_KEY_PURPOSE).with("key_id", id)));
     warnings
 }

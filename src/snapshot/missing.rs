@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::routes::RouteCatalog;
 use super::{Family, GroupOrigin, Snapshot};
 use crate::container::Excerpt;
-use crate::event::Warning;
+use crate::event::{Event, Warning};
 use crate::limits;
 
 /// What is known about groups that are not among the inputs.
@@ -36,7 +36,7 @@ impl MissingGroups {
     /// Returns the warning `multi_group_input_missing`.
     #[must_use]
     pub fn warning(&self) -> Warning {
-        let warning = Warning::new("multi_group_input_missing");
+        let warning = Warning::new(Event::MULTI_GROUP_INPUT_MISSING);
         match self {
             Self::Named { groups, owned, unplaced } => {
                 let warning = warning.with("groups", groups.clone()).with("owned", owned.clone());

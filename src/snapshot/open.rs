@@ -15,7 +15,7 @@ use super::warnings;
 use super::{Error, Snapshot, SnapshotOptions};
 use super::{duplicate, txn};
 use crate::container::{self, Layout, Proof, Source};
-use crate::event::Warning;
+use crate::event::{Event, Warning};
 use crate::keyspace::Family;
 use crate::progress::Phase;
 
@@ -113,7 +113,7 @@ fn assemble(
         }
         if catalog.info.checked_by.is_none() {
             let path = catalog.info.path.to_string_lossy().into_owned();
-            warnings.push(Warning::new("input_unchecked").with("path", path));
+            warnings.push(Warning::new(Event::INPUT_UNCHECKED).with("path", path));
         }
         let named = several.then(|| catalog.info.path.to_string_lossy().into_owned());
         warnings.extend(catalog.warnings.warnings().into_iter().map(|warning| match &named {
@@ -136,7 +136,7 @@ fn assemble(
     if let [info] = infos.as_slice()
         && info.oracle
     {
-        warnings.push(Warning::new("oracle_snapshot"));
+        warnings.push(Warning::new(Event::ORACLE_SNAPSHOT));
     }
     warnings.extend(warnings::reserved(&stats));
     if let Some(keyring) = &options.keyring {

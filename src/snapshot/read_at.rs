@@ -1,7 +1,7 @@
 //! The time that a snapshot is asked to be read at (`decisions.md` 4, `--at`).
 
 use super::{Error, FamilyStats, Snapshot};
-use crate::event::Warning;
+use crate::event::{Event, Warning};
 use crate::keyspace::{Family, Namespace};
 
 /// HLC timestamps of a clock that shows a year after 2004 are at least this: smaller ones are seconds or
@@ -53,7 +53,8 @@ impl Snapshot {
         // The end of T's own millisecond is T for people.
         let start = if matches!(asked, ReadAt::Number(_)) { at } else { at & !0xffff };
         if start > self.latest {
-            self.warnings.push(Warning::new("at_above_snapshot").with("at", at).with("last", self.latest));
+            self.warnings
+                .push(Warning::new(Event::AT_ABOVE_SNAPSHOT).with("at", at).with("last", self.latest));
         }
         let mut users = FamilyStats::default();
         for family in Family::all().filter(|family| family.owner() != Namespace::Internal) {
@@ -61,7 +62,7 @@ impl Snapshot {
         }
         if users.rows > 0 && users.visible == 0 {
             let hint = "at that time the rows of the snapshot were not yet written, deleted or expired";
-            let warning = Warning::new("nothing_visible").with("at", at).with("rows", users.rows);
+            let warning = Warning::new(Event::NOTHING_VISIBLE).with("at", at).with("rows", users.rows);
             self.warnings.push(warning.with("hint", hint));
         }
     }

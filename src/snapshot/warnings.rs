@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::event::Warning;
+use crate::event::{Event, Warning};
 use crate::excerpt;
 use crate::keyspace::{Family, Role};
 use crate::limits;
@@ -34,7 +34,7 @@ impl Capped {
     }
 
     /// Lists what was kept, and one more warning with the number of all when some were not.
-    pub(super) fn list(&self, event: &'static str, into: &mut Vec<Warning>) {
+    pub(super) fn list(&self, event: Event, into: &mut Vec<Warning>) {
         into.extend(self.kept.iter().cloned());
         if self.total > limits::WARNINGS_PER_EVENT {
             into.push(Warning::new(event).with("count", self.total));
@@ -46,13 +46,14 @@ impl FirstPassWarnings {
     #[cold]
     pub(super) fn malformed_operational(&mut self, key: &[u8], length: usize) {
         let key = key.escape_ascii().to_string();
-        self.malformed.push(|| Warning::new("meta_row_malformed").with("key", key).with("length", length));
+        self.malformed
+            .push(|| Warning::new(Event::META_ROW_MALFORMED).with("key", key).with("length", length));
     }
 
     #[cold]
     pub(super) fn over_limit(&mut self, key: &[u8], key_len: usize, value_len: usize, offset: u64) {
         self.over_limit.push(|| {
-            Warning::new("over_restore_limit")
+            Warning::new(Event::OVER_RESTORE_LIMIT)
                 .with("key", shown(key))
                 .with("key_len", key_len)
                 .with("value_len", value_len)
@@ -73,14 +74,16 @@ impl FirstPassWarnings {
     /// Lists the warnings in the order of their events.
     pub(super) fn warnings(&self) -> Vec<Warning> {
         let mut all = Vec::new();
-        self.malformed.list("meta_row_malformed", &mut all);
+        self.malformed.list(Event::META_ROW_MALFORMED, &mut all);
         if self.above_watermark > 0 {
-            all.push(Warning::new("version_above_watermark").with("count", self.above_watermark));
+            all.push(Warning::new(Event::VERSION_ABOVE_WATERMARK).with("count", self.above_watermark));
         }
-        self.over_limit.list("over_restore_limit", &mut all);
+        self.over_limit.list(Event::OVER_RESTORE_LIMIT, &mut all);
         for (family, count) in &self.malformed_keys {
             all.push(
-                Warning::new("internal_key_malformed").with("prefix", family.name()).with("count", *count),
+                Warning::new(Event::INTERNAL_KEY_MALFORMED)
+                    .with("prefix", family.name())
+                    .with("count", *count),
             );
         }
         all
@@ -92,7 +95,7 @@ pub(super) fn reserved(stats: &[FamilyStats]) -> impl Iterator<Item = Warning> {
     Family::all()
         .filter(|family| family.kind() == Role::Reserved)
         .filter(|family| stats.get(family.index()).is_some_and(|stats| stats.rows > 0))
-        .map(|family| Warning::new("reserved_family_present").with("prefix", family.name()))
+        .map(|family| Warning::new(Event::RESERVED_FAMILY_PRESENT).with("prefix", family.name()))
 }
 
 /// Returns the first bytes of a key in hex.
@@ -116,7 +119,7 @@ mod tests {
         }
         let warnings = warnings.warnings();
         assert_eq!(warnings.len(), 101);
-        assert_eq!(warnings[100], Warning::new("over_restore_limit").with("count", 250));
+        assert_eq!(warnings[100], Warning::new(Event::OVER_RESTORE_LIMIT).with("count", 250));
         let names: Vec<_> = warnings[0].fields.iter().map(|(name, _)| *name).collect();
         assert_eq!(names, ["key", "key_len", "value_len", "offset"]);
     }
@@ -127,6 +130,6 @@ mod tests {
         stats[Family::Migfence.index()].rows = 7;
         stats[Family::DistRoute.index()].rows = 7;
         let warnings: Vec<_> = reserved(&stats).collect();
-        assert_eq!(warnings, [Warning::new("reserved_family_present").with("prefix", "!migfence|")]);
+        assert_eq!(warnings, [Warning::new(Event::RESERVED_FAMILY_PRESENT).with("prefix", "!migfence|")]);
     }
 }

@@ -63,9 +63,6 @@ pub fn line(out: &mut Vec<u8>, encoded: &[u8], original: &[u8], kind: Kind) {
     out.extend_from_slice(b"\"}\n");
 }
 
-/// Class of the problem that an object is not written because readers take no KEYMAP line as long as its name needs.
-pub const LINE_TOO_LONG: &str = "keymap_line_too_long";
-
 /// Says that a line would be longer than readers take: `None` where it is not. The limit is on the line without its
 /// newline.
 #[must_use]

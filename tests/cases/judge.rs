@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
 
+use ekv_backup::event::TABLES;
 use serde_json::Value;
 
 use super::case::Case;
@@ -117,7 +118,23 @@ fn warnings(stdout: &[u8], case: &Case) -> Vec<String> {
         Ok(summary) => summary,
         Err(error) => return vec![format!("the summary of --json: {error}")],
     };
-    let said = summary.get("warnings").map(Value::to_string).unwrap_or_default();
+    let all = summary["warnings"].as_array().map_or(&[][..], Vec::as_slice);
+    if let Some(other) = all.iter().find(|warning| !is_listed(warning)) {
+        return vec![format!("no row of the table of events has these fields: {other}")];
+    }
+    let said = summary["warnings"].to_string();
     let silent = case.warnings.iter().filter(|event| !said.contains(&format!("\"{event}\"")));
     silent.map(|event| format!("no warning {event} in the summary")).collect()
+}
+
+/// Whether the table of events has the warning, with all fields that it has and no others. The map that is read here
+/// keeps no order.
+fn is_listed(warning: &Value) -> bool {
+    let Some(fields) = warning["fields"].as_object() else { return false };
+    let mut rows = TABLES.iter().flat_map(|(_, rows)| *rows).filter(|row| row.kind == "warning");
+    rows.find(|row| warning["event"] == row.name).is_some_and(|row| {
+        let names = row.fields.iter().map(|field| field.trim_end_matches('?'));
+        let found: Vec<&str> = names.filter(|name| fields.contains_key(*name)).collect();
+        found.len() == fields.len() && row.allows(found.into_iter())
+    })
 }

@@ -12,6 +12,7 @@ mod cluster;
 #[path = "../dump/mod.rs"]
 mod dump;
 mod encrypted;
+mod events;
 #[path = "../fixture/mod.rs"]
 #[allow(dead_code, unused_imports, reason = "each test target uses its own part")]
 mod fixture;

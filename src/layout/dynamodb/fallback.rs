@@ -4,9 +4,10 @@
 //! so the records of a table are sorted before they are passed on.
 
 use crate::error::{Error, Result};
+use crate::event::{Event, Warning};
 use crate::excerpt;
 use crate::layout::ExtraKeymap;
-use crate::report::{Report, Warning};
+use crate::report::Report;
 use crate::tree::{Scratch, Sorter};
 
 /// Memory of the records of one table, bytes.
@@ -95,7 +96,7 @@ impl Fallbacks {
                 _ => continue,
             };
             report.warn(
-                Warning::new("ddb_name_fallback")
+                Warning::new(Event::DDB_NAME_FALLBACK)
                     .with("table", table)
                     .with("path", excerpt::name(path))
                     .with("reason", reason),

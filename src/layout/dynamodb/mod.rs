@@ -22,7 +22,7 @@ mod tests;
 use super::Root;
 use super::file_writer::{FileBuffer, FileWriter};
 use crate::error::{Error, Result};
-use crate::event::Warning;
+use crate::event::{Class, Event, Warning};
 use crate::excerpt;
 use crate::limits;
 use crate::model::dynamodb::{Item, Object, Table};
@@ -72,7 +72,7 @@ impl Layout {
     fn table(&mut self, root: &mut Root, table: &Table<'_>) -> Result<Answer> {
         let name = table.name;
         if let Some(message) = keymap::too_long(&[b'n'; limits::FILE_NAME], name) {
-            return Ok(Answer::Refused(Refusal { class: keymap::LINE_TOO_LONG, message }));
+            return Ok(Answer::Refused(Refusal { class: Class::KEYMAP_LINE_TOO_LONG, message }));
         }
         let mut fallbacks = Fallbacks::new(root.tree.scratch());
         let mut directory = b"dynamodb/".to_vec();
@@ -137,7 +137,7 @@ impl Layout {
 
 fn warn_large(report: &mut Report<'_>, table: &str, items: u64) {
     if items > LARGE {
-        let warning = Warning::new("ddb_large_table").with("table", table).with("items", items);
+        let warning = Warning::new(Event::DDB_LARGE_TABLE).with("table", table).with("items", items);
         report.warn(warning.with("hint", "--dynamodb-layout jsonl writes few files instead of one an item"));
     }
 }

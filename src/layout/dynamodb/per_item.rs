@@ -8,12 +8,12 @@ use super::fallback::Fallbacks;
 use super::name::{ItemName, Originals};
 use super::render;
 use crate::error::{Error, Result};
+use crate::event::Class;
 use crate::layout::file_writer::{FileBuffer, FileWriter};
 use crate::model::dynamodb::Item;
-use crate::model::dynamodb::item::INVALID_ITEM;
 use crate::model::{Answer, Refusal};
 use crate::report::Report;
-use crate::tree::{self, ErrorKind, Tree, keymap};
+use crate::tree::{self, ErrorKind, Tree};
 
 /// Writes the items of one table.
 #[derive(Debug)]
@@ -116,12 +116,12 @@ impl PerItem {
 /// Says that both names of an item are taken.
 pub(super) fn no_name() -> Refusal {
     let message = "other items have its name and its fallback name".to_owned();
-    Refusal { class: INVALID_ITEM, message }
+    Refusal { class: Class::DDB_INVALID_ITEM, message }
 }
 
 /// Says that no reader would take the KEYMAP line of a name.
 pub(super) fn line_too_long(message: String) -> Refusal {
-    Refusal { class: keymap::LINE_TOO_LONG, message }
+    Refusal { class: Class::KEYMAP_LINE_TOO_LONG, message }
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ mod path;
 
 use super::Root;
 use crate::error::{Error, Result};
+use crate::event::Class;
 use crate::model::fs::{Node, NodeType};
 use crate::model::{Answer, Piece, Refusal};
 use crate::tree::{ErrorKind, Scratch, TreeFile};
@@ -44,7 +45,7 @@ const NOT_OPEN: Error = Error::Internal { what: "content of a file that is not o
 #[must_use]
 pub fn refusal(node: &Node<'_>) -> Option<Refusal> {
     let message = "the path is too long for CHECKSUMS or KEYMAP".to_owned();
-    (!NodePath::of(node.path).fits(node.path)).then_some(Refusal { class: "fs_path_too_long", message })
+    (!NodePath::of(node.path).fits(node.path)).then_some(Refusal { class: Class::FS_PATH_TOO_LONG, message })
 }
 
 impl Layout {
@@ -62,7 +63,7 @@ impl Layout {
             && node.siblings.0(name.as_bytes())?
         {
             let message = format!("the name is too long, and another one is called {name}");
-            return Ok(Answer::Refused(Refusal { class: "fs_name_taken", message }));
+            return Ok(Answer::Refused(Refusal { class: Class::FS_NAME_TAKEN, message }));
         }
         if node.record.node_type != NodeType::Directory {
             let original = if path.fallback.is_some() { node.path.to_vec() } else { Vec::new() };
@@ -145,8 +146,8 @@ fn answer(result: Result<()>, good: Answer) -> Result<Answer> {
         Err(error) => return Err(error),
     };
     let class = match error.kind {
-        ErrorKind::Taken | ErrorKind::CaseTwin => "fs_name_taken",
-        ErrorKind::NameTooLong => "fs_name_too_long",
+        ErrorKind::Taken | ErrorKind::CaseTwin => Class::FS_NAME_TAKEN,
+        ErrorKind::NameTooLong => Class::FS_NAME_TOO_LONG,
         _ => return Err(Error::Dump(error)),
     };
     Ok(Answer::Refused(Refusal { class, message: error.kind.to_string() }))
@@ -167,8 +168,8 @@ mod tests {
             }
         };
         assert_eq!(answer(Ok(()), Answer::Open).unwrap(), Answer::Open);
-        assert_eq!(class(ErrorKind::Taken), Some("fs_name_taken"));
-        assert_eq!(class(ErrorKind::NameTooLong), Some("fs_name_too_long"));
+        assert_eq!(class(ErrorKind::Taken), Some(Class::FS_NAME_TAKEN));
+        assert_eq!(class(ErrorKind::NameTooLong), Some(Class::FS_NAME_TOO_LONG));
         assert_eq!(class(ErrorKind::BadPath), None);
     }
 }

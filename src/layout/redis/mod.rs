@@ -10,6 +10,7 @@ mod stream;
 use super::file_writer::{FileBuffer, FileWriter};
 use super::{LayoutOptions, Root};
 use crate::error::{Error, Result};
+use crate::event::Class;
 use crate::keyspace::redis::StreamId;
 use crate::model::redis::{Collection, Element, Key, Value};
 use crate::model::{Answer, Refusal};
@@ -63,7 +64,7 @@ impl Layout {
         if segment.fallback
             && let Some(message) = keymap::too_long(segment.text.as_bytes(), key.key)
         {
-            return Ok(Answer::Refused(Refusal { class: keymap::LINE_TOO_LONG, message }));
+            return Ok(Answer::Refused(Refusal { class: Class::KEYMAP_LINE_TOO_LONG, message }));
         }
         self.set_path(key.value, &segment);
         match key.value {

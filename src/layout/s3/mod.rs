@@ -18,7 +18,7 @@ use crate::model::{Answer, Piece, Refusal};
 use crate::tree::{Scratch, TreeFile, keymap};
 use directory::Directory;
 use path::{Placement, Placements, PlacementsSorter, Planner, Rules};
-use problem::{RENAME_OPTION, of_file, refused};
+use problem::{RENAME_OPTION, of_file};
 
 /// Memory for the objects that do not stand at their keys, bytes.
 const PLACEMENTS_MEMORY: usize = 4 << 20;
@@ -115,7 +115,7 @@ impl Layout {
     }
 
     fn bucket(&mut self, root: &mut Root, bucket: &Bucket<'_>) -> Result<Answer> {
-        let Some(directory) = Directory::of(bucket.name) else { return Ok(refused(no_directory())) };
+        let Some(directory) = Directory::of(bucket.name) else { return Ok(Answer::Refused(no_directory())) };
         let Some(meta) = bucket.meta else { return Ok(Answer::Taken) };
         self.text.clear();
         bucket_file::write_file(&mut self.text, bucket.name, meta);
@@ -131,12 +131,12 @@ impl Layout {
 
     fn head(&mut self, root: &mut Root, head: &ObjectHead<'_>) -> Result<Answer> {
         self.turn_to(root, head.bucket)?;
-        let Some(directory) = &self.bucket.directory else { return Ok(refused(no_directory())) };
+        let Some(directory) = &self.bucket.directory else { return Ok(Answer::Refused(no_directory())) };
         let (path, record) = match self.names.planned()?.of(head.bucket, head.generation, head.key)? {
-            Some(Placement::Failed(fault)) => return Ok(refused(fault)),
+            Some(Placement::Failed(fault)) => return Ok(Answer::Refused(fault)),
             Some(Placement::At(path, kind)) => {
                 if let Some(message) = keymap::too_long(&path, head.key) {
-                    return Ok(refused(Fault::new(Class::Io, message)));
+                    return Ok(Answer::Refused(Fault::new(Class::IO, message)));
                 }
                 let mut record = Vec::new();
                 keymap::line(&mut record, &path, head.key, kind);
@@ -189,7 +189,7 @@ impl Layout {
 
     fn fail(&mut self, root: &mut Root, fault: Fault) -> Result<Answer> {
         self.abandon(root)?;
-        Ok(refused(fault))
+        Ok(Answer::Refused(fault))
     }
 
     /// Removes what there is of the open object.
@@ -204,14 +204,14 @@ impl Layout {
     /// Writes a chunk that no emitted object uses (D17).
     fn orphan(&mut self, root: &mut Root, orphan: &Orphan<'_>) -> Result<Answer> {
         self.turn_to(root, orphan.bucket)?;
-        let Some(directory) = &self.bucket.directory else { return Ok(refused(no_directory())) };
+        let Some(directory) = &self.bucket.directory else { return Ok(Answer::Refused(no_directory())) };
         let Some(path) = directory.orphan(orphan, root.options.rename_collisions) else {
             let message = format!("no directory can hold the orphan chunks of this key; {RENAME_OPTION}");
-            return Ok(refused(Fault::new(Class::MalformedKey, message)));
+            return Ok(Answer::Refused(Fault::new(Class::S3_MALFORMED_KEY, message)));
         };
         if let Err(error) = root.tree.write(&path, orphan.body) {
             root.tree.remove_empty_directories(&path)?;
-            return Ok(refused(of_file(error)?));
+            return Ok(Answer::Refused(of_file(error)?));
         }
         record(root, &mut self.recorded, directory, orphan.bucket)?;
         Ok(Answer::Taken)
@@ -221,7 +221,7 @@ impl Layout {
     fn upload(&mut self, root: &mut Root, upload: &UploadRecord<'_>) -> Result<Answer> {
         self.turn_to(root, upload.bucket)?;
         let bucket = &mut self.bucket;
-        let Some(directory) = &bucket.directory else { return Ok(refused(no_directory())) };
+        let Some(directory) = &bucket.directory else { return Ok(Answer::Refused(no_directory())) };
         record(root, &mut self.recorded, directory, upload.bucket)?;
         self.text.clear();
         upload::write(&mut self.text, upload);
@@ -308,11 +308,11 @@ fn record(
 }
 
 fn no_directory() -> Fault {
-    Fault::new(Class::MalformedKey, "a bucket of this name has no directory")
+    Fault::new(Class::S3_MALFORMED_KEY, "a bucket of this name has no directory")
 }
 
 /// Says why an object has no place whatever its key is.
 #[must_use]
 pub fn refusal(object: Object<'_>) -> Option<Refusal> {
-    (!Directory::can_be(object.bucket())).then(|| no_directory().into())
+    (!Directory::can_be(object.bucket())).then(no_directory)
 }

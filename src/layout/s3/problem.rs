@@ -1,7 +1,6 @@
 //! Which objects have no place in the tree.
 
 use crate::error::{Error, Result};
-use crate::model::Answer;
 pub(super) use crate::model::s3::{Class, Fault};
 use crate::tree::{self, ErrorKind};
 
@@ -12,17 +11,12 @@ pub(super) const RECORD: Error =
 /// What helps where a key cannot stand at its own path.
 pub(super) const RENAME_OPTION: &str = "--rename-collisions writes it under another name";
 
-/// Refuses an object.
-pub(super) fn refused(fault: Fault) -> Answer {
-    Answer::Refused(fault.into())
-}
-
 /// Turns what the file system refuses for one name into a fault of that object; all else ends the run.
 pub(super) fn of_file(error: tree::Error) -> Result<Fault> {
     let class = match error.kind {
-        ErrorKind::Taken => Class::MetaSuffixCollision,
-        ErrorKind::BadPath => Class::MalformedKey,
-        ErrorKind::NameTooLong | ErrorKind::CaseTwin => Class::Io,
+        ErrorKind::Taken => Class::S3_META_SUFFIX_COLLISION,
+        ErrorKind::BadPath => Class::S3_MALFORMED_KEY,
+        ErrorKind::NameTooLong | ErrorKind::CaseTwin => Class::IO,
         _ => return Err(error.into()),
     };
     Ok(Fault::new(class, error.kind.to_string()))
@@ -36,9 +30,9 @@ mod tests {
     #[test]
     fn only_names_are_faults_of_an_object() {
         let error = |kind| tree::Error { path: "s3/b/o".into(), kind };
-        assert_eq!(of_file(error(ErrorKind::Taken)).unwrap().class, Class::MetaSuffixCollision);
-        assert_eq!(of_file(error(ErrorKind::NameTooLong)).unwrap().class, Class::Io);
-        assert_eq!(of_file(error(ErrorKind::BadPath)).unwrap().class, Class::MalformedKey);
+        assert_eq!(of_file(error(ErrorKind::Taken)).unwrap().class, Class::S3_META_SUFFIX_COLLISION);
+        assert_eq!(of_file(error(ErrorKind::NameTooLong)).unwrap().class, Class::IO);
+        assert_eq!(of_file(error(ErrorKind::BadPath)).unwrap().class, Class::S3_MALFORMED_KEY);
         let full = ErrorKind::Io(std::io::Error::from(std::io::ErrorKind::StorageFull));
         assert!(matches!(of_file(error(full)), Err(Error::Dump(_))));
         let stopped = of_file(error(Interrupted(2).into()));

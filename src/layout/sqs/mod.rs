@@ -11,6 +11,7 @@ mod side_record;
 
 use super::{Root, write_lines};
 use crate::error::{Error, Result};
+use crate::event::Class;
 use crate::model::sqs::{Message, NamedQueue, Namespace, Object, SideRecord};
 use crate::model::{Answer, Refusal};
 use crate::tree::{Scratch, Sorter, TreeFile, keymap};
@@ -61,7 +62,7 @@ impl Layout {
         let directory = Directory::of(queue.name);
         if directory.fallback {
             if let Some(message) = keymap::too_long(directory.path.as_bytes(), queue.name) {
-                return Ok(Answer::Refused(Refusal { class: keymap::LINE_TOO_LONG, message }));
+                return Ok(Answer::Refused(Refusal { class: Class::KEYMAP_LINE_TOO_LONG, message }));
             }
             root.keymap.push(directory.path.as_bytes(), queue.name)?;
         }

@@ -10,10 +10,7 @@ use crate::limits;
 /// Head of every item body.
 const MAGIC: &[u8] = b"\0DI\x01";
 
-/// Class of an item that cannot be decoded, or has no place in the tree.
-pub const INVALID_ITEM: &str = "ddb_invalid_item";
-
-/// Why an item cannot be decoded or has no place in the tree: class [`INVALID_ITEM`].
+/// Why an item cannot be decoded or has no place in the tree: class `ddb_invalid_item`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidItem {
     /// The body does not begin with the magic.

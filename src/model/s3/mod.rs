@@ -1,15 +1,12 @@
 //! S3: buckets, their objects, and what a server keeps beside them (`s3.md` 2).
-
-mod problem;
-
-pub use problem::{Class, Fault};
-
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use super::Summary;
 use crate::error::Result;
+pub use crate::event::Class;
 use crate::keyspace::Family;
+pub use crate::model::Refusal as Fault;
 
 /// An object of the service. Buckets come first, all of them; then by bucket, until its scope ends, its objects, each
 /// with the orphans of its key after it; then by bucket once more the records of its uploads.

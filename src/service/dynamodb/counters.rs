@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use crate::event::{Event, Warning};
 use crate::excerpt;
 use crate::model::dynamodb::Unservable;
-use crate::report::{Report, Warning};
+use crate::report::Report;
 
 /// Counts of one table.
 #[derive(Debug, Default)]
@@ -42,20 +43,20 @@ impl Counters {
     /// Says what was counted.
     pub fn warn(self, report: &mut Report<'_>, table: &str) {
         for (generation, count) in self.shadowed {
-            let warning = Warning::new("ddb_shadowed_items").with("table", table);
+            let warning = Warning::new(Event::DDB_SHADOWED_ITEMS).with("table", table);
             report.warn(warning.with("generation", generation).with("count", count));
         }
         for (reason, (count, path)) in self.unservable {
-            let warning = Warning::new("ddb_unservable_items").with("table", table).with("count", count);
+            let warning = Warning::new(Event::DDB_UNSERVABLE_ITEMS).with("table", table).with("count", count);
             report.warn(warning.with("first_path", path).with("reason", reason.to_string()));
         }
         if self.unknown_fields > 0 {
-            let warning = Warning::new("ddb_unknown_fields").with("table", table);
+            let warning = Warning::new(Event::DDB_UNKNOWN_FIELDS).with("table", table);
             report.warn(warning.with("count", self.unknown_fields));
         }
         if self.mismatches > 0 {
             let warning =
-                Warning::new("ddb_key_mismatch").with("table", table).with("count", self.mismatches);
+                Warning::new(Event::DDB_KEY_MISMATCH).with("table", table).with("count", self.mismatches);
             report.warn(warning.with("first_key", self.first_mismatch));
         }
     }
@@ -70,7 +71,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let mut report = Report::new(&Scratch::new(directory.path().to_owned()), |_| {});
         counters.warn(&mut report, "t");
-        report.warnings().iter().map(|warning| (warning.event, warning.fields.clone())).collect()
+        report.warnings().iter().map(|warning| (warning.event.name(), warning.fields.clone())).collect()
     }
 
     #[test]

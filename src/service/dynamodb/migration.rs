@@ -11,9 +11,9 @@ use super::problem::problem;
 use super::table::LiveGeneration;
 use super::writer::decode;
 use crate::error::{Error, Result};
+use crate::event::Class;
 use crate::keyspace::dynamodb::{ItemKey, item_prefix};
 use crate::model::dynamodb::Schema;
-use crate::model::dynamodb::item::INVALID_ITEM;
 use crate::model::dynamodb::key::OrderedKey;
 use crate::service::Context;
 use crate::snapshot::{Entry, EntryBuf, RowLocation, Snapshot};
@@ -47,7 +47,7 @@ pub(super) fn live_rows(
             let (_, keys) = match decode(&entry, schema) {
                 Ok(item) => item,
                 Err(reason) => {
-                    context.report.problem(&problem(&entry, name, INVALID_ITEM, &reason))?;
+                    context.report.problem(&problem(&entry, name, Class::DDB_INVALID_ITEM, &reason))?;
                     continue;
                 }
             };

@@ -5,10 +5,10 @@
 
 use std::collections::BTreeMap;
 
+use crate::event::{Event, Warning};
 use crate::excerpt;
 use crate::keyspace::Namespace;
 use crate::keyspace::dynamodb::any_table;
-use crate::report::Warning;
 use crate::service::Context;
 
 /// Warns of every table that has such keys.
@@ -21,8 +21,8 @@ pub(super) fn warn(context: &mut Context<'_, '_>) {
         }
     }
     for (table, count) in tables {
-        context
-            .report
-            .warn(Warning::new("ddb_pending_txn").with("table", excerpt::name(&table)).with("count", count));
+        context.report.warn(
+            Warning::new(Event::DDB_PENDING_TXN).with("table", excerpt::name(&table)).with("count", count),
+        );
     }
 }

@@ -2,20 +2,16 @@
 
 use std::fmt::Display;
 
+use crate::event::Class;
 use crate::keyspace::Namespace;
 use crate::report::Problem;
 use crate::snapshot::Entry;
-
-/// Class of a key that cannot be split.
-pub(super) const MALFORMED_KEY: &str = "ddb_malformed_key";
-/// Class of a schema that cannot be decoded.
-pub(super) const INVALID_SCHEMA: &str = "ddb_invalid_schema";
 
 /// Returns the problem of a row; `table` is empty when it is not known.
 pub(super) fn problem<'a>(
     entry: &Entry<'a>,
     table: &'a [u8],
-    class: &'static str,
+    class: Class,
     reason: &impl Display,
 ) -> Problem<'a> {
     Problem {

@@ -10,14 +10,14 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use super::generation::{Generations, KeyLayout};
-use super::problem::{INVALID_SCHEMA, MALFORMED_KEY, problem};
+use super::problem::problem;
 use crate::cursor;
 use crate::error::Result;
+use crate::event::{Class, Event, Warning};
 use crate::excerpt;
 use crate::keyspace::dynamodb::{ItemKey, MalformedKey, schema_table, table_name};
 use crate::keyspace::{Family, Namespace};
 use crate::model::dynamodb::Schema;
-use crate::report::Warning;
 use crate::service::Context;
 use crate::snapshot::{Entry, EntryBuf, RowLocation, Snapshot};
 use crate::sort::Sorter;
@@ -59,7 +59,7 @@ pub(super) fn read(context: &mut Context<'_, '_>) -> Result<Tables> {
             Ok(name) => name,
             Err(reason) => {
                 if context.options.in_scope(Namespace::Dynamodb, b"") {
-                    context.report.problem(&problem(&entry, b"", MALFORMED_KEY, &reason))?;
+                    context.report.problem(&problem(&entry, b"", Class::DDB_MALFORMED_KEY, &reason))?;
                 }
                 continue;
             }
@@ -70,7 +70,7 @@ pub(super) fn read(context: &mut Context<'_, '_>) -> Result<Tables> {
         let table = match Schema::parse(&name, entry.body) {
             Ok(schema) => Some(Table::new(entry.place, &schema)),
             Err(reason) => {
-                context.report.problem(&problem(&entry, &name, INVALID_SCHEMA, &reason))?;
+                context.report.problem(&problem(&entry, &name, Class::DDB_INVALID_SCHEMA, &reason))?;
                 None
             }
         };
@@ -172,7 +172,7 @@ fn warn_orphans(context: &mut Context<'_, '_>, mut orphans: Sorter) -> Result<()
     let mut names = orphans.sort()?;
     while let Some((name, mut count)) = names.next()? {
         context.report.warn(
-            Warning::new("ddb_orphan_items")
+            Warning::new(Event::DDB_ORPHAN_ITEMS)
                 .with("encoded_table", excerpt::name(URL_SAFE_NO_PAD.encode(name).as_bytes()))
                 .with("buffered_items", cursor::take_u64_be(&mut count))
                 .with("table", excerpt::name(name)),
@@ -185,7 +185,7 @@ fn malformed(context: &mut Context<'_, '_>, entry: &Entry<'_>, reason: Malformed
     let segment = ItemKey::split_table(entry.key).map(|(segment, _)| segment);
     let name = segment.and_then(table_name).unwrap_or_default();
     if context.options.in_scope(Namespace::Dynamodb, &name) {
-        context.report.problem(&problem(entry, &name, MALFORMED_KEY, &reason))?;
+        context.report.problem(&problem(entry, &name, Class::DDB_MALFORMED_KEY, &reason))?;
     }
     Ok(())
 }

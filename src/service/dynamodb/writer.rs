@@ -4,10 +4,10 @@ use super::counters::Counters;
 use super::generation::KeyLayout;
 use super::problem::problem;
 use crate::error::Result;
-use crate::event::Warning;
+use crate::event::{Class, Event, Warning};
 use crate::excerpt;
 use crate::keyspace::dynamodb::ItemKey;
-use crate::model::dynamodb::item::{INVALID_ITEM, InvalidItem};
+use crate::model::dynamodb::item::InvalidItem;
 use crate::model::dynamodb::key::OrderedKey;
 use crate::model::dynamodb::{Attributes, Item, KeyValue, KeyValues, Object, Schema, Unservable};
 use crate::model::{self, ScopeEnd};
@@ -46,7 +46,7 @@ impl<'t> TableWriter<'t> {
     fn warn_stale(&self, context: &mut Context<'_, '_>, count: u64) {
         if count > 0 {
             context.report.warn(
-                Warning::new("ddb_stale_generation_items")
+                Warning::new(Event::DDB_STALE_GENERATION_ITEMS)
                     .with("table", self.table())
                     .with("active_generation", self.schema.generation)
                     .with("migration_source_generation", self.schema.migrating_from)
@@ -71,7 +71,7 @@ impl<'t> TableWriter<'t> {
         let (attributes, keys) = match decode(entry, self.schema) {
             Ok(item) => item,
             Err(reason) => {
-                return context.report.problem(&problem(entry, self.name, INVALID_ITEM, &reason));
+                return context.report.problem(&problem(entry, self.name, Class::DDB_INVALID_ITEM, &reason));
             }
         };
         let item = Item {

@@ -11,10 +11,10 @@ use super::record::UsageRecord;
 use super::walk::Walked;
 use crate::cursor;
 use crate::error::Result;
+use crate::event::{Class, Event, Warning};
 use crate::excerpt;
 use crate::keyspace::{Family, fs};
 use crate::model::fs::InodeRecord;
-use crate::report::Warning;
 use crate::service::Context;
 use crate::snapshot::{Entry, Snapshot};
 use crate::tree::Sorter;
@@ -33,7 +33,7 @@ const BOOKKEEPING: [Family; 7] = [
 pub fn check(context: &mut Context<'_, '_>, plan: &Plan, walked: &mut Walked) -> Result<()> {
     let unreachable = plan.live.saturating_sub(walked.reached);
     if unreachable != 0 {
-        let warning = Warning::new("fs_unreachable").with("count", unreachable);
+        let warning = Warning::new(Event::FS_UNREACHABLE).with("count", unreachable);
         let first = first_unreachable(context.snapshot, &mut walked.inodes)?;
         context.report.warn(match first {
             Some(inode) => warning.with("first_inode", inode),
@@ -94,7 +94,7 @@ fn chunks(context: &mut Context<'_, '_>, seen: Stored) -> Result<Stored> {
     let report = &mut *context.report;
     stored(context.snapshot, |row| {
         let message = "no home slot, inode and index behind the prefix";
-        problem::report(report, row.key, "fs_malformed_key", message, row.place)
+        problem::report(report, row.key, Class::FS_MALFORMED_KEY, message, row.place)
     })
 }
 
@@ -103,7 +103,7 @@ fn bookkeeping_keys(context: &mut Context<'_, '_>) -> Result<()> {
         let mut rows = context.snapshot.scan(family);
         while let Some(row) = rows.next()? {
             if !fs::is_sound(family, row.key) {
-                context.report.warn(problem::row_warning("fs_malformed_key", row.key));
+                context.report.warn(problem::row_warning(Event::FS_MALFORMED_KEY, row.key));
             }
         }
     }
@@ -119,7 +119,7 @@ fn usage(context: &mut Context<'_, '_>, inodes: u64, stored: Stored) -> Result<(
         let mut rows = context.snapshot.scan(family);
         while let Some(row) = rows.next()? {
             let Some(record) = UsageRecord::parse(row.body) else {
-                context.report.warn(problem::row_warning("fs_malformed_usage", row.key));
+                context.report.warn(problem::row_warning(Event::FS_MALFORMED_USAGE, row.key));
                 return Ok(());
             };
             if usage_rows == 0 {
@@ -133,7 +133,7 @@ fn usage(context: &mut Context<'_, '_>, inodes: u64, stored: Stored) -> Result<(
     }
     let counted = (i128::from(inodes), i128::from(stored.bytes));
     if let Some((files, bytes)) = total.filter(|total| *total != counted) {
-        let mismatch = Warning::new("fs_usage_mismatch")
+        let mismatch = Warning::new(Event::FS_USAGE_MISMATCH)
             .with("files", files.to_string())
             .with("bytes", bytes.to_string())
             .with("inodes", inodes)

@@ -20,8 +20,8 @@ mod walk;
 
 use super::{Context, Scope};
 use crate::error::{Error, Result};
+use crate::event::{Event, Warning};
 use crate::keyspace::{Family, Namespace};
-use crate::report::Warning;
 use crate::sink::Wants;
 
 use plan::Plan;
@@ -53,7 +53,7 @@ fn present(context: &mut Context<'_, '_>) -> Result<()> {
     let files = context.snapshot.stats(Family::FsInode).visible;
     if files != 0 {
         let bytes = check::stored(context.snapshot, |_| Ok(()))?.bytes;
-        context.report.warn(Warning::new("fs_present").with("files", files).with("bytes", bytes));
+        context.report.warn(Warning::new(Event::FS_PRESENT).with("files", files).with("bytes", bytes));
     }
     Ok(())
 }

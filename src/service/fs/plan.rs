@@ -7,6 +7,7 @@ use super::record::NameRecord;
 use super::shared::SharedInodes;
 use super::sparse_index::SparseIndex;
 use crate::error::Result;
+use crate::event::Class;
 use crate::keyspace::{Family, fs};
 use crate::model::fs::InodeRecord;
 use crate::service::Context;
@@ -47,7 +48,7 @@ impl Plan {
         while let Some(row) = names.next()? {
             let Some((parent, _)) = fs::name(row.key) else {
                 let message = "no name that a directory can hold";
-                problem::report(context.report, row.key, "fs_malformed_key", message, row.place)?;
+                problem::report(context.report, row.key, Class::FS_MALFORMED_KEY, message, row.place)?;
                 continue;
             };
             if directory != Some(parent) {
@@ -58,7 +59,7 @@ impl Plan {
                 children.push(&record.inode.to_be_bytes(), b"")?;
             } else {
                 let message = "the name does not say which inode it means";
-                problem::report(context.report, row.key, "fs_invalid_name", message, row.place)?;
+                problem::report(context.report, row.key, Class::FS_INVALID_NAME, message, row.place)?;
             }
         }
         self.shared = SharedInodes::from_sorted(children.sort()?)?;
@@ -70,7 +71,7 @@ impl Plan {
         while let Some(row) = rows.next()? {
             let Some(inode) = fs::inode(row.key) else {
                 let message = "no inode number behind the prefix";
-                problem::report(context.report, row.key, "fs_malformed_key", message, row.place)?;
+                problem::report(context.report, row.key, Class::FS_MALFORMED_KEY, message, row.place)?;
                 continue;
             };
             self.inodes.offer(inode, row.place);
@@ -79,7 +80,7 @@ impl Plan {
                 self.live += u64::from(record.is_live());
             } else {
                 let message = "not the record of a file or directory";
-                problem::report(context.report, row.key, "fs_invalid_inode", message, row.place)?;
+                problem::report(context.report, row.key, Class::FS_INVALID_INODE, message, row.place)?;
             }
         }
         Ok(())

@@ -12,6 +12,7 @@ use super::record::NameRecord;
 use super::shared::Meeting;
 use crate::cursor;
 use crate::error::Result;
+use crate::event::{Class, Event};
 use crate::keyspace::{Family, fs};
 use crate::limits;
 use crate::model::fs::{InodeRecord, Node, NodeType, Siblings};
@@ -56,7 +57,7 @@ pub fn tree(context: &mut Context<'_, '_>, plan: &mut Plan) -> Result<Walked> {
     let Some(record) = InodeRecord::parse(&root.body) else { return Ok(nothing) };
     if record.node_type != NodeType::Directory {
         let message = "the root is no directory";
-        problem::report(context.report, &root.key, "fs_invalid_inode", message, root.place)?;
+        problem::report(context.report, &root.key, Class::FS_INVALID_INODE, message, root.place)?;
         return Ok(nothing);
     }
     let mut walk = Walk::new(context, plan);
@@ -131,13 +132,13 @@ impl<'w, 'a, 'r> Walk<'w, 'a, 'r> {
 
     fn name(&mut self, directory: u64, named: NameRecord, row: &Entry<'_>) -> Result<()> {
         let Some((record, commit_ts)) = self.inode(named.inode)? else {
-            let dangling = problem::warning("fs_dangling_entry", named.inode, &self.path);
+            let dangling = problem::warning(Event::FS_DANGLING_ENTRY, named.inode, &self.path);
             self.context.report.warn(dangling);
             return Ok(());
         };
         self.check_number(named.inode, &record);
         if named.node_type != record.node_type {
-            let mismatch = problem::warning("fs_type_mismatch", named.inode, &self.path);
+            let mismatch = problem::warning(Event::FS_TYPE_MISMATCH, named.inode, &self.path);
             self.context.report.warn(mismatch);
         }
         let snapshot = self.context.snapshot;
@@ -155,7 +156,7 @@ impl<'w, 'a, 'r> Walk<'w, 'a, 'r> {
     }
 
     /// Passes on a node; returns why it is missing.
-    fn node(&mut self, node: &Node<'_>) -> Result<Option<(&'static str, String)>> {
+    fn node(&mut self, node: &Node<'_>) -> Result<Option<(Class, String)>> {
         if let Some(refusal) = self.context.sink.refusal(Object::Fs(node)) {
             return Ok(Some((refusal.class, refusal.message)));
         }
@@ -166,7 +167,7 @@ impl<'w, 'a, 'r> Walk<'w, 'a, 'r> {
         }
         if is_directory && meeting != Meeting::First {
             let message = "another name leads to this directory".to_owned();
-            return Ok(Some(("fs_directory_reached_twice", message)));
+            return Ok(Some((Class::FS_DIRECTORY_REACHED_TWICE, message)));
         }
         match self.context.sink.object(self.context.report, Object::Fs(node))? {
             Answer::Refused(refusal) => return Ok(Some((refusal.class, refusal.message))),
@@ -179,10 +180,10 @@ impl<'w, 'a, 'r> Walk<'w, 'a, 'r> {
         Ok(None)
     }
 
-    fn content(&mut self, node: &Node<'_>, meeting: Meeting) -> Result<Option<(&'static str, String)>> {
+    fn content(&mut self, node: &Node<'_>, meeting: Meeting) -> Result<Option<(Class, String)>> {
         if let Some(message) = self.over_limit(node.inode, node.record, meeting)? {
             self.context.sink.abandon()?;
-            return Ok(Some(("fs_size_over_limit", message)));
+            return Ok(Some((Class::FS_SIZE_OVER_LIMIT, message)));
         }
         let mut read = Stored::default();
         let all = meeting == Meeting::First;
@@ -246,12 +247,12 @@ impl<'w, 'a, 'r> Walk<'w, 'a, 'r> {
 
     fn check_number(&mut self, inode: u64, record: &InodeRecord) {
         if record.inode != inode {
-            let mismatch = problem::warning("fs_inode_mismatch", inode, &self.path);
+            let mismatch = problem::warning(Event::FS_INODE_MISMATCH, inode, &self.path);
             self.context.report.warn(mismatch);
         }
     }
 
-    fn lost(&mut self, class: &'static str, message: String, place: Option<RowLocation>) -> Result<()> {
+    fn lost(&mut self, class: Class, message: String, place: Option<RowLocation>) -> Result<()> {
         problem::report(self.context.report, &self.path, class, message, place)
     }
 }

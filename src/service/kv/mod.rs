@@ -12,11 +12,12 @@ mod unknown;
 
 use super::{Context, Scope};
 use crate::error::Result;
+use crate::event::{Event, Warning};
 use crate::excerpt;
 use crate::keyspace::{Family, Namespace};
 use crate::model::Object;
 use crate::model::kv::Pair;
-use crate::report::{Problem, Warning};
+use crate::report::Problem;
 use crate::snapshot::{Entry, RowLocation};
 
 use unknown::UnknownRows;
@@ -58,7 +59,7 @@ impl Bare {
 
     fn warn(&self, context: &mut Context<'_, '_>) {
         if self.count != 0 {
-            let warning = Warning::new("unprefixed_keys")
+            let warning = Warning::new(Event::UNPREFIXED_KEYS)
                 .with("count", self.count)
                 .with("first_key_hex", excerpt::hex(&self.first_key))
                 .with("first_key", excerpt::key(&self.first_key));

@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 
 use super::prefix;
 use crate::error::{Error, Result};
+use crate::event::{Class, Event, Warning};
 use crate::excerpt;
 use crate::keyspace::Namespace;
 use crate::limits;
-use crate::report::{Problem, Report, Warning};
+use crate::report::{Problem, Report};
 use crate::service::Context;
 use crate::snapshot::{EntryBuf, RowLocation, Snapshot};
 use crate::tree::{Scratch, Sorter};
@@ -16,7 +17,6 @@ use crate::tree::{Scratch, Sorter};
 const MEMORY: usize = 4 << 20;
 /// Prefixes whose rows become problems one by one. Only made-up keys have more.
 const PREFIXES_NAMED: u64 = 1000;
-const CLASS: &str = "unknown_family";
 
 /// The rows by prefix, in row order for each.
 #[derive(Debug)]
@@ -115,7 +115,7 @@ impl<'s, 'r, 'a> Groups<'s, 'r, 'a> {
             return Ok(());
         }
         let text = excerpt::key(&self.prefix);
-        self.report.warn(Warning::new("unknown_family").with("prefix", text).with("count", self.count));
+        self.report.warn(Warning::new(Event::UNKNOWN_FAMILY).with("prefix", text).with("count", self.count));
         match self.namespace {
             Some((_, owner)) if self.named <= PREFIXES_NAMED && self.count > limits::UNKNOWN_ROWS_NAMED => {
                 let message = format!("{} rows of no known family begin with this prefix", self.count);
@@ -136,7 +136,7 @@ impl<'s, 'r, 'a> Groups<'s, 'r, 'a> {
 
 fn problem(owner: Namespace, key: &[u8], message: String, place: Option<RowLocation>) -> Problem<'_> {
     let scope: &[u8] = if owner == Namespace::Redis { b"db_0" } else { b"" };
-    Problem { adapter: owner.name(), scope, key, class: CLASS, message, place }
+    Problem { adapter: owner.name(), scope, key, class: Class::UNKNOWN_FAMILY, message, place }
 }
 
 #[cfg(test)]
@@ -163,7 +163,7 @@ mod tests {
     #[test]
     fn a_place_that_does_not_read_back_ends_the_run() {
         let dumped = report(b"!s3|x|", |place| place.to_bytes().to_vec()).unwrap();
-        assert_eq!(dumped.classes(), [(CLASS.to_owned(), b"!s3|x|1".to_vec())]);
+        assert_eq!(dumped.classes(), [(Class::UNKNOWN_FAMILY.to_string(), b"!s3|x|1".to_vec())]);
         for cut in 0..RowLocation::LEN {
             let short = report(b"!s3|x|", |place| place.to_bytes()[..cut].to_vec());
             assert!(matches!(short, Err(Error::Internal { .. })), "{cut}");

@@ -6,9 +6,9 @@ use super::key_record::{Deltas, Elements, KeyRecord};
 use super::meta::Delta;
 use super::run::Runs;
 use crate::error::Result;
+use crate::event::{Event, Warning};
 use crate::keyspace::Family;
 use crate::keyspace::redis::{Delta as DeltaKey, parse_delta, parse_meta, parse_plain};
-use crate::report::Warning;
 use crate::snapshot::Entry;
 use crate::tree::{Scratch, Sorted, Sorter};
 
@@ -179,7 +179,7 @@ impl Database<'_, '_, '_> {
             };
             if !sound {
                 // No content depends on these, unlike those of lists.
-                let warning = Warning::new("redis_malformed_delta")
+                let warning = Warning::new(Event::REDIS_MALFORMED_DELTA)
                     .with("type", collection.name())
                     .with("row_key_len", entry.key.len())
                     .with("value_len", entry.body.len())

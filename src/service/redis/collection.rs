@@ -1,5 +1,6 @@
 //! The collection types of Redis: where their rows stand, and what is said about them (`redis.md` 1.1).
 
+use crate::event::Class;
 use crate::keyspace::Family;
 use crate::keyspace::redis::{Item, StreamId, parse_element, parse_entry, parse_item};
 pub(super) use crate::model::redis::Collection;
@@ -79,46 +80,46 @@ impl Collection {
     }
 
     /// Class of the problem that a row key is which does not parse.
-    pub(super) fn malformed_key(self) -> &'static str {
+    pub(super) fn malformed_key(self) -> Class {
         match self {
-            Collection::List => "malformed_list_key",
-            Collection::Hash => "malformed_hash_key",
-            Collection::Set => "malformed_set_key",
-            Collection::Zset => "malformed_zset_key",
-            Collection::Stream => "malformed_stream_key",
+            Collection::List => Class::MALFORMED_LIST_KEY,
+            Collection::Hash => Class::MALFORMED_HASH_KEY,
+            Collection::Set => Class::MALFORMED_SET_KEY,
+            Collection::Zset => Class::MALFORMED_ZSET_KEY,
+            Collection::Stream => Class::MALFORMED_STREAM_KEY,
         }
     }
 
     /// Class of the problem that a base meta is which cannot be read.
-    pub(super) fn invalid_meta(self) -> &'static str {
+    pub(super) fn invalid_meta(self) -> Class {
         match self {
-            Collection::List => "invalid_list_meta",
-            Collection::Hash => "invalid_hash_meta",
-            Collection::Set => "invalid_set_meta",
-            Collection::Zset => "invalid_zset_meta",
-            Collection::Stream => "invalid_stream_meta",
+            Collection::List => Class::INVALID_LIST_META,
+            Collection::Hash => Class::INVALID_HASH_META,
+            Collection::Set => Class::INVALID_SET_META,
+            Collection::Zset => Class::INVALID_ZSET_META,
+            Collection::Stream => Class::INVALID_STREAM_META,
         }
     }
 
     /// Class of the problem that a legacy blob is which cannot be read.
-    pub(super) fn invalid_blob(self) -> &'static str {
+    pub(super) fn invalid_blob(self) -> Class {
         match self {
-            Collection::List => "invalid_list_blob",
-            Collection::Hash => "invalid_hash_blob",
-            Collection::Set => "invalid_set_blob",
-            Collection::Zset => "invalid_zset_blob",
-            Collection::Stream => "invalid_stream_blob",
+            Collection::List => Class::INVALID_LIST_BLOB,
+            Collection::Hash => Class::INVALID_HASH_BLOB,
+            Collection::Set => Class::INVALID_SET_BLOB,
+            Collection::Zset => Class::INVALID_ZSET_BLOB,
+            Collection::Stream => Class::INVALID_STREAM_BLOB,
         }
     }
 
     /// Class of the problem that an element is which cannot be read.
-    pub(super) fn invalid_element(self) -> &'static str {
+    pub(super) fn invalid_element(self) -> Class {
         match self {
-            Collection::List => "invalid_list_item",
-            Collection::Hash => "invalid_hash_field",
-            Collection::Set => "invalid_set_member",
-            Collection::Zset => "invalid_zset_member",
-            Collection::Stream => "invalid_stream_entry",
+            Collection::List => Class::INVALID_LIST_ITEM,
+            Collection::Hash => Class::INVALID_HASH_FIELD,
+            Collection::Set => Class::INVALID_SET_MEMBER,
+            Collection::Zset => Class::INVALID_ZSET_MEMBER,
+            Collection::Stream => Class::INVALID_STREAM_ENTRY,
         }
     }
 }

@@ -2,11 +2,12 @@
 
 use super::expiry::{Clock, ExpiryOutcome};
 use crate::error::Result;
+use crate::event::{Class, Event, Warning};
 use crate::excerpt;
 use crate::keyspace::Namespace;
 use crate::model::redis::{DATABASE, Key};
 use crate::model::{Answer, Object, Refusal};
-use crate::report::{Problem, Warning};
+use crate::report::Problem;
 use crate::service::{Context, Scope};
 use crate::sink::Sink;
 use crate::sink::Wants;
@@ -159,10 +160,10 @@ impl<'c, 'a, 'r> Database<'c, 'a, 'r> {
                 return Ok(());
             }
             ExpiryOutcome::Unrepresentable => {
-                ("expired_unrepresentable", "the key expired in 1970, which the tree cannot express")
+                (Class::EXPIRED_UNREPRESENTABLE, "the key expired in 1970, which the tree cannot express")
             }
             ExpiryOutcome::BadIndex => {
-                ("invalid_ttl_value", "the key depends on an index row whose value has not 8 bytes")
+                (Class::INVALID_TTL_VALUE, "the key depends on an index row whose value has not 8 bytes")
             }
         };
         self.problem(key, class, message.to_owned(), Some(place))
@@ -176,7 +177,7 @@ impl<'c, 'a, 'r> Database<'c, 'a, 'r> {
     pub(super) fn problem(
         &mut self,
         key: &[u8],
-        class: &'static str,
+        class: Class,
         message: String,
         place: Option<RowLocation>,
     ) -> Result<()> {
@@ -188,15 +189,27 @@ impl<'c, 'a, 'r> Database<'c, 'a, 'r> {
         self.context.sink.end_service(self.context.report, Namespace::Redis)?;
         let counts = std::mem::take(&mut self.counts);
         for (event, keys, hint) in [
-            ("redis_orphan_ttl", counts.orphan_ttls, "index rows whose key has no data were left out"),
-            ("redis_delta_only", counts.delta_only, "emptied collections without a base meta have no file"),
-            ("redis_expired_dropped", counts.dropped, "keys expired at the snapshot were left out as asked"),
+            (Event::REDIS_ORPHAN_TTL, counts.orphan_ttls, "index rows whose key has no data were left out"),
             (
-                "redis_expired_kept",
+                Event::REDIS_DELTA_ONLY,
+                counts.delta_only,
+                "emptied collections without a base meta have no file",
+            ),
+            (
+                Event::REDIS_EXPIRED_DROPPED,
+                counts.dropped,
+                "keys expired at the snapshot were left out as asked",
+            ),
+            (
+                Event::REDIS_EXPIRED_KEPT,
                 counts.kept,
                 "keys expired at the snapshot were written with their past expiry; --drop-expired leaves them out",
             ),
-            ("redis_legacy_strings", counts.bare_strings, "keys without a prefix were written as strings"),
+            (
+                Event::REDIS_LEGACY_STRINGS,
+                counts.bare_strings,
+                "keys without a prefix were written as strings",
+            ),
         ] {
             if keys.count > 0 {
                 let warning = Warning::new(event).with("count", keys.count).with("hint", hint);

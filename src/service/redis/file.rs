@@ -6,10 +6,10 @@ use super::database::Database;
 use super::distinct::Distinct;
 use super::write_plan::Bounds;
 use crate::error::{Error, Result};
+use crate::event::{Class, Event, Warning};
 use crate::keyspace::redis::StreamId;
 use crate::model::redis::{Element, EntryFields, Key, Value};
 use crate::model::{Answer, Piece};
-use crate::report::Warning;
 
 /// What was passed on.
 #[derive(Clone, Copy, Debug, Default)]
@@ -138,13 +138,17 @@ impl CollectionBuilder {
         }
         for (event, count, hint) in [
             (
-                "redis_unreachable_elements",
+                Event::REDIS_UNREACHABLE_ELEMENTS,
                 findings.unreachable,
                 "no command reaches these rows: not written",
             ),
-            ("redis_blob_duplicates", written.repeated, "of elements with one name the last one was written"),
             (
-                "redis_stream_id_mismatch",
+                Event::REDIS_BLOB_DUPLICATES,
+                written.repeated,
+                "of elements with one name the last one was written",
+            ),
+            (
+                Event::REDIS_STREAM_ID_MISMATCH,
                 findings.misnamed,
                 "the stored ID is not that of the row key, which counts",
             ),
@@ -165,19 +169,19 @@ impl CollectionBuilder {
             database.problem(&key, plan.collection.invalid_element(), message, place)?;
         }
         if let Some(message) = findings.discarded {
-            database.problem(&key, "discarded_stream_blob", message, findings.blob)?;
+            database.problem(&key, Class::DISCARDED_STREAM_BLOB, message, findings.blob)?;
         }
         Ok(())
     }
 }
 
 /// Returns the event and the name of the field that holds the number of elements found.
-fn length_mismatch(collection: Collection) -> (&'static str, &'static str) {
+fn length_mismatch(collection: Collection) -> (Event, &'static str) {
     match collection {
-        Collection::List => ("redis_list_length_mismatch", "observed_items"),
-        Collection::Hash => ("redis_hash_length_mismatch", "observed_fields"),
-        Collection::Set => ("redis_set_length_mismatch", "observed_members"),
-        Collection::Zset => ("redis_zset_length_mismatch", "observed_members"),
-        Collection::Stream => ("redis_stream_length_mismatch", "observed_entries"),
+        Collection::List => (Event::REDIS_LIST_LENGTH_MISMATCH, "observed_items"),
+        Collection::Hash => (Event::REDIS_HASH_LENGTH_MISMATCH, "observed_fields"),
+        Collection::Set => (Event::REDIS_SET_LENGTH_MISMATCH, "observed_members"),
+        Collection::Zset => (Event::REDIS_ZSET_LENGTH_MISMATCH, "observed_members"),
+        Collection::Stream => (Event::REDIS_STREAM_LENGTH_MISMATCH, "observed_entries"),
     }
 }

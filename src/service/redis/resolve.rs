@@ -13,7 +13,7 @@ use super::meta::Meta;
 use super::rows::{BaseMeta, Rows};
 use super::write_plan::{Bounds, WritePlan};
 use crate::error::{Error, Result};
-use crate::report::Warning;
+use crate::event::{Class, Event, Warning};
 
 impl Database<'_, '_, '_> {
     /// Resolves all keys. Collections that have element rows are left to a second scan of those: their plans go to
@@ -58,7 +58,7 @@ impl Database<'_, '_, '_> {
         }
         self.warn_orphans(key, state);
         if state.index.is_some_and(|index| index.expiry.is_none()) {
-            self.warn(Warning::new("redis_malformed_ttl").with("user_key_len", key.len()).with_key(key));
+            self.warn(Warning::new(Event::REDIS_MALFORMED_TTL).with("user_key_len", key.len()).with_key(key));
         }
         Ok(())
     }
@@ -83,7 +83,7 @@ impl Database<'_, '_, '_> {
             && let Some(place) = rows.deltas.and_then(|deltas| deltas.malformed)
         {
             let message = "a delta of the list cannot be read".to_owned();
-            return self.problem(key, "invalid_list_delta", message, Some(place));
+            return self.problem(key, Class::INVALID_LIST_DELTA, message, Some(place));
         }
         let outcome = match base.and_then(|base| base.inline) {
             Some(0) => ExpiryOutcome::Written(None),
@@ -134,7 +134,7 @@ impl Database<'_, '_, '_> {
             && index.commit_ts < deltas.oldest
         {
             self.warn(
-                Warning::new("redis_stale_ttl")
+                Warning::new(Event::REDIS_STALE_TTL)
                     .with("user_key_len", key.len())
                     .with("expire_at_ms", index.expiry)
                     .with("hint", "the index row is older than every delta, and may stem from an earlier key")
@@ -145,8 +145,8 @@ impl Database<'_, '_, '_> {
 
     fn warn_orphans(&mut self, key: &[u8], state: &KeyState) {
         for (collection, event, field) in [
-            (Collection::List, "redis_list_orphan_items_without_meta", "observed_items"),
-            (Collection::Stream, "redis_stream_orphan_entries_without_meta", "observed_entries"),
+            (Collection::List, Event::REDIS_LIST_ORPHAN_ITEMS_WITHOUT_META, "observed_items"),
+            (Collection::Stream, Event::REDIS_STREAM_ORPHAN_ENTRIES_WITHOUT_META, "observed_entries"),
         ] {
             let orphans = state.rows(collection).orphans(collection);
             if orphans > 0 {

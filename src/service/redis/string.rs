@@ -7,10 +7,10 @@ use super::expiry::ExpiryOutcome;
 use super::key_record::KeyRecord;
 use super::key_state::{KeyState, StringRow};
 use crate::error::Result;
+use crate::event::{Class, Event, Warning};
 use crate::keyspace::Family;
 use crate::keyspace::redis::parse_plain;
 use crate::model::redis::{Key, Value};
-use crate::report::Warning;
 use crate::snapshot::RowLocation;
 
 fn string<'a>(key: &'a [u8], body: &'a [u8], expiry_ms: Option<u64>, commit_ts: u64) -> Key<'a> {
@@ -28,7 +28,7 @@ impl Database<'_, '_, '_> {
             let fact = match envelope::parse(Version::String, entry.body) {
                 None => {
                     let message = "the value ends within its envelope".to_owned();
-                    self.problem(key, "invalid_string_value", message, Some(entry.place))?;
+                    self.problem(key, Class::INVALID_STRING_VALUE, message, Some(entry.place))?;
                     KeyRecord::String { expiry: None }
                 }
                 Some(Form::Legacy(_)) if has_index => KeyRecord::LegacyString { place: entry.place },
@@ -99,7 +99,7 @@ impl Database<'_, '_, '_> {
             Some(Form::Legacy(body)) => (self.clock.outcome_by_index(state.index), body, state.index),
             None => {
                 let message = "the value ends within its envelope".to_owned();
-                return self.problem(key, "invalid_hll_value", message, Some(place));
+                return self.problem(key, Class::INVALID_HLL_VALUE, message, Some(place));
             }
         };
         match outcome {
@@ -115,7 +115,7 @@ impl Database<'_, '_, '_> {
 
     pub(super) fn warn_hidden(&mut self, key: &[u8], live_type: &str, hidden: &str, rows: u64) {
         self.warn(
-            Warning::new("redis_hidden_rows")
+            Warning::new(Event::REDIS_HIDDEN_ROWS)
                 .with("user_key_len", key.len())
                 .with("type", live_type)
                 .with("hidden", hidden)

@@ -39,7 +39,7 @@ impl Allowance {
             limits::S3_SHARED,
             limits::S3_SHARED_A_BYTE
         );
-        Err(Fault::new(Class::SizeOverLimit, message))
+        Err(Fault::new(Class::S3_SIZE_OVER_LIMIT, message))
     }
 
     /// Leaves only so many bytes.
@@ -64,8 +64,8 @@ mod tests {
     fn what_is_taken_is_gone_and_a_refusal_takes_nothing() {
         let mut allowance = Allowance::new(3);
         let all = limits::S3_SHARED + 3 * limits::S3_SHARED_A_BYTE;
-        assert_eq!(allowance.check(all + 1).unwrap_err().class, Class::SizeOverLimit);
-        assert_eq!(allowance.take(all + 1).unwrap_err().class, Class::SizeOverLimit);
+        assert_eq!(allowance.check(all + 1).unwrap_err().class, Class::S3_SIZE_OVER_LIMIT);
+        assert_eq!(allowance.take(all + 1).unwrap_err().class, Class::S3_SIZE_OVER_LIMIT);
         assert_eq!(allowance.take(all - 1), Ok(()));
         assert!(allowance.check(1).is_ok() && allowance.take(2).is_err() && allowance.take(1).is_ok());
         assert_eq!(allowance.take(0), Ok(()));

@@ -36,7 +36,7 @@ impl Wanted {
     /// Returns what is wrong when the chunk is not there.
     pub fn missing(&self) -> Fault {
         let message = format!("chunk {} of part {} is missing", self.chunk, self.part);
-        Fault::new(Class::IncompleteChunks, message)
+        Fault::new(Class::S3_INCOMPLETE_CHUNKS, message)
     }
 }
 
@@ -123,7 +123,7 @@ impl Body {
         let length = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
         if wanted.size.is_some_and(|size| size != length) {
             let message = format!("chunk {} of part {} has {length} bytes", wanted.chunk, wanted.part);
-            self.fail(Fault::new(Class::CorruptObject, message));
+            self.fail(Fault::new(Class::S3_CORRUPT_OBJECT, message));
             return Ok(());
         }
         self.pass(sink, bytes)?;
@@ -162,14 +162,14 @@ impl Body {
         let length = self.length.unwrap_or_default();
         if self.fault.is_none() && u64::try_from(self.size).ok() != Some(length) {
             let message = format!("the body has {length} bytes, not {}", self.size);
-            self.fail(Fault::new(Class::CorruptObject, message));
+            self.fail(Fault::new(Class::S3_CORRUPT_OBJECT, message));
         }
         Ok(self.fault.take().map_or(Ok(()), Err))
     }
 
     fn pass(&mut self, sink: &mut dyn Sink, bytes: &[u8]) -> Result<()> {
         match sink.piece(Piece::Bytes(bytes))? {
-            Answer::Refused(refusal) => self.fail(Fault::refused(refusal)?),
+            Answer::Refused(refusal) => self.fail(refusal),
             Answer::Open | Answer::Taken | Answer::Left => {
                 let length = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
                 self.length = Some(self.length.unwrap_or_default().saturating_add(length));
@@ -182,7 +182,7 @@ impl Body {
         let Some(part) = self.parts.get(self.part).filter(|part| self.chunk >= part.chunks()) else { return };
         if part.size != 0 && u64::try_from(part.size).ok() != Some(self.part_length) {
             let message = format!("part {} has {} bytes, not {}", part.number, self.part_length, part.size);
-            self.fail(Fault::new(Class::CorruptObject, message));
+            self.fail(Fault::new(Class::S3_CORRUPT_OBJECT, message));
             return;
         }
         self.part += 1;
@@ -307,7 +307,7 @@ mod tests {
                     fixture.offer(part, chunk, Some(version), bytes);
                 }
             }
-            assert_eq!(fixture.finish(), Err(Class::IncompleteChunks), "{missing}");
+            assert_eq!(fixture.finish(), Err(Class::S3_INCOMPLETE_CHUNKS), "{missing}");
         }
     }
 
@@ -321,7 +321,7 @@ mod tests {
         ] {
             let mut fixture = Fixture::new(size, parts);
             fixture.offer(1, 0, None, bytes);
-            assert_eq!(fixture.finish(), Err(Class::CorruptObject), "{parts}");
+            assert_eq!(fixture.finish(), Err(Class::S3_CORRUPT_OBJECT), "{parts}");
         }
     }
 
@@ -349,7 +349,7 @@ mod tests {
         fixture.offer(1, 0, None, b"x");
         assert_eq!(
             fixture.body.finish(&mut fixture.tree).unwrap().unwrap_err().class,
-            Class::MetaSuffixCollision
+            Class::S3_META_SUFFIX_COLLISION
         );
     }
 }

@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 use super::bucket::BucketMeta;
 use super::problem::{Class, Fault, warn_bad_key};
 use crate::error::Result;
+use crate::event::{Event, Warning};
 use crate::excerpt::name_or_length;
 use crate::keyspace::s3::{ObjectKey, UploadKey, parse_bucket};
 use crate::keyspace::{Family, Namespace};
 use crate::limits;
 use crate::model::{Object, Refusal, s3};
-use crate::report::Warning;
 use crate::service::{Context, Scope};
 
 /// What the bucket row says.
@@ -113,7 +113,7 @@ fn rows(context: &mut Context<'_, '_>, scope: &mut Scope, buckets: &mut Buckets)
     let mut entries = context.snapshot.scan(Family::S3BucketMeta);
     while let Some(entry) = entries.next()? {
         let Some(name) = parse_bucket(Family::S3BucketMeta, entry.key) else {
-            let fault = Fault::new(Class::MalformedKey, "the key of a bucket row does not parse");
+            let fault = Fault::new(Class::S3_MALFORMED_KEY, "the key of a bucket row does not parse");
             fault.report(context, b"", entry.key, Some(entry.place))?;
             continue;
         };
@@ -123,7 +123,7 @@ fn rows(context: &mut Context<'_, '_>, scope: &mut Scope, buckets: &mut Buckets)
             Err(invalid) => {
                 bucket.state = State::Elsewhere;
                 bucket.unreadable = true;
-                let fault = Fault::new(Class::InvalidBucketMeta, invalid.to_string());
+                let fault = Fault::new(Class::S3_INVALID_BUCKET_META, invalid.to_string());
                 fault.report(context, &name, &name, Some(entry.place))?;
                 continue;
             }
@@ -154,7 +154,7 @@ fn heads(context: &mut Context<'_, '_>, buckets: &mut Buckets) -> Result<()> {
     let mut entries = context.snapshot.scan(Family::S3ObjectHead);
     while let Some(entry) = entries.next()? {
         let Some(key) = ObjectKey::parse(entry.key) else {
-            let fault = Fault::new(Class::MalformedKey, "the key of a manifest does not parse");
+            let fault = Fault::new(Class::S3_MALFORMED_KEY, "the key of a manifest does not parse");
             fault.report(context, b"", entry.key, Some(entry.place))?;
             continue;
         };
@@ -191,13 +191,13 @@ fn conclude(context: &mut Context<'_, '_>, name: &[u8], bucket: &mut Bucket) -> 
     let emitted = bucket.state == State::Live || (bucket.state == State::Elsewhere && objects > 0);
     if let Some(Refusal { class, message }) = bucket.refusal.clone().filter(|_| emitted) {
         let message = format!("{message}; it has {objects} objects");
-        return Fault::refused(Refusal { class, message })?.report(context, scope_of(name), name, None);
+        return Refusal { class, message }.report(context, scope_of(name), name, None);
     }
     let event = match (bucket.state, bucket.generation) {
         (State::Deleted, _) if objects > 0 => {
-            Warning::new("s3_bucket_deleted").with("bucket", name_or_length(name))
+            Warning::new(Event::S3_BUCKET_DELETED).with("bucket", name_or_length(name))
         }
-        (State::Elsewhere, Some(generation)) => Warning::new("s3_bucket_meta_missing")
+        (State::Elsewhere, Some(generation)) => Warning::new(Event::S3_BUCKET_META_MISSING)
             .with("bucket", name_or_length(name))
             .with("generation", generation),
         _ => return Ok(()),

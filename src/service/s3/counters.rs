@@ -1,7 +1,7 @@
 //! What is left over in a bucket, for the warnings at its end (`s3.md` 6.1, D18).
 
+use crate::event::{Event, Warning};
 use crate::excerpt::name_or_length;
-use crate::report::Warning;
 
 /// Objects of one bucket that are named one by one; more are summed up.
 const NAMED: usize = 100;
@@ -38,7 +38,7 @@ impl Counters {
 
     /// Returns the warnings at the end of a bucket.
     pub fn warnings(&self, bucket: &[u8], generation: Option<u64>) -> Vec<Warning> {
-        let orphans = || Warning::new("s3_orphan_chunks").with("bucket", name_or_length(bucket));
+        let orphans = || Warning::new(Event::S3_ORPHAN_CHUNKS).with("bucket", name_or_length(bucket));
         let mut warnings = Vec::new();
         if self.objects > u64::try_from(self.named.len()).unwrap_or(u64::MAX) {
             warnings.push(orphans().with("objects", self.objects).with("chunks", self.chunks));
@@ -50,7 +50,7 @@ impl Counters {
         }
         if self.markers > 0 {
             warnings.push(
-                Warning::new("s3_folder_markers")
+                Warning::new(Event::S3_FOLDER_MARKERS)
                     .with("bucket", name_or_length(bucket))
                     .with("objects", self.markers)
                     .with(
@@ -61,7 +61,7 @@ impl Counters {
         }
         if let (Some(generation), 1..) = (generation, self.stale) {
             warnings.push(
-                Warning::new("s3_stale_generation_objects")
+                Warning::new(Event::S3_STALE_GENERATION_OBJECTS)
                     .with("bucket", name_or_length(bucket))
                     .with("active_generation", generation)
                     .with("stale_count", self.stale)
@@ -96,7 +96,7 @@ mod tests {
         counters.folder_marker();
         counters.folder_marker();
         let warnings = counters.warnings(b"b", Some(1));
-        assert_eq!((warnings.len(), warnings[0].event), (1, "s3_folder_markers"));
+        assert_eq!((warnings.len(), warnings[0].event.name()), (1, "s3_folder_markers"));
         assert_eq!(warnings[0].fields[..2], [("bucket", "b".into()), ("objects", 2.into())]);
     }
 
@@ -107,7 +107,7 @@ mod tests {
         counters.stale();
         counters.stale();
         let warnings = counters.warnings(b"b", Some(7));
-        assert_eq!((warnings.len(), warnings[0].event), (1, "s3_stale_generation_objects"));
+        assert_eq!((warnings.len(), warnings[0].event.name()), (1, "s3_stale_generation_objects"));
         assert_eq!((&warnings[0].fields[1].1, &warnings[0].fields[2].1), (&7.into(), &2.into()));
     }
 }

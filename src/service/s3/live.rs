@@ -4,9 +4,9 @@ use super::body::Body;
 use super::manifest::Manifest;
 use super::problem::Fault;
 use crate::error::Result;
+use crate::event::{Event, Warning};
 use crate::excerpt::name_or_length;
 use crate::model::{Answer, Object, s3};
-use crate::report::Warning;
 use crate::service::Context;
 use crate::snapshot::{EntryBuf, RowLocation};
 
@@ -35,12 +35,12 @@ impl Live {
         let (headers, commit_ts) = (&manifest.headers, head.commit_ts);
         let object = s3::ObjectHead { bucket, generation, key, headers, commit_ts };
         let open = match context.sink.object(context.report, Object::S3(s3::Object::Object(&object)))? {
-            Answer::Refused(refusal) => return Ok(Err(Fault::refused(refusal)?)),
+            Answer::Refused(refusal) => return Ok(Err(refusal)),
             answer => answer == Answer::Open,
         };
         for part in manifest.parts.iter().filter(|part| part.chunks() != part.chunk_count) {
             context.report.warn(
-                Warning::new("s3_chunk_count_mismatch")
+                Warning::new(Event::S3_CHUNK_COUNT_MISMATCH)
                     .with("bucket", name_or_length(bucket))
                     .with("object", name_or_length(key))
                     .with("part", part.number)
@@ -62,7 +62,7 @@ impl Live {
             return Ok(Err(fault));
         }
         match context.sink.end(context.report)? {
-            Answer::Refused(refusal) => Ok(Err(Fault::refused(refusal)?)),
+            Answer::Refused(refusal) => Ok(Err(refusal)),
             Answer::Taken | Answer::Open | Answer::Left => Ok(Ok(())),
         }
     }

@@ -29,8 +29,8 @@ pub struct Manifest<'a> {
 impl<'a> Manifest<'a> {
     /// Parses the value of a manifest row and checks what it says about itself.
     pub fn parse(value: &'a [u8]) -> Result<Self, Fault> {
-        let manifest =
-            Self::read(value).map_err(|invalid| Fault::new(Class::InvalidManifest, invalid.to_string()))?;
+        let manifest = Self::read(value)
+            .map_err(|invalid| Fault::new(Class::S3_INVALID_MANIFEST, invalid.to_string()))?;
         manifest.check()?;
         Ok(manifest)
     }
@@ -88,7 +88,7 @@ impl<'a> Manifest<'a> {
     }
 
     fn check(&self) -> Result<(), Fault> {
-        let invalid = |message| Err(Fault::new(Class::InvalidManifest, message));
+        let invalid = |message| Err(Fault::new(Class::S3_INVALID_MANIFEST, message));
         let lengthless =
             self.parts.iter().find(|part| part.offloaded && part.chunk_sizes.len() != part.chunk_count);
         if let Some(Part { number, chunk_sizes, chunk_count, .. }) = lengthless {
@@ -154,7 +154,7 @@ mod tests {
     #[test]
     fn what_is_no_manifest_is_invalid() {
         for json in ["", "x", "[]", "{}{}", r#"{"size_bytes":1e1}"#, r#"{"parts":{}}"#, r#"{"parts":[1]}"#] {
-            assert_eq!(class(json), Some(Class::InvalidManifest), "{json}");
+            assert_eq!(class(json), Some(Class::S3_INVALID_MANIFEST), "{json}");
         }
     }
 
@@ -162,8 +162,8 @@ mod tests {
     fn parts_must_ascend() {
         for (parts, fault) in [
             (r#"{"part_no":1},{"part_no":2}"#, None),
-            (r#"{"part_no":2},{"part_no":1}"#, Some(Class::InvalidManifest)),
-            (r#"{"part_no":1},{"part_no":1}"#, Some(Class::InvalidManifest)),
+            (r#"{"part_no":2},{"part_no":1}"#, Some(Class::S3_INVALID_MANIFEST)),
+            (r#"{"part_no":1},{"part_no":1}"#, Some(Class::S3_INVALID_MANIFEST)),
         ] {
             assert_eq!(class(&format!(r#"{{"parts":[{parts}]}}"#)), fault);
         }
@@ -177,7 +177,7 @@ mod tests {
         };
         let value = limits::S3_HEADERS - 4 - METADATA_ENTRY - 10;
         assert_eq!(class(&json(10, value, "")), None);
-        let over = Some(Class::InvalidManifest);
+        let over = Some(Class::S3_INVALID_MANIFEST);
         for json in [json(11, value, ""), json(10, value + 1, ""), json(10, value, r#","":"x""#)] {
             assert_eq!(class(&json), over);
         }
@@ -199,7 +199,7 @@ mod tests {
     fn an_offloaded_part_needs_the_length_of_each_chunk() {
         for part in [r#""chunk_count":1"#, r#""chunk_count":2,"chunk_sizes":[5]"#] {
             let json = format!(r#"{{"size_bytes":5,"parts":[{{"offloaded":true,{part}}}]}}"#);
-            assert_eq!(class(&json), Some(Class::InvalidManifest), "{json}");
+            assert_eq!(class(&json), Some(Class::S3_INVALID_MANIFEST), "{json}");
         }
         assert_eq!(class(r#"{"parts":[{"offloaded":true}]}"#), None);
     }

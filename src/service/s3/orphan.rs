@@ -2,7 +2,7 @@
 
 use super::allowance::Allowance;
 use super::join::Object;
-use super::problem::{Class, Fault, RECORD};
+use super::problem::{Class, RECORD};
 use super::reference::{Target, Walk};
 use crate::error::Result;
 use crate::keyspace::Family;
@@ -91,9 +91,9 @@ impl Folder<'_> {
             scope.entry(bucket.to_vec()).or_default();
             return Ok(());
         };
-        let fault = Fault::refused(refusal)?;
+        let fault = refusal;
         // The same of all chunks of the key.
-        self.refused = fault.class == Class::MalformedKey;
+        self.refused = fault.class == Class::S3_MALFORMED_KEY;
         fault.report(context, bucket, &object.name, Some(place))
     }
 }

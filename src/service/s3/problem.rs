@@ -1,11 +1,11 @@
 //! What is said about objects that are missing from the tree.
 
 use crate::error::{Error, Result};
+use crate::event::{Event, Warning};
 use crate::excerpt::name_or_length;
 use crate::keyspace::Family;
-use crate::model::Refusal;
 pub use crate::model::s3::{Class, Fault};
-use crate::report::{Problem, Warning};
+use crate::report::Problem;
 use crate::service::Context;
 use crate::snapshot::RowLocation;
 
@@ -15,13 +15,6 @@ pub const RECORD: Error = Error::Internal { what: "a record of an S3 object does
 pub const ORDER: Error = Error::Internal { what: "an S3 object was not open when its rows came" };
 
 impl Fault {
-    /// Returns the fault of an object that a sink has no place for.
-    pub fn refused(Refusal { class, message }: Refusal) -> Result<Self> {
-        const UNKNOWN: Error =
-            Error::Internal { what: "an S3 object was refused for a reason without a class" };
-        Ok(Self { class: Class::named(class.as_bytes()).ok_or(UNKNOWN)?, message })
-    }
-
     /// Reports the fault of something in `bucket`; `key` is the object's key, or the row's where there is none.
     pub fn report(
         &self,
@@ -34,7 +27,7 @@ impl Fault {
             adapter: "s3",
             scope: bucket,
             key,
-            class: self.class.name(),
+            class: self.class,
             message: self.message.clone(),
             place,
         })
@@ -49,7 +42,7 @@ impl Fault {
         place: Option<RowLocation>,
     ) -> Result<()> {
         context.report.warn(
-            Warning::new("s3_object_failed")
+            Warning::new(Event::S3_OBJECT_FAILED)
                 .with("bucket", name_or_length(bucket))
                 .with("object", name_or_length(object))
                 .with("class", self.class.name())
@@ -61,7 +54,7 @@ impl Fault {
 
 /// Warns of a row that no emitted object needs, and whose key does not parse.
 pub fn warn_bad_key(context: &mut Context<'_, '_>, family: Family, key: &[u8]) {
-    context.report.warn(bad_record(family, Class::MalformedKey).with_key(key));
+    context.report.warn(bad_record(family, Class::S3_MALFORMED_KEY).with_key(key));
 }
 
 /// Warns of a malformed value of an object that no emitted one needs.
@@ -76,5 +69,5 @@ pub fn warn_bad_value(
 }
 
 fn bad_record(family: Family, class: Class) -> Warning {
-    Warning::new("s3_skipped_bad_record").with("family", family.name()).with("class", class.name())
+    Warning::new(Event::S3_SKIPPED_BAD_RECORD).with("family", family.name()).with("class", class.name())
 }

@@ -9,9 +9,9 @@ use super::chunk_ref::ChunkRef;
 use super::problem::{Class, Fault, RECORD, warn_bad_key};
 use crate::cursor;
 use crate::error::Result;
+use crate::event::{Event, Warning};
 use crate::keyspace::Family;
 use crate::keyspace::s3::{ChunkKey, parse_digest};
-use crate::report::Warning;
 use crate::service::Context;
 use crate::snapshot::RowLocation;
 use crate::tree::{Scratch, Sorted, Sorter};
@@ -67,7 +67,7 @@ pub struct Reference {
 impl Reference {
     /// Returns where the chunk stands, if a live reader would accept it as `size` bytes.
     pub fn chunk(&self, size: Option<u64>) -> Result<RowLocation, Fault> {
-        let invalid = |message: String| Fault::new(Class::InvalidChunkRef, message);
+        let invalid = |message: String| Fault::new(Class::S3_INVALID_CHUNK_REF, message);
         let Some(value) = self.value else {
             return Err(invalid("a chunk reference does not parse".into()));
         };
@@ -75,11 +75,11 @@ impl Reference {
         match self.target {
             Target::Missing => {
                 let message = format!("the chunk {digest} is not in this snapshot");
-                Err(Fault::new(Class::IncompleteChunks, message))
+                Err(Fault::new(Class::S3_INCOMPLETE_CHUNKS, message))
             }
             Target::Damaged => {
                 let message = format!("every version of the chunk {digest} is damaged");
-                Err(Fault::new(Class::ChunkblobHashMismatch, message))
+                Err(Fault::new(Class::S3_CHUNKBLOB_HASH_MISMATCH, message))
             }
             Target::Sound(place, length) if length == value.size && Some(length) == size => Ok(place),
             Target::Sound(..) => {
@@ -210,7 +210,7 @@ fn collect_chunks(context: &mut Context<'_, '_>, chunks: &mut Sorter) -> Result<
             chunks.push(&wanted, &value)?;
         } else if newest {
             context.report.warn(
-                Warning::new("s3_chunkblob_corrupt")
+                Warning::new(Event::S3_CHUNKBLOB_CORRUPT)
                     .with("sha256", hex::encode(wanted))
                     .with("commit_ts", version.commit_ts),
             );
@@ -340,16 +340,16 @@ mod tests {
     #[test]
     fn a_chunk_counts_when_all_three_lengths_agree() {
         assert_eq!(reference(5, Target::Sound(PLACE, 5)).chunk(Some(5)), Ok(PLACE));
-        assert_eq!(class(reference(5, Target::Sound(PLACE, 5)), 6), Class::InvalidChunkRef);
-        assert_eq!(class(reference(6, Target::Sound(PLACE, 5)), 6), Class::InvalidChunkRef);
-        assert_eq!(class(reference(6, Target::Sound(PLACE, 5)), 5), Class::InvalidChunkRef);
+        assert_eq!(class(reference(5, Target::Sound(PLACE, 5)), 6), Class::S3_INVALID_CHUNK_REF);
+        assert_eq!(class(reference(6, Target::Sound(PLACE, 5)), 6), Class::S3_INVALID_CHUNK_REF);
+        assert_eq!(class(reference(6, Target::Sound(PLACE, 5)), 5), Class::S3_INVALID_CHUNK_REF);
     }
 
     #[test]
     fn a_missing_chunk_is_told_from_a_damaged_one() {
-        assert_eq!(class(reference(5, Target::Missing), 5), Class::IncompleteChunks);
-        assert_eq!(class(reference(5, Target::Damaged), 5), Class::ChunkblobHashMismatch);
+        assert_eq!(class(reference(5, Target::Missing), 5), Class::S3_INCOMPLETE_CHUNKS);
+        assert_eq!(class(reference(5, Target::Damaged), 5), Class::S3_CHUNKBLOB_HASH_MISMATCH);
         let invalid = Reference { value: None, target: Target::Missing };
-        assert_eq!(class(invalid, 5), Class::InvalidChunkRef);
+        assert_eq!(class(invalid, 5), Class::S3_INVALID_CHUNK_REF);
     }
 }

@@ -4,12 +4,12 @@ use super::buckets::{Bucket, Buckets, scope_of};
 use super::peek::Peek;
 use super::problem::{Class, Fault};
 use crate::error::Result;
+use crate::event::{Event, Warning};
 use crate::excerpt::name_or_length;
 use crate::keyspace::s3::{ObjectKey, PartKey, UploadKey};
 use crate::keyspace::{Family, Namespace};
 use crate::model::s3::{self, UploadRecord};
 use crate::model::{Object, ScopeEnd};
-use crate::report::Warning;
 use crate::service::{Context, Scope};
 
 /// Both families, in the order of the lines.
@@ -41,11 +41,11 @@ fn check(context: &mut Context<'_, '_>) -> Result<()> {
             let fault = if let Some(name) = &bucket {
                 let bucket = s3::Bucket { name, meta: None, commit_ts: None };
                 match context.sink.refusal(Object::S3(s3::Object::Bucket(&bucket))) {
-                    Some(refusal) => Fault::refused(refusal)?,
+                    Some(refusal) => refusal,
                     None => continue,
                 }
             } else {
-                Fault::new(Class::MalformedKey, "the key of an upload record does not parse")
+                Fault::new(Class::S3_MALFORMED_KEY, "the key of an upload record does not parse")
             };
             let scope = bucket.unwrap_or_default();
             fault.report(context, scope_of(&scope), entry.key, Some(entry.place))?;
@@ -89,7 +89,7 @@ fn write_bucket(
             };
             match context.put(Object::S3(s3::Object::Upload(&record)))? {
                 Some(refusal) => {
-                    Fault::refused(refusal)?.report(context, name, entry.key, Some(entry.place))?;
+                    refusal.report(context, name, entry.key, Some(entry.place))?;
                 }
                 None => drop(scope.entry(name.to_vec()).or_default()),
             }
@@ -98,7 +98,7 @@ fn write_bucket(
     context.sink.end_scope(context.report, ScopeEnd::Bucket)?;
     if without_upload > 0 {
         context.report.warn(
-            Warning::new("s3_upload_parts_without_upload")
+            Warning::new(Event::S3_UPLOAD_PARTS_WITHOUT_UPLOAD)
                 .with("bucket", name_or_length(name))
                 .with("parts", without_upload)
                 .with(

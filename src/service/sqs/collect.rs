@@ -6,14 +6,15 @@
 use super::message::Buffers;
 use super::partition::group_hash;
 use super::record::{self, Kind, MessageHeader, MessageSource};
-use super::{INVALID_MESSAGE, MALFORMED_KEY, stored};
+use super::stored;
 use crate::codec::gojson::read::replace_invalid;
 use crate::error::Result;
+use crate::event::{Class, Event, Warning};
 use crate::excerpt;
 use crate::keyspace::sqs::{self, BadKey, DataKey, Segment};
 use crate::keyspace::{Family, Namespace};
 use crate::model::sqs::Message;
-use crate::report::{Problem, Report, Warning};
+use crate::report::{Problem, Report};
 use crate::service::{Context, Options};
 use crate::snapshot::{Entry, Snapshot};
 use crate::tree::Sorter;
@@ -76,7 +77,7 @@ impl Collector<'_, '_> {
             if counter.is_none() {
                 self.problem(
                     &entry,
-                    MALFORMED_KEY,
+                    Class::SQS_MALFORMED_KEY,
                     "the generation counter is no decimal number".to_owned(),
                 )?;
             }
@@ -112,7 +113,7 @@ impl Collector<'_, '_> {
             let message = match Message::parse(entry.body, self.snapshot.interrupt(), &mut buffers) {
                 Ok(message) => Message { commit_ts: entry.commit_ts, ..message },
                 Err(invalid) => {
-                    self.problem(&entry, INVALID_MESSAGE, invalid.message()?)?;
+                    self.problem(&entry, Class::SQS_INVALID_MESSAGE, invalid.message()?)?;
                     continue;
                 }
             };
@@ -178,7 +179,7 @@ impl Collector<'_, '_> {
             return self.push(segment, Kind::Sequence, &sequence.to_be_bytes());
         }
         let queue = excerpt::name(replace_invalid(&self.queue.name).as_bytes());
-        self.report.warn(Warning::new("sqs_invalid_sequence_counter").with("queue", queue));
+        self.report.warn(Warning::new(Event::SQS_INVALID_SEQUENCE_COUNTER).with("queue", queue));
         Ok(())
     }
 
@@ -204,13 +205,13 @@ impl Collector<'_, '_> {
             return Ok(None);
         }
         if let Err(bad) = key {
-            self.problem(entry, MALFORMED_KEY, bad.malformed.to_string())?;
+            self.problem(entry, Class::SQS_MALFORMED_KEY, bad.malformed.to_string())?;
         }
         Ok(key.ok())
     }
 
     /// Reports a row of the selected queue.
-    fn problem(&mut self, entry: &Entry<'_>, class: &'static str, message: String) -> Result<()> {
+    fn problem(&mut self, entry: &Entry<'_>, class: Class, message: String) -> Result<()> {
         self.report.problem(&Problem {
             adapter: Namespace::Sqs.name(),
             scope: &self.queue.name,

@@ -5,9 +5,9 @@
 
 use super::partition::Partitions;
 use super::record::MessageHeader;
+use crate::event::{Event, Warning};
 use crate::excerpt;
 use crate::model::sqs::Queue;
-use crate::report::Warning;
 
 /// Tells the messages of one queue that an API could return from those that it could not.
 #[derive(Clone, Debug, Default)]
@@ -99,7 +99,7 @@ impl Filter {
         let mut warnings = Vec::new();
         if self.meta_generation != 0 && self.counter != 0 && self.meta_generation != self.counter {
             warnings.push(
-                warning("sqs_generation_mismatch")
+                warning(Event::SQS_GENERATION_MISMATCH)
                     .with("meta_generation", self.meta_generation)
                     .with("gen_counter", self.counter),
             );
@@ -108,14 +108,14 @@ impl Filter {
             && counter < self.highest_sequence
         {
             warnings.push(
-                warning("sqs_sequence_mismatch")
+                warning(Event::SQS_SEQUENCE_MISMATCH)
                     .with("seq_counter", counter)
                     .with("highest", self.highest_sequence),
             );
         }
         if self.stale > 0 {
             warnings.push(
-                warning("sqs_stale_generation_messages_dropped")
+                warning(Event::SQS_STALE_GENERATION_MESSAGES_DROPPED)
                     .with("active_gen", self.active_generation().unwrap_or_default())
                     .with("dropped", self.stale)
                     .with("hint", "purged or deleted, and not yet reaped when the snapshot was cut"),
@@ -123,27 +123,27 @@ impl Filter {
         }
         if self.wrong_family + self.partition_out_of_range > 0 {
             warnings.push(
-                warning("sqs_unreachable_messages_dropped")
+                warning(Event::SQS_UNREACHABLE_MESSAGES_DROPPED)
                     .with("partition_count", self.partitions.count)
                     .with("wrong_family", self.wrong_family)
                     .with("partition_out_of_range", self.partition_out_of_range),
             );
         }
         if self.hash_mismatch > 0 {
-            warnings.push(warning("sqs_partition_hash_mismatch").with("count", self.hash_mismatch));
+            warnings.push(warning(Event::SQS_PARTITION_HASH_MISMATCH).with("count", self.hash_mismatch));
         }
         if self.key_mismatch > 0 {
-            warnings.push(warning("sqs_message_key_mismatch").with("count", self.key_mismatch));
+            warnings.push(warning(Event::SQS_MESSAGE_KEY_MISMATCH).with("count", self.key_mismatch));
         }
         if self.expired > 0 {
             warnings.push(
-                warning("sqs_retention_expired_messages")
+                warning(Event::SQS_RETENTION_EXPIRED_MESSAGES)
                     .with("count", self.expired)
                     .with("now_ms", self.now_ms),
             );
         }
         if self.zeroed > 0 {
-            warnings.push(warning("sqs_visibility_zeroed").with("count", self.zeroed).with(
+            warnings.push(warning(Event::SQS_VISIBILITY_ZEROED).with("count", self.zeroed).with(
                 "hint",
                 "receive counts, receipts and the time until which messages are hidden were written as 0; \
                  --preserve-sqs-visibility keeps them",
@@ -185,7 +185,7 @@ mod tests {
     }
 
     fn events(filter: &Filter) -> Vec<&'static str> {
-        filter.warnings("q").iter().map(|warning| warning.event).collect()
+        filter.warnings("q").iter().map(|warning| warning.event.name()).collect()
     }
 
     #[test]
@@ -195,7 +195,7 @@ mod tests {
             assert!(filter.keeps(&MessageHeader { received: true, ..CLASSIC }));
             assert!(filter.keeps(&CLASSIC));
             let warnings = filter.warnings("q");
-            assert_eq!(warnings.iter().map(|warning| warning.event).collect::<Vec<_>>(), events);
+            assert_eq!(warnings.iter().map(|warning| warning.event.name()).collect::<Vec<_>>(), events);
             assert!(warnings.iter().all(|warning| warning.fields[1] == ("count", 1.into())));
         }
     }

@@ -24,11 +24,6 @@ use crate::tree::Sorter;
 /// What the records of all queues may hold of memory before they go to disk, bytes.
 const MEMORY: usize = 24 << 20;
 
-const MALFORMED_KEY: &str = "sqs_malformed_key";
-const INVALID_QUEUE_META: &str = "sqs_invalid_queue_meta";
-const INVALID_MESSAGE: &str = "sqs_invalid_message";
-const ORPHAN_MESSAGES: &str = "sqs_orphan_messages";
-
 /// Writes all queues in scope and returns their names.
 pub fn dump(context: &mut Context<'_, '_>) -> Result<Scope> {
     if let Some(warning) = pending::warning(context.snapshot.undecided(), context.options) {

@@ -9,10 +9,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::codec::gojson::read::replace_invalid;
 use crate::error::Result;
+use crate::event::{Event, Warning};
 use crate::excerpt;
 use crate::keyspace::Family;
 use crate::keyspace::sqs::{self, Segment};
-use crate::report::Warning;
 use crate::snapshot::{EntryBuf, Lock, Snapshot};
 
 /// Returns the warnings about partitioned queues with these segments, in their order.
@@ -62,7 +62,7 @@ fn warning(queue: &[u8], partitions: &BTreeMap<u32, bool>) -> Option<Warning> {
     let mut name = Vec::new();
     Segment::new(queue)?.decode(&mut name);
     (!other_group.is_empty()).then(|| {
-        Warning::new("sqs_partitions_elsewhere")
+        Warning::new(Event::SQS_PARTITIONS_ELSEWHERE)
             .with("queue", excerpt::name(replace_invalid(&name).as_bytes()))
             .with("partitions", other_group)
             .with("hint", "their messages are in the snapshot of another group")

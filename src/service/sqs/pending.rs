@@ -3,9 +3,9 @@
 //! In: the locks that the store could not resolve. Out: one warning with the number of SQS keys among them, of the
 //! queues in scope, and the first of them.
 
+use crate::event::{Event, Warning};
 use crate::excerpt;
 use crate::keyspace::{Family, Namespace, sqs};
-use crate::report::Warning;
 use crate::service::Options;
 use crate::snapshot::InDoubt;
 
@@ -22,7 +22,7 @@ pub fn warning(undecided: &[InDoubt], options: &Options) -> Option<Warning> {
         options.in_scope(Namespace::Sqs, &name)
     });
     let first = keys.next()?;
-    let warning = Warning::new("sqs_pending_txn_intents").with("count", 1 + keys.count());
+    let warning = Warning::new(Event::SQS_PENDING_TXN_INTENTS).with("count", 1 + keys.count());
     Some(warning.with("first_key", excerpt::key(first)))
 }
 
@@ -39,7 +39,7 @@ mod tests {
     }
 
     fn expected(count: u64, first_key: &str) -> Warning {
-        Warning::new("sqs_pending_txn_intents").with("count", count).with("first_key", first_key)
+        Warning::new(Event::SQS_PENDING_TXN_INTENTS).with("count", count).with("first_key", first_key)
     }
 
     #[test]

@@ -5,10 +5,10 @@
 
 use super::filter::Filter;
 use crate::codec::gojson::read::replace_invalid;
+use crate::event::{Event, Warning};
 use crate::excerpt;
 use crate::keyspace::Family;
 use crate::keyspace::sqs::Segment;
-use crate::report::Warning;
 
 /// What is known of a segment.
 #[derive(Default)]
@@ -86,7 +86,7 @@ impl QueueState {
                 "no readable meta row: usually the queue was deleted"
             };
             warnings.push(
-                Warning::new("sqs_orphan_messages")
+                Warning::new(Event::SQS_ORPHAN_MESSAGES)
                     .with("encoded_queue", excerpt::name(self.encoded().as_bytes()))
                     .with("buffered_messages", self.orphans)
                     .with("buffered_side_records", self.side_records)
@@ -95,7 +95,7 @@ impl QueueState {
         }
         if self.is_elsewhere() && self.partitioned_orphans > 0 {
             warnings.push(
-                Warning::new("sqs_orphan_partitioned_messages")
+                Warning::new(Event::SQS_ORPHAN_PARTITIONED_MESSAGES)
                     .with("encoded_queue", excerpt::name(self.encoded().as_bytes()))
                     .with("buffered_messages", self.partitioned_orphans),
             );
@@ -109,7 +109,7 @@ mod tests {
     use super::*;
 
     fn events(group: &QueueState) -> Vec<&'static str> {
-        group.orphan_warnings().iter().map(|warning| warning.event).collect()
+        group.orphan_warnings().iter().map(|warning| warning.event.name()).collect()
     }
 
     fn hint(group: &QueueState) -> String {

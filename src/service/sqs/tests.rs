@@ -6,8 +6,9 @@ use std::path::Path;
 
 use super::*;
 use crate::container::fixture::Native;
+use crate::event::Warning;
 use crate::keyspace::Namespace;
-use crate::report::{Report, Warning};
+use crate::report::Report;
 use crate::service::Options;
 use crate::sink::TreeSink;
 use crate::snapshot::{Snapshot, SnapshotOptions};
@@ -35,7 +36,7 @@ impl Outcome {
     }
 
     fn events(&self) -> Vec<&'static str> {
-        self.warnings.iter().map(|warning| warning.event).collect()
+        self.warnings.iter().map(|warning| warning.event.name()).collect()
     }
 
     fn warning(&self, event: &str) -> String {
@@ -188,7 +189,7 @@ fn queues_whose_segments_are_prefixes_of_each_other_keep_apart() {
     for name in ["abc", "abcd", "abcdef"] {
         assert_eq!(outcome.file(&format!("sqs/{name}/messages.jsonl")), line(name, 1, ""));
     }
-    assert_eq!(outcome.warnings.iter().filter(|warning| warning.event.contains("stale")).count(), 3);
+    assert_eq!(outcome.warnings.iter().filter(|warning| warning.event.name().contains("stale")).count(), 3);
     assert_eq!(outcome.queues, ["abc", "abcd", "abcdef"]);
 }
 

@@ -13,15 +13,16 @@ use super::message::Buffers;
 use super::partition::Partitions;
 use super::queue_state::{OpenQueue, QueueState};
 use super::record::{self, Kind, MessageHeader, MessageSource};
-use super::{INVALID_QUEUE_META, ORPHAN_MESSAGES, other_group, stored};
+use super::{other_group, stored};
 use crate::codec::gojson::read::replace_invalid;
 use crate::cursor;
 use crate::error::{Error, Result};
+use crate::event::{Class, Event, Warning};
 use crate::excerpt;
 use crate::keyspace::{Family, Namespace};
 use crate::model::sqs::{self, Message, NamedQueue, Queue, SideRecord};
 use crate::model::{Object, Refusal, ScopeEnd};
-use crate::report::{Problem, Warning};
+use crate::report::Problem;
 use crate::service::{Context, Scope};
 use crate::snapshot::{EntryBuf, RowLocation};
 use crate::tree::Sorter;
@@ -79,7 +80,7 @@ impl Writer<'_, '_, '_> {
                     adapter: Namespace::Sqs.name(),
                     scope: &group.name,
                     key: &group.meta_key(),
-                    class: INVALID_QUEUE_META,
+                    class: Class::SQS_INVALID_QUEUE_META,
                     message: invalid.message()?,
                     place,
                 });
@@ -88,7 +89,7 @@ impl Writer<'_, '_, '_> {
         let name = replace_invalid(&group.name).into_owned();
         if !queue.name.is_empty() && queue.name != name {
             self.context.report.warn(
-                Warning::new("sqs_queue_name_mismatch")
+                Warning::new(Event::SQS_QUEUE_NAME_MISMATCH)
                     .with("encoded_queue", excerpt::name(group.encoded().as_bytes()))
                     .with("key_name", excerpt::name(name.as_bytes()))
                     .with("meta_name", excerpt::name(queue.name.as_bytes())),
@@ -186,7 +187,7 @@ impl Writer<'_, '_, '_> {
             adapter: Namespace::Sqs.name(),
             scope: &group.name,
             key: &group.meta_key(),
-            class: ORPHAN_MESSAGES,
+            class: Class::SQS_ORPHAN_MESSAGES,
             message,
             place: None,
         })

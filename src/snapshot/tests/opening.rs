@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::container::{ErrorKind, fixture};
-use crate::event::Warning;
+use crate::event::{Event, Warning};
 
 fn kind(snapshot: &[u8]) -> ErrorKind {
     match open_at(vec![fixture::source(snapshot)], None).unwrap_err() {
@@ -108,7 +108,7 @@ fn operational_rows_of_another_length_are_warned_and_short_ones_count_as_absent(
     );
     assert_eq!(store.inputs()[0].snapshot_index, None);
     assert_eq!(store.inputs()[0].min_retained_ts, Some(5));
-    let warning = Warning::new("meta_row_malformed");
+    let warning = Warning::new(Event::META_ROW_MALFORMED);
     let registry = "!encryption|writers|\\x00\\x00\\x00\\x01|\\x00\\x02";
     assert_eq!(
         store.warnings(),
@@ -125,7 +125,7 @@ fn rows_above_the_header_count_and_are_warned() {
     let store = store(&Native::new(4).put(b"a", 4, b"").put(b"a", 5, b"new").put(b"b", 6, b""));
     assert_eq!(store.read_ts(), 6);
     assert_eq!(body(&store, b"a").unwrap(), b"new");
-    assert_eq!(store.warnings(), [Warning::new("version_above_watermark").with("count", 2)]);
+    assert_eq!(store.warnings(), [Warning::new(Event::VERSION_ABOVE_WATERMARK).with("count", 2)]);
 }
 
 #[test]
@@ -187,7 +187,7 @@ fn a_time_before_t_counts_from_the_newest_row() {
     };
     let seen = |at| {
         let store = open(at).unwrap();
-        let events: Vec<_> = store.warnings().iter().map(|warning| warning.event).collect();
+        let events: Vec<_> = store.warnings().iter().map(|warning| warning.event.name()).collect();
         (keys(store.scan(Family::Bare)), store.totals().visible, events)
     };
     assert_eq!(seen(ReadAt::Before(500)), (vec!["a".into(), "b".into()], 2, vec!["version_above_watermark"]));
@@ -233,7 +233,10 @@ fn keys_over_the_restore_limit_are_read_and_warned() {
     assert_eq!(body(&store, &key).unwrap(), b"v");
     let [warning] = store.warnings() else { panic!() };
     let names: Vec<_> = warning.fields.iter().map(|(name, _)| *name).collect();
-    assert_eq!((warning.event, names), ("over_restore_limit", vec!["key", "key_len", "value_len", "offset"]));
+    assert_eq!(
+        (warning.event.name(), names),
+        ("over_restore_limit", vec!["key", "key_len", "value_len", "offset"])
+    );
     assert_eq!(warning.fields[1].1, (1 << 20) + 9);
 }
 
@@ -244,7 +247,7 @@ fn visible_locks_are_warned_and_malformed_ones_are_corrupt() {
     };
     let snapshot = Native::new(9).put(b"!txn|lock|k", 5, &lock(2)).put(b"!txn|lock|gone", 5, &lock(3));
     let store = store(&snapshot.clone().delete(b"!txn|lock|gone", 6));
-    let warning = Warning::new("txn_unresolved").with("key_hex", "6b");
+    let warning = Warning::new(Event::TXN_UNRESOLVED).with("key_hex", "6b");
     assert_eq!(store.warnings(), [warning.with("primary_hex", "7070").with("start_ts", 5)]);
     match error(&snapshot) {
         Error::Container(error) => assert!(matches!(error.kind, ErrorKind::CorruptRow { .. })),
@@ -260,14 +263,15 @@ fn internal_and_reserved_rows_are_only_warned() {
             .put(b"!dist|route|8bytes..", 1, b"")
             .delete(b"!migfence|x", 1),
     );
-    let malformed = Warning::new("internal_key_malformed").with("prefix", "!dist|route|").with("count", 1);
-    let reserved = Warning::new("reserved_family_present").with("prefix", "!migfence|");
+    let malformed =
+        Warning::new(Event::INTERNAL_KEY_MALFORMED).with("prefix", "!dist|route|").with("count", 1);
+    let reserved = Warning::new(Event::RESERVED_FAMILY_PRESENT).with("prefix", "!migfence|");
     assert_eq!(store.warnings(), [malformed, reserved]);
 }
 
 #[test]
 fn snapshots_without_data_are_empty_and_an_oracles_is_warned() {
-    let oracle_warning = [Warning::new("oracle_snapshot")];
+    let oracle_warning = [Warning::new(Event::ORACLE_SNAPSHOT)];
     let dedicated = hex::decode("0000018f2a3403b8fdbefded").unwrap();
     let ordinary = Native::new(0).raw(b"_meta_applied_index", &9_u64.to_le_bytes()).file();
     assert_eq!(ordinary.len(), 79);

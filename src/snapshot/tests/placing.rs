@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::*;
 use crate::container::fixture;
-use crate::event::Warning;
+use crate::event::{Event, Warning};
 use crate::snapshot::{GroupOrigin, InputInfo, MissingGroups};
 use serde_json::json;
 
@@ -59,7 +59,7 @@ fn keys_tell_the_group_of_an_input_and_the_catalog_which_are_missing() {
     assert_eq!((both.route_owner(b"!redis|str|c"), both.route_owner(b"!hs|fld|x")), (Some(2), Some(1)));
 
     let alone = open_at(vec![one().source()], None).unwrap();
-    let warning = Warning::new("multi_group_input_missing").with("groups", vec![2]);
+    let warning = Warning::new(Event::MULTI_GROUP_INPUT_MISSING).with("groups", vec![2]);
     let owned = json!([{"group": 2, "ranges": [["b", "m"]]}]);
     assert_eq!(alone.missing_groups().unwrap().warning(), warning.with("owned", owned));
 

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::container::fixture;
-use crate::event::Warning;
+use crate::event::{Event, Warning};
 
 fn two() -> Vec<Source> {
     let one = Native::new(10)
@@ -159,7 +159,7 @@ fn the_owners_copy_counts_by_the_newest_catalog_whatever_its_age() {
         assert_eq!(store.stats(Family::RedisString).visible, 3);
         let warnings = duplicates(&store);
         let key = |key: &[u8]| {
-            Warning::new("duplicate_key_across_groups")
+            Warning::new(Event::DUPLICATE_KEY_ACROSS_GROUPS)
                 .with("key_hex", hex::encode(key))
                 .with("groups", vec![1, 2])
         };

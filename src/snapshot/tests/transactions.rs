@@ -1,7 +1,7 @@
 //! Transactions that were cut in the middle (`keyspaces.md` 6).
 
 use super::*;
-use crate::event::Warning;
+use crate::event::{Event, Warning};
 
 const START: u64 = 5;
 
@@ -36,7 +36,7 @@ fn warnings(store: &Snapshot) -> Vec<Warning> {
 }
 
 fn events(store: &Snapshot) -> Vec<&'static str> {
-    warnings(store).iter().map(|warning| warning.event).collect()
+    warnings(store).iter().map(|warning| warning.event.name()).collect()
 }
 
 #[test]
@@ -105,7 +105,7 @@ fn a_lock_without_record_is_undecided_and_pending_where_its_primary_is_locked() 
     let snapshot = prepare(Native::new(9).put(b"k", 3, b"old"), b"k", Some(b"new"));
     let alone = store(&snapshot);
     assert_eq!(body(&alone, b"k").unwrap(), b"old");
-    let warning = Warning::new("txn_unresolved");
+    let warning = Warning::new(Event::TXN_UNRESOLVED);
     let warning = warning.with("key_hex", "6b").with("primary_hex", "70").with("start_ts", START);
     assert_eq!(warnings(&alone), [warning]);
     assert_eq!((alone.undecided_count(), alone.undecided()[0].pending), (1, false));
@@ -155,7 +155,7 @@ fn a_hundred_locks_of_each_event_are_named_and_then_all_of_them_counted() {
         }
     }
     let store = store(&commit(snapshot, 7));
-    for event in ["txn_hidden_commit", "txn_pending", "txn_unresolved"] {
+    for event in [Event::TXN_HIDDEN_COMMIT, Event::TXN_PENDING, Event::TXN_UNRESOLVED] {
         let warnings: Vec<_> = store.warnings().iter().filter(|warning| warning.event == event).collect();
         assert_eq!(warnings.len(), 101, "{event}");
         assert_eq!(*warnings[100], Warning::new(event).with("count", 101));

@@ -9,7 +9,7 @@ use super::lookup::Lookup;
 use super::scan::Locks;
 use super::{InDoubt, Lock, corrupt};
 use crate::cursor;
-use crate::event::Warning;
+use crate::event::{Event, Warning};
 use crate::keyspace::Family;
 use crate::limits;
 use crate::snapshot::claims::{Claim, Claims};
@@ -192,7 +192,9 @@ fn writes(snapshot: &Snapshot, by_key: &mut Sorter, claims: &mut Claims) -> Resu
         match lock.state {
             State::Committed { at } => {
                 if write(snapshot, &mut intents, &mut data, key, &lock, at, claims)? && lock.hidden {
-                    resolved.hidden.push(|| warning("txn_hidden_commit", key, &lock).with("commit_ts", at));
+                    resolved
+                        .hidden
+                        .push(|| warning(Event::TXN_HIDDEN_COMMIT, key, &lock).with("commit_ts", at));
                 }
             }
             State::InDoubt { pending } => resolved.leave(key, &lock, pending),
@@ -258,9 +260,9 @@ impl Resolved {
             self.undecided.push(InDoubt { key, primary, start_ts: lock.start_ts, pending });
         }
         let (event, warnings) = if pending {
-            ("txn_pending", &mut self.pending)
+            (Event::TXN_PENDING, &mut self.pending)
         } else {
-            ("txn_unresolved", &mut self.unresolved)
+            (Event::TXN_UNRESOLVED, &mut self.unresolved)
         };
         warnings.push(|| warning(event, key, lock));
     }
@@ -268,15 +270,15 @@ impl Resolved {
     /// Lists the warnings, in the order of keys for each event.
     pub(in crate::snapshot) fn warnings(&self) -> Vec<Warning> {
         let mut all = Vec::new();
-        self.hidden.list("txn_hidden_commit", &mut all);
-        self.pending.list("txn_pending", &mut all);
-        self.unresolved.list("txn_unresolved", &mut all);
+        self.hidden.list(Event::TXN_HIDDEN_COMMIT, &mut all);
+        self.pending.list(Event::TXN_PENDING, &mut all);
+        self.unresolved.list(Event::TXN_UNRESOLVED, &mut all);
         all
     }
 }
 
 /// `lock` is sorted by key: its other key is the primary.
-fn warning(event: &'static str, key: &[u8], lock: &Sorted<'_>) -> Warning {
+fn warning(event: Event, key: &[u8], lock: &Sorted<'_>) -> Warning {
     Warning::new(event)
         .with("key_hex", shown(key))
         .with("primary_hex", shown(lock.other_key))

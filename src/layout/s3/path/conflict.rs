@@ -209,7 +209,7 @@ fn collision(other: &[u8], help: &str) -> Placement {
         message.push_str("; ");
         message.push_str(help);
     }
-    Placement::Failed(Fault::new(Class::MetaSuffixCollision, message))
+    Placement::Failed(Fault::new(Class::S3_META_SUFFIX_COLLISION, message))
 }
 
 #[cfg(test)]

@@ -45,7 +45,7 @@ pub fn of_key(key: &[u8], rules: Rules, key_path: &mut KeyPath) -> Result<(), Fa
             && (matches!(segment, b"" | b"." | b"..") || memchr::memchr2(0, b'\\', segment).is_some());
         if malformed && !rules.rename {
             return Err(Fault::new(
-                Class::MalformedKey,
+                Class::S3_MALFORMED_KEY,
                 format!("no path can hold the key; {RENAME_OPTION}"),
             ));
         }
@@ -83,7 +83,7 @@ pub fn is_layout_file(path: &[u8], rules: Rules) -> bool {
 }
 
 fn collision(message: &str) -> Fault {
-    Fault::new(Class::MetaSuffixCollision, format!("{message}; {RENAME_OPTION}"))
+    Fault::new(Class::S3_META_SUFFIX_COLLISION, format!("{message}; {RENAME_OPTION}"))
 }
 
 #[cfg(test)]
@@ -129,11 +129,15 @@ mod tests {
             "",
             "nul\0byte",
         ] {
-            assert_eq!(path(key.as_bytes(), Rules::default()), Err(Class::MalformedKey), "{key:?}");
+            assert_eq!(path(key.as_bytes(), Rules::default()), Err(Class::S3_MALFORMED_KEY), "{key:?}");
         }
         for key in ["_orphans/x", "_incomplete_uploads/x", "a.elastickv-meta.json", "d/.elastickv-meta.json"]
         {
-            assert_eq!(path(key.as_bytes(), Rules::default()), Err(Class::MetaSuffixCollision), "{key:?}");
+            assert_eq!(
+                path(key.as_bytes(), Rules::default()),
+                Err(Class::S3_META_SUFFIX_COLLISION),
+                "{key:?}"
+            );
         }
     }
 
@@ -154,8 +158,8 @@ mod tests {
             assert_eq!(path(b"a/b/", rules), Ok(("a/b/".into(), false)));
             assert!(path(b"_bucket.json/", rules).unwrap().1);
         }
-        assert_eq!(path(b"_orphans/", Rules::default()), Err(Class::MetaSuffixCollision));
-        assert_eq!(path(b"\\/", Rules::default()), Err(Class::MalformedKey));
+        assert_eq!(path(b"_orphans/", Rules::default()), Err(Class::S3_META_SUFFIX_COLLISION));
+        assert_eq!(path(b"\\/", Rules::default()), Err(Class::S3_MALFORMED_KEY));
     }
 
     #[test]

@@ -34,11 +34,11 @@ pub fn settle(key: &[u8], rules: Rules, key_path: &mut KeyPath) -> Result<(), Fa
 pub fn in_root(key: &[u8], rules: Rules) -> Result<KeyPath, Fault> {
     if key.len() > limits::KEYMAP_ORIGINAL {
         let message = format!("a key of {} bytes is too long for a line of KEYMAP.jsonl", key.len());
-        return Err(Fault::new(Class::PathTooLong, message));
+        return Err(Fault::new(Class::S3_PATH_TOO_LONG, message));
     }
     if !rules.rename {
         let message = format!("its path in the dump is longer than {} bytes; {RENAME_OPTION}", limits::PATH);
-        return Err(Fault::new(Class::PathTooLong, message));
+        return Err(Fault::new(Class::S3_PATH_TOO_LONG, message));
     }
     let mut path = segment::fallback(key).into_bytes();
     if path.ends_with(sidecar::SUFFIX) {
@@ -83,7 +83,7 @@ mod tests {
             assert!(moved.whole && moved.replaced && moved.last_replaced);
             if suffix != 10 {
                 assert!(settled(&longest, Rules { rename: false, ..RENAME }).is_ok());
-                assert_eq!(settled(&over, Rules { rename: false, ..RENAME }), Err(Class::PathTooLong));
+                assert_eq!(settled(&over, Rules { rename: false, ..RENAME }), Err(Class::S3_PATH_TOO_LONG));
             }
         }
     }
@@ -95,7 +95,7 @@ mod tests {
         assert_eq!(settled(&plain, RENAME).unwrap().path, plain);
         let marker = b"\xff/".repeat(150);
         assert!(settled(&marker, RENAME).unwrap().whole);
-        assert_eq!(settled(&marker, Rules { rename: false, ..RENAME }), Err(Class::PathTooLong));
+        assert_eq!(settled(&marker, Rules { rename: false, ..RENAME }), Err(Class::S3_PATH_TOO_LONG));
     }
 
     #[test]
@@ -116,6 +116,6 @@ mod tests {
         let path = settled(&longest, RENAME).unwrap().path;
         crate::tree::keymap::line(&mut line, &path, &longest, crate::tree::keymap::Kind::ShaFallback);
         assert!(line.len() <= limits::KEYMAP_LINE);
-        assert_eq!(settled(&key(limits::KEYMAP_ORIGINAL + 1, ""), RENAME), Err(Class::PathTooLong));
+        assert_eq!(settled(&key(limits::KEYMAP_ORIGINAL + 1, ""), RENAME), Err(Class::S3_PATH_TOO_LONG));
     }
 }

@@ -169,7 +169,7 @@ mod tests {
 
     #[test]
     fn placements_come_back_from_their_records() {
-        let fault = Fault::new(Class::PathTooLong, "too long\0twice");
+        let fault = Fault::new(Class::S3_PATH_TOO_LONG, "too long\0twice");
         let failed = Placement::Failed(fault);
         let placed = KINDS.map(|kind| Placement::At(b"a/b".to_vec(), kind));
         for placement in placed.iter().chain([&failed]) {

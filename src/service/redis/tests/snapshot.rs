@@ -8,7 +8,8 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use crate::container::Source;
-use crate::report::{Report, Warning};
+use crate::event::Warning;
+use crate::report::Report;
 use crate::service::{Context, Options, Scope};
 use crate::sink::TreeSink;
 use crate::snapshot::{Snapshot, SnapshotOptions};
@@ -40,7 +41,7 @@ pub(super) fn dump(rows: &BTreeMap<Vec<u8>, Vec<u8>>, options: &Options) -> Dump
     let scratch = tree.scratch().clone();
     let mut tree = TreeSink::new(tree, options.layout(&snapshot));
     let mut warnings = Vec::new();
-    let mut report = Report::new(&scratch, |warning: &Warning| warnings.push(warning.event));
+    let mut report = Report::new(&scratch, |warning: &Warning| warnings.push(warning.event.name()));
     let mut context =
         Context { snapshot: &snapshot, sink: &mut tree, scratch: &scratch, report: &mut report, options };
     let scope = super::super::dump(&mut context).unwrap();

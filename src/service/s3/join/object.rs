@@ -64,7 +64,7 @@ impl Join<'_, '_, '_, '_> {
             return Ok(());
         }
         if open.bucket.refusal.is_some() {
-            let fault = Fault::new(Class::MalformedKey, "its bucket has no directory");
+            let fault = Fault::new(Class::S3_MALFORMED_KEY, "its bucket has no directory");
             return fault.report_object(self.context, &open.name, &object.name, head.place);
         }
         match Live::open(self.context, (&open.name, object.generation, &object.name), head)? {
@@ -155,7 +155,7 @@ impl Join<'_, '_, '_, '_> {
         object.unused = true;
         let key = ChunkKey::parse_rest(key).ok_or(RECORD)?;
         if reference.value.is_none() {
-            let class = (Family::S3ChunkRef, Class::InvalidChunkRef);
+            let class = (Family::S3ChunkRef, Class::S3_INVALID_CHUNK_REF);
             warn_bad_value(
                 self.context,
                 class,

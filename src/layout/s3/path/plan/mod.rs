@@ -128,7 +128,7 @@ fn claim_one(
         Rename::UserData if !rules.rename => {
             // Only a fallback that was cut there: keys with the suffix have failed before.
             let message = format!("the shortened key ends in the suffix of sidecars; {RENAME_OPTION}");
-            let fault = Fault::new(Class::MetaSuffixCollision, message);
+            let fault = Fault::new(Class::S3_META_SUFFIX_COLLISION, message);
             return decisions.push(key, &Placement::Failed(fault));
         }
         Rename::None if directory => Rename::LeafData,

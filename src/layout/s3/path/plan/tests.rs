@@ -60,7 +60,7 @@ fn a_file_that_is_also_a_directory_becomes_leaf_data() {
 
 #[test]
 fn a_renamed_object_whose_new_name_is_a_key_fails() {
-    let failed = || Err(Class::MetaSuffixCollision);
+    let failed = || Err(Class::S3_META_SUFFIX_COLLISION);
     let leaf =
         [("p", failed()), ("p.elastickv-leaf-data", at("p.elastickv-leaf-data", "")), ("p/x", at("p/x", ""))];
     expect(&leaf, Rules::default());
@@ -83,7 +83,7 @@ fn the_sidecar_suffix_is_tested_before_the_directory() {
 
 #[test]
 fn keys_that_fail_are_no_directories() {
-    expect(&[("a", at("a", "")), ("a//b", Err(Class::MalformedKey))], Rules::default());
+    expect(&[("a", at("a", "")), ("a//b", Err(Class::S3_MALFORMED_KEY))], Rules::default());
     let leaf = ("a", at("a.elastickv-leaf-data", "s3-leaf-data"));
     expect(&[leaf, ("a//b", at("a/e3b0c44298fc1c149afbf4c8996fb924__/b", "sha-fallback"))], RENAME);
 }
@@ -106,16 +106,16 @@ fn a_folder_marker_makes_its_folder_a_directory() {
 #[test]
 fn a_folder_marker_makes_way_for_a_key_that_has_its_new_name() {
     let keys = [
-        ("a/", Err(Class::MetaSuffixCollision)),
+        ("a/", Err(Class::S3_META_SUFFIX_COLLISION)),
         ("a/.elastickv-leaf-data", at("a/.elastickv-leaf-data", "")),
     ];
     expect(&keys, Rules::default());
     expect(&keys, RENAME);
     let below = [
         ("a/", at("a/.elastickv-leaf-data", "s3-leaf-data")),
-        ("a/.elastickv-leaf-data/", Err(Class::MetaSuffixCollision)),
+        ("a/.elastickv-leaf-data/", Err(Class::S3_META_SUFFIX_COLLISION)),
         ("b", at("b", "")),
-        ("b.elastickv-meta.json/", Err(Class::MetaSuffixCollision)),
+        ("b.elastickv-meta.json/", Err(Class::S3_META_SUFFIX_COLLISION)),
     ];
     expect(&below, Rules::default());
 }
@@ -136,7 +136,7 @@ fn names_of_the_layout_are_left_to_it() {
 #[test]
 fn a_directory_with_the_name_of_a_sidecar_clashes() {
     let clash = "a.elastickv-meta.json/x";
-    expect(&[("a", at("a", "")), (clash, Err(Class::MetaSuffixCollision))], Rules::default());
+    expect(&[("a", at("a", "")), (clash, Err(Class::S3_META_SUFFIX_COLLISION))], Rules::default());
     let plan = plan(&[b"a", clash.as_bytes()], RENAME);
     let (path, kind) = plan[clash.as_bytes()].clone().unwrap();
     assert!(path.ends_with(b"__a.elastickv-meta.json/x") && kind == "sha-fallback");
@@ -160,7 +160,7 @@ fn what_is_moved_from_below_a_file_may_clash_once_more() {
 fn a_leaf_data_name_that_is_a_directory_clashes() {
     let keys = [
         ("p", at("p.elastickv-leaf-data", "s3-leaf-data")),
-        ("p.elastickv-leaf-data/x", Err(Class::MetaSuffixCollision)),
+        ("p.elastickv-leaf-data/x", Err(Class::S3_META_SUFFIX_COLLISION)),
         ("p/y", at("p/y", "")),
     ];
     expect(&keys, Rules::default());
@@ -173,12 +173,12 @@ fn a_path_that_is_too_long_as_a_whole_fails_and_is_no_directory() {
     let (fits, over) = (long(200), long(201));
     assert_eq!("s3/b/".len() + fits.len() + sidecar::SUFFIX.len(), limits::PATH);
     expect(&[("d", at("d.elastickv-leaf-data", "s3-leaf-data")), (&fits, at(&fits, ""))], rules);
-    expect(&[("d", at("d", "")), (&over, Err(Class::PathTooLong))], rules);
+    expect(&[("d", at("d", "")), (&over, Err(Class::S3_PATH_TOO_LONG))], rules);
     // It would fit, but not where it has to make way.
     let below = format!("{}/x", long(190));
-    expect(&[(&long(190), Err(Class::PathTooLong)), (&below, at(&below, ""))], rules);
+    expect(&[(&long(190), Err(Class::S3_PATH_TOO_LONG)), (&below, at(&below, ""))], rules);
     let marker = format!("{}/", long(180));
-    expect(&[("d", at("d", "")), (&marker, Err(Class::PathTooLong))], rules);
+    expect(&[("d", at("d", "")), (&marker, Err(Class::S3_PATH_TOO_LONG))], rules);
 
     let moved = |key: &str| at(&segment::fallback(key.as_bytes()), "sha-fallback");
     expect(&[("d", at("d", "")), (&over, moved(&over)), (&marker, moved(&marker))], RENAME);

@@ -1,16 +1,17 @@
-//! Warnings: what a run has to say of its input besides the objects in it.
+//! What a run has to say of its input besides the objects in it.
 
 use serde::Serialize;
 use serde_json::Value;
 
+use super::Event;
 use crate::excerpt;
 
 /// One warning: a stable event name and its fields, in the order that the documents list.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Warning {
-    /// Stable name, for example `redis_hash_length_mismatch`.
-    pub event: &'static str,
-    /// Field names and values. Keys stand in hex, names as text.
+    /// Its name.
+    pub event: Event,
+    /// Names and values of the fields that its row of the table has. Keys stand in hex, names as text.
     #[serde(serialize_with = "as_map")]
     pub fields: Vec<(&'static str, Value)>,
 }
@@ -22,7 +23,7 @@ fn as_map<S: serde::Serializer>(fields: &[(&'static str, Value)], serializer: S)
 impl Warning {
     /// Returns a warning without fields.
     #[must_use]
-    pub fn new(event: &'static str) -> Self {
+    pub fn new(event: Event) -> Self {
         Self { event, fields: Vec::new() }
     }
 
@@ -38,6 +39,11 @@ impl Warning {
     pub fn with_key(self, key: &[u8]) -> Self {
         let named = self.with("key", excerpt::key(key));
         if excerpt::needs_hex(key) { named.with("key_hex", excerpt::hex(key)) } else { named }
+    }
+
+    /// Whether the fields are those of the event's row.
+    pub(crate) fn is_allowed(&self) -> bool {
+        self.event.row().allows(self.fields.iter().map(|(name, _)| *name))
     }
 
     /// Returns the number of all warnings of the event, which the last one of a capped event has alone.

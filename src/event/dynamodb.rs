@@ -1,0 +1,27 @@
+//! What is said of `DynamoDB` tables.
+
+super::row::table! {
+    Event DDB_ORPHAN_ITEMS = "ddb_orphan_items" ["encoded_table" "buffered_items" "table"] "dynamodb.md 6.1"
+        "items without a schema of their table, not written"
+    Event DDB_STALE_GENERATION_ITEMS = "ddb_stale_generation_items"
+        ["table" "active_generation" "migration_source_generation" "stale_count" "hint"] "dynamodb.md 6.1"
+        "rows of generations that no server reads, not written"
+    Event DDB_SHADOWED_ITEMS = "ddb_shadowed_items" ["table" "generation" "count"] "dynamodb.md 4.5"
+        "rows that lost to another row of the same generation, not written"
+    Event DDB_UNSERVABLE_ITEMS = "ddb_unservable_items" ["table" "count" "first_path" "reason"] "dynamodb.md 6.1"
+        "items that are written although a server fails on them"
+    Event DDB_UNKNOWN_FIELDS = "ddb_unknown_fields" ["table" "count"] "dynamodb.md 6.1"
+        "fields of a newer server that were skipped; the items are written"
+    Event DDB_KEY_MISMATCH = "ddb_key_mismatch" ["table" "count" "first_key"] "dynamodb.md 10"
+        "items that are written although their row key says something else than they do (`first_key`: in hex)"
+    Event DDB_NAME_FALLBACK = "ddb_name_fallback" ["table" "path" "reason"] "dynamodb.md 10"
+        "a table or an item under another name than its own"
+    Event DDB_LARGE_TABLE = "ddb_large_table" ["table" "items" "hint"] "dynamodb.md 6.1" "more than a million files"
+    Event DDB_PENDING_TXN = "ddb_pending_txn" ["table" "count"] "dynamodb.md 3.7"
+        "undecided locks on rows of the table"
+    Class DDB_MALFORMED_KEY = "ddb_malformed_key" [] "dynamodb.md 6.2" "a key that cannot be split"
+    Class DDB_INVALID_SCHEMA = "ddb_invalid_schema" [] "dynamodb.md 6.2"
+        "a schema that cannot be decoded: none of the table's items is written"
+    Class DDB_INVALID_ITEM = "ddb_invalid_item" [] "dynamodb.md 6.2"
+        "an item that cannot be decoded, or has no place in the tree"
+}

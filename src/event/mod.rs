@@ -1,0 +1,26 @@
+//! What a run says besides the tree: warnings, and the table of every event and problem class that there is.
+//!
+//! A name is a constant of [`Event`] or [`Class`], made by a row of the table and in no other way; `docs/events.md` is
+//! written from the same rows.
+
+mod dynamodb;
+mod extra;
+mod redis;
+mod row;
+mod s3;
+mod snapshot;
+mod sqs;
+mod warning;
+
+pub use row::{Class, Event, Row};
+pub use warning::Warning;
+
+/// The tables by their titles in `docs/events.md`.
+pub const TABLES: [(&str, &[Row]); 6] = [
+    ("Container, store and target", snapshot::ROWS),
+    ("Keys outside the adapters", extra::ROWS),
+    ("Redis", redis::ROWS),
+    ("DynamoDB", dynamodb::ROWS),
+    ("S3", s3::ROWS),
+    ("SQS", sqs::ROWS),
+];

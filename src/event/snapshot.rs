@@ -1,0 +1,64 @@
+//! What is said of inputs, the snapshot as a whole, keys and the target.
+
+super::row::table! {
+    Event ORACLE_SNAPSHOT = "oracle_snapshot" [] "decisions.md 4"
+        "the only input is a timestamp oracle's file: no data"
+    Event INPUT_UNCHECKED = "input_unchecked" ["path"] "decisions.md 5"
+        "nothing proves that the file is whole: a payload without FSM header, footer and checksum of its own. `--strict` \
+         makes it fatal, before anything is written"
+    Event META_ROW_MALFORMED = "meta_row_malformed" ["key" "length" "input?" "count?"] "keyspaces.md 5"
+        "an operational row of another length than it should have: of a longer one the first 8 bytes count, a shorter one \
+         counts as absent"
+    Event VERSION_ABOVE_WATERMARK = "version_above_watermark" ["count" "input?"] "keyspaces.md 12"
+        "rows above the payload's `last_commit_ts`; they count"
+    Event OVER_RESTORE_LIMIT = "over_restore_limit"
+        ["key" "key_len" "value_len" "offset" "input?" "count?"] "container.md 5"
+        "a row that its own node could not restore (`key`: its first 64 bytes in hex); it is read"
+    Event INTERNAL_KEY_MALFORMED = "internal_key_malformed" ["prefix" "count" "input?"] "keyspaces.md 7.5"
+        "keys of an internal family that do not parse"
+    Event RESERVED_FAMILY_PRESENT = "reserved_family_present" ["prefix"] "keyspaces.md 7.5"
+        "a newer version wrote the snapshot; with `!dist\\|migstage\\|` the dump may be incomplete"
+    Event TXN_PENDING = "txn_pending" ["key_hex" "primary_hex" "start_ts" "count?"] "keyspaces.md 6.3"
+        "a lock that nothing in the input decides, of a transaction under way: the stored version was taken. `--strict` \
+         makes it fatal"
+    Event TXN_UNRESOLVED = "txn_unresolved" ["key_hex" "primary_hex" "start_ts" "count?"] "keyspaces.md 6.3"
+        "a lock that nothing in the input decides: the stored version was taken. `--strict` makes it fatal"
+    Event TXN_HIDDEN_COMMIT = "txn_hidden_commit"
+        ["key_hex" "primary_hex" "start_ts" "commit_ts" "count?"] "keyspaces.md 6.2"
+        "a committed write that the live API never finds: the committed value was taken"
+    Event DUPLICATE_KEY_ACROSS_GROUPS = "duplicate_key_across_groups" ["key_hex" "groups" "count?"] "keyspaces.md 10"
+        "a key is in several inputs: the copy of the group that owns it was taken, else the newest. A group that is not \
+         known is `null`"
+    Event MULTI_GROUP_INPUT_MISSING = "multi_group_input_missing"
+        ["groups" "owned?" "inputs_of_unknown_group?" "hint?"] "keyspaces.md 10"
+        "these Raft groups are not among the inputs; `owned` lists the ranges of routing keys of each. Without ids `hint` \
+         says why: there are several groups and no input holds the route catalog, or the catalog names no other group, or \
+         it is too large to be used. Collections, tables and buckets may be here in part only; `--strict` makes it fatal \
+         ([cluster.md](cluster.md))"
+    Event AT_ABOVE_SNAPSHOT = "at_above_snapshot" ["at" "last"] "decisions.md 4"
+        "`--at` is later than the newest commit: the same as without it"
+    Event NOTHING_VISIBLE = "nothing_visible" ["at" "rows" "hint"] "decisions.md 4"
+        "at the time asked for none of the snapshot's rows is visible"
+    Event KEK_FILE_MODE = "kek_file_mode" ["path" "mode"] "encryption.md 7.1"
+        "the group or others can access a KEK file; a server refuses it"
+    Event RAFT_CUTOVER_MISMATCH = "raft_cutover_mismatch" ["header" "key_file"] "encryption.md 14"
+        "the index from which log entries are encrypted differs between the snapshot's header and all key files (the \
+         greatest is shown): they may be of different times. No value depends on it"
+    Event ENVELOPE_KEY_PURPOSE = "envelope_key_purpose" ["key_id"] "encryption.md 14"
+        "values are encrypted under a data key for log entries"
+    Event CLEANUP_FAILED = "cleanup_failed" ["error"] "decisions.md 3"
+        "something stays, and `error` begins with its path: after a failure the staging directory; after a success, which \
+         it does not harm, the dump that `--force` replaced (also when the directory above could not be flushed)"
+    Event STALE_PARTIAL = "stale_partial" ["path" "complete"] "decisions.md 3"
+        "an earlier run for this target was killed, and no process holds its staging directory. `complete`: whether it has \
+         a CHECKSUMS; without, it can be deleted"
+    Event STALE_REPLACED = "stale_replaced" ["path"] "decisions.md 3"
+        "an old dump that an earlier run with `--force` set aside and did not remove"
+    Event REPLACED_RESTORED = "replaced_restored" ["path"] "decisions.md 3"
+        "the same, and nothing was at the target: the old dump was moved back there from `path`"
+    Event TARGET_ACCESS_CHANGED = "target_access_changed" ["path" "what"] "decisions.md 3"
+        "the tree took the place of an empty directory, but not all of its group, mode and ACL could be kept"
+    Class KEYMAP_LINE_TOO_LONG = "keymap_line_too_long" [] "dump.md 3"
+        "an object of any service (S3: class `IO`) whose KEYMAP line would be over 4 MiB, which no reader takes: a key of \
+         about 3 MiB. It is not written"
+}
