@@ -1,179 +1,229 @@
-//! Protobuf wire format, read field by field without a copy.
+//! The protobuf wire format: fields off the front of a message's bytes.
 //!
-//! Blobs hold whole collections; messages built in memory would take many times the bytes of a hostile blob.
+//! In: the bytes of one message. Out: its fields in the order of the wire, borrowed: messages built in memory would take
+//! many times the bytes of a hostile one. As strict as `prost`, which the tests hold it against. Unknown fields, and known
+//! ones of another wire type than their own, are for the caller to count: servers skip both (`decisions.md` 4).
 
 use crate::cursor;
 
-/// Groups within groups that are skipped before a message is refused.
-const DEEPEST: usize = 100;
-/// Highest field number.
-const HIGHEST: u64 = (1 << 29) - 1;
+/// Nested messages, groups included, that are followed: what `prost` follows (`dynamodb.md` 2.1).
+pub const NESTING: u32 = 100;
 
-/// The message is cut or breaks the wire format.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Malformed;
+/// The bytes are no protobuf message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Malformed {
+    /// A length, a varint or a group runs past the end.
+    #[error("protobuf message ends inside a field")]
+    Truncated,
+    /// A varint of more than 64 bits.
+    #[error("protobuf varint is longer than 64 bits")]
+    Varint,
+    /// Field number 0, a number over 2^29-1, or an unknown wire type.
+    #[error("protobuf field has an invalid key")]
+    Key,
+    /// An end of a group that was not begun.
+    #[error("protobuf group ends that was not begun")]
+    Group,
+    /// A `string` field is not valid UTF-8.
+    #[error("protobuf string is not valid UTF-8")]
+    Utf8,
+    /// More than [`NESTING`] messages stand in each other.
+    #[error("nested deeper than {NESTING} protobuf messages")]
+    Depth,
+}
 
-/// The value of a field, as far as our messages use it.
+/// Value of a field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Value<'a> {
-    /// Strings and messages.
+    /// Wire type 0.
+    Varint(u64),
+    /// Wire type 2: a string, bytes or a message.
     Bytes(&'a [u8]),
-    /// `double`.
+    /// Wire type 1: a `double`.
     Fixed64(u64),
-    /// A wire type that no known field has.
+    /// Wire types 3 and 5, which no known field has; a group with all that is in it.
     Other,
 }
 
-/// The fields of a message, in stored order; after an error there are no more.
-#[derive(Clone, Debug)]
-pub struct Fields<'a> {
-    rest: &'a [u8],
+/// Reads the bytes of a `string` field.
+pub fn text(bytes: &[u8]) -> Result<&str, Malformed> {
+    std::str::from_utf8(bytes).map_err(|_| Malformed::Utf8)
 }
 
+/// Field number, 1 to 2^29-1, and value.
+pub type Field<'a> = (u32, Value<'a>);
+
+/// Iterates over the fields of a message; after the first error it yields nothing more.
+#[derive(Clone, Debug)]
+pub struct Fields<'a>(&'a [u8]);
+
 impl<'a> Fields<'a> {
-    /// Reads the fields of a message.
+    /// Reads the fields of `message`.
     #[must_use]
     pub fn new(message: &'a [u8]) -> Self {
-        Self { rest: message }
+        Self(message)
     }
 
-    fn take(&mut self) -> Option<(u64, Value<'a>)> {
-        let (number, wire) = self.take_tag()?;
-        let value = match wire {
-            3 => self.skip_group(number)?,
-            _ => self.take_value(wire)?,
+    fn read(&mut self) -> Result<Field<'a>, Malformed> {
+        let (number, wire_type) = take_key(&mut self.0)?;
+        let value = match wire_type {
+            0 => Value::Varint(take_varint(&mut self.0)?),
+            1 => Value::Fixed64(cursor::take_u64_le(&mut self.0).ok_or(Malformed::Truncated)?),
+            2 => Value::Bytes(take_bytes(&mut self.0)?),
+            _ => {
+                skip(&mut self.0, number, wire_type)?;
+                Value::Other
+            }
         };
-        Some((number, value))
-    }
-
-    fn take_tag(&mut self) -> Option<(u64, u8)> {
-        let tag = self.take_varint()?;
-        let number = tag >> 3;
-        let wire = u8::try_from(tag & 7).ok()?;
-        (1..=HIGHEST).contains(&number).then_some((number, wire))
-    }
-
-    fn take_value(&mut self, wire: u8) -> Option<Value<'a>> {
-        match wire {
-            0 => self.take_varint().map(|_| Value::Other),
-            1 => cursor::take_array(&mut self.rest).map(|bytes| Value::Fixed64(u64::from_le_bytes(bytes))),
-            2 => {
-                let length = usize::try_from(self.take_varint()?).ok()?;
-                cursor::take(&mut self.rest, length).map(Value::Bytes)
-            }
-            5 => cursor::take_array::<4>(&mut self.rest).map(|_| Value::Other),
-            _ => None,
-        }
-    }
-
-    fn skip_group(&mut self, number: u64) -> Option<Value<'a>> {
-        let mut open = vec![number];
-        while let Some(&innermost) = open.last() {
-            match self.take_tag()? {
-                (number, 3) if open.len() < DEEPEST => open.push(number),
-                (_, 3) => return None,
-                (number, 4) => {
-                    if number != innermost {
-                        return None;
-                    }
-                    open.pop();
-                }
-                (_, wire) => {
-                    self.take_value(wire)?;
-                }
-            }
-        }
-        Some(Value::Other)
-    }
-
-    fn take_varint(&mut self) -> Option<u64> {
-        let mut value = 0;
-        for shift in (0..64).step_by(7) {
-            let byte = cursor::take_u8(&mut self.rest)?;
-            let bits = u64::from(byte & 0x7f);
-            if shift == 63 && bits > 1 {
-                return None;
-            }
-            value |= bits << shift;
-            if byte & 0x80 == 0 {
-                return Some(value);
-            }
-        }
-        None
+        Ok((number, value))
     }
 }
 
 impl<'a> Iterator for Fields<'a> {
-    type Item = Result<(u64, Value<'a>), Malformed>;
+    type Item = Result<Field<'a>, Malformed>;
 
+    #[inline]
     fn next(&mut self) -> Option<Self::Item> {
-        if self.rest.is_empty() {
+        if self.0.is_empty() {
             return None;
         }
-        let field = self.take();
-        if field.is_none() {
-            self.rest = &[];
+        let field = self.read();
+        if field.is_err() {
+            self.0 = &[];
         }
-        Some(field.ok_or(Malformed))
+        Some(field)
     }
+}
+
+#[inline]
+fn take_key(bytes: &mut &[u8]) -> Result<(u32, u8), Malformed> {
+    let key = u32::try_from(take_varint(bytes)?).map_err(|_| Malformed::Key)?;
+    let [low, ..] = key.to_le_bytes();
+    match (key >> 3, low & 7) {
+        (0, _) | (_, 6 | 7) => Err(Malformed::Key),
+        field => Ok(field),
+    }
+}
+
+/// Takes an unsigned LEB128 number of at most 64 bits off the front of `bytes`. Most are one byte: keys of fields, lengths
+/// of texts.
+#[inline]
+pub fn take_varint(bytes: &mut &[u8]) -> Result<u64, Malformed> {
+    match bytes.split_first() {
+        Some((&byte, rest)) if byte < 0x80 => {
+            *bytes = rest;
+            Ok(byte.into())
+        }
+        _ => take_long_varint(bytes),
+    }
+}
+
+fn take_long_varint(bytes: &mut &[u8]) -> Result<u64, Malformed> {
+    let mut number = 0_u64;
+    for shift in (0..64).step_by(7) {
+        let byte = cursor::take_u8(bytes).ok_or(Malformed::Truncated)?;
+        if shift == 63 && byte > 1 {
+            return Err(Malformed::Varint);
+        }
+        number |= u64::from(byte & 0x7f) << shift;
+        if byte < 0x80 {
+            return Ok(number);
+        }
+    }
+    Err(Malformed::Varint)
+}
+
+#[inline]
+fn take_bytes<'a>(bytes: &mut &'a [u8]) -> Result<&'a [u8], Malformed> {
+    let length = usize::try_from(take_varint(bytes)?).map_err(|_| Malformed::Truncated)?;
+    cursor::take(bytes, length).ok_or(Malformed::Truncated)
+}
+
+/// Skips the value of a field with wire type 1, 3, 4 or 5.
+fn skip(bytes: &mut &[u8], number: u32, wire_type: u8) -> Result<(), Malformed> {
+    match wire_type {
+        1 => cursor::take(bytes, 8).map(drop).ok_or(Malformed::Truncated),
+        5 => cursor::take(bytes, 4).map(drop).ok_or(Malformed::Truncated),
+        3 => skip_group(bytes, number),
+        _ => Err(Malformed::Group),
+    }
+}
+
+/// Skips what stands behind the start of a group, its end included. Groups in it are kept on a list of its own, so
+/// the depth costs no stack.
+fn skip_group(bytes: &mut &[u8], number: u32) -> Result<(), Malformed> {
+    let mut open = vec![number];
+    while let Some(&group) = open.last() {
+        match take_key(bytes)? {
+            (_, 0) => drop(take_varint(bytes)?),
+            (_, 2) => drop(take_bytes(bytes)?),
+            (inner, 3) if open.len() < NESTING as usize => open.push(inner),
+            (_, 3) => return Err(Malformed::Depth),
+            (end, 4) if end == group => drop(open.pop()),
+            (inner, wire_type) => skip(bytes, inner, wire_type)?,
+        }
+    }
+    Ok(())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn all(message: &[u8]) -> Result<Vec<(u64, Value<'_>)>, Malformed> {
+    fn read(message: &[u8]) -> Result<Vec<Field<'_>>, Malformed> {
         Fields::new(message).collect()
     }
 
     #[test]
-    fn fields_come_in_stored_order() {
-        assert_eq!(
-            all(b"\x0a\x02ab\x11\0\0\0\0\0\0\xf0\x3f\x18\xac\x02\x25\0\0\0\0"),
-            Ok(vec![
-                (1, Value::Bytes(b"ab")),
-                (2, Value::Fixed64(0x3ff0_0000_0000_0000)),
-                (3, Value::Other),
-                (4, Value::Other),
-            ])
-        );
-        assert_eq!(all(b""), Ok(vec![]));
+    fn fields_come_in_the_order_of_the_wire() {
+        let fields = read(b"\x12\x01x\x08\xac\x02\x11\0\0\0\0\0\0\xf0\x3f\x25\0\0\0\0\x12\x00").unwrap();
+        let one = Value::Fixed64(1_f64.to_bits());
+        let (text, empty) = (Value::Bytes(b"x"), Value::Bytes(b""));
+        assert_eq!(fields, [(2, text), (1, Value::Varint(300)), (2, one), (4, Value::Other), (2, empty)]);
     }
 
     #[test]
-    fn a_cut_message_is_malformed() {
-        for whole in [&b"\x0a\x02ab"[..], b"\x11\0\0\0\0\0\0\xf0\x3f", b"\x18\xac\x02", b"\x25\0\0\0\0"] {
-            assert!(all(whole).is_ok());
-            for cut in 1..whole.len() {
-                assert_eq!(all(&whole[..cut]), Err(Malformed));
-            }
+    fn a_message_cut_inside_a_field_is_truncated() {
+        let message = b"\x12\x03abc";
+        for end in 1..message.len() {
+            assert_eq!(read(&message[..end]), Err(Malformed::Truncated), "{end}");
         }
+        assert_eq!(read(b"\x12\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01abc"), Err(Malformed::Truncated));
+        assert_eq!(read(b"\x09\0\0\0\0\0\0\0"), Err(Malformed::Truncated));
+        assert_eq!(read(b"\x0d\0\0\0"), Err(Malformed::Truncated));
     }
 
     #[test]
-    fn lengths_and_numbers_are_checked() {
-        assert_eq!(all(b"\x0a\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01x"), Err(Malformed));
-        assert_eq!(all(b"\x18\xff\xff\xff\xff\xff\xff\xff\xff\xff\x02"), Err(Malformed));
-        assert_eq!(all(b"\x18\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01"), Err(Malformed));
-        assert_eq!(all(b"\x02\x00"), Err(Malformed));
-        assert_eq!(all(b"\x0e"), Err(Malformed));
-        assert_eq!(all(b"\x0c"), Err(Malformed));
+    fn varints_end_at_64_bits() {
+        let longest = read(b"\x08\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01").unwrap();
+        assert_eq!(longest[0].1, Value::Varint(u64::MAX));
+        assert_eq!(read(b"\x08\xff\xff\xff\xff\xff\xff\xff\xff\xff\x02"), Err(Malformed::Varint));
+        assert_eq!(read(b"\x08\x80\x80\x80\x80\x80\x80\x80\x80\x80\x80\x00"), Err(Malformed::Varint));
     }
 
     #[test]
-    fn groups_are_skipped_when_they_close() {
-        assert_eq!(all(b"\x1b\x0a\x01x\x24\x0a\x01y").ok(), None);
-        assert_eq!(all(b"\x1b\x0a\x01x\x23\x24\x1c"), Ok(vec![(3, Value::Other)]));
-        let deep = [vec![0x1b; DEEPEST], vec![0x1c; DEEPEST]].concat();
-        assert!(all(&deep).is_ok());
-        let deeper = [vec![0x1b; DEEPEST + 1], vec![0x1c; DEEPEST + 1]].concat();
-        assert_eq!(all(&deeper), Err(Malformed));
+    fn keys_have_a_field_number_and_a_known_wire_type() {
+        for key in [&b"\x00"[..], b"\x0e\x00", b"\x0f\x00", b"\x80\x80\x80\x80\x10\x00"] {
+            assert_eq!(read(key), Err(Malformed::Key));
+        }
+        assert_eq!(read(b"\xf8\xff\xff\xff\x0f\x00").unwrap()[0].0, (1 << 29) - 1);
     }
 
     #[test]
-    fn nothing_follows_an_error() {
-        let mut fields = Fields::new(b"\x0c\x0a\x01x");
-        assert_eq!(fields.next(), Some(Err(Malformed)));
-        assert_eq!(fields.next(), None);
+    fn groups_are_skipped_to_their_own_end() {
+        assert_eq!(read(b"\x0b\x10\x01\x13\x1a\x01x\x14\x0c\x20\x05").unwrap().len(), 2);
+        assert_eq!(read(b"\x0b\x14"), Err(Malformed::Group));
+        assert_eq!(read(b"\x0c"), Err(Malformed::Group));
+        assert_eq!(read(b"\x0b"), Err(Malformed::Truncated));
+        let deep = |depth: usize| [vec![0x0b; depth], vec![0x0c; depth]].concat();
+        assert_eq!(read(&deep(100)).unwrap().len(), 1);
+        assert_eq!(read(&deep(101)), Err(Malformed::Depth));
+    }
+
+    #[test]
+    fn nothing_comes_after_an_error() {
+        let mut fields = Fields::new(b"\x00\x08\x01");
+        assert!(fields.next().is_some_and(|field| field.is_err()));
+        assert!(fields.next().is_none());
     }
 }

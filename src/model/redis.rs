@@ -1,7 +1,7 @@
 //! Redis: keys, and the elements of collections (`redis.md` 2, 4).
 
 use super::Summary;
-use crate::codec::protobuf::{Fields, Malformed, Value as Wire};
+use crate::codec::protobuf::{Fields, Malformed, Value as Wire, text};
 use crate::keyspace::redis::StreamId;
 
 /// Name of the one database.
@@ -139,13 +139,13 @@ impl<'a> EntryFields<'a> {
     /// Lists names and values; an error is a message that was not checked.
     pub fn iter(self) -> impl Iterator<Item = Result<(&'a str, &'a str), Malformed>> {
         let mut texts = Fields::new(self.message).filter_map(|field| match field {
-            Ok((2, Wire::Bytes(bytes))) => Some(std::str::from_utf8(bytes).map_err(|_| Malformed)),
+            Ok((2, Wire::Bytes(bytes))) => Some(text(bytes)),
             Ok(_) => None,
             Err(malformed) => Some(Err(malformed)),
         });
         std::iter::from_fn(move || {
             let name = texts.next()?;
-            Some(name.and_then(|name| Ok((name, texts.next().unwrap_or(Err(Malformed))?))))
+            Some(name.and_then(|name| Ok((name, texts.next().unwrap_or(Err(Malformed::Truncated))?))))
         })
     }
 }
@@ -162,8 +162,12 @@ mod tests {
             read(b"\x0a\x031-1\x12\x01a\x12\x01v\x12\x01a\x0a\x01x\x12\x00"),
             Ok(vec![("a", "v"), ("a", "")])
         );
-        for unchecked in [&b"\x12\x01a"[..], b"\x12\x01\xff\x12\x01v", b"\x12\x01a\x12\x05v"] {
-            assert_eq!(read(unchecked), Err(Malformed));
+        for (unchecked, malformed) in [
+            (&b"\x12\x01a"[..], Malformed::Truncated),
+            (b"\x12\x01\xff\x12\x01v", Malformed::Utf8),
+            (b"\x12\x01a\x12\x05v", Malformed::Truncated),
+        ] {
+            assert_eq!(read(unchecked), Err(malformed));
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Where a block is in its table, and the numbers that tables are made of.
 
-use crate::cursor;
+use crate::codec::protobuf;
 
 /// Length of what follows the data of a block: type and checksum, bytes.
 pub(super) const BLOCK_TRAILER: u64 = 5;
@@ -29,28 +29,7 @@ impl Handle {
 /// Takes an unsigned LEB128 number of at most 64 bits off the front of `bytes`.
 #[inline]
 pub(super) fn take_uvarint(bytes: &mut &[u8]) -> Option<u64> {
-    let first = cursor::take_u8(bytes)?;
-    if first < 0x80 { Some(first.into()) } else { take_long_uvarint(first, bytes) }
-}
-
-fn take_long_uvarint(first: u8, bytes: &mut &[u8]) -> Option<u64> {
-    let mut number = u64::from(first & 0x7f);
-    let mut shift = 7;
-    loop {
-        let byte = cursor::take_u8(bytes)?;
-        let bits = u64::from(byte & 0x7f);
-        if shift == 63 && byte > 1 {
-            return None;
-        }
-        number |= bits << shift;
-        if byte < 0x80 {
-            return Some(number);
-        }
-        shift += 7;
-        if shift > 63 {
-            return None;
-        }
-    }
+    protobuf::take_varint(bytes).ok()
 }
 
 #[cfg(test)]

@@ -28,8 +28,8 @@ pub(super) fn write_entry<'t>(
     out.buffer().extend_from_slice(head.as_bytes());
     let mut separator: &[u8] = b"";
     for field in fields {
-        let (name, value) = field
-            .map_err(|Malformed| Error::Internal { what: "an entry of a Redis stream does not read back" })?;
+        let (name, value) =
+            field.map_err(|_| Error::Internal { what: "an entry of a Redis stream does not read back" })?;
         out.buffer().extend_from_slice(separator);
         out.buffer().extend_from_slice(br#"{"name":"#);
         text(out, name)?;

@@ -3,7 +3,8 @@
 //! In: an `Item` message. Out: nothing but counts, or what is wrong. What is superseded has to be valid all the same.
 //! Memory is that of the depth, which is limited; the rest of this adapter can read the message as often as it likes.
 
-use super::wire::{Fields, Malformed, NESTING, Value, text};
+use super::item::InvalidItem;
+use crate::codec::protobuf::{Fields, Malformed, NESTING, Value, text};
 
 /// What was found on the way.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -15,7 +16,7 @@ pub struct Checked {
 }
 
 /// Checks an `Item`.
-pub fn item(message: &[u8]) -> Result<Checked, Malformed> {
+pub fn item(message: &[u8]) -> Result<Checked, InvalidItem> {
     let mut checker = Checker::default();
     checker.map(message, NESTING, 1)?;
     Ok(checker.0)
@@ -28,10 +29,9 @@ struct Checker(Checked);
 
 impl Checker {
     /// Checks field 1 of `Item` and of `ValueMap`: a map of attributes.
-    fn map(&mut self, message: &[u8], depth: u32, indent: u32) -> Result<(), Malformed> {
+    fn map(&mut self, message: &[u8], depth: u32, indent: u32) -> Result<(), InvalidItem> {
         for field in Fields::new(message) {
-            let field = field?;
-            match (field.number, field.value) {
+            match field? {
                 (1, Value::Bytes(entry)) => self.entry(entry, deeper(depth)?, indent)?,
                 _ => self.0.unknown_fields += 1,
             }
@@ -39,10 +39,9 @@ impl Checker {
         Ok(())
     }
 
-    fn entry(&mut self, entry: &[u8], depth: u32, indent: u32) -> Result<(), Malformed> {
+    fn entry(&mut self, entry: &[u8], depth: u32, indent: u32) -> Result<(), InvalidItem> {
         for field in Fields::new(entry) {
-            let field = field?;
-            match (field.number, field.value) {
+            match field? {
                 (1, Value::Bytes(name)) => _ = text(name)?,
                 (2, Value::Bytes(value)) => self.value(value, deeper(depth)?, indent)?,
                 _ => self.0.unknown_fields += 1,
@@ -52,30 +51,34 @@ impl Checker {
         Ok(())
     }
 
-    fn value(&mut self, value: &[u8], depth: u32, indent: u32) -> Result<(), Malformed> {
+    fn value(&mut self, value: &[u8], depth: u32, indent: u32) -> Result<(), InvalidItem> {
         for field in Fields::new(value) {
-            let field = field?;
-            match (field.number, field.value) {
+            match field? {
                 (1 | 2, Value::Bytes(bytes)) => _ = text(bytes)?,
                 (3, Value::Bytes(_)) | (4 | 5, Value::Varint(_)) => {}
                 (number @ 6..=10, Value::Bytes(collection)) => {
                     self.collection(number, collection, deeper(depth)?, indent + 2)?;
                 }
                 (1..=10, _) => self.0.unknown_fields += 1,
-                (number, _) => return Err(Malformed::UnknownMember(number)),
+                (number, _) => return Err(InvalidItem::UnknownMember(number)),
             }
         }
         Ok(())
     }
 
     /// Checks `StringSet`, `NumberSet`, `BinarySet`, `ValueList` or `ValueMap`.
-    fn collection(&mut self, number: u32, message: &[u8], depth: u32, indent: u32) -> Result<(), Malformed> {
+    fn collection(
+        &mut self,
+        number: u32,
+        message: &[u8],
+        depth: u32,
+        indent: u32,
+    ) -> Result<(), InvalidItem> {
         if number == 10 {
             return self.map(message, depth, indent);
         }
         for field in Fields::new(message) {
-            let field = field?;
-            match (field.number, field.value) {
+            match field? {
                 (1, Value::Bytes(element)) => {
                     match number {
                         6 | 7 => _ = text(element)?,

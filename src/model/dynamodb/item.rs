@@ -4,7 +4,7 @@
 
 use super::check;
 use super::value::{Value, last_text, pieces};
-use super::wire::Malformed;
+use crate::codec::protobuf::Malformed;
 use crate::limits;
 
 /// Head of every item body.
@@ -19,6 +19,9 @@ pub enum InvalidItem {
     /// The rest of the body is no `Item`.
     #[error(transparent)]
     Message(#[from] Malformed),
+    /// An attribute value has a field outside of `dynamodb.md` 2.1.
+    #[error("attribute value has the unknown member {0}")]
+    UnknownMember(u32),
     /// The JSON would be far larger than anything that a server takes.
     #[error("its JSON would have some {0} bytes beside the texts, over the limit of {limit}", limit = limits::ITEM_FRAME)]
     TooLarge(u64),

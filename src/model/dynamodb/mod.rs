@@ -12,7 +12,6 @@ pub(crate) mod number;
 pub(crate) mod schema;
 pub(crate) mod shape;
 pub(crate) mod value;
-pub(crate) mod wire;
 
 use std::borrow::Cow;
 use std::cell::Cell;

@@ -4,7 +4,7 @@
 
 use super::shape::check_schema;
 use super::value::last_text;
-use super::wire::{Fields, Malformed, Value};
+use crate::codec::protobuf::{Fields, Malformed, Value};
 use crate::excerpt;
 
 /// Head of every schema body.
@@ -92,9 +92,10 @@ impl Schema {
 
 /// Returns the value of a number: of several the last.
 fn last_number(message: &[u8], number: u32) -> u64 {
-    let numbers = Fields::new(message).flatten().filter(|field| field.number == number);
-    let numbers =
-        numbers.filter_map(|field| if let Value::Varint(value) = field.value { Some(value) } else { None });
+    let numbers = Fields::new(message).flatten().filter_map(|field| match field {
+        (found, Value::Varint(value)) if found == number => Some(value),
+        _ => None,
+    });
     numbers.last().unwrap_or_default()
 }
 

@@ -1,6 +1,6 @@
 //! Whether protobuf bytes are a table's schema (`dynamodb.md` 2.1), before anything is made of them.
 
-use super::wire::{Fields, Malformed, Value, text};
+use crate::codec::protobuf::{Fields, Malformed, Value, text};
 
 /// What a known field holds.
 enum Kind {
@@ -35,9 +35,9 @@ impl Shape {
     fn check(&self, message: &[u8]) -> Result<u64, Malformed> {
         let mut unknown = 0;
         for field in Fields::new(message) {
-            let field = field?;
-            let known = self.0.iter().find(|(number, _)| *number == field.number).map(|(_, kind)| kind);
-            match (known, field.value) {
+            let (number, value) = field?;
+            let known = self.0.iter().find(|(known, _)| *known == number).map(|(_, kind)| kind);
+            match (known, value) {
                 (Some(Kind::Text), Value::Bytes(bytes)) => _ = text(bytes)?,
                 (Some(Kind::Number), Value::Varint(_)) => {}
                 (Some(Kind::Message(shape)), Value::Bytes(bytes)) => unknown += shape.check(bytes)?,

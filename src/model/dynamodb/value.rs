@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use super::wire::{self, Fields, text};
+use crate::codec::protobuf::{self as wire, Fields, text};
 
 /// The bytes of one message. A message that comes in several pieces is their merger.
 #[derive(Clone, Copy, Debug)]
@@ -35,8 +35,15 @@ impl<'a> Message<'a> {
 
 /// Lists the values of all length-delimited fields of this number.
 pub fn pieces(message: &[u8], number: u32) -> impl Iterator<Item = &[u8]> {
-    Fields::new(message).flatten().filter_map(move |field| match field.value {
-        wire::Value::Bytes(bytes) if field.number == number => Some(bytes),
+    of_number(Fields::new(message).flatten(), number)
+}
+
+fn of_number<'a>(
+    fields: impl Iterator<Item = wire::Field<'a>>,
+    number: u32,
+) -> impl Iterator<Item = &'a [u8]> {
+    fields.filter_map(move |field| match field {
+        (found, wire::Value::Bytes(bytes)) if found == number => Some(bytes),
         _ => None,
     })
 }
@@ -96,12 +103,8 @@ impl<'a> From<&'a [u8]> for Collection<'a> {
 impl<'a> Collection<'a> {
     /// Lists field 1 of all pieces: elements, or entries of a map.
     pub fn elements(self) -> impl Iterator<Item = &'a [u8]> {
-        let several = self.several.map(|(value, number, before)| {
-            value.fields().skip(before).filter_map(move |field| match field.value {
-                wire::Value::Bytes(bytes) if field.number == number => Some(bytes),
-                _ => None,
-            })
-        });
+        let several =
+            self.several.map(|(value, number, before)| of_number(value.fields().skip(before), number));
         let one = several.is_none().then_some(self.first);
         one.into_iter().chain(several.into_iter().flatten()).flat_map(|piece| pieces(piece, 1))
     }
@@ -113,9 +116,8 @@ impl<'a> Value<'a> {
     pub fn read(message: Message<'a>) -> Self {
         let mut value = Value::Untyped;
         let mut open: Option<(u32, usize, Collection<'_>)> = None;
-        for (before, field) in message.fields().enumerate() {
-            let number = field.number;
-            match field.value {
+        for (before, (number, value_of_field)) in message.fields().enumerate() {
+            match value_of_field {
                 wire::Value::Bytes(bytes) if (6..=10).contains(&number) => {
                     let (first, collection) = match open {
                         Some((same, first, collection)) if same == number => {
@@ -144,7 +146,7 @@ impl<'a> Value<'a> {
                     5 => value = Value::Null(bit != 0),
                     _ => continue,
                 },
-                wire::Value::Other => continue,
+                wire::Value::Fixed64(_) | wire::Value::Other => continue,
             }
             open = None;
         }

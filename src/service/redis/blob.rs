@@ -3,7 +3,7 @@
 //! In: a value with its magic. Out: the texts in it, borrowed. Any defect of a message makes all of it an error.
 
 use super::collection::Collection;
-use crate::codec::protobuf::{Fields, Malformed, Value};
+use crate::codec::protobuf::{Fields, Malformed, Value, text};
 
 /// Magic of a stream entry.
 const ENTRY: &[u8] = b"\0RXE\x01";
@@ -22,8 +22,8 @@ pub(super) enum Error {
 }
 
 impl From<Malformed> for Error {
-    fn from(_: Malformed) -> Self {
-        Error::Protobuf
+    fn from(malformed: Malformed) -> Self {
+        if malformed == Malformed::Utf8 { Error::Utf8 } else { Error::Protobuf }
     }
 }
 
@@ -110,10 +110,6 @@ impl<'a> StreamEntry<'a> {
         }
         if texts % 2 == 0 { Ok(Self { id, message }) } else { Err(Error::OddFields) }
     }
-}
-
-fn text(bytes: &[u8]) -> Result<&str, Error> {
-    std::str::from_utf8(bytes).map_err(|_| Error::Utf8)
 }
 
 #[cfg(test)]

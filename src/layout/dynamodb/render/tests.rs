@@ -7,9 +7,10 @@ use prost::Message;
 use serde_json::json;
 
 use super::*;
+use crate::codec::protobuf::Malformed;
 use crate::model::dynamodb::check;
+use crate::model::dynamodb::item::InvalidItem;
 use crate::model::dynamodb::messages::{self as model, AttributeValue, Value};
-use crate::model::dynamodb::wire::Malformed;
 use crate::tree::json::{self, Html};
 
 fn render(message: &[u8], layout: Layout) -> (Vec<u8>, Option<Unservable>) {
@@ -19,7 +20,7 @@ fn render(message: &[u8], layout: Layout) -> (Vec<u8>, Option<Unservable>) {
 }
 
 /// What the file of an item reads as.
-fn to_json(message: &[u8]) -> Result<serde_json::Value, Malformed> {
+fn to_json(message: &[u8]) -> Result<serde_json::Value, InvalidItem> {
     let checked = check::item(message)?;
     let (indented, compact) = (render(message, Layout::Indented).0, render(message, Layout::Compact).0);
     let read: serde_json::Value = serde_json::from_slice(&compact).unwrap();
@@ -61,8 +62,8 @@ fn the_last_member_of_a_oneof_wins_and_pieces_of_a_collection_merge() {
 
 #[test]
 fn what_is_superseded_has_to_be_valid_too() {
-    assert_eq!(to_json(&with_value(b"\x4a\x02\x0a\x07\x20\x01")), Err(Malformed::Truncated));
-    assert_eq!(to_json(&with_value(b"\x0a\x01\xff\x20\x01")), Err(Malformed::Utf8));
+    assert_eq!(to_json(&with_value(b"\x4a\x02\x0a\x07\x20\x01")), Err(Malformed::Truncated.into()));
+    assert_eq!(to_json(&with_value(b"\x0a\x01\xff\x20\x01")), Err(Malformed::Utf8.into()));
 }
 
 #[test]
@@ -75,8 +76,8 @@ fn an_entry_without_key_or_value_has_the_default() {
 
 #[test]
 fn an_unknown_member_of_a_value_is_an_error_and_other_unknown_fields_are_counted() {
-    assert_eq!(to_json(&with_value(b"\x5a\x01x")), Err(Malformed::UnknownMember(11)));
-    assert_eq!(to_json(&with_value(b"\x20\x01\x5a\x01x")), Err(Malformed::UnknownMember(11)));
+    assert_eq!(to_json(&with_value(b"\x5a\x01x")), Err(InvalidItem::UnknownMember(11)));
+    assert_eq!(to_json(&with_value(b"\x20\x01\x5a\x01x")), Err(InvalidItem::UnknownMember(11)));
     let message = [&b"\x10\x01"[..], &with_value(b"\x4a\x02\x10\x01"), b"\x0a\x02\x18\x01"].concat();
     assert_eq!(check::item(&message).unwrap().unknown_fields, 3);
 }
@@ -149,7 +150,7 @@ fn nesting_ends_where_that_of_prost_ends_beyond_what_servers_accept() {
         assert!(to_json(&served).is_ok());
         assert!(to_json(&last).is_ok());
         assert!(model::Item::decode(&last[..]).is_ok());
-        assert_eq!(to_json(&deeper), Err(Malformed::Depth));
+        assert_eq!(to_json(&deeper), Err(Malformed::Depth.into()));
         assert!(model::Item::decode(&deeper[..]).is_err());
     }
 }
