@@ -116,9 +116,7 @@ impl Object<'_> {
 
 /// Adds the value of a tag: a string that is spelt anew, the empty one for `null`.
 pub fn tag<W: FnMut(&[u8]) -> Result<()>>(out: &mut Pieces<'_, W>, value: &[u8]) -> Result<()> {
-    let mut reader = Reader::new(value);
-    let is_null = reader.null().map_err(|_| CHECKED)?;
-    let text = if is_null { "".into() } else { reader.string().map_err(|_| CHECKED)? };
+    let text = Reader::new(value).string().map_err(|_| CHECKED)?;
     out.string(&text, Html::Raw)
 }
 

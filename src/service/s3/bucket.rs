@@ -1,27 +1,29 @@
 //! The row of a bucket (`s3.md` 2.1).
 
-use super::json::{Invalid, Reader, fold};
+use crate::codec::gojson::read::{self as json, Reader};
 use crate::limits;
 pub use crate::model::s3::BucketMeta;
 
 impl BucketMeta {
     /// Parses the value of a bucket row.
-    pub fn parse(value: &[u8]) -> Result<Self, Invalid> {
+    pub fn parse(value: &[u8]) -> Result<Self, json::Error> {
         let mut meta = Self::default();
-        Reader::whole(value, |name, value| {
-            match &*fold(name) {
+        let mut reader = Reader::new(value);
+        reader.members(|name, value| {
+            match name {
                 "bucket_name" => drop(value.string()?),
-                "generation" => meta.generation = value.unsigned()?,
-                "created_at_hlc" => meta.created_at = value.unsigned()?,
+                "generation" => meta.generation = value.integer()?,
+                "created_at_hlc" => meta.created_at = value.integer()?,
                 "owner" => meta.owner = value.string()?.into_owned(),
                 "region" => meta.region = value.string()?.into_owned(),
                 "acl" => meta.acl = value.string()?.into_owned(),
-                _ => value.skip()?,
+                _ => _ = value.value()?,
             }
-            Ok(())
+            Ok::<_, json::Error>(())
         })?;
+        reader.end()?;
         if [&meta.owner, &meta.region, &meta.acl].iter().any(|text| text.len() > limits::S3_HEADERS) {
-            return Err(Invalid { expected: "shorter text", at: value.len() });
+            return Err(reader.expected("shorter text"));
         }
         Ok(meta)
     }
@@ -30,13 +32,16 @@ impl BucketMeta {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::codec::gojson::read::in_capitals;
 
     #[test]
     fn every_member_is_read_but_the_name() {
         let value = r#"{"bucket_name":"other","generation":7,"created_at_hlc":5,"owner":"me","region":null,"acl":"x"}"#;
-        let meta = BucketMeta::parse(value.as_bytes()).unwrap();
         let (owner, region, acl) = ("me".into(), String::new(), "x".into());
-        assert_eq!(meta, BucketMeta { generation: 7, created_at: 5, owner, region, acl });
+        let meta = BucketMeta { generation: 7, created_at: 5, owner, region, acl };
+        for value in [value, &in_capitals(value)] {
+            assert_eq!(BucketMeta::parse(value.as_bytes()), Ok(meta.clone()));
+        }
     }
 
     #[test]

@@ -120,10 +120,10 @@ fn rows(context: &mut Context<'_, '_>, scope: &mut Scope, buckets: &mut Buckets)
         let Some(bucket) = buckets.get_mut(&*name).filter(|_| !entry.body.is_empty()) else { continue };
         let meta = match BucketMeta::parse(entry.body) {
             Ok(meta) => meta,
-            Err(invalid) => {
+            Err(error) => {
                 bucket.state = State::Elsewhere;
                 bucket.unreadable = true;
-                let fault = Fault::new(Class::S3_INVALID_BUCKET_META, invalid.to_string());
+                let fault = Fault::unreadable(Class::S3_INVALID_BUCKET_META, entry.body, error);
                 fault.report(context, &name, &name, Some(entry.place))?;
                 continue;
             }

@@ -2,9 +2,9 @@
 
 use std::borrow::Cow;
 
-use super::json::{Invalid, Reader, fold};
 use super::part::Part;
 use super::problem::{Class, Fault};
+use crate::codec::gojson::read::{self as json, Reader};
 use crate::limits;
 use crate::model::s3::Headers;
 
@@ -29,20 +29,21 @@ pub struct Manifest<'a> {
 impl<'a> Manifest<'a> {
     /// Parses the value of a manifest row and checks what it says about itself.
     pub fn parse(value: &'a [u8]) -> Result<Self, Fault> {
-        let manifest = Self::read(value)
-            .map_err(|invalid| Fault::new(Class::S3_INVALID_MANIFEST, invalid.to_string()))?;
+        let manifest =
+            Self::read(value).map_err(|error| Fault::unreadable(Class::S3_INVALID_MANIFEST, value, error))?;
         manifest.check()?;
         Ok(manifest)
     }
 
-    fn read(value: &'a [u8]) -> Result<Self, Invalid> {
+    fn read(value: &'a [u8]) -> Result<Self, json::Error> {
         let mut manifest = Self::default();
-        Reader::whole(value, |name, value| {
-            match &*fold(name) {
+        let mut reader = Reader::new(value);
+        reader.members(|name, value| {
+            match name {
                 "upload_id" => manifest.upload_id = value.string()?,
                 "etag" => manifest.headers.etag = value.string()?,
-                "size_bytes" => manifest.headers.size = value.signed()?,
-                "last_modified_hlc" => manifest.headers.last_modified = value.unsigned()?,
+                "size_bytes" => manifest.headers.size = value.integer()?,
+                "last_modified_hlc" => manifest.headers.last_modified = value.integer()?,
                 "content_type" => manifest.headers.content_type = value.string()?,
                 "content_encoding" => manifest.headers.content_encoding = value.string()?,
                 "cache_control" => manifest.headers.cache_control = value.string()?,
@@ -55,24 +56,21 @@ impl<'a> Manifest<'a> {
                         let bytes = name.len().saturating_add(text.len()).saturating_add(METADATA_ENTRY);
                         manifest.metadata_bytes = manifest.metadata_bytes.saturating_add(bytes);
                         if manifest.metadata_bytes <= limits::S3_HEADERS {
-                            manifest.headers.user_metadata.insert(Cow::Owned(name.to_owned()), text);
+                            manifest.headers.user_metadata.insert(name, text);
                         }
-                        Ok(())
+                        Ok::<_, json::Error>(())
                     })?;
                 }
                 "parts" => {
                     manifest.parts.clear();
                     manifest.out_of_order = None;
-                    value.array(|part| {
-                        let part = Part::read(part)?;
-                        manifest.push(part);
-                        Ok(())
-                    })?;
+                    value.array(|part| Part::read(part).map(|part| manifest.push(part)))?;
                 }
-                _ => value.skip()?,
+                _ => _ = value.value()?,
             }
-            Ok(())
+            Ok::<_, json::Error>(())
         })?;
+        reader.end()?;
         Ok(manifest)
     }
 
@@ -122,6 +120,7 @@ impl<'a> Manifest<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::codec::gojson::read::in_capitals;
 
     fn class(json: &str) -> Option<Class> {
         Manifest::parse(json.as_bytes()).err().map(|fault| fault.class)
@@ -129,26 +128,26 @@ mod tests {
 
     #[test]
     fn every_member_is_read() {
-        let manifest = Manifest::parse(
-            br#"{"upload_id":"u","etag":"e-1","size_bytes":5,"last_modified_hlc":65536,"content_type":"a/b",
+        let json = r#"{"upload_id":"u","etag":"e-1","size_bytes":5,"last_modified_hlc":65536,"content_type":"a/b",
                 "content_encoding":"gzip","cache_control":"no","content_disposition":"inline","new":[1],
                 "user_metadata":{"b":"2","a":"1","":null},
-                "parts":[{"part_no":1,"size_bytes":5,"chunk_count":2,"chunk_sizes":[3,2]}]}"#,
-        )
-        .unwrap();
+                "parts":[{"part_no":1,"size_bytes":5,"chunk_count":2,"chunk_sizes":[3,2]}]}"#;
+        let manifest = Manifest::parse(json.as_bytes()).unwrap();
         assert_eq!((&*manifest.upload_id, &*manifest.headers.etag, manifest.headers.size), ("u", "e-1", 5));
         assert_eq!((manifest.headers.last_modified, &*manifest.headers.content_type), (65536, "a/b"));
         assert_eq!((&*manifest.headers.content_encoding, &*manifest.headers.cache_control), ("gzip", "no"));
         assert_eq!(&*manifest.headers.content_disposition, "inline");
         assert_eq!(manifest.headers.user_metadata.keys().collect::<Vec<_>>(), ["", "a", "b"]);
         assert_eq!(manifest.parts.len(), 1);
+        assert_eq!(Manifest::parse(in_capitals(json).as_bytes()), Ok(manifest));
     }
 
     #[test]
-    fn null_members_and_names_in_another_case_are_read_as_go_reads_them() {
-        let manifest = Manifest::parse(br#"{"Upload_ID":"u","parts":null,"user_metadata":null}"#).unwrap();
-        assert_eq!(&*manifest.upload_id, "u");
-        assert!(manifest.parts.is_empty() && manifest.headers.user_metadata.is_empty());
+    fn null_members_are_read_as_go_reads_them() {
+        let manifest =
+            Manifest::parse(br#"{"etag":"e","etag":null,"parts":null,"user_metadata":null}"#).unwrap();
+        assert_eq!(manifest, Manifest::default());
+        assert_eq!(Manifest::parse(b"null"), Ok(Manifest::default()));
     }
 
     #[test]

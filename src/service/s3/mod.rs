@@ -16,7 +16,6 @@ mod buckets;
 mod chunk_ref;
 mod counters;
 mod join;
-mod json;
 mod live;
 mod manifest;
 mod orphan;

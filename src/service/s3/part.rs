@@ -1,6 +1,6 @@
 //! One part of a manifest: which rows hold its bytes (`s3.md` 2.3).
 
-use super::json::{Invalid, Reader, fold};
+use crate::codec::gojson::read::{self as json, Reader};
 
 /// A part of an object.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -23,27 +23,24 @@ pub struct Part {
 
 impl Part {
     /// Reads a part object.
-    pub fn read(reader: &mut Reader<'_>) -> Result<Self, Invalid> {
+    pub fn read(reader: &mut Reader<'_>) -> Result<Self, json::Error> {
         let mut part = Self::default();
-        reader.object(|name, value| {
-            match &*fold(name) {
-                "part_no" => part.number = value.unsigned()?,
+        reader.members(|name, value| {
+            match name {
+                "part_no" => part.number = value.integer()?,
                 "etag" => drop(value.string()?),
-                "size_bytes" => part.size = value.signed()?,
-                "chunk_count" => part.chunk_count = value.unsigned()?,
+                "size_bytes" => part.size = value.integer()?,
+                "chunk_count" => part.chunk_count = value.integer()?,
                 "chunk_sizes" => {
                     part.chunk_sizes = ChunkSizes::default();
-                    value.array(|size| {
-                        part.chunk_sizes.push(size.unsigned()?);
-                        Ok(())
-                    })?;
+                    value.array(|size| size.integer().map(|size| part.chunk_sizes.push(size)))?;
                 }
-                "part_version" => part.blob_version = value.unsigned()?,
-                "chunk_ref_version" => part.chunk_ref_version = value.unsigned()?,
+                "part_version" => part.blob_version = value.integer()?,
+                "chunk_ref_version" => part.chunk_ref_version = value.integer()?,
                 "offloaded" => part.offloaded = value.boolean()?,
-                _ => value.skip()?,
+                _ => _ = value.value()?,
             }
-            Ok(())
+            Ok::<_, json::Error>(())
         })?;
         Ok(part)
     }
@@ -109,14 +106,10 @@ impl ChunkSizes {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::codec::gojson::read::in_capitals;
 
-    fn read(json: &str) -> Result<Part, Invalid> {
-        let mut part = Part::default();
-        Reader::whole(format!("{{\"part\":{json}}}").as_bytes(), |_, value| {
-            part = Part::read(value)?;
-            Ok(())
-        })?;
-        Ok(part)
+    fn read(json: &str) -> Result<Part, json::Error> {
+        Part::read(&mut Reader::new(json.as_bytes()))
     }
 
     #[test]
@@ -128,6 +121,14 @@ mod tests {
         let offloaded = read(&format!("{{{part},\"offloaded\":true}}")).unwrap();
         assert_eq!((offloaded.version(), offloaded.offloaded), (8, true));
         assert!(read("{\"part_no\":-1}").is_err());
+    }
+
+    #[test]
+    fn names_in_another_case_are_those_of_the_members() {
+        let part = r#"{"part_no":1,"size_bytes":2,"chunk_count":3,"chunk_sizes":[4,5],"part_version":6,"chunk_ref_version":7,"offloaded":true}"#;
+        let read_part = read(part).unwrap();
+        assert_eq!((read_part.size, read_part.chunk_count, read_part.blob_version), (2, 3, 6));
+        assert_eq!(read(&in_capitals(part)), Ok(read_part));
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! What is said about objects that are missing from the tree.
 
+use crate::codec::gojson::read::{self as json, ErrorKind};
 use crate::error::{Error, Result};
 use crate::event::{Event, Warning};
 use crate::excerpt::name_or_length;
@@ -15,6 +16,33 @@ pub const RECORD: Error = Error::Internal { what: "a record of an S3 object does
 pub const ORDER: Error = Error::Internal { what: "an S3 object was not open when its rows came" };
 
 impl Fault {
+    /// Returns the fault of a value that is not the JSON of its record.
+    #[must_use]
+    pub fn unreadable(class: Class, value: &[u8], json::Error { kind, at }: json::Error) -> Self {
+        let (expected, at) = match kind {
+            ErrorKind::Integer { signed: true } => ("signed 64-bit integer", at),
+            ErrorKind::Integer { signed: false } => ("unsigned 64-bit integer", at),
+            ErrorKind::Trailing => ("end of the value", at),
+            ErrorKind::Unclosed { at } => ("character of a string", at),
+            ErrorKind::Character { at, expected } => (expected, at),
+            ErrorKind::Expected("an object" | "an array" | "a number" | "a boolean") if at == value.len() => {
+                ("value", at)
+            }
+            ErrorKind::Expected("a string")
+                if at == value.len() && value.trim_ascii_end().ends_with(b":") =>
+            {
+                ("value", at)
+            }
+            ErrorKind::Expected("a boolean" | "a literal") => ("true or false", at),
+            ErrorKind::Expected(what) => {
+                let what = what.strip_prefix("an ").or(what.strip_prefix("a ")).unwrap_or(what);
+                (what.split_once(" or ").map_or(what, |(what, _)| what), at)
+            }
+            _ => return Self::new(class, format!("{kind} at byte {at} of the value")),
+        };
+        Self::new(class, format!("{expected} expected at byte {at} of the value"))
+    }
+
     /// Reports the fault of something in `bucket`; `key` is the object's key, or the row's where there is none.
     pub fn report(
         &self,
@@ -70,4 +98,38 @@ pub fn warn_bad_value(
 
 fn bad_record(family: Family, class: Class) -> Warning {
     Warning::new(Event::S3_SKIPPED_BAD_RECORD).with("family", family.name()).with("class", class.name())
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::service::s3::manifest::Manifest;
+
+    #[test]
+    fn unreadable_values_are_told_in_the_words_of_the_format() {
+        for (json, expected) in [
+            ("x", "object expected at byte 0 of the value"),
+            (r#"{"parts":1}"#, "array expected at byte 9 of the value"),
+            (r#"{"etag":nul}"#, "string expected at byte 8 of the value"),
+            (r#"{"etag":"a""#, "comma expected at byte 11 of the value"),
+            (r#"{"etag" 1}"#, "colon expected at byte 8 of the value"),
+            (r#"{"size_bytes":"5"}"#, "number expected at byte 14 of the value"),
+            (r#"{"size_bytes":1e1}"#, "signed 64-bit integer expected at byte 14 of the value"),
+            (r#"{"last_modified_hlc":-1}"#, "unsigned 64-bit integer expected at byte 21 of the value"),
+            (r#"{"parts":[{"offloaded":1}]}"#, "true or false expected at byte 23 of the value"),
+            (r#"{"other":x}"#, "value expected at byte 9 of the value"),
+            ("{}\nx", "end of the value expected at byte 3 of the value"),
+            (r#"{"etag":"\x"}"#, "escape expected at byte 10 of the value"),
+            (r#"{"etag":"\u00x0"}"#, "four hex digits expected at byte 10 of the value"),
+            (r#"{"etag":"\"#, "escape expected at byte 10 of the value"),
+            (r#"{"etag":"ab"#, "character of a string expected at byte 11 of the value"),
+            ("{\"etag\":\"a\n", "character of a string expected at byte 10 of the value"),
+            ("{\"etag\":\"\\na\nb\"", "character of a string expected at byte 12 of the value"),
+            (r#"{"etag":"#, "value expected at byte 8 of the value"),
+            (r#"{"size_bytes":1,"#, "string expected at byte 16 of the value"),
+            (r#"{"parts":["#, "value expected at byte 10 of the value"),
+            ("", "value expected at byte 0 of the value"),
+        ] {
+            assert_eq!(Manifest::parse(json.as_bytes()).unwrap_err().message, expected, "{json}");
+        }
+    }
 }

@@ -66,6 +66,7 @@ fn object<'a>(reader: &mut Reader<'a>) -> Result<&'a [u8], Invalid> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::codec::gojson::read::in_capitals;
 
     fn parse(text: &str, check: impl FnOnce(&Message<'_>)) -> Result<(), Invalid> {
         let value = [&MAGIC[..], text.as_bytes()].concat();
@@ -109,12 +110,14 @@ mod tests {
             sequence_number: u64::MAX,
             dead_letter_source_arn: "arn".into(),
         };
-        parse(text, |message| assert_eq!(*message, expected)).unwrap();
+        for text in [text, &in_capitals(text)] {
+            parse(text, |message| assert_eq!(*message, expected)).unwrap();
+        }
     }
 
     #[test]
     fn the_last_of_duplicate_fields_wins_and_unknown_ones_are_ignored() {
-        let text = r#"{"message_id":"a","Message_Id":"b","body":"aGk=","x":[{"y":1}],"body":"eW8=","message_id":"m"}"#;
+        let text = r#"{"message_id":"a","body":"aGk=","x":[{"y":1}],"body":"eW8=","Message_Id":"m"}"#;
         parse(text, |message| assert_eq!((&*message.id, message.body), ("m", &b"yo"[..]))).unwrap();
     }
 

@@ -47,11 +47,11 @@ impl<'a> Queue<'a> {
 impl<'a> Throttle<'a> {
     fn read(reader: &mut Reader<'a>) -> Result<Self, Invalid> {
         let mut throttle = Self::default();
-        reader.object(|name, reader| {
+        reader.members(|name, reader| {
             if reader.null()? {
                 return Ok(());
             }
-            match &*name {
+            match name {
                 "send_capacity" => throttle.send_capacity = setting(reader)?,
                 "send_refill_per_second" => throttle.send_refill_per_second = setting(reader)?,
                 "recv_capacity" => throttle.recv_capacity = setting(reader)?,
@@ -78,12 +78,7 @@ fn setting<'a>(reader: &mut Reader<'a>) -> Result<Option<&'a str>, Invalid> {
 /// Takes an object of strings, some of which may be `null`, and returns its text.
 fn tags<'a>(reader: &mut Reader<'a>) -> Result<&'a [u8], Invalid> {
     let start = reader.clone();
-    reader.object(|_, reader| {
-        if !reader.null()? {
-            reader.string()?;
-        }
-        Ok::<_, Invalid>(())
-    })?;
+    reader.object(|_, reader| reader.string().map(drop))?;
     Ok(reader.since(&start))
 }
 
@@ -91,6 +86,7 @@ fn tags<'a>(reader: &mut Reader<'a>) -> Result<&'a [u8], Invalid> {
 mod tests {
     use super::super::partition::Partitions;
     use super::*;
+    use crate::codec::gojson::read::in_capitals;
 
     fn stored(text: &str) -> Vec<u8> {
         [&MAGIC[..], text.as_bytes()].concat()
@@ -105,16 +101,14 @@ mod tests {
 
     #[test]
     fn every_field_is_read() {
-        let value = stored(
-            r#"{"name":"q","generation":1,"incarnation":2,"created_at_hlc":3,"is_fifo":true,
+        let text = r#"{"name":"q","generation":1,"incarnation":2,"created_at_hlc":3,"is_fifo":true,
             "content_based_dedup":true,"visibility_timeout_seconds":4,"message_retention_seconds":5,
             "delay_seconds":6,"receive_message_wait_seconds":7,"maximum_message_size":8,"redrive_policy":"{}",
             "redrive_allow_policy":"[]","tags":{"b":"2","a":null},"last_purged_at_millis":9,
             "created_at_millis":10,"last_modified_at_millis":11,
             "throttle":{"send_capacity":10,"send_refill_per_second":2.50,"recv_capacity":0,
             "default_capacity":1e1,"other":[]},"partition_count":4,
-            "fifo_throughput_limit":"perQueue","deduplication_scope":"queue","other":{}}"#,
-        );
+            "fifo_throughput_limit":"perQueue","deduplication_scope":"queue","other":{}}"#;
         let expected = Queue {
             name: "q".into(),
             generation: 1,
@@ -144,6 +138,9 @@ mod tests {
             deduplication_scope: "queue".into(),
         };
         let interrupt = Interrupt::default();
+        let capitals = stored(&in_capitals(text));
+        assert_eq!(Queue::parse(&capitals, &interrupt).as_ref(), Ok(&expected));
+        let value = stored(text);
         let queue = Queue::parse(&value, &interrupt).unwrap();
         assert_eq!(queue, expected);
         assert_eq!(Partitions::of_queue(&queue), Partitions { count: 4, per_queue: true });

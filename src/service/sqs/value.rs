@@ -47,7 +47,7 @@ pub fn fields<'a>(
     let text = value.strip_prefix(&magic).ok_or(Invalid::Magic)?;
     let mut reader = Reader::new(text).polling(interrupt);
     if !reader.null()? {
-        reader.object(|name, reader| if reader.null()? { Ok(()) } else { field(&name, reader) })?;
+        reader.members(|name, reader| if reader.null()? { Ok(()) } else { field(name, reader) })?;
     }
     Ok(reader.end()?)
 }
@@ -58,7 +58,7 @@ pub fn bytes(reader: &mut Reader<'_>, field: &'static str, out: &mut Vec<u8>) ->
     if reader.is_array() {
         out.clear();
         return reader.array(|reader| {
-            out.push(if reader.null()? { 0 } else { reader.integer()? });
+            out.push(reader.integer()?);
             Ok(())
         });
     }

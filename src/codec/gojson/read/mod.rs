@@ -1,14 +1,17 @@
-//! Reading stored JSON text by the rules of `sqs.md` 2.4: strict in its grammar, lenient in its strings.
+//! Reading stored JSON text by the rules of `s3.md` 2 and `sqs.md` 2.4: strict in its grammar, lenient in its strings.
 //!
 //! In: the bytes of one document. Out: fields that borrow from it wherever their spelling allows. A strict
 //! parser would refuse records that a live server reads, and a lossy one that merges runs of invalid bytes
 //! would count them wrongly.
 
+mod name;
 mod reader;
 mod string;
 
 use crate::interrupt::Interrupted;
 
+#[cfg(test)]
+pub(crate) use name::tests::in_capitals;
 pub use reader::Reader;
 pub use string::replace_invalid;
 
@@ -31,13 +34,27 @@ pub enum ErrorKind {
     Expected(&'static str),
     /// A number with a fraction or an exponent, or out of its field's range.
     #[error("not an integer in the range of its field")]
-    Integer,
+    Integer {
+        /// Whether the field may be negative.
+        signed: bool,
+    },
     /// A number that no 64-bit float holds.
     #[error("number out of range")]
     Float,
+    /// A string without an end.
+    #[error("expected a closed string")]
+    Unclosed {
+        /// Offset in the document of the first control character, else its length, bytes.
+        at: usize,
+    },
     /// A backslash that begins no escape, or a bare control character.
     #[error("a character that cannot stand in a string")]
-    Character,
+    Character {
+        /// Offset of the character in the document, bytes.
+        at: usize,
+        /// What should stand there.
+        expected: &'static str,
+    },
     /// More open brackets than the server's own reader takes.
     #[error("nested too deeply")]
     Depth,

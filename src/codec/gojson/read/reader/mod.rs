@@ -1,12 +1,12 @@
 //! A cursor over one JSON document.
 //!
 //! In: text that nobody has checked. Out: its tokens, one method a type. Nothing recurses; a value that is
-//! skipped is checked all the same.
+//! skipped is checked all the same. `null` is the zero value of every type but a number that is kept as it is spelt.
 
 use std::borrow::Cow;
 use std::str::FromStr;
 
-use super::{Error, ErrorKind, Result, string};
+use super::{Error, ErrorKind, Result, name, string};
 use crate::interrupt::Interrupt;
 
 /// Most brackets that may be open at once: the limit of the server's own JSON reader.
@@ -62,15 +62,20 @@ impl<'a> Reader<'a> {
         match self.peek() {
             Some(b't') => self.literal(b"true").map(|()| true),
             Some(b'f') => self.literal(b"false").map(|()| false),
+            _ if self.zero() => Ok(false),
             _ => Err(self.expected("a boolean")),
         }
     }
 
     /// Takes an integer without fraction and exponent that fits `T`.
-    pub fn integer<T: FromStr>(&mut self) -> Result<T> {
+    pub fn integer<T: FromStr + Default>(&mut self) -> Result<T> {
+        if self.zero() {
+            return Ok(T::default());
+        }
         let start = self.clone();
         let text = self.number()?;
-        text.parse().map_err(|_| start.error(ErrorKind::Integer))
+        let signed = || "-1".parse::<T>().is_ok();
+        text.parse().map_err(|_| start.error(ErrorKind::Integer { signed: signed() }))
     }
 
     /// Takes a number as it is spelt.
@@ -85,16 +90,33 @@ impl<'a> Reader<'a> {
 
     /// Takes a string; borrowed when it has no escape and is UTF-8.
     pub fn string(&mut self) -> Result<Cow<'a, str>> {
+        if self.zero() { Ok(Cow::Borrowed("")) } else { self.text() }
+    }
+
+    fn text(&mut self) -> Result<Cow<'a, str>> {
         self.space();
         let (raw, escaped) = self.quoted()?;
         Ok(if escaped { Cow::Owned(string::unescape(raw)) } else { string::replace_invalid(raw) })
     }
 
-    /// Takes an object: `member` is called with each name and must take the value behind it.
+    /// Takes an object that the server decodes into a struct: the names are [folded](name::fold), so that `member` knows
+    /// those of the struct's fields in either case.
+    pub fn members<E: From<Error>>(
+        &mut self,
+        mut member: impl FnMut(&str, &mut Self) -> Result<(), E>,
+    ) -> Result<(), E> {
+        self.object(|name, reader| member(&name::fold(name), reader))
+    }
+
+    /// Takes an object that the server decodes into a map: `member` is called with each name as it is spelt and must
+    /// take the value behind it.
     pub fn object<E: From<Error>>(
         &mut self,
         mut member: impl FnMut(Cow<'a, str>, &mut Self) -> Result<(), E>,
     ) -> Result<(), E> {
+        if self.zero() {
+            return Ok(());
+        }
         if !self.eat(b'{') {
             return Err(self.expected("an object").into());
         }
@@ -103,7 +125,7 @@ impl<'a> Reader<'a> {
         }
         loop {
             self.poll()?;
-            let name = self.string()?;
+            let name = self.text()?;
             self.colon()?;
             member(name, self)?;
             if !self.eat(b',') {
@@ -123,6 +145,9 @@ impl<'a> Reader<'a> {
         &mut self,
         mut element: impl FnMut(&mut Self) -> Result<(), E>,
     ) -> Result<(), E> {
+        if self.zero() {
+            return Ok(());
+        }
         if !self.eat(b'[') {
             return Err(self.expected("an array").into());
         }
@@ -233,6 +258,14 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// Takes a `null`, if one comes next; what only begins like one is left.
+    fn zero(&mut self) -> bool {
+        self.space();
+        let rest = self.rest.strip_prefix(b"null");
+        self.rest = rest.unwrap_or(self.rest);
+        rest.is_some()
+    }
+
     fn literal(&mut self, literal: &[u8]) -> Result<()> {
         self.rest = self.rest.strip_prefix(literal).ok_or_else(|| self.expected("a literal"))?;
         Ok(())
@@ -245,19 +278,25 @@ impl<'a> Reader<'a> {
         let mut at = 0;
         loop {
             let tail = start.get(at..).unwrap_or_default();
-            let length =
-                memchr::memchr2(b'"', b'\\', tail).ok_or_else(|| self.expected("a closed string"))?;
-            let (plain, tail) = tail.split_at_checked(length).unwrap_or_default();
+            let found = memchr::memchr2(b'"', b'\\', tail);
+            let (plain, tail) = tail.split_at_checked(found.unwrap_or(tail.len())).unwrap_or_default();
             // Counting has no early exit, so the compiler compares many bytes at once.
-            if plain.iter().filter(|&&byte| byte < 0x20).count() > 0 {
-                return Err(self.error(ErrorKind::Character));
+            if found.is_none() || plain.iter().filter(|&&byte| byte < 0x20).count() > 0 {
+                let bad = plain.iter().position(|&byte| byte < 0x20).unwrap_or(plain.len());
+                let at = self.text.len() - start.len() + at + bad;
+                let character = ErrorKind::Character { at, expected: "character of a string" };
+                return Err(self.error(if found.is_none() { ErrorKind::Unclosed { at } } else { character }));
             }
-            at += length;
+            at += plain.len();
             match tail.get(..2) {
                 _ if tail.first() == Some(&b'"') => break,
                 Some([_, b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't']) => at += 2,
                 Some([_, b'u']) if string::code_unit(tail).is_some() => at += 6,
-                _ => return Err(self.error(ErrorKind::Character)),
+                _ => {
+                    let expected = if tail.get(1) == Some(&b'u') { "four hex digits" } else { "escape" };
+                    let at = self.text.len() - start.len() + at + 1;
+                    return Err(self.error(ErrorKind::Character { at, expected }));
+                }
             }
             escaped = true;
         }

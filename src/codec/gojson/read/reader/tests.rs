@@ -87,10 +87,10 @@ fn integers_fit_their_type_or_fail() {
     let signed = |text: &str| Reader::new(text.as_bytes()).integer::<i64>();
     let unsigned = |text: &str| Reader::new(text.as_bytes()).integer::<u64>();
     assert_eq!(signed("-9223372036854775808"), Ok(i64::MIN));
-    assert_eq!(kind(signed("9223372036854775808")), ErrorKind::Integer);
+    assert_eq!(kind(signed("9223372036854775808")), ErrorKind::Integer { signed: true });
     assert_eq!(unsigned(" 18446744073709551615"), Ok(u64::MAX));
     for text in ["18446744073709551616", "-1", "1.0", "1e3"] {
-        assert_eq!(kind(unsigned(text)), ErrorKind::Integer);
+        assert_eq!(kind(unsigned(text)), ErrorKind::Integer { signed: false });
     }
     assert_eq!(kind(unsigned("\"1\"")), ErrorKind::Expected("a number"));
 }
@@ -117,6 +117,35 @@ fn objects_call_back_for_each_member_in_order() {
     reader.end().unwrap();
     let expected = [("a", &b"1"[..]), ("b", b"null"), ("a", b"\"x\"")];
     assert_eq!(seen, expected.map(|(name, value)| (name.to_owned(), value.to_vec())));
+}
+
+#[test]
+fn members_of_a_struct_are_known_in_either_case_and_those_of_a_map_are_not_touched() {
+    let text = br#"{"Size_Bytes":1,"\u0053IZE_BYTES":2,"\u017fize_bytes":3,"size_bytes":4}"#;
+    let mut sum = 0;
+    Reader::new(text)
+        .members(|name, value| {
+            assert_eq!(name, "size_bytes");
+            value.integer::<u64>().map(|number| sum += number)
+        })
+        .unwrap();
+    assert_eq!(sum, 10);
+    let mut names = Vec::new();
+    Reader::new(text).object(|name, value| value.value().map(|_| names.push(name))).unwrap();
+    assert_eq!(names, ["Size_Bytes", "SIZE_BYTES", "\u{17f}ize_bytes", "size_bytes"]);
+}
+
+#[test]
+fn null_is_the_zero_value() {
+    let reader = || Reader::new(b" null");
+    assert_eq!(reader().string(), Ok("".into()));
+    assert_eq!((reader().integer::<u64>(), reader().integer::<i64>()), (Ok(0), Ok(0)));
+    assert_eq!(reader().boolean(), Ok(false));
+    assert_eq!(reader().array(|_| Err(reader().expected("no element"))), Ok(()));
+    assert_eq!(reader().object(|_, _| Err(reader().expected("no member"))), Ok(()));
+    assert!(reader().number().is_err());
+    assert_eq!(kind(Reader::new(b"nul").string()), ErrorKind::Expected("a string"));
+    assert!(Reader::new(b"{null:1}").object(|_, value| value.value().map(drop)).is_err());
 }
 
 #[test]
