@@ -1,9 +1,13 @@
 //! The crate's error: one variant a stage, so that an exit code follows from the variant.
 
+use crate::bug::{Bug, Place};
 use crate::{container, crypto, inputs, snapshot, tree};
 
 /// Result of every stage above `container`.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// A row was asked for by a location that no scan gave.
+const NO_ROW: Bug = Bug::new("no row stands where one was read");
 
 /// Why a run ended without a tree (`decisions.md` 3).
 #[derive(Debug, thiserror::Error)]
@@ -51,13 +55,10 @@ pub enum Error {
     NotThere(crate::not_there::NotThere),
     /// What cannot happen did: the program is to blame, not the input.
     #[error(
-        "fault of this program: {what}; please report this line, the version and, if it may be shared, the input \
-         to the maintainers of ekv-backup"
+        "fault of this program: {0}; please report it to the maintainers of ekv-backup with this line, the version \
+         (ekv-backup --version), the command line and what `ekv-backup inspect --json` prints of the input"
     )]
-    Internal {
-        /// What was found, in words.
-        what: &'static str,
-    },
+    Internal(#[from] Bug),
     /// What a sink writes to does not take it.
     #[error("output: {0}")]
     Output(std::io::Error),
@@ -83,7 +84,8 @@ impl From<snapshot::Error> for Error {
             snapshot::Error::Container(error) => Self::Container(error),
             snapshot::Error::Crypto(error) => error.into(),
             snapshot::Error::Sort(error) => error.into(),
-            snapshot::Error::Internal { what } => Self::Internal { what },
+            snapshot::Error::Internal(bug) => bug.into(),
+            snapshot::Error::NoRow(place) => NO_ROW.at(place).into(),
             snapshot::Error::Interrupted(interrupted) => interrupted.into(),
             _ => Self::Snapshot(error),
         }
@@ -101,7 +103,7 @@ impl From<tree::Error> for Error {
         match error.kind {
             // The stage polls the flag itself; a request to stop is no failure of a file.
             tree::ErrorKind::Interrupted(interrupted) => Self::Interrupted(interrupted),
-            tree::ErrorKind::Internal(what) => Self::Internal { what },
+            tree::ErrorKind::Internal(bug) => bug.or_at(Place::Path(error.path)).into(),
             _ => Self::Dump(error),
         }
     }

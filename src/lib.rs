@@ -9,6 +9,7 @@
 //! The library reads no clock and no environment, and prints nothing: times, paths and sinks come in as
 //! values.
 
+pub mod bug;
 pub mod codec;
 pub mod container;
 pub mod crypto;

@@ -37,10 +37,21 @@ pub fn code(error: &Error) -> u8 {
 
 #[cfg(test)]
 mod tests {
+    use ekv_backup::bug::Bug;
+
     use super::*;
 
     #[test]
     fn a_fault_of_the_program_has_a_code_of_its_own() {
-        assert_eq!(code(&Error::Internal { what: "x" }), 70);
+        let fault = Error::from(Bug::new("an egg in a nest of stone"));
+        assert_eq!(code(&fault), 70);
+        let text = fault.to_string();
+        assert!(
+            text.starts_with("fault of this program: an egg in a nest of stone (src/cli/exit.rs:"),
+            "{text}"
+        );
+        for to_send in ["this line", "--version", "the command line", "inspect --json"] {
+            assert!(text.contains(to_send), "{text}");
+        }
     }
 }

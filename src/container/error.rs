@@ -4,6 +4,7 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::bug::Bug;
 use crate::interrupt::Interrupted;
 
 /// The input cannot be read (exit 4), or is no snapshot, corrupt or not supported (exit 3):
@@ -49,8 +50,8 @@ pub enum ErrorKind {
     #[error(transparent)]
     Interrupted(#[from] Interrupted),
     /// What cannot happen did: the program is to blame.
-    #[error("{0}")]
-    Internal(&'static str),
+    #[error(transparent)]
+    Internal(#[from] Bug),
     /// The input is a directory.
     #[error("is a directory, not a snapshot file")]
     Directory,

@@ -6,6 +6,7 @@
 use super::row::{KEY_SUFFIX, RowHeader};
 use super::window::Window;
 use super::{Error, ErrorKind, Excerpt, Layout, Source};
+use crate::bug::Bug;
 use crate::{cursor, limits};
 
 /// Length of magic, version, checksum, `last_commit_ts` and `min_retained_ts`, bytes.
@@ -169,7 +170,7 @@ impl<'s> Rows<'s> {
             cursor::take_u64_le(&mut rest),
         );
         let (Some(commit_ts), Some(tombstone), Some(expire_at), Some(value_len)) = fields else {
-            return Err(self.error(ErrorKind::Internal("a version is shorter than was read")));
+            return Err(self.error(Bug::new("a version is shorter than was read").into()));
         };
         if tombstone > 1 {
             let (what, found) = ("tombstone", tombstone.into());

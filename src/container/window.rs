@@ -6,6 +6,7 @@
 use super::ahead::{Ahead, BLOCK, HEADROOM};
 use super::footer::Checksum;
 use super::{Error, ErrorKind, Source};
+use crate::bug::Bug;
 
 /// First read of a scan, bytes: a short scan costs one small read.
 const FIRST: usize = 16 << 10;
@@ -88,7 +89,7 @@ impl<'s> Window<'s> {
 
     #[cold]
     fn lost(&self, offset: u64) -> Error {
-        self.source.error(offset, ErrorKind::Internal("bytes that were read are not in the window"))
+        self.source.error(offset, Bug::new("bytes that were read are not in the window").into())
     }
 
     #[inline]

@@ -69,6 +69,10 @@ fn services(
 pub(super) fn reason(snapshot: &Snapshot, error: Error) -> Error {
     match error {
         Error::Interrupted(_) => error,
+        Error::Internal(bug) => {
+            let path = |input: usize| Some(snapshot.inputs().get(input)?.path.as_path());
+            snapshot.check_unchanged().map_or_else(Error::from, |()| bug.name_input(path).into())
+        }
         _ => snapshot.check_unchanged().map_or_else(Error::from, |()| error),
     }
 }

@@ -1,9 +1,12 @@
 //! The first problems of a run, for standard error and `--json`; all of them stand in `PROBLEMS.jsonl`.
 
-use crate::error::{Error, Result};
+use crate::bug::Bug;
+use crate::error::Result;
 use crate::problem::ListedProblem;
 use crate::report::Report;
 use crate::tree::Tree;
+
+const LINE: Bug = Bug::new("a line of the list of problems cannot be read back");
 
 /// Most problems that are listed beside the tree.
 const LISTED: usize = 100;
@@ -16,12 +19,10 @@ pub(super) fn write(mut tree: Option<&mut Tree>, report: &mut Report<'_>) -> Res
     }
     let mut file = tree.as_deref_mut().map(|tree| tree.file(b"PROBLEMS.jsonl")).transpose()?;
     let mut lines = report.problems().sort()?;
-    while let Some((_, line)) = lines.next()? {
+    while let Some((key, line)) = lines.next()? {
         if listed.len() < LISTED {
             let problem = ListedProblem::parse(line);
-            listed.push(problem.map_err(|_| Error::Internal {
-                what: "a line of the list of problems cannot be read back",
-            })?);
+            listed.push(problem.map_err(|_| LINE.at((key, line)))?);
         }
         match &mut file {
             Some(file) => {

@@ -3,7 +3,8 @@
 //! In: objects. Out: the rows of CHECKSUMS. The layout is the one of the files: only the bytes go nowhere.
 
 use super::{Answer, LayoutOptions, Refusal, Sink, TreeSink, Wants};
-use crate::error::{Error, Result};
+use crate::bug::Bug;
+use crate::error::Result;
 use crate::keyspace::Namespace;
 use crate::model::{Object, Piece, ScopeEnd, s3};
 use crate::report::Report;
@@ -27,7 +28,7 @@ impl Digest {
     pub fn finish(mut self, mut each: impl FnMut(&[u8], &[u8]) -> Result<()>) -> Result<()> {
         self.files.finish_names()?;
         let Tree::Digests(mut digests) = self.files.into_tree() else {
-            return Err(Error::Internal { what: "a list of digests became a tree on the disk" });
+            return Err(Bug::new("a list of digests became a tree on the disk").into());
         };
         let mut rows = digests.sort()?;
         while let Some((path, digest)) = rows.next()? {

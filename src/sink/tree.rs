@@ -4,7 +4,8 @@
 //! ([`crate::layout`]).
 
 use super::{Answer, Refusal, Sink, Wants};
-use crate::error::{Error, Result};
+use crate::bug::Bug;
+use crate::error::Result;
 use crate::keyspace::Namespace;
 use crate::layout::{self, Root};
 use crate::model::{Object, Piece, ScopeEnd, s3};
@@ -13,7 +14,7 @@ use crate::tree::Tree;
 
 pub use crate::layout::LayoutOptions;
 
-const NOT_OPEN: Error = Error::Internal { what: "contents of an object that is not open" };
+const NOT_OPEN: Bug = Bug::new("contents of an object that is not open");
 
 /// Writes the files of objects.
 #[derive(Debug)]
@@ -108,7 +109,7 @@ impl Sink for TreeSink {
             (Some(Namespace::Redis), Piece::Element(element)) => self.redis.element(&mut self.root, element),
             (Some(Namespace::Fs), Piece::Bytes(_) | Piece::Zeros(_)) => self.fs.piece(&mut self.root, piece),
             (Some(Namespace::S3), Piece::Bytes(_) | Piece::Zeros(_)) => self.s3.piece(&mut self.root, piece),
-            _ => Err(NOT_OPEN),
+            _ => Err(NOT_OPEN.into()),
         }
     }
 
@@ -117,7 +118,7 @@ impl Sink for TreeSink {
             Some(Namespace::Fs) => self.fs.end(&mut self.root),
             Some(Namespace::Redis) => self.redis.end(&mut self.root),
             Some(Namespace::S3) => self.s3.end(&mut self.root),
-            _ => Err(NOT_OPEN),
+            _ => Err(NOT_OPEN.into()),
         }
     }
 

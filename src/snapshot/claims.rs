@@ -6,11 +6,12 @@
 
 use serde_json::Value;
 
+use super::Result;
 use super::entry::{EntryBuf, RowLocation};
 use super::overlay::{Edit, Overlay, OverlayBuilder};
 use super::warnings::Capped;
-use super::{Error, Result};
 use super::{Snapshot, shown};
+use crate::bug::Bug;
 use crate::cursor;
 use crate::event::{Event, Warning};
 use crate::keyspace::{Family, fs};
@@ -56,7 +57,7 @@ impl Claim {
 }
 
 /// A record of the sorter is not as it was written.
-const RECORD: Error = Error::Internal { what: "a claim on a key does not read back" };
+const RECORD: Bug = Bug::new("a claim on a key does not read back");
 
 /// Collects claims.
 #[derive(Debug)]
@@ -106,7 +107,7 @@ impl Claims {
                 key.clear();
                 key.extend_from_slice(user_key);
             }
-            claims.push(Claim::from_bytes(claim).ok_or(RECORD)?);
+            claims.push(Claim::from_bytes(claim).ok_or_else(|| RECORD.at((user_key, claim)))?);
             snapshot.interrupt.check()?;
         }
         settled.decide(&mut judge, &key, &mut claims, &mut builder)?;
@@ -267,6 +268,7 @@ fn home_slot(record: &[u8]) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::snapshot::Error;
 
     #[test]
     fn a_claim_survives_as_bytes() {
@@ -288,7 +290,7 @@ mod tests {
         let snapshot = Snapshot::open(Vec::new(), &crate::snapshot::SnapshotOptions::default()).unwrap();
         let mut claims = Claims::new(&Scratch::default());
         claims.claims.push(b"key", &[0; Claim::LEN - 1]).unwrap();
-        assert!(matches!(claims.settle(&snapshot), Err(Error::Internal { .. })));
+        assert!(matches!(claims.settle(&snapshot), Err(Error::Internal(bug)) if bug.place().is_some()));
     }
 
     #[test]

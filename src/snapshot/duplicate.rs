@@ -4,14 +4,15 @@
 //! by side and, where the next keys of one are all before those of the others, jumps over them by the sparse index:
 //! it reads the seams. Where keys are mixed it reads every key once, without values.
 
+use super::Result;
 use super::claims::{Claim, Claims};
 use super::entry::RowLocation;
 use super::first_pass::user_key;
 use super::input::Input;
 use super::read_view::ReadView;
 use super::scan::{KeyFilter, Scan, VersionMode};
-use super::{Error, Result};
 use super::{Family, Snapshot};
+use crate::bug::Bug;
 use crate::container::{KEY_SUFFIX, Rows};
 
 /// Rows of one input in a row after which a jump is tried.
@@ -56,7 +57,7 @@ pub(super) fn find(snapshot: &Snapshot, claims: &mut Claims) -> Result<()> {
     Ok(())
 }
 
-const GONE: Error = Error::Internal { what: "an input is gone from the search for copies of keys" };
+const GONE: Bug = Bug::new("an input is gone from the search for copies of keys");
 
 fn scan<'s>(snapshot: &'s Snapshot, input: &'s Input, rows: Rows<'s>) -> Scan<'s> {
     Scan::new(input, rows, KeyFilter::Prefix(Vec::new()), snapshot.view, &snapshot.interrupt)

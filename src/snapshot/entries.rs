@@ -1,11 +1,12 @@
 //! Scans as callers see them: they lend entries or versions.
 
+use super::Result;
 use super::Snapshot;
 use super::encrypted::Plaintext;
 use super::entry::{Entry, EntryBuf, RowLocation, Version};
 use super::merge::{Merge, Next};
 use super::scan::KeyFilter;
-use super::{Error, Result};
+use crate::bug::Bug;
 use crate::cursor;
 
 /// A scan that lends visible entries; after the first error or the end it yields nothing more.
@@ -18,7 +19,7 @@ pub struct Entries<'s> {
     plaintext: Plaintext,
 }
 
-const EDITED: Error = Error::Internal { what: "the key of a write that is due does not read back" };
+const EDITED: Bug = Bug::new("the key of a write that is due does not read back");
 
 impl<'s> Entries<'s> {
     pub(super) fn new(snapshot: &'s Snapshot, rows: Merge<'s>, wanted: KeyFilter) -> Self {
@@ -47,7 +48,8 @@ impl<'s> Entries<'s> {
 
     #[cold]
     fn written(&mut self, intent: RowLocation) -> Result<Option<Entry<'_>>> {
-        let (key, commit_ts) = cursor::split_last_u64_be(self.rows.edited_key()?).ok_or(EDITED)?;
+        let (key, commit_ts) =
+            cursor::split_last_u64_be(self.rows.edited_key()?).ok_or_else(|| EDITED.at(intent))?;
         self.snapshot.read_write(intent, key, !commit_ts, &mut self.write)?;
         Ok(self.write.entry())
     }

@@ -1,5 +1,6 @@
 //! What a scan lends: a visible entry, or one version of a key.
 
+use crate::bug::Place;
 use crate::container::{Position, Row};
 use crate::cursor;
 
@@ -147,6 +148,12 @@ impl RowLocation {
     pub fn from_bytes(mut bytes: &[u8]) -> Option<Self> {
         let place = Self::take(&mut bytes)?;
         bytes.is_empty().then_some(place)
+    }
+}
+
+impl From<RowLocation> for Place {
+    fn from(row: RowLocation) -> Self {
+        Self::Row { input: row.input(), offset: row.offset() }
     }
 }
 

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use super::RowLocation;
+use crate::bug::{Bug, Place};
 use crate::crypto::{self, Counters};
 use crate::interrupt::Interrupted;
 use crate::{container, sort};
@@ -24,11 +25,8 @@ pub enum Error {
     #[error(transparent)]
     Sort(sort::Error),
     /// What cannot happen did: the program is to blame.
-    #[error("{what}")]
-    Internal {
-        /// What was found, in words.
-        what: &'static str,
-    },
+    #[error(transparent)]
+    Internal(#[from] Bug),
     /// A signal asked the run to stop.
     #[error(transparent)]
     Interrupted(#[from] Interrupted),
@@ -95,7 +93,7 @@ impl From<container::Error> for Error {
     fn from(error: container::Error) -> Self {
         match error.kind {
             container::ErrorKind::Interrupted(interrupted) => Self::Interrupted(interrupted),
-            container::ErrorKind::Internal(what) => Self::Internal { what },
+            container::ErrorKind::Internal(bug) => bug.or_at(Place::Input(error.path, error.offset)).into(),
             _ => Self::Container(error),
         }
     }
@@ -105,7 +103,7 @@ impl From<sort::Error> for Error {
     fn from(error: sort::Error) -> Self {
         match error.kind {
             sort::ErrorKind::Interrupted(interrupted) => Self::Interrupted(interrupted),
-            sort::ErrorKind::Internal(what) => Self::Internal { what },
+            sort::ErrorKind::Internal(bug) => bug.or_at(Place::Path(error.path)).into(),
             sort::ErrorKind::Io(_) => Self::Sort(error),
         }
     }

@@ -2,13 +2,14 @@
 
 use std::cmp::Ordering;
 
+use super::Result;
 use super::classify::Classifier;
 use super::entry::RowLocation;
 use super::first_pass::user_key;
 use super::overlay::{Edit, Edits};
 use super::scan::{KeyFilter, Scan, VersionMode};
 use super::version::{VersionFilter, Visibility};
-use super::{Error, Result};
+use crate::bug::Bug;
 use crate::container::Row;
 
 /// One scan an input.
@@ -177,17 +178,13 @@ impl<'s> Merge<'s> {
 
     /// Returns the encoded key of the write that came last.
     pub(super) fn edited_key(&self) -> Result<&[u8]> {
-        let editor =
-            self.edits.as_ref().ok_or(Error::Internal { what: "a write is due in a scan without edits" })?;
+        let editor = self.edits.as_ref().ok_or(Bug::new("a write is due in a scan without edits"))?;
         Ok(editor.edits.key())
     }
 
     /// Lends the row that is current in a part.
     pub(super) fn row(&mut self, part: usize) -> Result<(RowLocation, Row<'_>)> {
-        let part = self
-            .parts
-            .get_mut(part)
-            .ok_or(Error::Internal { what: "a scan has no part that it lends from" })?;
+        let part = self.parts.get_mut(part).ok_or(Bug::new("a scan has no part that it lends from"))?;
         part.scan.located(part.input)
     }
 
@@ -195,7 +192,7 @@ impl<'s> Merge<'s> {
     pub(super) fn next(&mut self) -> Result<Option<(RowLocation, Row<'_>)>> {
         match self.advance()? {
             Some(Next::Row(part)) => self.row(part).map(Some),
-            Some(Next::Write(_)) => Err(Error::Internal { what: "a write is due in a scan without edits" }),
+            Some(Next::Write(_)) => Err(Bug::new("a write is due in a scan without edits").into()),
             None => Ok(None),
         }
     }

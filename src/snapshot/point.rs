@@ -7,6 +7,7 @@ use super::entry::{EntryBuf, RowLocation};
 use super::read_view::ReadView;
 use super::txn::Intent;
 use super::{Error, Snapshot};
+use crate::bug::Bug;
 use crate::container::{self, ErrorKind};
 use crate::keyspace::Family;
 
@@ -80,7 +81,7 @@ impl Snapshot {
     ) -> Result<()> {
         let intent = Intent::parse(&entry.key, &entry.body).map_err(|kind| self.error(place, kind))?;
         // The value is the end of the body but for bytes that the format ignores.
-        let put = intent.value.ok_or(Error::Internal { what: "a deletion is due as a write" })?;
+        let put = intent.value.ok_or_else(|| Bug::new("a deletion is due as a write").at(place))?;
         let length = put.len();
         entry.body.drain(..Intent::HEAD.min(entry.body.len()));
         entry.body.truncate(length);

@@ -2,14 +2,15 @@
 
 use std::collections::BTreeSet;
 
+use super::Result;
 use super::encrypted::Plaintext;
 use super::extents::Extents;
 use super::merge::Merge;
 use super::scan::VersionMode;
 use super::stats::GroupOrigin;
 use super::txn::{self, Write};
-use super::{Error, Result};
 use super::{Family, Input, Snapshot};
+use crate::bug::Bug;
 use crate::keyspace::routing_key;
 use crate::{cursor, limits};
 
@@ -191,8 +192,7 @@ fn one<'s>(
 /// Returns the group of an input by what it holds: the owner of all keys that were looked at. `None` when they have
 /// several owners, or none tells.
 pub(super) fn group_by_keys(snapshot: &Snapshot, catalog: &RouteCatalog, at: u16) -> Result<Option<u64>> {
-    let input =
-        snapshot.inputs.get(usize::from(at)).ok_or(Error::Internal { what: "no input has this number" })?;
+    let input = snapshot.inputs.get(usize::from(at)).ok_or(Bug::new("no input has this number"))?;
     let mut group = None;
     for family in TELLING {
         let mut rows = one(snapshot, at, input, family, VersionMode::All);

@@ -11,6 +11,7 @@ use std::path::PathBuf;
 use batch::Batch;
 use run::{Merge, Runs};
 
+use crate::bug::{Bug, Place};
 use crate::interrupt::{Interrupt, Interrupted};
 
 /// Most runs that are merged at once.
@@ -38,8 +39,8 @@ pub enum ErrorKind {
     #[error(transparent)]
     Interrupted(#[from] Interrupted),
     /// What cannot happen did: the program is to blame.
-    #[error("{0}")]
-    Internal(&'static str),
+    #[error(transparent)]
+    Internal(#[from] Bug),
 }
 
 /// Result of this stage.
@@ -199,7 +200,7 @@ impl Sorter {
         let buffer = self.buffer();
         level(&mut self.levels, from + 1, &self.scratch)?;
         let Some((levels, [next, ..])) = self.levels.split_at_mut_checked(from + 1) else {
-            return Err(ErrorKind::Internal("no level takes merged runs"));
+            return Err(Bug::new("no level takes merged runs").into());
         };
         let mut merge = Merge::open(levels.iter().enumerate().skip(from), buffer)?;
         let mut writer = next.writer();
@@ -283,8 +284,8 @@ impl Source {
             Some(_) => *lent += 1,
             None if *lent == sorter.length => {}
             None => {
-                let lost = ErrorKind::Internal("a sorter does not give back what it was given");
-                return Err(scratch.error(lost));
+                let lost = Bug::new("a sorter does not give back what it was given");
+                return Err(scratch.error(lost.at(Place::Lent(*lent, sorter.length))));
             }
         }
         Ok(record)

@@ -10,6 +10,7 @@ use rustix::io::Errno;
 use rustix::process::{Resource, getrlimit};
 
 use super::manifest::ManifestError;
+use crate::bug::Bug;
 use crate::interrupt::Interrupted;
 
 /// A file or directory operation failed.
@@ -34,7 +35,7 @@ impl From<crate::sort::Error> for Error {
         let kind = match error.kind {
             crate::sort::ErrorKind::Io(error) => error.into(),
             crate::sort::ErrorKind::Interrupted(interrupted) => interrupted.into(),
-            crate::sort::ErrorKind::Internal(what) => ErrorKind::Internal(what),
+            crate::sort::ErrorKind::Internal(bug) => bug.into(),
         };
         Self { path: error.path, kind }
     }
@@ -145,8 +146,8 @@ pub enum ErrorKind {
     #[error(transparent)]
     Interrupted(#[from] Interrupted),
     /// What cannot happen did: the program is to blame.
-    #[error("{0}")]
-    Internal(&'static str),
+    #[error(transparent)]
+    Internal(#[from] Bug),
 }
 
 impl ErrorKind {

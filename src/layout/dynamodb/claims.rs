@@ -11,8 +11,9 @@ use super::fallback::Fallbacks;
 use super::name::{ItemName, Originals, ShaForm};
 use super::per_item::{line_too_long, no_name};
 use super::{hashed, render};
+use crate::bug::Bug;
 use crate::cursor;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::keyspace::Namespace;
 use crate::model::Refusal;
 use crate::model::dynamodb::Item;
@@ -27,8 +28,8 @@ const DIRECTORY: usize = 1 << 20;
 /// What a record of the sorters ends a path with, and the item's number behind it.
 const END: [u8; 2] = [0, 0];
 
-const TREE: Error = Error::Internal { what: "names are claimed in a tree that knows which are taken" };
-const RECORD: Error = Error::Internal { what: "a record of a DynamoDB name does not read back" };
+const TREE: Bug = Bug::new("names are claimed in a tree that knows which are taken");
+const RECORD: Bug = Bug::new("a record of a DynamoDB name does not read back");
 
 /// The names that the items of one table claim.
 #[derive(Debug)]
@@ -103,7 +104,7 @@ impl Claims {
         table: &[u8],
     ) -> Result<u64> {
         let scratch = tree.scratch().clone();
-        let Tree::Digests(digests) = tree else { return Err(TREE) };
+        let Tree::Digests(digests) = tree else { return Err(TREE.into()) };
         let mut decision = Decision {
             digests,
             fallbacks,
@@ -294,8 +295,9 @@ fn push_key(key: &mut Vec<u8>, path: &[u8], number: u64) {
 
 /// Returns the path and the item's number.
 fn split_key(key: &[u8]) -> Result<(&[u8], u64)> {
-    let (path, number) = cursor::split_last_u64_be(key).ok_or(RECORD)?;
-    Ok((path.strip_suffix(&END).ok_or(RECORD)?, number))
+    let parts = cursor::split_last_u64_be(key);
+    let parts = parts.and_then(|(path, number)| Some((path.strip_suffix(&END)?, number)));
+    Ok(parts.ok_or_else(|| RECORD.at((key, &[][..])))?)
 }
 
 impl<'a> Claim<'a> {
@@ -315,7 +317,8 @@ impl<'a> Claim<'a> {
     }
 
     fn read(mut bytes: &'a [u8]) -> Result<Self> {
-        Self::take(&mut bytes).ok_or(RECORD)
+        let value = bytes;
+        Ok(Self::take(&mut bytes).ok_or_else(|| RECORD.at((&[][..], value)))?)
     }
 
     fn take(bytes: &mut &'a [u8]) -> Option<Self> {

@@ -3,7 +3,8 @@
 //! A path has one record however many items stand below it. Items of one hash need not come one after the other,
 //! so the records of a table are sorted before they are passed on.
 
-use crate::error::{Error, Result};
+use crate::bug::Bug;
+use crate::error::Result;
 use crate::event::{Event, Warning};
 use crate::excerpt;
 use crate::layout::ExtraKeymap;
@@ -16,7 +17,7 @@ const MEMORY: usize = 1 << 20;
 /// Bytes of an item's number, and of what parts it from the path.
 const NUMBER: usize = 9;
 /// A record of the sorter is not as it was written.
-const RECORD: Error = Error::Internal { what: "a record of a DynamoDB name does not read back" };
+const RECORD: Bug = Bug::new("a record of a DynamoDB name does not read back");
 
 /// Why a name is in SHA form.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -76,9 +77,11 @@ impl Fallbacks {
         let mut records = self.records.sort()?;
         while let Some((key, record)) = records.next()? {
             let Some(path) = key.split_last_chunk().map(|(path, _): (_, &[u8; NUMBER])| path) else {
-                return Err(RECORD);
+                return Err(RECORD.at((key, record)).into());
             };
-            let Some((&reason, original)) = record.split_first() else { return Err(RECORD) };
+            let Some((&reason @ 0..=3, original)) = record.split_first() else {
+                return Err(RECORD.at((key, record)).into());
+            };
             if path == last {
                 continue;
             }
@@ -88,12 +91,12 @@ impl Fallbacks {
                 keymap.push(path, original)?;
             }
             let reason = match reason {
+                0 => continue,
                 1 => "a directory cannot be named `.` or `..`",
                 2 => "the plain name is taken by another item",
-                3 => {
+                _ => {
                     "a directory cannot be named `.` or `..`; the reference encoder refuses the whole tree for it"
                 }
-                _ => continue,
             };
             report.warn(
                 Warning::new(Event::DDB_NAME_FALLBACK)

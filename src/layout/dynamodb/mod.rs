@@ -21,7 +21,8 @@ mod tests;
 
 use super::Root;
 use super::file_writer::{FileBuffer, FileWriter};
-use crate::error::{Error, Result};
+use crate::bug::Bug;
+use crate::error::Result;
 use crate::event::{Class, Event, Warning};
 use crate::excerpt;
 use crate::limits;
@@ -36,7 +37,7 @@ use per_item::PerItem;
 /// Items of a table above which one file an item is worth a warning.
 const LARGE: u64 = 1_000_000;
 
-const NO_TABLE: Error = Error::Internal { what: "an item of DynamoDB comes without its table" };
+const NO_TABLE: Bug = Bug::new("an item of DynamoDB comes without its table");
 
 /// Writes the files.
 #[derive(Debug, Default)]

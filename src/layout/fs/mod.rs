@@ -6,6 +6,7 @@ mod listing;
 mod path;
 
 use super::Root;
+use crate::bug::Bug;
 use crate::error::{Error, Result};
 use crate::event::Class;
 use crate::model::fs::{Node, NodeType};
@@ -39,7 +40,7 @@ enum State {
     Written,
 }
 
-const NOT_OPEN: Error = Error::Internal { what: "content of a file that is not open" };
+const NOT_OPEN: Bug = Bug::new("content of a file that is not open");
 
 /// Says that a path is too long for the tree.
 #[must_use]
@@ -120,7 +121,7 @@ impl OpenFile {
         match piece {
             Piece::Bytes(bytes) => file.write(bytes)?,
             Piece::Zeros(length) => file.zeros(length)?,
-            Piece::Element(_) => return Err(NOT_OPEN),
+            Piece::Element(_) => return Err(NOT_OPEN.into()),
         }
         Ok(())
     }

@@ -9,7 +9,8 @@ mod stream;
 
 use super::file_writer::{FileBuffer, FileWriter};
 use super::{LayoutOptions, Root};
-use crate::error::{Error, Result};
+use crate::bug::Bug;
+use crate::error::Result;
 use crate::event::Class;
 use crate::keyspace::redis::StreamId;
 use crate::model::redis::{Collection, Element, Key, Value};
@@ -88,7 +89,7 @@ impl Layout {
 
     /// Writes an element of the collection at hand.
     pub fn element(&mut self, root: &mut Root, element: Element<'_>) -> Result<Answer> {
-        const ALIEN: Error = Error::Internal { what: "an element of another Redis collection" };
+        const ALIEN: Bug = Bug::new("an element of another Redis collection");
         let collection = self.collection.as_mut().ok_or(ALIEN)?;
         let file = &mut FileWriter { buffer: &mut self.buffer, tree: &mut root.tree, path: &self.path };
         match (&mut collection.contents, element) {
@@ -107,7 +108,7 @@ impl Layout {
             (Contents::Document(document), Element::Scored { member, score }) => {
                 document.scored(file, member, score)?;
             }
-            _ => return Err(ALIEN),
+            _ => return Err(ALIEN.into()),
         }
         Ok(Answer::Open)
     }

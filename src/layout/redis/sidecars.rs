@@ -4,7 +4,8 @@
 use serde::Serialize;
 
 use super::super::write_lines;
-use crate::error::{Error, Result};
+use crate::bug::Bug;
+use crate::error::Result;
 use crate::model::redis::{Collection, Key, Value};
 use crate::tree::segment::Segment;
 use crate::tree::{Scratch, Sorter, Tree, json, keymap};
@@ -106,7 +107,7 @@ impl Sidecars {
 }
 
 fn write_keymap(tree: &mut Tree, names: &mut Sorter) -> Result<()> {
-    const NAME: Error = Error::Internal { what: "a record of a Redis KEYMAP does not read back" };
+    const NAME: Bug = Bug::new("a record of a Redis KEYMAP does not read back");
     if names.is_empty() {
         return Ok(());
     }
@@ -114,8 +115,12 @@ fn write_keymap(tree: &mut Tree, names: &mut Sorter) -> Result<()> {
     let mut names = names.sort()?;
     let mut line = Vec::new();
     while let Some((order, name)) = names.next()? {
-        let (key, [lines, suffix, segment @ ..]) = (order.get(1..), name) else { return Err(NAME) };
-        let key = key.and_then(|key| key.get(..key.len().checked_sub((*suffix).into())?)).ok_or(NAME)?;
+        let (key, [lines, suffix, segment @ ..]) = (order.get(1..), name) else {
+            return Err(NAME.at((order, name)).into());
+        };
+        let key = key
+            .and_then(|key| key.get(..key.len().checked_sub((*suffix).into())?))
+            .ok_or_else(|| NAME.at((order, name)))?;
         line.clear();
         keymap::line(&mut line, segment, key, keymap::Kind::ShaFallback);
         for _ in 0..*lines {

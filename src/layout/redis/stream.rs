@@ -3,8 +3,9 @@
 use serde::Serialize;
 
 use super::super::output::{Output, text};
+use crate::bug::Bug;
 use crate::codec::protobuf::Malformed;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::keyspace::redis::StreamId;
 use crate::tree::json::{self, Html};
 
@@ -28,8 +29,7 @@ pub(super) fn write_entry<'t>(
     out.buffer().extend_from_slice(head.as_bytes());
     let mut separator: &[u8] = b"";
     for field in fields {
-        let (name, value) =
-            field.map_err(|_| Error::Internal { what: "an entry of a Redis stream does not read back" })?;
+        let (name, value) = field.map_err(|_| Bug::new("an entry of a Redis stream does not read back"))?;
         out.buffer().extend_from_slice(separator);
         out.buffer().extend_from_slice(br#"{"name":"#);
         text(out, name)?;

@@ -12,7 +12,8 @@ mod upload;
 use std::collections::BTreeSet;
 
 use super::Root;
-use crate::error::{Error, Result};
+use crate::bug::Bug;
+use crate::error::Result;
 use crate::model::s3::{Announced, Bucket, Class, Fault, Object, ObjectHead, Orphan, UploadRecord};
 use crate::model::{Answer, Piece, Refusal};
 use crate::tree::{Scratch, TreeFile, keymap};
@@ -24,7 +25,7 @@ use problem::{RENAME_OPTION, of_file};
 const PLACEMENTS_MEMORY: usize = 4 << 20;
 const LINES: &[u8] = b"extra/s3/buckets.jsonl";
 /// An object came before its head, or keys after the first object.
-const ORDER: Error = Error::Internal { what: "an S3 object came out of its order" };
+const ORDER: Bug = Bug::new("an S3 object came out of its order");
 
 /// Writes the files of buckets.
 #[derive(Debug)]
@@ -92,7 +93,7 @@ impl Layout {
         announced: &mut dyn Announced,
     ) -> Result<()> {
         let Some(directory) = Directory::of(bucket) else { return Ok(()) };
-        let Names::Planning(plan) = &mut self.names else { return Err(ORDER) };
+        let Names::Planning(plan) = &mut self.names else { return Err(ORDER.into()) };
         let (planner, placements) = &mut **plan;
         let rules = Rules {
             rename: root.options.rename_collisions,
@@ -161,7 +162,7 @@ impl Layout {
         match piece {
             Piece::Bytes(bytes) => file.write(bytes)?,
             Piece::Zeros(length) => file.zeros(length)?,
-            Piece::Element(_) => return Err(ORDER),
+            Piece::Element(_) => return Err(ORDER.into()),
         }
         Ok(Answer::Open)
     }
@@ -264,7 +265,7 @@ impl Names {
         }
         match self {
             Self::Planned(placements) => Ok(placements),
-            Self::Planning(_) | Self::Between => Err(ORDER),
+            Self::Planning(_) | Self::Between => Err(ORDER.into()),
         }
     }
 }

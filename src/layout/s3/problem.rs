@@ -1,12 +1,12 @@
 //! Which objects have no place in the tree.
 
-use crate::error::{Error, Result};
+use crate::bug::Bug;
+use crate::error::Result;
 pub(super) use crate::model::s3::{Class, Fault};
 use crate::tree::{self, ErrorKind};
 
 /// A record of the layout's sorters is not as it was written.
-pub(super) const RECORD: Error =
-    Error::Internal { what: "a record of an S3 object's path does not read back" };
+pub(super) const RECORD: Bug = Bug::new("a record of an S3 object's path does not read back");
 
 /// What helps where a key cannot stand at its own path.
 pub(super) const RENAME_OPTION: &str = "--rename-collisions writes it under another name";
@@ -25,6 +25,7 @@ pub(super) fn of_file(error: tree::Error) -> Result<Fault> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Error;
     use crate::interrupt::Interrupted;
 
     #[test]

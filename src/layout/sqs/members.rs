@@ -4,6 +4,7 @@
 //! names the last. Only where the values stand is sorted, on disk when there are many: an object can be millions of
 //! tiny members, and a map of them takes ten times their bytes.
 
+use crate::bug::Bug;
 use crate::codec::gojson::Html;
 use crate::codec::gojson::read::{self as json, Reader};
 use crate::cursor;
@@ -16,7 +17,7 @@ use super::pieces::Pieces;
 const MEMORY: usize = 8 << 20;
 
 /// The object was checked when its row was read.
-const CHECKED: Error = Error::Internal { what: "an object of a queue or a message does not read back" };
+const CHECKED: Bug = Bug::new("an object of a queue or a message does not read back");
 
 /// Sorts one object after the other.
 #[derive(Debug)]
@@ -55,7 +56,7 @@ struct Stop(Error);
 
 impl From<json::Error> for Stop {
     fn from(_: json::Error) -> Self {
-        Self(CHECKED)
+        Self(CHECKED.into())
     }
 }
 
@@ -95,7 +96,7 @@ impl Object<'_> {
         let mut member = |name: &[u8], value: &[u8]| {
             out.bytes(separator.as_bytes())?;
             separator = ",";
-            out.string(std::str::from_utf8(name).map_err(|_| CHECKED)?, Html::Raw)?;
+            out.string(std::str::from_utf8(name).map_err(|_| CHECKED.at((name, value)))?, Html::Raw)?;
             out.bytes(b":")?;
             add(out, value)
         };
@@ -105,7 +106,7 @@ impl Object<'_> {
             }
             name.clear();
             name.extend_from_slice(next);
-            last = Some(value(self.text, place).ok_or(CHECKED)?);
+            last = Some(value(self.text, place).ok_or_else(|| CHECKED.at((next, place)))?);
         }
         if let Some(value) = last {
             member(name, value)?;
@@ -183,7 +184,7 @@ mod tests {
     fn text_that_nobody_checked_ends_the_run() {
         for text in [&b"[]"[..], b"{", b"{\"a\":}", b"{\"a\":1,}", b"1"] {
             let written = written(&mut Members::new(&Scratch::default()), text);
-            assert!(matches!(written, Err(Error::Internal { .. })), "{}", text.escape_ascii());
+            assert!(matches!(written, Err(Error::Internal(_))), "{}", text.escape_ascii());
         }
     }
 
@@ -204,7 +205,7 @@ mod tests {
             let mut out = Vec::new();
             let outcome = object.write(&mut Pieces::new(&mut out, |_| Ok(())), Pieces::dense);
             assert_eq!(outcome.is_ok(), whole);
-            assert!(whole || matches!(outcome, Err(Error::Internal { .. })));
+            assert!(whole || matches!(outcome, Err(Error::Internal(_))));
         }
     }
 

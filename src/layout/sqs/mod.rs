@@ -10,7 +10,8 @@ mod queue_file;
 mod side_record;
 
 use super::{Root, write_lines};
-use crate::error::{Error, Result};
+use crate::bug::Bug;
+use crate::error::Result;
 use crate::event::Class;
 use crate::model::sqs::{Message, NamedQueue, Namespace, Object, SideRecord};
 use crate::model::{Answer, Refusal};
@@ -80,7 +81,7 @@ impl Layout {
     }
 
     fn message(&mut self, root: &mut Root, message: &Message<'_>) -> Result<Answer> {
-        const QUEUE: Error = Error::Internal { what: "a message without a queue" };
+        const QUEUE: Bug = Bug::new("a message without a queue");
         let queue = self.queue.as_mut().ok_or(QUEUE)?;
         let file = match &mut queue.messages {
             Some(file) => file,
@@ -100,7 +101,7 @@ impl Layout {
                 let path = match (record.of, &self.queue) {
                     (Namespace::Queue, Some(queue)) => queue.directory.file(SIDE_RECORDS),
                     (Namespace::Queue, None) => {
-                        return Err(Error::Internal { what: "a side record without a queue" });
+                        return Err(Bug::new("a side record without a queue").into());
                     }
                     (Namespace::Gone { segment, taken }, _) => {
                         let directory = Directory::of_orphan(segment, taken);

@@ -10,7 +10,8 @@ use super::generation::KeyLayout;
 use super::problem::problem;
 use super::table::LiveGeneration;
 use super::writer::decode;
-use crate::error::{Error, Result};
+use crate::bug::Bug;
+use crate::error::Result;
 use crate::event::Class;
 use crate::keyspace::dynamodb::{ItemKey, item_prefix};
 use crate::model::dynamodb::Schema;
@@ -25,7 +26,7 @@ const MEMORY: usize = 8 << 20;
 const DIGEST: usize = 16;
 
 /// A record of the sorters is not as it was written.
-const RECORD: Error = Error::Internal { what: "a record of a DynamoDB row does not read back" };
+const RECORD: Bug = Bug::new("a record of a DynamoDB row does not read back");
 
 /// Finds the items among the rows of the live generations of table `name`. Rows that cannot be decoded are
 /// reported.
@@ -66,7 +67,7 @@ pub(super) fn live_rows(
     let mut any = false;
     let mut sorted = candidates.sort()?;
     while let Some((key, place)) = sorted.next()? {
-        let (head, user_key) = key.split_first_chunk().ok_or(RECORD)?;
+        let (head, user_key) = key.split_first_chunk().ok_or_else(|| RECORD.at((key, place)))?;
         let digest = |head: &[u8; DIGEST + 2]| head.first_chunk::<DIGEST>().copied();
         if any && digest(head) == digest(&current) {
             if *head == current
@@ -95,8 +96,8 @@ impl LiveRows {
     pub fn read(mut self, snapshot: &Snapshot, mut each: impl FnMut(&Entry<'_>) -> Result<()>) -> Result<()> {
         let mut row = EntryBuf::default();
         let mut sorted = self.0.sort()?;
-        while let Some((_, place)) = sorted.next()? {
-            let place = RowLocation::from_bytes(place).ok_or(RECORD)?;
+        while let Some((key, place)) = sorted.next()? {
+            let place = RowLocation::from_bytes(place).ok_or_else(|| RECORD.at((key, place)))?;
             snapshot.read(place, &mut row)?;
             let EntryBuf { key, commit_ts, expire_at, body, .. } = &row;
             each(&Entry { key, commit_ts: *commit_ts, expire_at: *expire_at, body, place })?;

@@ -60,7 +60,11 @@ fn first_unreachable(snapshot: &Snapshot, reached: &mut Sorter) -> Result<Option
         }
         while !ended && last < Some(inode) {
             match reached.next()? {
-                Some((mut key, _)) => last = Some(cursor::take_u64_be(&mut key).ok_or(RECORD)?),
+                Some((record, value)) => {
+                    let mut key = record;
+                    let inode = cursor::take_u64_be(&mut key);
+                    last = Some(inode.ok_or_else(|| RECORD.at((record, value)))?);
+                }
                 None => ended = true,
             }
         }

@@ -19,7 +19,8 @@ mod tests;
 mod walk;
 
 use super::{Context, Scope};
-use crate::error::{Error, Result};
+use crate::bug::Bug;
+use crate::error::Result;
 use crate::event::{Event, Warning};
 use crate::keyspace::{Family, Namespace};
 use crate::sink::Wants;
@@ -27,7 +28,7 @@ use crate::sink::Wants;
 use plan::Plan;
 
 /// A record of the adapter's sorters is not as it was written.
-const RECORD: Error = Error::Internal { what: "a record of the filesystem's tree does not read back" };
+const RECORD: Bug = Bug::new("a record of the filesystem's tree does not read back");
 
 /// Writes the filesystem. The scope is empty: the manifest does not list it.
 pub fn dump(context: &mut Context<'_, '_>) -> Result<Scope> {

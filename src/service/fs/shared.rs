@@ -40,8 +40,9 @@ impl SharedInodes {
     fn keeping(mut children: Sorted<'_>, kept: usize) -> Result<Self> {
         let mut shared = Self::default();
         let mut last = None;
-        while let Some((mut key, _)) = children.next()? {
-            let inode = Some(cursor::take_u64_be(&mut key).ok_or(RECORD)?);
+        while let Some((key, value)) = children.next()? {
+            let inode = cursor::take_u64_be(&mut &*key);
+            let inode = Some(inode.ok_or_else(|| RECORD.at((key, value)))?);
             if inode == last && shared.inodes.last().copied() != inode {
                 if shared.inodes.len() == kept {
                     shared.unknown_from = inode;
@@ -108,7 +109,7 @@ mod tests {
         let mut children = Sorter::new(&Scratch::new(std::env::temp_dir()), 1 << 16);
         children.push(b"short", b"").unwrap();
         let read = SharedInodes::from_sorted(children.sort().unwrap());
-        assert!(matches!(read, Err(crate::Error::Internal { .. })));
+        assert!(matches!(read, Err(crate::Error::Internal(bug)) if bug.place().is_some()));
     }
 
     #[test]

@@ -66,8 +66,8 @@ pub fn tree(context: &mut Context<'_, '_>, plan: &mut Plan) -> Result<Walked> {
     while !walk.next_level.is_empty() {
         std::mem::swap(&mut level, &mut walk.next_level);
         let mut directories = level.sort()?;
-        while let Some((original, mut value)) = directories.next()? {
-            let inode = cursor::take_u64_be(&mut value).ok_or(RECORD)?;
+        while let Some((original, value)) = directories.next()? {
+            let inode = cursor::take_u64_be(&mut &*value).ok_or_else(|| RECORD.at((original, value)))?;
             walk.names(inode, original)?;
         }
     }

@@ -4,7 +4,8 @@
 use std::collections::BTreeMap;
 
 use super::prefix;
-use crate::error::{Error, Result};
+use crate::bug::Bug;
+use crate::error::Result;
 use crate::event::{Class, Event, Warning};
 use crate::excerpt;
 use crate::keyspace::Namespace;
@@ -17,6 +18,7 @@ use crate::tree::{Scratch, Sorter};
 const MEMORY: usize = 4 << 20;
 /// Prefixes whose rows become problems one by one. Only made-up keys have more.
 const PREFIXES_NAMED: u64 = 1000;
+const BROKEN: Bug = Bug::new("a place of an unknown row does not read back");
 
 /// The rows by prefix, in row order for each.
 #[derive(Debug)]
@@ -50,9 +52,7 @@ impl UnknownRows {
                 groups.open(prefix);
             }
             let place = RowLocation::from_bytes(value);
-            groups.row(
-                place.ok_or(Error::Internal { what: "a place of an unknown row does not read back" })?,
-            )?;
+            groups.row(place.ok_or_else(|| BROKEN.at((prefix, value)))?)?;
         }
         groups.close()?;
         groups.close_overflow()
@@ -142,6 +142,7 @@ fn problem(owner: Namespace, key: &[u8], message: String, place: Option<RowLocat
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Error;
     use crate::container;
     use crate::keyspace::Family;
     use crate::service::fixture::{Dumped, Rows};
@@ -166,10 +167,10 @@ mod tests {
         assert_eq!(dumped.classes(), [(Class::UNKNOWN_FAMILY.to_string(), b"!s3|x|1".to_vec())]);
         for cut in 0..RowLocation::LEN {
             let short = report(b"!s3|x|", |place| place.to_bytes()[..cut].to_vec());
-            assert!(matches!(short, Err(Error::Internal { .. })), "{cut}");
+            assert!(matches!(short, Err(Error::Internal(bug)) if bug.place().is_some()), "{cut}");
         }
         let long = report(b"!s3|x|", |place| [&place.to_bytes()[..], &[0]].concat());
-        assert!(matches!(long, Err(Error::Internal { .. })));
+        assert!(matches!(long, Err(Error::Internal(bug)) if bug.place().is_some()));
     }
 
     #[test]

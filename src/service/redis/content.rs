@@ -9,8 +9,9 @@ use super::collection::{Collection, Slot};
 use super::database::Database;
 use super::run::Runs;
 use super::write_plan::WritePlan;
+use crate::bug::Bug;
 use crate::cursor;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::keyspace::redis::sortable_seq;
 use crate::snapshot::{Entry, RowLocation};
 use crate::tree::{Scratch, Sorted, Sorter};
@@ -86,7 +87,8 @@ impl<'s> Parts<'s> {
 
     fn read_ahead(&mut self) -> Result<()> {
         self.next = None;
-        let Some((mut order, mut record)) = self.sorted.next()? else { return Ok(()) };
+        let Some(lent) = self.sorted.next()? else { return Ok(()) };
+        let (mut order, mut record) = lent;
         let (collection, run) = (cursor::take_u8(&mut order), cursor::take_u64_be(&mut order));
         let part = match cursor::take_u8(&mut record) {
             Some(WHOLE) => WritePlan::take(&mut record)
@@ -95,7 +97,7 @@ impl<'s> Parts<'s> {
             _ => None,
         };
         let (Some(collection), Some(run), Some(part)) = (collection, run, part) else {
-            return Err(Error::Internal { what: "a plan about a Redis key does not read back" });
+            return Err(Bug::new("a plan about a Redis key does not read back").at(lent).into());
         };
         self.collection = collection;
         self.next = Some((run, part));
@@ -146,7 +148,7 @@ impl Database<'_, '_, '_> {
             }
         }
         if parts.next.is_some() {
-            return Err(Error::Internal { what: "a run of a Redis key was not met again" });
+            return Err(Bug::new("a run of a Redis key was not met again").into());
         }
         self.write_scattered(&mut plans.scattered, &mut items.sorter)
     }
@@ -188,20 +190,21 @@ impl Database<'_, '_, '_> {
 
     /// Writes the lists whose items do not stand together.
     fn write_scattered(&mut self, plans: &mut Sorter, items: &mut Sorter) -> Result<()> {
-        const LIST: Error = Error::Internal { what: "a scattered Redis list does not read back" };
+        const LIST: Bug = Bug::new("a scattered Redis list does not read back");
         let mut lists = plans.sort()?;
         let mut items = items.sort()?;
         let mut item = items.next()?;
         while let Some((number, mut key)) = lists.next()? {
-            let plan = WritePlan::take(&mut key).ok_or(LIST)?;
+            let plan = WritePlan::take(&mut key).ok_or_else(|| LIST.at((number, key)))?;
             let mut builder = CollectionBuilder::new(key, plan);
-            while let Some((order, mut body)) = item
+            while let Some((order, record)) = item
                 && let Some(mut seq) = order.strip_prefix(number)
             {
-                let seq = cursor::take_array(&mut seq).ok_or(LIST)?;
+                let (mut body, broken) = (record, || LIST.at((order, record)));
+                let seq = cursor::take_array(&mut seq).ok_or_else(broken)?;
                 let seq = i64::from_be_bytes(seq) ^ i64::MIN;
-                let place = RowLocation::take(&mut body).ok_or(LIST)?;
-                let commit_ts = cursor::take_u64_be(&mut body).ok_or(LIST)?;
+                let place = RowLocation::take(&mut body).ok_or_else(broken)?;
+                let commit_ts = cursor::take_u64_be(&mut body).ok_or_else(broken)?;
                 builder.add(self.kept_elements(), Slot::Seq(seq), body, place, commit_ts)?;
                 item = items.next()?;
             }
@@ -209,7 +212,7 @@ impl Database<'_, '_, '_> {
         }
         match item {
             None => Ok(()),
-            Some(_) => Err(LIST),
+            Some(item) => Err(LIST.at(item).into()),
         }
     }
 }
@@ -218,6 +221,8 @@ impl Database<'_, '_, '_> {
 mod tests {
     use super::super::write_plan::Bounds;
     use super::*;
+    use crate::Error;
+    use crate::bug::Place;
 
     const LIST: WritePlan = WritePlan {
         collection: Collection::List,
@@ -267,7 +272,10 @@ mod tests {
             let mut plans = WritePlans::new(&Scratch::default());
             plans.by_run.push(order, record).unwrap();
             let error = read(&mut plans).unwrap_err();
-            assert!(matches!(error, Error::Internal { .. }), "{error}");
+            assert!(
+                matches!(&error, Error::Internal(bug) if matches!(bug.place(), Some(Place::Record { .. }))),
+                "{error}"
+            );
             assert!(error.to_string().contains("please report"), "{error}");
         }
     }

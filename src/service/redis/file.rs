@@ -5,7 +5,8 @@ use super::collection::Collection;
 use super::database::Database;
 use super::distinct::Distinct;
 use super::write_plan::Bounds;
-use crate::error::{Error, Result};
+use crate::bug::Bug;
+use crate::error::Result;
 use crate::event::{Class, Event, Warning};
 use crate::keyspace::redis::StreamId;
 use crate::model::redis::{Element, EntryFields, Key, Value};
@@ -85,6 +86,7 @@ impl CollectionBuilder {
         let (elements, sink) = database.elements();
         let mut elements = Distinct::new(elements.sort()?, self.findings.blob.is_some())?;
         while let Some((mut name, value)) = elements.next()? {
+            let record = (name, value);
             let element = match self.plan.collection {
                 Collection::Hash => Element::Field { name, value },
                 Collection::List => Element::Item(value),
@@ -97,9 +99,8 @@ impl CollectionBuilder {
                     }
                 },
                 Collection::Stream => {
-                    const ID: Error =
-                        Error::Internal { what: "the ID of a Redis stream entry does not read back" };
-                    let id = StreamId::take(&mut name).ok_or(ID)?;
+                    const ID: Bug = Bug::new("the ID of a Redis stream entry does not read back");
+                    let id = StreamId::take(&mut name).ok_or_else(|| ID.at(record))?;
                     Element::Entry { id, fields: EntryFields::new(value) }
                 }
             };

@@ -12,7 +12,8 @@ use super::key_state::{KeyState, LiveType};
 use super::meta::Meta;
 use super::rows::{BaseMeta, Rows};
 use super::write_plan::{Bounds, WritePlan};
-use crate::error::{Error, Result};
+use crate::bug::Bug;
+use crate::error::Result;
 use crate::event::{Class, Event, Warning};
 
 impl Database<'_, '_, '_> {
@@ -31,7 +32,8 @@ impl Database<'_, '_, '_> {
                 at.extend_from_slice(key);
             }
             let fact = KeyRecord::parse(record);
-            let fact = fact.ok_or(Error::Internal { what: "a fact about a Redis key does not read back" })?;
+            let fact = fact
+                .ok_or_else(|| Bug::new("a fact about a Redis key does not read back").at((key, record)))?;
             state.get_or_insert_default().add(fact);
         }
         match state {
@@ -97,7 +99,7 @@ impl Database<'_, '_, '_> {
             // Only a meta or an index row can keep a collection out.
             let place = state.index.map(|index| index.place).or(rows.meta.map(|meta| meta.place));
             let what = "a Redis key without a meta or an index row has an expiry";
-            return self.leave_out(key, outcome, place.ok_or(Error::Internal { what })?);
+            return self.leave_out(key, outcome, place.ok_or_else(|| Bug::new(what).at((key, &[][..])))?);
         };
         let index = state.index.filter(|_| base.is_none_or(|base| base.inline.is_none()));
         let newest = index.map_or(0, |index| index.commit_ts);

@@ -37,7 +37,7 @@ pub fn export(
     while let Some((key, reference)) = references.current()
         && key.starts_with(&object.encoded)
     {
-        let key = ChunkKey::parse_rest(key).ok_or(RECORD)?;
+        let key = ChunkKey::parse_rest(key).ok_or_else(|| RECORD.at((key, &[][..])))?;
         if let Target::Sound(place, length) = reference.target
             && !folder.refused
             && !object.holds(&key, true)

@@ -28,7 +28,7 @@ impl<'s> Peek<'s> {
             None => self.ended = true,
             Some(entry) => {
                 if !entry.key.starts_with(self.family.prefix()) {
-                    return Err(RECORD);
+                    return Err(RECORD.at(entry.place).into());
                 }
                 self.current.key.clear();
                 self.current.key.extend_from_slice(entry.key);

@@ -1,7 +1,8 @@
 //! What is said about objects that are missing from the tree.
 
+use crate::bug::Bug;
 use crate::codec::gojson::read::{self as json, ErrorKind};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::event::{Event, Warning};
 use crate::excerpt::name_or_length;
 use crate::keyspace::Family;
@@ -11,9 +12,9 @@ use crate::service::Context;
 use crate::snapshot::RowLocation;
 
 /// A record of the adapter's sorters is not as it was written.
-pub const RECORD: Error = Error::Internal { what: "a record of an S3 object does not read back" };
+pub const RECORD: Bug = Bug::new("a record of an S3 object does not read back");
 /// The steps of the adapter are not in their order.
-pub const ORDER: Error = Error::Internal { what: "an S3 object was not open when its rows came" };
+pub const ORDER: Bug = Bug::new("an S3 object was not open when its rows came");
 
 impl Fault {
     /// Returns the fault of a value that is not the JSON of its record.

@@ -119,7 +119,8 @@ impl References {
         let mut value = Vec::new();
         let mut entries = context.snapshot.scan(Family::S3ChunkRef);
         while let Some(entry) = entries.next()? {
-            let key = entry.key.strip_prefix(Family::S3ChunkRef.prefix()).ok_or(RECORD)?;
+            let key =
+                entry.key.strip_prefix(Family::S3ChunkRef.prefix()).ok_or_else(|| RECORD.at(entry.place))?;
             if ChunkKey::parse_rest(key).is_none() {
                 warn_bad_key(context, Family::S3ChunkRef, entry.key);
                 continue;
@@ -148,14 +149,14 @@ impl References {
             while !ended && *chunk < *digest {
                 match chunks.next()? {
                     None => ended = true,
-                    Some((next, mut place)) => {
+                    Some((next, record)) => {
                         chunk.clear();
                         chunk.extend_from_slice(next);
-                        target = Target::take(&mut place).ok_or(RECORD)?;
+                        target = Target::take(&mut &*record).ok_or_else(|| RECORD.at((next, record)))?;
                     }
                 }
             }
-            let (size, key) = rest.split_at_checked(8).ok_or(RECORD)?;
+            let (size, key) = rest.split_at_checked(8).ok_or_else(|| RECORD.at((digest, rest)))?;
             value.clear();
             value.extend_from_slice(digest);
             value.extend_from_slice(size);
@@ -275,7 +276,7 @@ impl<'s> Walk<'s> {
             Some((key, value)) => {
                 self.key.clear();
                 self.key.extend_from_slice(key);
-                Some(Reference::from_record(value).ok_or(RECORD)?)
+                Some(Reference::from_record(value).ok_or_else(|| RECORD.at((key, value)))?)
             }
         };
         Ok(())
@@ -307,7 +308,8 @@ mod tests {
 
     #[test]
     fn a_damaged_record_is_a_fault_of_the_program() {
-        let internal = |result: Result<()>| matches!(result, Err(crate::Error::Internal { .. }));
+        let internal =
+            |result: Result<()>| matches!(result, Err(crate::Error::Internal(bug)) if bug.place().is_some());
         let scratch = Scratch::new(std::env::temp_dir());
         let sorter = |key: &[u8], value: &[u8]| {
             let mut sorter = Sorter::new(&scratch, MEMORY);

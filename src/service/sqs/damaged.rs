@@ -3,6 +3,7 @@
 use super::message::Buffers;
 use super::record::{self, Kind, MessageHeader, MessageSource};
 use super::{MEMORY, stored, write};
+use crate::bug::Place;
 use crate::container;
 use crate::error::{Error, Result};
 use crate::interrupt::Interrupt;
@@ -68,7 +69,8 @@ fn message(sent: &MessageHeader) -> Vec<u8> {
 }
 
 fn is_internal(outcome: &Result<Dumped>) -> bool {
-    matches!(outcome, Err(Error::Internal { what: "a record of an SQS queue does not read back" }))
+    matches!(outcome, Err(Error::Internal(bug)) if bug.what() == "a record of an SQS queue does not read back"
+        && matches!(bug.place(), Some(Place::Record { .. })))
 }
 
 fn is_changed(outcome: &Result<Dumped>, expected: &str) -> bool {

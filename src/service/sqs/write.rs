@@ -14,6 +14,7 @@ use super::partition::Partitions;
 use super::queue_state::{OpenQueue, QueueState};
 use super::record::{self, Kind, MessageHeader, MessageSource};
 use super::{other_group, stored};
+use crate::bug::Bug;
 use crate::codec::gojson::read::replace_invalid;
 use crate::cursor;
 use crate::error::{Error, Result};
@@ -28,7 +29,7 @@ use crate::snapshot::{EntryBuf, RowLocation};
 use crate::tree::Sorter;
 
 /// A record of the sorter is not as it was written.
-const RECORD: Error = Error::Internal { what: "a record of an SQS queue does not read back" };
+const RECORD: Bug = Bug::new("a record of an SQS queue does not read back");
 
 /// Writes what `records` hold and returns the names of the queues.
 pub fn write(context: &mut Context<'_, '_>, records: &mut Sorter) -> Result<Scope> {
@@ -36,12 +37,12 @@ pub fn write(context: &mut Context<'_, '_>, records: &mut Sorter) -> Result<Scop
         Writer { context, scope: Scope::new(), partitioned: BTreeSet::new(), group: QueueState::default() };
     let mut sorted = records.sort()?;
     while let Some((key, value)) = sorted.next()? {
-        let (segment, kind) = record::split_key(key).ok_or(RECORD)?;
+        let (segment, kind) = record::split_key(key).ok_or_else(|| RECORD.at((key, value)))?;
         if writer.group.segment != segment {
             writer.finish_group()?;
             writer.group = QueueState::new(segment);
         }
-        writer.record(kind, value)?;
+        writer.record(kind, value).map_err(|error| in_record(error, key, value))?;
     }
     writer.finish_group()?;
     writer.finish()
@@ -199,6 +200,14 @@ impl Writer<'_, '_, '_> {
             self.context.report.warn(warning);
         }
         Ok(self.scope)
+    }
+}
+
+/// Says of a fault in a record which one that is.
+fn in_record(error: Error, key: &[u8], value: &[u8]) -> Error {
+    match error {
+        Error::Internal(bug) => bug.or_at((key, value)).into(),
+        error => error,
     }
 }
 

@@ -2,10 +2,11 @@
 
 use super::Edit;
 use super::file::{EditFile, Reader};
-use crate::snapshot::{Error, Result};
+use crate::bug::Bug;
+use crate::snapshot::Result;
 
 /// A record of the edits is not as it was written.
-const RECORD: Error = Error::Internal { what: "an edit of a key does not read back" };
+const RECORD: Bug = Bug::new("an edit of a key does not read back");
 
 /// A walk; nothing is current before the first [`Edits::next`].
 #[derive(Debug)]
@@ -32,7 +33,7 @@ impl<'s> Edits<'s> {
                 break;
             }
             self.ahead = true;
-            let edit = self.reader.edit().ok_or(RECORD)?;
+            let edit = self.reader.edit().ok_or_else(|| RECORD.at(self.reader.place()))?;
             let key = self.reader.key();
             if self.group.is_empty() && key >= self.from.as_slice() {
                 self.key.clear();

@@ -7,8 +7,9 @@ use std::io;
 use std::os::unix::fs::FileExt;
 
 use super::Edit;
+use crate::bug::{Bug, Place};
 use crate::limits;
-use crate::snapshot::{Error, Result};
+use crate::snapshot::Result;
 use crate::sort::Scratch;
 
 /// Bytes that are collected before they are written.
@@ -82,7 +83,7 @@ impl Writer {
 }
 
 /// The records end within one.
-const SHORT: Error = Error::Internal { what: "the edits of keys end within a record" };
+const SHORT: Bug = Bug::new("the edits of keys end within a record");
 
 /// Reads records one after the other.
 #[derive(Debug)]
@@ -121,6 +122,11 @@ impl<'s> Reader<'s> {
         self.buffer.get(self.at + 4..self.at + self.len.saturating_sub(Edit::LEN)).unwrap_or_default()
     }
 
+    /// Returns where the current record is.
+    pub(super) fn place(&self) -> Place {
+        Place::Scratch(self.start + self.at as u64)
+    }
+
     /// Returns the edit of the current record.
     pub(super) fn edit(&self) -> Option<Edit> {
         let end = self.at + self.len;
@@ -141,7 +147,8 @@ impl<'s> Reader<'s> {
             self.buffer.resize(held + more, 0);
             self.edits.read(self.buffer.get_mut(held..).unwrap_or_default(), from)?;
         }
-        self.buffer.get(self.at..self.at.saturating_add(needed)).ok_or(SHORT)
+        let there = self.buffer.get(self.at..self.at.saturating_add(needed));
+        Ok(there.ok_or_else(|| SHORT.at(self.place()))?)
     }
 }
 
@@ -152,7 +159,9 @@ impl EditFile {
         }
         let at = usize::try_from(offset).unwrap_or(usize::MAX);
         into.copy_from_slice(
-            at.checked_add(into.len()).and_then(|end| self.memory.get(at..end)).ok_or(SHORT)?,
+            at.checked_add(into.len())
+                .and_then(|end| self.memory.get(at..end))
+                .ok_or_else(|| SHORT.at(Place::Scratch(offset)))?,
         );
         Ok(())
     }

@@ -67,7 +67,9 @@ fn edits_that_end_within_a_record_are_a_fault_of_the_program() {
     let mut file = writer.finish().unwrap();
     file.cut();
     let overlay = Overlay { file, ..Overlay::default() };
-    assert!(matches!(overlay.edits(b"").next(), Err(crate::snapshot::Error::Internal { .. })));
+    assert!(
+        matches!(overlay.edits(b"").next(), Err(crate::snapshot::Error::Internal(bug)) if bug.place().is_some())
+    );
 }
 
 #[test]
@@ -75,5 +77,7 @@ fn a_damaged_edit_is_a_fault_of_the_program() {
     let mut writer = file::Writer::new(&Scratch::default());
     writer.push(&encoded(b"a", 5), &[0xff; Edit::LEN]).unwrap();
     let overlay = Overlay { file: writer.finish().unwrap(), ..Overlay::default() };
-    assert!(matches!(overlay.edits(b"").next(), Err(crate::snapshot::Error::Internal { .. })));
+    assert!(
+        matches!(overlay.edits(b"").next(), Err(crate::snapshot::Error::Internal(bug)) if bug.place().is_some())
+    );
 }

@@ -5,14 +5,15 @@ use super::Lock;
 use super::intent::Intent;
 use super::lookup::Lookup;
 use super::resolve::{State, Transactions};
+use crate::bug::Bug;
 use crate::keyspace::Family;
 use crate::limits;
+use crate::snapshot::Result;
 use crate::snapshot::Snapshot;
 use crate::snapshot::encrypted::Plaintext;
 use crate::snapshot::input::Input;
 use crate::snapshot::merge::Merge;
 use crate::snapshot::scan::{Scan, VersionMode};
-use crate::snapshot::{Error, Result};
 
 /// A write that was committed and stands in an intent only.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,7 +28,7 @@ pub(in crate::snapshot) struct Write {
     pub(in crate::snapshot) value: Option<Vec<u8>>,
 }
 
-const NO_LOCK: Error = Error::Internal { what: "a scan of locks gave a key that is none" };
+const NO_LOCK: Bug = Bug::new("a scan of locks gave a key that is none");
 
 /// Lists the committed writes of keys with a prefix, by input, then in the order of keys: at most one more than
 /// [`limits::ROUTES`], or than fit into [`limits::ROUTE_BYTES`].
@@ -54,7 +55,7 @@ pub(in crate::snapshot) fn committed(
             }
             let body = snapshot.plain(snapshot.path(at), &row, &mut plaintext)?;
             let lock = Lock::parse(row.key, body).map_err(|kind| snapshot.error(place, kind))?;
-            let key = row.key.strip_prefix(Family::TxnLock.prefix()).ok_or(NO_LOCK)?;
+            let key = row.key.strip_prefix(Family::TxnLock.prefix()).ok_or_else(|| NO_LOCK.at(place))?;
             let id = [lock.primary, &lock.start_ts.to_be_bytes()].concat();
             let State::Committed { at: commit_ts } = transactions.state(&id)? else { continue };
             let mut newer = false;

@@ -8,16 +8,17 @@ use super::intent::{self, Intent};
 use super::lookup::Lookup;
 use super::scan::Locks;
 use super::{InDoubt, Lock, corrupt};
+use crate::bug::Bug;
 use crate::cursor;
 use crate::event::{Event, Warning};
 use crate::keyspace::Family;
 use crate::limits;
+use crate::snapshot::Result;
 use crate::snapshot::claims::{Claim, Claims};
 use crate::snapshot::entry::RowLocation;
 use crate::snapshot::input::Input;
 use crate::snapshot::read_view::ReadView;
 use crate::snapshot::warnings::Capped;
-use crate::snapshot::{Error, Result};
 use crate::snapshot::{Snapshot, shown};
 use crate::sort::{Scratch, Sorter};
 
@@ -46,7 +47,7 @@ pub(super) enum State {
 }
 
 /// A record of the sorters is not as it was written.
-const RECORD: Error = Error::Internal { what: "a record of a transaction's lock does not read back" };
+const RECORD: Bug = Bug::new("a record of a transaction's lock does not read back");
 
 /// A lock between two sorts, without the key that it is sorted by.
 struct Sorted<'a> {
@@ -71,7 +72,7 @@ pub(in crate::snapshot) fn resolve(
         let mut locks = Locks::new(snapshot, at, input);
         while let Some((place, key, body, hidden)) = locks.next()? {
             let lock = Lock::parse(key, body).map_err(|kind| snapshot.error(place, kind))?;
-            let locked = key.strip_prefix(Family::TxnLock.prefix()).ok_or(RECORD)?;
+            let locked = key.strip_prefix(Family::TxnLock.prefix()).ok_or_else(|| RECORD.at(place))?;
             let id = [lock.primary, &lock.start_ts.to_be_bytes()].concat();
             let (start_ts, state) = (lock.start_ts, State::Stored);
             let sorted = Sorted { place, hidden, start_ts, state, other_key: locked };
@@ -101,8 +102,9 @@ fn states(
             id.extend_from_slice(transaction);
             state = Some(lookups.state(&id)?);
         }
-        let primary = cursor::split_last_u64_be(&id).map(|(primary, _)| primary).ok_or(RECORD)?;
-        let lock = Sorted::parse(lock).ok_or(RECORD)?;
+        let broken = || RECORD.at((transaction, lock));
+        let primary = cursor::split_last_u64_be(&id).map(|(primary, _)| primary).ok_or_else(broken)?;
+        let lock = Sorted::parse(lock).ok_or_else(broken)?;
         if let Some(state) = state.filter(|state| *state != State::Stored) {
             by_key.push(lock.other_key, &Sorted { state, other_key: primary, ..lock }.to_bytes())?;
         }
@@ -148,7 +150,7 @@ impl<'s> Transactions<'s> {
             rolled_back = true;
             Ok(())
         })?;
-        let (primary, start_ts) = cursor::split_last_u64_be(id).ok_or(RECORD)?;
+        let (primary, start_ts) = cursor::split_last_u64_be(id).ok_or_else(|| RECORD.at((id, &[][..])))?;
         if rolled_back {
             return Ok(State::Stored);
         }
@@ -188,7 +190,7 @@ fn writes(snapshot: &Snapshot, by_key: &mut Sorter, claims: &mut Claims) -> Resu
     let mut sorted = by_key.sort()?;
     while let Some((key, lock)) = sorted.next()? {
         snapshot.interrupt.check()?;
-        let lock = Sorted::parse(lock).ok_or(RECORD)?;
+        let lock = Sorted::parse(lock).ok_or_else(|| RECORD.at((key, lock)))?;
         match lock.state {
             State::Committed { at } => {
                 if write(snapshot, &mut intents, &mut data, key, &lock, at, claims)? && lock.hidden {
@@ -319,6 +321,7 @@ impl<'a> Sorted<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::snapshot::Error;
 
     #[test]
     fn a_lock_survives_a_sort() {
@@ -347,11 +350,13 @@ mod tests {
         for (id, lock) in [(&b"primary\0\0\0\0\0\0\0\x05"[..], &[0; 20][..]), (b"short", &sound.to_bytes())] {
             let mut sorter = Sorter::new(&scratch, limits::STORE_SORT);
             sorter.push(id, lock).unwrap();
-            assert!(matches!(states(&snapshot, &[], &scratch, &mut sorter), Err(Error::Internal { .. })));
+            assert!(
+                matches!(states(&snapshot, &[], &scratch, &mut sorter), Err(Error::Internal(bug)) if bug.place().is_some())
+            );
         }
         let mut sorter = Sorter::new(&scratch, limits::STORE_SORT);
         sorter.push(b"key", &[0; 20]).unwrap();
         let written = writes(&snapshot, &mut sorter, &mut Claims::new(&scratch));
-        assert!(matches!(written, Err(Error::Internal { .. })));
+        assert!(matches!(written, Err(Error::Internal(bug)) if bug.place().is_some()));
     }
 }

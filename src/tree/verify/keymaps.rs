@@ -9,10 +9,11 @@ use rustix::fs::FileType;
 use super::check::{Checker, ENDLESS, Hashed, Read};
 use super::name::Scope;
 use super::{FindingKind, Result, Shared, lock};
+use crate::bug::Bug;
 use crate::limits;
 use crate::tree::keymap::{self, Kind, Record};
 use crate::tree::lines::{Line, Lines};
-use crate::tree::{Error, ErrorKind, segment};
+use crate::tree::{Error, segment};
 
 /// Ends of sort keys: the record of a name comes before its files. No name holds a NUL.
 const RECORD: &[u8; 2] = b"\0\0";
@@ -128,9 +129,7 @@ pub(super) fn push_file(shared: &Shared, scope: &[u8], segment: &[u8], path: &[u
 
 /// Finds the records without a file and the files without a record, once all files were read.
 pub(super) fn join(shared: &Shared) -> Result<()> {
-    let broken = || {
-        Error::at(b"KEYMAP.jsonl", ErrorKind::Internal("a record of a name in a KEYMAP does not read back"))
-    };
+    let broken = || Error::at(b"KEYMAP.jsonl", Bug::new("a record of a name in a KEYMAP does not read back"));
     let mut fallbacks = lock(&shared.fallbacks);
     let mut lent = fallbacks.sort()?;
     // The last record that no file was seen for: its name, and its line.

@@ -114,7 +114,10 @@ impl<'c, 'a, 'r, 's> Join<'c, 'a, 'r, 's> {
     fn without_chunks(&mut self, end: Option<&[u8]>) -> Result<Option<Vec<u8>>> {
         let head = self.heads.key();
         let reference = match self.references.current() {
-            Some((mut key, _)) => Some(ObjectKey::take(&mut key).ok_or(RECORD)?.encoded),
+            Some((key, _)) => {
+                let object = ObjectKey::take(&mut &*key).ok_or_else(|| RECORD.at((key, &[][..])))?;
+                Some(object.encoded)
+            }
             None => None,
         };
         let first = [head, reference].into_iter().flatten().min();

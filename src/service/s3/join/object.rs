@@ -77,7 +77,7 @@ impl Join<'_, '_, '_, '_> {
 
     /// Takes a stored chunk of the current object.
     pub fn chunk(&mut self, key: &ChunkKey<'_>, row: Row<'_>) -> Result<()> {
-        let object = self.object.as_mut().ok_or(ORDER)?;
+        let object = self.object.as_mut().ok_or_else(|| ORDER.at(row.place))?;
         object.first_chunk.get_or_insert(row.place);
         if object.live_upload() == Some(&*key.upload.upload.raw()) {
             self.settle_before(key)?;
@@ -87,7 +87,7 @@ impl Join<'_, '_, '_, '_> {
                 return self.pull();
             }
         }
-        let object = self.object.as_mut().ok_or(ORDER)?;
+        let object = self.object.as_mut().ok_or_else(|| ORDER.at(row.place))?;
         object.unused = true;
         let [uploads, _] = &mut self.uploads;
         if !uploads.seek(key.upload.encoded)? {
@@ -114,7 +114,10 @@ impl Join<'_, '_, '_, '_> {
             && let Some(wanted) = live.body.wanted().filter(|wanted| wanted.offloaded)
         {
             let current = match self.references.current() {
-                Some((key, reference)) => Some((ChunkKey::parse_rest(key).ok_or(RECORD)?, reference)),
+                Some((key, reference)) => {
+                    let parsed = ChunkKey::parse_rest(key).ok_or_else(|| RECORD.at((key, &[][..])))?;
+                    Some((parsed, reference))
+                }
                 None => None,
             };
             let order = current.map_or(Ordering::Greater, |(key, _)| {
@@ -150,10 +153,10 @@ impl Join<'_, '_, '_, '_> {
     /// Passes a chunk reference that the current object does not use.
     fn pass_reference(&mut self) -> Result<()> {
         let (Some(object), Some((key, reference))) = (&mut self.object, self.references.current()) else {
-            return Err(ORDER);
+            return Err(ORDER.into());
         };
         object.unused = true;
-        let key = ChunkKey::parse_rest(key).ok_or(RECORD)?;
+        let key = ChunkKey::parse_rest(key).ok_or_else(|| RECORD.at((key, &[][..])))?;
         if reference.value.is_none() {
             let class = (Family::S3ChunkRef, Class::S3_INVALID_CHUNK_REF);
             warn_bad_value(
@@ -211,7 +214,7 @@ impl Join<'_, '_, '_, '_> {
     /// Ends a live object; returns it if it counts.
     fn finish(&mut self, object: &Object, mut live: Live) -> Result<Option<Live>> {
         if let Err(fault) = live.finish(self.context)? {
-            let open = self.bucket.as_ref().ok_or(ORDER)?;
+            let open = self.bucket.as_ref().ok_or_else(|| ORDER.at((&*object.encoded, &[][..])))?;
             fault.report_object(self.context, &open.name, &object.name, live.place)?;
             return Ok(None);
         }
@@ -221,7 +224,7 @@ impl Join<'_, '_, '_, '_> {
 
     /// Counts an object that the sink has taken.
     fn count(&mut self, object: &Object) -> Result<()> {
-        let open = self.bucket.as_mut().ok_or(ORDER)?;
+        let open = self.bucket.as_mut().ok_or_else(|| ORDER.at((&*object.encoded, &[][..])))?;
         match self.scope.get_mut(&open.name) {
             Some(objects) => *objects += 1,
             None => drop(self.scope.insert(open.name.clone(), 1)),

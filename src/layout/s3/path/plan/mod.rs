@@ -101,7 +101,7 @@ impl Planner {
             for value in values.drain(..) {
                 let (key, flag) = match value.split_first() {
                     Some((flag @ 0..=2, key)) => (key, Some(*flag)),
-                    Some(_) => return Err(RECORD),
+                    Some(_) => return Err(RECORD.at((&*key_path.path, &*value)).into()),
                     None => (&*key_path.path, None),
                 };
                 key_path.replaced = flag.is_some();
