@@ -130,3 +130,22 @@ fn write_keymap(tree: &mut Tree, names: &mut Sorter) -> Result<()> {
     file.finish(tree)?;
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Error;
+    use crate::tree::TreeOptions;
+
+    #[test]
+    fn a_damaged_record_of_a_name_is_a_fault_of_the_program() {
+        let parent = tempfile::tempdir().unwrap();
+        let mut tree = Tree::create(&parent.path().join("out"), &TreeOptions::default()).unwrap();
+        for (key, value) in [(&b""[..], &[1, 0][..]), (b"\x01key", b"\x01"), (b"\x01key", b"\x01\x08name")] {
+            let mut sidecars = Sidecars::new(&Scratch::default(), 0);
+            sidecars.keymap.push(key, value).unwrap();
+            let written = write_keymap(&mut tree, &mut sidecars.keymap);
+            assert!(matches!(written, Err(Error::Internal(bug)) if bug.place().is_some()), "{key:?}");
+        }
+    }
+}

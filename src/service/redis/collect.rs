@@ -5,6 +5,7 @@ use super::database::Database;
 use super::key_record::{Deltas, Elements, KeyRecord};
 use super::meta::Delta;
 use super::run::Runs;
+use crate::bug::Bug;
 use crate::error::Result;
 use crate::event::{Event, Warning};
 use crate::keyspace::Family;
@@ -14,6 +15,9 @@ use crate::tree::{Scratch, Sorted, Sorter};
 
 /// Memory for records, bytes.
 const MEMORY: usize = 8 << 20;
+
+/// A scan of a family lends keys that begin with its prefix.
+pub(super) const PREFIX: Bug = Bug::new("a key of a Redis family does not begin as its family does");
 
 /// Records by Redis key.
 #[derive(Debug)]
@@ -32,6 +36,12 @@ impl KeyRecords {
         fact.write(&mut self.record);
         self.sorter.push(key, &self.record)?;
         Ok(())
+    }
+
+    /// Adds a record as it is stored.
+    #[cfg(test)]
+    pub(super) fn push_raw(&mut self, key: &[u8], record: &[u8]) -> Result<()> {
+        Ok(self.sorter.push(key, record)?)
     }
 
     /// Sorts the records by key.
@@ -98,9 +108,8 @@ impl Database<'_, '_, '_> {
     ) -> Result<()> {
         let mut entries = self.snapshot().scan(family);
         while let Some(entry) = entries.next()? {
-            if let Some(key) = parse_plain(family, entry.key) {
-                records.push(key, &fact(&entry))?;
-            }
+            let key = parse_plain(family, entry.key).ok_or_else(|| PREFIX.at(entry.place))?;
+            records.push(key, &fact(&entry))?;
         }
         Ok(())
     }
@@ -151,7 +160,7 @@ impl Database<'_, '_, '_> {
             let mut sum = Sum::default();
             let mut entries = self.snapshot().scan(family);
             while let Some(entry) = entries.next()? {
-                let Some(name) = parse_plain(Family::ListMeta, entry.key) else { continue };
+                let name = parse_plain(Family::ListMeta, entry.key).ok_or_else(|| PREFIX.at(entry.place))?;
                 let delta = if family == Family::ListDelta { parse_delta(family, entry.key) } else { None };
                 match (entry.body.len(), delta) {
                     (16, None) if family == Family::ListDelta => self.malformed(collection, &entry)?,

@@ -71,6 +71,9 @@ impl WritePlans {
     }
 }
 
+/// A record of such a list, or a row of it, is not as it was.
+const LIST: Bug = Bug::new("a scattered Redis list does not read back");
+
 /// The parts, with the next one read ahead.
 struct Parts<'s> {
     sorted: Sorted<'s>,
@@ -179,7 +182,9 @@ impl Database<'_, '_, '_> {
                     builder.add(self.kept_elements(), slot, entry.body, entry.place, entry.commit_ts)?;
                 }
                 (Some(Part::Scattered(list)), Slot::Seq(seq)) => items.push(*list, seq, &entry)?,
-                _ => {}
+                (Some(Part::Scattered(_)), _) => return Err(LIST.at(entry.place).into()),
+                // No plan is about them: their key was left out, or its rows were warned of.
+                (None, _) => {}
             }
         }
         match part {
@@ -190,7 +195,6 @@ impl Database<'_, '_, '_> {
 
     /// Writes the lists whose items do not stand together.
     fn write_scattered(&mut self, plans: &mut Sorter, items: &mut Sorter) -> Result<()> {
-        const LIST: Bug = Bug::new("a scattered Redis list does not read back");
         let mut lists = plans.sort()?;
         let mut items = items.sort()?;
         let mut item = items.next()?;

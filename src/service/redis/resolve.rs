@@ -194,3 +194,27 @@ fn plan(
         bounds,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Error;
+    use crate::bug::Place;
+    use crate::service::fixture::Rows;
+    use crate::service::{Options, Scope};
+
+    #[test]
+    fn a_damaged_fact_about_a_key_is_a_fault_of_the_program() {
+        for fact in [&b""[..], b"\xff", b"\x01"] {
+            let damaged = Rows::default().dump(&Options::default(), |context| {
+                let mut records = KeyRecords::new(context.scratch);
+                records.push_raw(b"key", fact)?;
+                let mut plans = WritePlans::new(context.scratch);
+                Database::new(context).resolve_all(&mut records, &mut plans)?;
+                Ok(Scope::new())
+            });
+            let Err(Error::Internal(bug)) = damaged else { panic!("{fact:?} was taken") };
+            assert_eq!(bug.place(), Some(&Place::from((&b"key"[..], fact))));
+        }
+    }
+}

@@ -1,6 +1,6 @@
 //! Strings and HLLs (`redis.md` 2.1, 2.2).
 
-use super::collect::KeyRecords;
+use super::collect::{KeyRecords, PREFIX};
 use super::database::Database;
 use super::envelope::{self, Form, Version};
 use super::expiry::ExpiryOutcome;
@@ -24,7 +24,7 @@ impl Database<'_, '_, '_> {
         let has_index = self.holds(Family::RedisTtl);
         let mut entries = self.snapshot().scan(Family::RedisString);
         while let Some(entry) = entries.next()? {
-            let Some(key) = parse_plain(Family::RedisString, entry.key) else { continue };
+            let key = parse_plain(Family::RedisString, entry.key).ok_or_else(|| PREFIX.at(entry.place))?;
             let fact = match envelope::parse(Version::String, entry.body) {
                 None => {
                     let message = "the value ends within its envelope".to_owned();

@@ -166,7 +166,8 @@ impl Collector<'_, '_> {
                 _ => {}
             }
             if wanted {
-                record::set_side(&mut self.value, family, entry.key, entry.body);
+                record::set_side(&mut self.value, family, entry.key, entry.body)
+                    .map_err(|bug| bug.at(entry.place))?;
                 record::set_key(&mut self.key, segment.text(), Kind::Side);
                 self.records.push(&self.key, &self.value)?;
             }

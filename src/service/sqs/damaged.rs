@@ -109,7 +109,7 @@ fn a_record_that_is_cut_anywhere_ends_the_run() {
         assert!(is_internal(&cut), "a message of {length} bytes");
     }
     let mut side = Vec::new();
-    record::set_side(&mut side, Family::SqsVisibility, b"key", b"");
+    record::set_side(&mut side, Family::SqsVisibility, b"key", b"").unwrap();
     for length in 0..side.len() {
         let cut = write(|queue, _| {
             vec![(key(Kind::Meta), meta(queue)), (key(Kind::Side), side[..length].to_vec())]
@@ -120,7 +120,7 @@ fn a_record_that_is_cut_anywhere_ends_the_run() {
 
 #[test]
 fn a_record_of_no_kind_ends_the_run() {
-    for key in [&b"cQ"[..], b"cQ\0", b"cQ\0\x06"] {
+    for key in [&b"cQ"[..], b"cQ\0", b"cQ\0\x06", b"c\0\0", b"\0\0", b"c=\0\0"] {
         assert!(is_internal(&write(|_, _| vec![(key.to_vec(), Vec::new())])));
     }
 }

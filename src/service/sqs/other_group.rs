@@ -7,6 +7,7 @@
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::bug::Bug;
 use crate::codec::gojson::read::replace_invalid;
 use crate::error::Result;
 use crate::event::{Event, Warning};
@@ -14,6 +15,9 @@ use crate::excerpt;
 use crate::keyspace::Family;
 use crate::keyspace::sqs::{self, Segment};
 use crate::snapshot::{EntryBuf, Lock, Snapshot};
+
+/// A scan lends keys that begin with the prefix of their family.
+const LOCK: Bug = Bug::new("the key of a lock does not begin as its family does");
 
 /// Returns the warnings about partitioned queues with these segments, in their order.
 pub fn warnings(snapshot: &Snapshot, queues: &BTreeSet<Vec<u8>>) -> Result<Vec<Warning>> {
@@ -23,7 +27,8 @@ pub fn warnings(snapshot: &Snapshot, queues: &BTreeSet<Vec<u8>>) -> Result<Vec<W
     let mut here: BTreeMap<Vec<u8>, BTreeMap<u32, bool>> = BTreeMap::new();
     let mut locks = snapshot.versions(Family::TxnLock);
     while let Some(version) = locks.next()? {
-        let Some(counter) = version.key.strip_prefix(Family::TxnLock.prefix()) else { continue };
+        let counter = version.key.strip_prefix(Family::TxnLock.prefix());
+        let counter = counter.ok_or_else(|| LOCK.at(version.place))?;
         let Ok(queue) = sqs::queue(Family::SqsQueueSequence, counter) else { continue };
         if version.tombstone || version.encrypted || !queues.contains(queue.text()) {
             continue;

@@ -46,14 +46,12 @@ pub struct OpenQueue {
 }
 
 impl QueueState {
-    /// Returns a group without rows.
+    /// Returns a group without rows; `None` when this is no segment.
     #[must_use]
-    pub fn new(segment: &[u8]) -> Self {
+    pub fn new(segment: &[u8]) -> Option<Self> {
         let mut group = Self { segment: segment.to_vec(), ..Self::default() };
-        if let Some(segment) = Segment::new(segment) {
-            segment.decode(&mut group.name);
-        }
-        group
+        Segment::new(segment)?.decode(&mut group.name);
+        Some(group)
     }
 
     /// Returns the segment as text.
@@ -120,7 +118,7 @@ mod tests {
 
     #[test]
     fn a_deleted_queue_without_rows_is_not_worth_a_warning() {
-        let group = QueueState { counter: Some(3), tombstone: true, ..QueueState::new(b"cQ") };
+        let group = QueueState { counter: Some(3), tombstone: true, ..QueueState::new(b"cQ").unwrap() };
         assert_eq!(events(&group), [""; 0]);
         assert_eq!((group.name.as_slice(), group.encoded()), (&b"q"[..], "cQ".to_owned()));
         assert_eq!(group.meta_key(), b"!sqs|queue|meta|cQ");
@@ -129,7 +127,8 @@ mod tests {
     #[test]
     fn dropped_messages_and_diverted_side_records_are() {
         for (orphans, side_records) in [(1, 0), (0, 1)] {
-            let group = QueueState { counter: Some(0), orphans, side_records, ..QueueState::new(b"cQ") };
+            let group =
+                QueueState { counter: Some(0), orphans, side_records, ..QueueState::new(b"cQ").unwrap() };
             assert_eq!(events(&group), ["sqs_orphan_messages"]);
             assert!(!group.is_elsewhere());
             assert!(hint(&group).ends_with("was deleted"));
@@ -138,15 +137,15 @@ mod tests {
 
     #[test]
     fn messages_of_a_queue_that_nothing_tells_of_belong_to_another_group() {
-        let group = QueueState { orphans: 2, partitioned_orphans: 2, ..QueueState::new(b"cQ") };
+        let group = QueueState { orphans: 2, partitioned_orphans: 2, ..QueueState::new(b"cQ").unwrap() };
         assert_eq!(events(&group), ["sqs_orphan_messages", "sqs_orphan_partitioned_messages"]);
         assert!(group.is_elsewhere());
         assert!(hint(&group).ends_with("of another group"));
-        assert!(QueueState { orphans: 2, ..QueueState::new(b"cQ") }.is_elsewhere());
+        assert!(QueueState { orphans: 2, ..QueueState::new(b"cQ").unwrap() }.is_elsewhere());
         for known in [
-            QueueState { counter: Some(0), ..QueueState::new(b"cQ") },
-            QueueState { tombstone: true, ..QueueState::new(b"cQ") },
-            QueueState { meta: true, ..QueueState::new(b"cQ") },
+            QueueState { counter: Some(0), ..QueueState::new(b"cQ").unwrap() },
+            QueueState { tombstone: true, ..QueueState::new(b"cQ").unwrap() },
+            QueueState { meta: true, ..QueueState::new(b"cQ").unwrap() },
         ] {
             let group = QueueState { orphans: 2, partitioned_orphans: 2, ..known };
             assert_eq!(events(&group), ["sqs_orphan_messages"]);

@@ -4,6 +4,7 @@
 //! queues come in ascending order of their segments; of each queue first what decides on its messages, then
 //! the messages in the order of `messages.jsonl`, then the side records in the order in which they came.
 
+use crate::bug::Bug;
 use crate::cursor;
 use crate::keyspace::Family;
 use crate::snapshot::RowLocation;
@@ -64,13 +65,15 @@ const SIDE: [Family; 6] = [
     Family::SqsQueueTombstone,
 ];
 
-/// Replaces the content of `out` by a side record.
-pub fn set_side(out: &mut Vec<u8>, family: Family, key: &[u8], value: &[u8]) {
+/// Replaces the content of `out` by a side record, whose family has to be one of [`SIDE`].
+pub fn set_side(out: &mut Vec<u8>, family: Family, key: &[u8], value: &[u8]) -> Result<(), Bug> {
+    let tag = SIDE.iter().zip(0_u8..).find(|(side, _)| **side == family).map(|(_, tag)| tag);
     out.clear();
-    out.extend(SIDE.iter().position(|&side| side == family).and_then(|at| u8::try_from(at).ok()));
+    out.push(tag.ok_or(Bug::new("a side record of a family that has none"))?);
     out.extend_from_slice(&key.len().to_be_bytes());
     out.extend_from_slice(key);
     out.extend_from_slice(value);
+    Ok(())
 }
 
 /// Reads a side record: family, key, value.
@@ -192,7 +195,7 @@ mod tests {
     fn side_records_come_back() {
         let mut record = b"stale".to_vec();
         for family in SIDE {
-            set_side(&mut record, family, b"key", b"value");
+            set_side(&mut record, family, b"key", b"value").unwrap();
             assert_eq!(side(&record), Some((family, &b"key"[..], &b"value"[..])));
         }
         for cut in 0..12 {

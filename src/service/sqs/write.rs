@@ -40,7 +40,7 @@ pub fn write(context: &mut Context<'_, '_>, records: &mut Sorter) -> Result<Scop
         let (segment, kind) = record::split_key(key).ok_or_else(|| RECORD.at((key, value)))?;
         if writer.group.segment != segment {
             writer.finish_group()?;
-            writer.group = QueueState::new(segment);
+            writer.group = QueueState::new(segment).ok_or_else(|| RECORD.at((key, value)))?;
         }
         writer.record(kind, value).map_err(|error| in_record(error, key, value))?;
     }
