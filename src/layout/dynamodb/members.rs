@@ -5,7 +5,19 @@
 
 use std::ops::Range;
 
+use crate::bug::Bug;
+use crate::codec::protobuf::{Malformed, text};
+use crate::error::Result;
 use crate::model::dynamodb::value::last_text;
+
+/// Messages were checked when their rows were read.
+const CHECKED: Bug = Bug::new("a DynamoDB message that was found valid does not read back");
+const OUTSIDE: Bug = Bug::new("a part of a DynamoDB message does not stand in it");
+
+/// Takes what was read of a checked message.
+pub(super) fn checked<T>(read: Result<T, Malformed>) -> Result<T> {
+    Ok(read.map_err(|_| CHECKED)?)
+}
 
 /// Where a part of the body stands.
 #[derive(Clone, Copy, Debug, Default)]
@@ -16,10 +28,13 @@ struct Span {
 
 impl Span {
     /// `part` is a part of `body`; no body is longer than 1 GiB.
-    fn of(body: &[u8], part: &[u8]) -> Self {
+    fn of(body: &[u8], part: &[u8]) -> Result<Self> {
         let start = part.as_ptr().addr().wrapping_sub(body.as_ptr().addr());
-        let number = |length: usize| u32::try_from(length).unwrap_or_default();
-        Self { start: number(start), length: number(part.len()) }
+        let span = match (u32::try_from(start), u32::try_from(part.len())) {
+            (Ok(start), Ok(length)) => Self { start, length },
+            _ => return Err(OUTSIDE.into()),
+        };
+        if std::ptr::eq(span.get(body), part) { Ok(span) } else { Err(OUTSIDE.into()) }
     }
 
     fn get(self, body: &[u8]) -> &[u8] {
@@ -49,39 +64,43 @@ impl<'a> Members<'a> {
     }
 
     /// Opens a map: sorts its entries. Of equal names the last one counts.
-    pub fn open(&mut self, entries: impl Iterator<Item = &'a [u8]>) -> Range<usize> {
+    pub fn open(
+        &mut self,
+        entries: impl Iterator<Item = Result<&'a [u8], Malformed>>,
+    ) -> Result<Range<usize>> {
         let body = self.body;
         let start = self.members.len();
         let mut sorted = true;
         let mut last: Option<&[u8]> = None;
         for entry in entries {
-            let name = last_text(entry, &[1]).unwrap_or_default().as_bytes();
+            let entry = checked(entry)?;
+            let name = checked(last_text(entry, &[1]))?.unwrap_or_default().as_bytes();
             if last == Some(name) {
                 self.members.pop();
             } else {
                 sorted &= last.is_none_or(|last| last < name);
             }
             last = Some(name);
-            let name = if name.is_empty() { Span::default() } else { Span::of(body, name) };
-            self.members.push(Member { name, entry: Span::of(body, entry) });
+            let name = if name.is_empty() { Span::default() } else { Span::of(body, name)? };
+            self.members.push(Member { name, entry: Span::of(body, entry)? });
         }
         if !sorted && let Some(members) = self.members.get_mut(start..) {
             members.sort_unstable_by(|one, other| {
                 one.name.get(body).cmp(other.name.get(body)).then(one.entry.start.cmp(&other.entry.start))
             });
         }
-        start..self.members.len()
+        Ok(start..self.members.len())
     }
 
     /// Returns name and entry at `at`; `None` where a later entry of the same name follows.
-    pub fn get(&self, map: &Range<usize>, at: usize) -> Option<(&'a str, &'a [u8])> {
-        let member = self.members.get(at)?;
+    pub fn get(&self, map: &Range<usize>, at: usize) -> Result<Option<(&'a str, &'a [u8])>> {
+        let member = self.members.get(at).ok_or(OUTSIDE)?;
         let name = member.name.get(self.body);
         let next = self.members.get(at + 1).filter(|_| map.contains(&(at + 1)));
         if next.is_some_and(|next| next.name.get(self.body) == name) {
-            return None;
+            return Ok(None);
         }
-        Some((std::str::from_utf8(name).unwrap_or_default(), member.entry.get(self.body)))
+        Ok(Some((checked(text(name))?, member.entry.get(self.body))))
     }
 
     /// Finds the entry of a name in a map.
@@ -105,8 +124,8 @@ mod tests {
 
     fn list(message: &[u8]) -> Vec<(String, Vec<u8>)> {
         let mut members = Members::new(message);
-        let map = members.open(pieces(message, 1));
-        let all = map.clone().filter_map(|at| members.get(&map, at));
+        let map = members.open(pieces(message, 1)).unwrap();
+        let all = map.clone().filter_map(|at| members.get(&map, at).unwrap());
         let all: Vec<_> = all.map(|(name, entry)| (name.to_owned(), entry.to_vec())).collect();
         for (name, entry) in &all {
             assert_eq!(members.find(&map, name), Some(&entry[..]));

@@ -22,7 +22,7 @@ mod tests;
 use super::Root;
 use super::file_writer::{FileBuffer, FileWriter};
 use crate::bug::Bug;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::event::{Class, Event, Warning};
 use crate::excerpt;
 use crate::limits;
@@ -66,7 +66,10 @@ impl Layout {
     pub fn object(&mut self, root: &mut Root, object: Object<'_>) -> Result<Answer> {
         match object {
             Object::Table(table) => self.table(root, table),
-            Object::Item(item) => self.item(root, item),
+            Object::Item(item) => self.item(root, item).map_err(|error| match error {
+                Error::Internal(bug) => bug.or_at(item.place).into(),
+                error => error,
+            }),
         }
     }
 

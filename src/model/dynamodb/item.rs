@@ -57,10 +57,15 @@ impl<'a> Attributes<'a> {
     }
 
     /// Returns the value of an attribute: of several the last.
-    pub fn find(&self, name: &str) -> Option<Value<'a>> {
-        let named =
-            pieces(self.message, 1).filter(|entry| last_text(entry, &[1]).unwrap_or_default() == name);
-        named.last().map(Value::of_entry)
+    pub fn find(&self, name: &str) -> Result<Option<Value<'a>>, Malformed> {
+        let mut last = None;
+        for entry in pieces(self.message, 1) {
+            let entry = entry?;
+            if last_text(entry, &[1])?.unwrap_or_default() == name {
+                last = Some(entry);
+            }
+        }
+        last.map(Value::of_entry).transpose()
     }
 }
 
@@ -82,9 +87,9 @@ mod tests {
                     20d0a0b736573732d616263313233";
         let body = hex::decode(body).unwrap();
         let item = Attributes::parse(&body).unwrap();
-        assert!(matches!(item.find("flags"), Some(Value::Bool(true))));
-        assert!(matches!(item.find("session_id"), Some(Value::S("sess-abc123"))));
-        assert!(item.find("other").is_none());
+        assert!(matches!(item.find("flags"), Ok(Some(Value::Bool(true)))));
+        assert!(matches!(item.find("session_id"), Ok(Some(Value::S("sess-abc123")))));
+        assert!(item.find("other").unwrap().is_none());
         assert_eq!(item.unknown_fields, 0);
     }
 
@@ -104,8 +109,8 @@ mod tests {
     fn of_equal_names_the_last_value_is_found() {
         let body = b"\0DI\x01\x0a\x08\x0a\x01k\x12\x03\x0a\x01x\x0a\x08\x0a\x01k\x12\x03\x12\x017\x0a\x05\x12\x03\x0a\x01e";
         let item = Attributes::parse(body).unwrap();
-        assert!(matches!(item.find("k"), Some(Value::N("7"))));
-        assert!(matches!(item.find(""), Some(Value::S("e"))));
+        assert!(matches!(item.find("k"), Ok(Some(Value::N("7")))));
+        assert!(matches!(item.find(""), Ok(Some(Value::S("e")))));
     }
 
     fn field(tag: u8, bytes: &[u8]) -> Vec<u8> {

@@ -21,7 +21,7 @@ pub enum KeyValue<'a> {
 
 impl<'a> KeyValue<'a> {
     fn of(item: &Attributes<'a>, name: &str, role: &'static str) -> Result<Self, InvalidItem> {
-        match item.find(name).ok_or(InvalidItem::NoKey(role))? {
+        match item.find(name)?.ok_or(InvalidItem::NoKey(role))? {
             Value::S(text) => Ok(KeyValue::S(text)),
             Value::N(text) if is_long_fraction(text) => Err(InvalidItem::LongFraction(role)),
             Value::N(text) => Ok(KeyValue::N(text)),

@@ -48,17 +48,17 @@ impl Schema {
     pub fn parse(name: &[u8], body: &[u8]) -> Result<Self, InvalidSchema> {
         let message = body.strip_prefix(MAGIC).ok_or(InvalidSchema::Magic)?;
         let unknown_fields = check_schema(message)?;
-        let own_name = last_text(message, &[1]).unwrap_or_default();
+        let own_name = last_text(message, &[1])?.unwrap_or_default();
         if own_name.as_bytes() != name {
             return Err(InvalidSchema::Name(excerpt::name(own_name.as_bytes())));
         }
-        let key = |part| last_text(message, &[3, part]).unwrap_or_default().to_owned();
-        let (hash_key, range_key) = (key(1), key(2));
+        let key = |part| last_text(message, &[3, part]).map(|name| name.unwrap_or_default().to_owned());
+        let (hash_key, range_key) = (key(1)?, key(2)?);
         if hash_key.is_empty() {
             return Err(InvalidSchema::NoHashKey);
         }
-        let [key_encoding_version, migrating_from, generation] =
-            [5, 6, 7].map(|number| last_number(message, number));
+        let number = |number| last_number(message, number);
+        let (key_encoding_version, migrating_from, generation) = (number(5)?, number(6)?, number(7)?);
         let message = message.to_vec();
         Ok(Self {
             message,
@@ -90,13 +90,17 @@ impl Schema {
     }
 }
 
-/// Returns the value of a number: of several the last.
-fn last_number(message: &[u8], number: u32) -> u64 {
-    let numbers = Fields::new(message).flatten().filter_map(|field| match field {
-        (found, Value::Varint(value)) if found == number => Some(value),
-        _ => None,
-    });
-    numbers.last().unwrap_or_default()
+/// Returns the value of a number: of several the last, 0 where there is none.
+fn last_number(message: &[u8], number: u32) -> Result<u64, Malformed> {
+    let mut last = 0;
+    for field in Fields::new(message) {
+        if let (found, Value::Varint(value)) = field?
+            && found == number
+        {
+            last = value;
+        }
+    }
+    Ok(last)
 }
 
 #[cfg(test)]

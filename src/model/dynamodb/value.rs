@@ -1,11 +1,12 @@
 //! Attribute values, read where they stand (`dynamodb.md` 2.1, 2.2).
 //!
 //! In: messages that [`super::check`] found valid. Out: values that borrow from them. Nothing is built, whatever the
-//! number of elements: a collection lends them one by one.
+//! number of elements: a collection lends them one by one. Each read says all the same when bytes are no message:
+//! what was checked and does not read is a fault of the program, and no value without a member.
 
 use std::fmt;
 
-use crate::codec::protobuf::{self as wire, Fields, text};
+use crate::codec::protobuf::{self as wire, Fields, Malformed, text};
 
 /// The bytes of one message. A message that comes in several pieces is their merger.
 #[derive(Clone, Copy, Debug)]
@@ -18,44 +19,55 @@ pub enum Message<'a> {
 
 impl<'a> Message<'a> {
     /// Returns the value of a map's entry; `None` when it has none.
-    pub fn of_entry(entry: &'a [u8]) -> Option<Self> {
+    pub fn of_entry(entry: &'a [u8]) -> Result<Option<Self>, Malformed> {
         let mut pieces = pieces(entry, 2);
-        let first = pieces.next()?;
-        Some(if pieces.next().is_none() { Message::Whole(first) } else { Message::Fields(entry, 2) })
+        let Some(first) = pieces.next().transpose()? else { return Ok(None) };
+        let whole = pieces.next().is_none();
+        Ok(Some(if whole { Message::Whole(first) } else { Message::Fields(entry, 2) }))
     }
 
-    fn fields(self) -> impl Iterator<Item = wire::Field<'a>> {
+    fn fields(self) -> impl Iterator<Item = Result<wire::Field<'a>, Malformed>> {
         let (whole, parts) = match self {
-            Message::Whole(message) => (Some(message), None),
+            Message::Whole(message) => (Some(Ok(message)), None),
             Message::Fields(message, number) => (None, Some(pieces(message, number))),
         };
-        whole.into_iter().chain(parts.into_iter().flatten()).flat_map(|piece| Fields::new(piece).flatten())
+        whole.into_iter().chain(parts.into_iter().flatten()).flat_map(|piece| {
+            let (piece, malformed) = or_error(piece);
+            Fields::new(piece).chain(malformed)
+        })
     }
 }
 
 /// Lists the values of all length-delimited fields of this number.
-pub fn pieces(message: &[u8], number: u32) -> impl Iterator<Item = &[u8]> {
-    of_number(Fields::new(message).flatten(), number)
+pub fn pieces(message: &[u8], number: u32) -> impl Iterator<Item = Result<&[u8], Malformed>> {
+    Fields::new(message).filter_map(move |field| bytes_of(field, number))
 }
 
-fn of_number<'a>(
-    fields: impl Iterator<Item = wire::Field<'a>>,
-    number: u32,
-) -> impl Iterator<Item = &'a [u8]> {
-    fields.filter_map(move |field| match field {
-        (found, wire::Value::Bytes(bytes)) if found == number => Some(bytes),
-        _ => None,
-    })
+/// Returns the value of a length-delimited field of this number; an error in any case.
+fn bytes_of(field: Result<wire::Field<'_>, Malformed>, number: u32) -> Option<Result<&[u8], Malformed>> {
+    match field {
+        Ok((found, wire::Value::Bytes(bytes))) if found == number => Some(Ok(bytes)),
+        Ok(_) => None,
+        Err(malformed) => Some(Err(malformed)),
+    }
+}
+
+/// Parts a message and the error that stands in its place.
+fn or_error<T>(piece: Result<&[u8], Malformed>) -> (&[u8], Option<Result<T, Malformed>>) {
+    match piece {
+        Ok(piece) => (piece, None),
+        Err(malformed) => (&[], Some(Err(malformed))),
+    }
 }
 
 /// Returns the text behind a path of field numbers: of several ones the last, which is what merging leaves.
-pub fn last_text<'a>(message: &'a [u8], path: &[u32]) -> Option<&'a str> {
-    match path {
-        [] => text(message).ok(),
-        [number, rest @ ..] => {
-            pieces(message, *number).fold(None, |last, piece| last_text(piece, rest).or(last))
-        }
+pub fn last_text<'a>(message: &'a [u8], path: &[u32]) -> Result<Option<&'a str>, Malformed> {
+    let [number, rest @ ..] = path else { return text(message).map(Some) };
+    let mut last = None;
+    for piece in pieces(message, *number) {
+        last = last_text(piece?, rest)?.or(last);
     }
+    Ok(last)
 }
 
 /// A value of an attribute.
@@ -102,22 +114,28 @@ impl<'a> From<&'a [u8]> for Collection<'a> {
 
 impl<'a> Collection<'a> {
     /// Lists field 1 of all pieces: elements, or entries of a map.
-    pub fn elements(self) -> impl Iterator<Item = &'a [u8]> {
-        let several =
-            self.several.map(|(value, number, before)| of_number(value.fields().skip(before), number));
-        let one = several.is_none().then_some(self.first);
-        one.into_iter().chain(several.into_iter().flatten()).flat_map(|piece| pieces(piece, 1))
+    pub fn elements(self) -> impl Iterator<Item = Result<&'a [u8], Malformed>> {
+        let several = self.several.map(|(value, number, before)| {
+            value.fields().skip(before).filter_map(move |field| bytes_of(field, number))
+        });
+        let one = several.is_none().then_some(Ok(self.first));
+        one.into_iter().chain(several.into_iter().flatten()).flat_map(|piece| {
+            let (piece, malformed) = or_error(piece);
+            pieces(piece, 1).chain(malformed)
+        })
     }
 }
 
 impl<'a> Value<'a> {
     /// Reads an `AttributeValue`: the last member counts; pieces of one collection that no other member parts are
     /// merged. What has another wire type than its member is skipped.
-    pub fn read(message: Message<'a>) -> Self {
+    pub fn read(message: Message<'a>) -> Result<Self, Malformed> {
         let mut value = Value::Untyped;
         let mut open: Option<(u32, usize, Collection<'_>)> = None;
-        for (before, (number, value_of_field)) in message.fields().enumerate() {
-            match value_of_field {
+        for (before, field) in message.fields().enumerate() {
+            let field = field?;
+            let (number, content) = field;
+            match content {
                 wire::Value::Bytes(bytes) if (6..=10).contains(&number) => {
                     let (first, collection) = match open {
                         Some((same, first, collection)) if same == number => {
@@ -136,8 +154,8 @@ impl<'a> Value<'a> {
                     continue;
                 }
                 wire::Value::Bytes(bytes) => match number {
-                    1 => value = Value::S(text(bytes).unwrap_or_default()),
-                    2 => value = Value::N(text(bytes).unwrap_or_default()),
+                    1 => value = Value::S(text(bytes)?),
+                    2 => value = Value::N(text(bytes)?),
                     3 => value = Value::B(bytes),
                     _ => continue,
                 },
@@ -150,12 +168,12 @@ impl<'a> Value<'a> {
             }
             open = None;
         }
-        value
+        Ok(value)
     }
 
     /// Reads the value of a map's entry.
-    pub fn of_entry(entry: &'a [u8]) -> Self {
-        Message::of_entry(entry).map_or(Value::Untyped, Value::read)
+    pub fn of_entry(entry: &'a [u8]) -> Result<Self, Malformed> {
+        Message::of_entry(entry)?.map_or(Ok(Value::Untyped), Value::read)
     }
 }
 

@@ -70,10 +70,9 @@ pub(super) fn live_rows(
         let (head, user_key) = key.split_first_chunk().ok_or_else(|| RECORD.at((key, place)))?;
         let digest = |head: &[u8; DIGEST + 2]| head.first_chunk::<DIGEST>().copied();
         if any && digest(head) == digest(&current) {
-            if *head == current
-                && let Ok(key) = ItemKey::parse(user_key)
-            {
-                counters.shadowed(key.generation);
+            if *head == current {
+                let item = ItemKey::parse(user_key).map_err(|_| RECORD.at((key, place)))?;
+                counters.shadowed(item.generation);
             }
             continue;
         }

@@ -20,6 +20,7 @@ mod tests;
 mod writer;
 
 use super::{Context, Scope};
+use crate::bug::Bug;
 use crate::error::Result;
 use crate::keyspace::Namespace;
 use crate::keyspace::dynamodb::{ItemKey, item_prefix};
@@ -30,6 +31,9 @@ use generation::Generations;
 use migration::LiveRows;
 use table::Table;
 use writer::TableWriter;
+
+/// Rows that were chosen as items are of live generations.
+const NOT_LIVE: Bug = Bug::new("an item of no live generation was chosen");
 
 /// Passes all tables in scope on; returns their names.
 pub fn dump(context: &mut Context<'_, '_>) -> Result<Scope> {
@@ -99,8 +103,8 @@ fn write_live_rows(
     writer: &mut TableWriter<'_>,
 ) -> Result<()> {
     live_rows.read(context.snapshot, |entry| {
-        let generation = ItemKey::parse(entry.key).map(|key| key.generation).ok();
-        let live = table.live.iter().find(|live| Some(live.number) == generation);
-        live.map_or(Ok(()), |live| writer.item(context, live.layout, entry))
+        let key = ItemKey::parse(entry.key).map_err(|_| NOT_LIVE.at(entry.place))?;
+        let live = table.live.iter().find(|live| live.number == key.generation);
+        writer.item(context, live.ok_or_else(|| NOT_LIVE.at(entry.place))?.layout, entry)
     })
 }

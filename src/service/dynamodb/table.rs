@@ -11,6 +11,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use super::generation::{Generations, KeyLayout};
 use super::problem::problem;
+use crate::bug::Bug;
 use crate::cursor;
 use crate::error::Result;
 use crate::event::{Class, Event, Warning};
@@ -24,6 +25,8 @@ use crate::sort::Sorter;
 
 /// Memory of the names that have rows but no schema, bytes.
 const MEMORY: usize = 1 << 20;
+
+const ORPHANS: Bug = Bug::new("a count of items without a table does not read back");
 
 /// A table with a valid schema.
 #[derive(Debug)]
@@ -170,11 +173,12 @@ impl Run<'_> {
 /// Warns of rows without a table, in the order of the names.
 fn warn_orphans(context: &mut Context<'_, '_>, mut orphans: Sorter) -> Result<()> {
     let mut names = orphans.sort()?;
-    while let Some((name, mut count)) = names.next()? {
+    while let Some((name, value)) = names.next()? {
+        let count = cursor::take_u64_be(&mut &*value).ok_or_else(|| ORPHANS.at((name, value)))?;
         context.report.warn(
             Warning::new(Event::DDB_ORPHAN_ITEMS)
                 .with("encoded_table", excerpt::name(URL_SAFE_NO_PAD.encode(name).as_bytes()))
-                .with("buffered_items", cursor::take_u64_be(&mut count))
+                .with("buffered_items", count)
                 .with("table", excerpt::name(name)),
         );
     }

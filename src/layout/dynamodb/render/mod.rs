@@ -4,7 +4,8 @@
 
 use base64::engine::general_purpose::STANDARD;
 
-use super::members::Members;
+use super::members::{Members, checked};
+use crate::codec::protobuf as wire;
 use crate::error::Result;
 use crate::layout::output::{Output, base64, text};
 use crate::model::dynamodb::item::Attributes;
@@ -93,14 +94,14 @@ struct Writer<'a, 'o, O> {
 
 impl<'a, O: Output> Writer<'a, '_, O> {
     fn map(&mut self, map: Collection<'a>, depth: u32) -> Result<()> {
-        let map = self.members.open(map.elements());
+        let map = self.members.open(map.elements())?;
         let mut first = true;
         self.frame.open(b'{');
         for at in map.clone() {
-            let Some((name, entry)) = self.members.get(&map, at) else { continue };
+            let Some((name, entry)) = self.members.get(&map, at)? else { continue };
             self.frame.next(first);
             self.frame.name(name)?;
-            self.value(Value::of_entry(entry), depth)?;
+            self.value(checked(Value::of_entry(entry))?, depth)?;
             first = false;
         }
         self.frame.close(b'}', first);
@@ -131,14 +132,14 @@ impl<'a, O: Output> Writer<'a, '_, O> {
             Value::B(bytes) => base64(self.frame.out, bytes, &STANDARD)?,
             Value::Bool(value) | Value::Null(value) => self.boolean(value),
             Value::Untyped => self.boolean(true),
-            Value::Ss(set) | Value::Ns(set) => self.list(set, |writer, element| {
-                text(writer.frame.out, std::str::from_utf8(element).unwrap_or_default())
-            })?,
+            Value::Ss(set) | Value::Ns(set) => {
+                self.list(set, |writer, element| text(writer.frame.out, checked(wire::text(element))?))?;
+            }
             Value::Bs(set) => {
                 self.list(set, |writer, element| base64(writer.frame.out, element, &STANDARD))?;
             }
             Value::L(list) => self.list(list, |writer, element| {
-                writer.value(Value::read(Message::Whole(element)), depth + 1)
+                writer.value(checked(Value::read(Message::Whole(element)))?, depth + 1)
             })?,
             Value::M(map) => self.map(map, depth + 1)?,
         }
@@ -155,7 +156,7 @@ impl<'a, O: Output> Writer<'a, '_, O> {
         self.frame.open(b'[');
         for bytes in list.elements() {
             self.frame.next(first);
-            element(self, bytes)?;
+            element(self, checked(bytes)?)?;
             self.frame.out.flush_if_full()?;
             first = false;
         }

@@ -4,8 +4,9 @@
 
 use std::ops::Range;
 
-use super::members::Members;
+use super::members::{Members, checked};
 use super::render::{Frame, Layout};
+use crate::codec::protobuf as wire;
 use crate::error::Result;
 use crate::layout::output::{Output, text};
 use crate::model::dynamodb::value::{last_text, pieces};
@@ -13,8 +14,8 @@ use crate::model::dynamodb::value::{last_text, pieces};
 /// Writes the `TableSchema` message of a schema.
 pub(super) fn write(out: &mut impl Output, message: &[u8]) -> Result<()> {
     let mut members = Members::new(message);
-    let types = members.open(pieces(message, 2));
-    let indexes = members.open(pieces(message, 4));
+    let types = members.open(pieces(message, 2))?;
+    let indexes = members.open(pieces(message, 4))?;
     let frame = Frame { out, layout: Layout::Indented, level: 0 };
     Document { frame, members, types }.write(message, &indexes)
 }
@@ -32,7 +33,7 @@ impl<'a, O: Output> Document<'a, '_, O> {
         self.frame.open(b'{');
         self.member(true, "format_version")?;
         self.frame.out.buffer().push(b'1');
-        self.text_member(false, "table_name", last_text(message, &[1]).unwrap_or_default())?;
+        self.text_member(false, "table_name", checked(last_text(message, &[1]))?.unwrap_or_default())?;
         self.member(false, "primary_key")?;
         self.keys(message, [&[3, 1], &[3, 2]])?;
         self.member(false, "attribute_definitions")?;
@@ -49,11 +50,11 @@ impl<'a, O: Output> Document<'a, '_, O> {
         let mut first = true;
         self.frame.open(b'[');
         for at in self.types.clone() {
-            let Some((name, entry)) = self.members.get(&self.types, at) else { continue };
+            let Some((name, entry)) = self.members.get(&self.types, at)? else { continue };
             self.frame.next(first);
             self.frame.open(b'{');
             self.text_member(true, "name", name)?;
-            self.text_member(false, "type", last_text(entry, &[2]).unwrap_or_default())?;
+            self.text_member(false, "type", checked(last_text(entry, &[2]))?.unwrap_or_default())?;
             self.frame.close(b'}', false);
             self.frame.out.flush_if_full()?;
             first = false;
@@ -66,7 +67,7 @@ impl<'a, O: Output> Document<'a, '_, O> {
         let mut first = true;
         self.frame.open(b'[');
         for at in indexes.clone() {
-            let Some((name, entry)) = self.members.get(indexes, at) else { continue };
+            let Some((name, entry)) = self.members.get(indexes, at)? else { continue };
             self.frame.next(first);
             self.frame.open(b'{');
             self.text_member(true, "name", name)?;
@@ -89,9 +90,10 @@ impl<'a, O: Output> Document<'a, '_, O> {
             [true, false].into_iter().zip(["hash_key", "range_key"].into_iter().zip(paths))
         {
             self.member(first, part)?;
-            let name = last_text(message, path).unwrap_or_default();
+            let name = checked(last_text(message, path))?.unwrap_or_default();
             let definition = self.members.find(&self.types, name).filter(|_| !name.is_empty());
-            let kind = definition.and_then(|entry| last_text(entry, &[2])).unwrap_or_default();
+            let kind = definition.map(|entry| checked(last_text(entry, &[2]))).transpose()?.flatten();
+            let kind = kind.unwrap_or_default();
             self.frame.open(b'{');
             if !name.is_empty() {
                 self.text_member(true, "name", name)?;
@@ -107,24 +109,36 @@ impl<'a, O: Output> Document<'a, '_, O> {
 
     /// A blank type is served as `ALL` without further attributes (3.2).
     fn projection(&mut self, entry: &'a [u8]) -> Result<()> {
-        let kind = last_text(entry, &[2, 2, 1]).filter(|kind| !kind.trim().is_empty());
+        let kind = checked(last_text(entry, &[2, 2, 1]))?.filter(|kind| !kind.trim().is_empty());
         self.frame.open(b'{');
         self.text_member(true, "type", kind.unwrap_or("ALL"))?;
-        let attributes = || {
-            let indexes = pieces(entry, 2).filter(|_| kind.is_some());
-            indexes.flat_map(|index| pieces(index, 2)).flat_map(|projection| pieces(projection, 2))
-        };
-        if attributes().next().is_some() {
-            self.member(false, "non_key_attributes")?;
-            self.frame.open(b'[');
-            for (at, name) in attributes().enumerate() {
-                self.frame.next(at == 0);
-                text(self.frame.out, std::str::from_utf8(name).unwrap_or_default())?;
-                self.frame.out.flush_if_full()?;
-            }
-            self.frame.close(b']', false);
+        if kind.is_some() {
+            self.attributes(entry)?;
         }
         self.frame.close(b'}', false);
+        Ok(())
+    }
+
+    /// Writes the names of a projection, if there are any.
+    fn attributes(&mut self, entry: &'a [u8]) -> Result<()> {
+        let mut first = true;
+        for index in pieces(entry, 2) {
+            for projection in pieces(checked(index)?, 2) {
+                for name in pieces(checked(projection)?, 2) {
+                    if first {
+                        self.member(false, "non_key_attributes")?;
+                        self.frame.open(b'[');
+                    }
+                    self.frame.next(first);
+                    text(self.frame.out, checked(name.and_then(wire::text))?)?;
+                    self.frame.out.flush_if_full()?;
+                    first = false;
+                }
+            }
+        }
+        if !first {
+            self.frame.close(b']', false);
+        }
         Ok(())
     }
 

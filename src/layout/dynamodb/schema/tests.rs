@@ -122,7 +122,7 @@ proptest! {
         if let Ok(schema) = Schema::parse(merged.table_name.as_bytes(), &numbered) {
             prop_assert_eq!(schema.generation, merged.generation);
         }
-        let path = last_text(&message, &[3, 1]).unwrap_or_default();
+        let path = last_text(&message, &[3, 1]).unwrap().unwrap_or_default();
         prop_assert_eq!(path, merged.primary_key.map_or(String::new(), |key| key.hash_key));
     }
 
