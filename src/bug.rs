@@ -39,6 +39,8 @@ pub enum Place {
     Scratch(u64),
     /// Behind so many sorted records of so many.
     Lent(u64, u64),
+    /// Among the rows of this service, where nothing tells more.
+    Service(&'static str),
     /// In a file or directory of the tree, or in the directory of sorted records.
     Path(PathBuf),
 }
@@ -113,6 +115,7 @@ impl fmt::Display for Place {
             }
             Self::Scratch(offset) => write!(f, "at byte {offset} of the records that are kept for it"),
             Self::Lent(lent, all) => write!(f, "behind {lent} of {all} sorted records"),
+            Self::Service(name) => write!(f, "among the rows of {name}"),
             Self::Path(path) => write!(f, "in {}", path.display()),
         }
     }

@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::bug::Place;
 use crate::error::{Error, Result};
 use crate::event::Warning;
 use crate::keyspace::Namespace;
@@ -58,8 +59,12 @@ fn services(
     let mut scopes = BTreeMap::new();
     for (owner, dump) in ADAPTERS {
         if !options.excluded.contains(&owner) {
-            let scope = dump(&mut Context { snapshot, sink: &mut *sink, scratch, report, options })?;
-            scopes.insert(owner, scope);
+            let scope = dump(&mut Context { snapshot, sink: &mut *sink, scratch, report, options });
+            let scope = scope.map_err(|error| match error {
+                Error::Internal(bug) => bug.or_at(Place::Service(owner.name())).into(),
+                error => error,
+            });
+            scopes.insert(owner, scope?);
         }
     }
     Ok(scopes)

@@ -61,7 +61,7 @@ impl Rows {
     }
 
     /// Opens the rows as a store, and a directory for what is made of it.
-    fn open(&self) -> Result<(tempfile::TempDir, Snapshot)> {
+    pub fn open(&self) -> Result<(tempfile::TempDir, Snapshot)> {
         let directory = tempfile::tempdir().unwrap();
         let input = directory.path().join("rows.fsm");
         fs::write(&input, self.payload()).unwrap();

@@ -343,3 +343,44 @@ impl<'a> Claim<'a> {
         Some(Self { level, digest, length, place, originals: Originals { hash, range }, row_key: bytes })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_damaged_claim_is_a_fault_of_the_program() {
+        let scratch = Scratch::default();
+        let claim = Claim {
+            level: Level::Plain,
+            digest: [1; 32],
+            length: 5,
+            place: RowLocation::new(0, 7),
+            originals: Originals { hash: (b'S', b"a".to_vec()), range: None },
+            row_key: b"",
+        };
+        let (mut key, mut value) = (Vec::new(), Vec::new());
+        push_key(&mut key, b"a.json", 1);
+        claim.push(&mut value);
+        let decide = |key: &[u8], value: &[u8]| {
+            let mut claims = Claims::new(&scratch);
+            claims.round.push(key, value).unwrap();
+            let mut report = Report::new(&scratch, |_| {});
+            claims.decide(
+                &mut Tree::digests(&scratch),
+                b"items/",
+                &mut Fallbacks::new(&scratch),
+                &mut report,
+                b"t",
+            )
+        };
+        assert_eq!(decide(&key, &value).unwrap(), 0);
+        let internal = |key: &[u8], value: &[u8]| matches!(decide(key, value), Err(crate::Error::Internal(bug)) if bug.place().is_some());
+        for length in 0..value.len() {
+            assert!(internal(&key, &value[..length]), "{length}");
+        }
+        assert!(internal(&key, &[&[9], &value[1..]].concat()));
+        assert!(internal(b"short", &value));
+        assert!(internal(&[b"no end", &1_u64.to_be_bytes()[..]].concat(), &value));
+    }
+}

@@ -114,6 +114,21 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_damaged_record_is_a_fault_of_the_program() {
+        let key = b"path\0\0\0\0\0\0\0\0\x01";
+        for (key, record) in [(&b"short"[..], &b"\0"[..]), (key, b""), (key, b"\x04original")] {
+            let scratch = Scratch::default();
+            let mut fallbacks = Fallbacks::new(&scratch);
+            fallbacks.records.push(key, record).unwrap();
+            let finished = fallbacks.finish(None, &mut Report::new(&scratch, |_| {}), "t");
+            assert!(
+                matches!(finished, Err(crate::Error::Internal(bug)) if bug.place().is_some()),
+                "{record:?}"
+            );
+        }
+    }
+
+    #[test]
     fn a_path_has_one_record_and_one_warning_however_often_it_comes_up() {
         let directory = tempfile::tempdir().unwrap();
         let scratch = Scratch::new(directory.path().to_owned());

@@ -166,6 +166,17 @@ mod tests {
     }
 
     #[test]
+    fn what_does_not_stand_in_the_body_is_a_fault_of_the_program() {
+        let (body, other) = (entry(b"a", 1), entry(b"a", 1));
+        let open = |part| Members::new(&body).open([Ok(part)].into_iter()).map(|map| map.len());
+        assert_eq!(open(&body[2..]).unwrap(), 1);
+        assert!(matches!(open(&other[2..]), Err(crate::Error::Internal(_))));
+        let mut members = Members::new(&body);
+        let map = members.open([Ok(&body[2..])].into_iter()).unwrap();
+        assert!(matches!(members.get(&map, map.end), Err(crate::Error::Internal(_))));
+    }
+
+    #[test]
     fn an_entry_takes_sixteen_bytes() {
         assert_eq!(size_of::<Member>(), 16);
     }

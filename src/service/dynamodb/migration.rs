@@ -62,7 +62,12 @@ pub(super) fn live_rows(
             candidates.push(&sort_key, &entry.place.to_bytes())?;
         }
     }
-    let mut chosen = Sorter::new(scratch, MEMORY);
+    choose(candidates, Sorter::new(scratch, MEMORY), counters)
+}
+
+/// Puts the first row of each identity among the `chosen` ones.
+fn choose(mut candidates: Sorter, mut chosen: Sorter, counters: &mut Counters) -> Result<LiveRows> {
+    let mut sort_key = Vec::new();
     let mut current = [0_u8; DIGEST + 2];
     let mut any = false;
     let mut sorted = candidates.sort()?;
@@ -102,5 +107,62 @@ impl LiveRows {
             each(&Entry { key, commit_ts: *commit_ts, expire_at: *expire_at, body, place })?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Error;
+    use crate::bug::Place;
+    use crate::service::Options;
+    use crate::service::fixture::Rows;
+    use crate::tree::Scratch;
+
+    fn is_internal<T>(result: &Result<T>) -> bool {
+        matches!(result, Err(Error::Internal(bug)) if matches!(bug.place(), Some(Place::Record { .. })))
+    }
+
+    #[test]
+    fn a_damaged_record_is_a_fault_of_the_program() {
+        let sorter = |records: &[(&[u8], &[u8])]| {
+            let mut sorter = Sorter::new(&Scratch::default(), MEMORY);
+            records.iter().for_each(|(key, value)| sorter.push(key, value).unwrap());
+            sorter
+        };
+        let chosen =
+            |records: &[(&[u8], &[u8])]| choose(sorter(records), sorter(&[]), &mut Counters::default());
+        assert!(is_internal(&chosen(&[(b"short", b"")])));
+        // The second row of an identity is none.
+        let head = [7; DIGEST + 2];
+        let (first, second) =
+            ([&head[..], b"!ddb|item|dA|1|a"].concat(), [&head[..], b"!ddb|item|x"].concat());
+        assert!(chosen(&[(&first, b"")]).is_ok());
+        assert!(is_internal(&chosen(&[(&first, b""), (&second, b"")])));
+        for length in [0, RowLocation::LEN - 1, RowLocation::LEN + 1] {
+            let rows = LiveRows(sorter(&[(b"\x00key", &vec![0; length])]));
+            let (_directory, snapshot) = Rows::default().open().unwrap();
+            assert!(is_internal(&rows.read(&snapshot, |_| Ok(()))), "{length}");
+        }
+    }
+
+    #[test]
+    fn a_row_of_no_live_generation_is_a_fault_of_the_program() {
+        let mut rows = Rows::default();
+        rows.put(b"!ddb|meta|table|dA", b"\0DS\x01\x0a\x01t\x1a\x03\x0a\x01k");
+        rows.put(b"!ddb|item|dA|9|a", b"");
+        let written = rows.dump(&Options::default(), |context| {
+            let place = context.snapshot.scan(crate::keyspace::Family::DynamodbItem).next()?.unwrap().place;
+            let mut chosen = Sorter::new(context.scratch, MEMORY);
+            chosen.push(b"\0!ddb|item|dA|9|a", &place.to_bytes())?;
+            let (name, table) = super::super::table::read(context)?.pop_first().unwrap();
+            let table = table.unwrap();
+            let (schema, _) = table.schema(context.snapshot, &name)?;
+            let mut writer = super::super::writer::TableWriter::begin(context, &name, &schema, 0);
+            super::super::write_live_rows(context, &table, LiveRows(chosen), &mut writer)?;
+            Ok(crate::service::Scope::new())
+        });
+        let Err(Error::Internal(bug)) = written else { panic!("the row was taken") };
+        assert!(matches!(bug.place(), Some(Place::Row { .. })), "{bug}");
     }
 }

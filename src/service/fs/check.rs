@@ -147,3 +147,21 @@ fn usage(context: &mut Context<'_, '_>, inodes: u64, stored: Stored) -> Result<(
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::service::fixture::Rows;
+    use crate::tree::Scratch;
+
+    #[test]
+    fn a_damaged_number_of_an_inode_is_a_fault_of_the_program() {
+        let mut rows = Rows::default();
+        rows.put(&fs::inode_key(1), br#"{"type":"directory","nlink":1}"#);
+        let (_directory, snapshot) = rows.open().unwrap();
+        let mut reached = Sorter::new(&Scratch::default(), 1 << 16);
+        reached.push(b"short", b"").unwrap();
+        let found = first_unreachable(&snapshot, &mut reached);
+        assert!(matches!(found, Err(crate::Error::Internal(bug)) if bug.place().is_some()));
+    }
+}

@@ -221,3 +221,23 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_message_that_was_not_found_valid_is_a_fault_of_the_program() {
+    for (value, malformed) in [
+        (&b"\x0a\x01\xff"[..], Malformed::Utf8),
+        (b"\x12\x01\xff", Malformed::Utf8),
+        (b"\x0a\x05x", Malformed::Truncated),
+        (b"\x32\x03\x0a\x01\xff", Malformed::Utf8),
+        (b"\x32\x02\x0a\x01", Malformed::Truncated),
+        (b"\x4a\x05\x0a\x03\x0a\x01\xff", Malformed::Utf8),
+        (b"\x52\x05\x0a\x03\x0a\x01\xff", Malformed::Utf8),
+        (b"\x52\x04\x0a\x02\x12\x01", Malformed::Truncated),
+    ] {
+        let message = with_value(value);
+        assert_eq!(check::item(&message), Err(malformed), "{value:?}");
+        let attributes = Attributes { message: &message, ..Attributes::default() };
+        let written = super::item(&mut Vec::new(), &attributes, Layout::Compact);
+        assert!(matches!(written, Err(crate::Error::Internal(_))), "{value:?}");
+    }
+}
