@@ -127,7 +127,9 @@ mod tests {
     fn a_damaged_record_is_a_fault_of_the_program() {
         let sorter = |records: &[(&[u8], &[u8])]| {
             let mut sorter = Sorter::new(&Scratch::default(), MEMORY);
-            records.iter().for_each(|(key, value)| sorter.push(key, value).unwrap());
+            for (key, value) in records {
+                sorter.push(key, value).unwrap();
+            }
             sorter
         };
         let chosen =

@@ -89,7 +89,8 @@ fn places_that_no_scan_gave_hold_no_row() {
     let store = store(&numbered(3));
     let mut entry = EntryBuf::default();
     let place = RowLocation::new(1, 32);
-    assert!(matches!(store.read(place, &mut entry), Err(Error::NoRow(_))));
+    let Err(error @ Error::NoRow(_)) = store.read(place, &mut entry) else { panic!("a row of no input") };
+    assert!(matches!(crate::Error::from(error), crate::Error::Internal(bug) if bug.place().is_some()));
     let error = store.read(RowLocation::new(0, 1 << 40), &mut entry).unwrap_err();
     assert!(error.to_string().contains("a row is not where it was"), "{error}");
 }
