@@ -133,9 +133,8 @@ impl<'a> Value<'a> {
         let mut value = Value::Untyped;
         let mut open: Option<(u32, usize, Collection<'_>)> = None;
         for (before, field) in message.fields().enumerate() {
-            let field = field?;
-            let (number, content) = field;
-            match content {
+            let (number, field) = field?;
+            match field {
                 wire::Value::Bytes(bytes) if (6..=10).contains(&number) => {
                     let (first, collection) = match open {
                         Some((same, first, collection)) if same == number => {

@@ -235,7 +235,7 @@ fn a_message_that_was_not_found_valid_is_a_fault_of_the_program() {
         (b"\x52\x04\x0a\x02\x12\x01", Malformed::Truncated),
     ] {
         let message = with_value(value);
-        assert_eq!(check::item(&message), Err(malformed), "{value:?}");
+        assert_eq!(check::item(&message), Err(malformed.into()), "{value:?}");
         let attributes = Attributes { message: &message, ..Attributes::default() };
         let written = super::item(&mut Vec::new(), &attributes, Layout::Compact);
         assert!(matches!(written, Err(crate::Error::Internal(_))), "{value:?}");
