@@ -260,10 +260,7 @@ impl<'a> Reader<'a> {
 
     /// Takes a `null`, if one comes next; what only begins like one is left.
     fn zero(&mut self) -> bool {
-        self.space();
-        let rest = self.rest.strip_prefix(b"null");
-        self.rest = rest.unwrap_or(self.rest);
-        rest.is_some()
+        self.peek() == Some(b'n') && self.literal(b"null").is_ok()
     }
 
     fn literal(&mut self, literal: &[u8]) -> Result<()> {
@@ -306,10 +303,9 @@ impl<'a> Reader<'a> {
     }
 
     fn eat(&mut self, byte: u8) -> bool {
-        self.space();
-        let rest = self.rest.strip_prefix(std::slice::from_ref(&byte));
-        self.rest = rest.unwrap_or(self.rest);
-        rest.is_some()
+        let found = self.peek() == Some(byte);
+        self.rest = self.rest.get(usize::from(found)..).unwrap_or_default();
+        found
     }
 
     fn peek(&mut self) -> Option<u8> {
