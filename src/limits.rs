@@ -48,6 +48,10 @@ pub const KEYMAP_ORIGINAL: usize = (KEYMAP_LINE - CHECKSUMS_LINE) / 4 * 3;
 pub const CHECKSUMS_LINE: usize = 8 << 10;
 /// Bytes of a line over its limit that are skipped; one that goes on is not read further.
 pub const LINE_SKIPPED: u64 = 64 << 20;
+/// Longest extension of a header in an archive, bytes: a path, and what other tools note of a file.
+pub const ARCHIVE_EXTENSION: u64 = 1 << 20;
+/// Zeros that may follow the end of an archive, bytes: the rest of a block of a tape.
+pub const ARCHIVE_END: u64 = 1 << 20;
 /// Longest MANIFEST.json that is read, bytes.
 pub const MANIFEST: u64 = 256 << 20;
 /// Most bytes of an item's JSON that stand around its texts: indentation, brackets, types.

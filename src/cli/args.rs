@@ -66,8 +66,8 @@ pub struct Decode {
     /// which the newest snapshot of each Raft group is read
     #[arg(required = true, value_name = "INPUT")]
     pub inputs: Vec<PathBuf>,
-    /// Directory to create; must not exist or be empty
-    #[arg(short, long, value_name = "DIR")]
+    /// Directory to create, which must not exist or be empty; or a file .tar or .tar.zst; or - for a tar on standard output
+    #[arg(short, long, value_name = "DIR|FILE")]
     pub output: PathBuf,
     /// Adapters to decode: all, or names separated by commas of dynamodb,s3,redis,sqs [default: all]
     #[arg(long, value_name = "NAMES", value_parser = adapters)]
@@ -78,7 +78,7 @@ pub struct Decode {
     pub scope: Vec<OsString>,
     #[command(flatten)]
     pub source: Source,
-    /// Replace a directory that holds a MANIFEST.json
+    /// Replace a directory that holds a MANIFEST.json, or an archive's file
     #[arg(long)]
     pub force: bool,
     /// Make any problem fatal: leave no tree

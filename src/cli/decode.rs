@@ -7,7 +7,7 @@ use ekv_backup::interrupt::Interrupt;
 use ekv_backup::problem::ListedProblem;
 use ekv_backup::run::{Request, Summary, decode};
 use ekv_backup::service::Options;
-use ekv_backup::tree::TreeOptions;
+use ekv_backup::tree::{self, TreeOptions};
 use serde::Serialize;
 use time::OffsetDateTime;
 
@@ -46,7 +46,7 @@ pub fn run(arguments: &args::Decode, interrupt: &Interrupt) -> u8 {
             let (exit_code, error) = (exit::USAGE, Some(message));
             if arguments.json {
                 let output = Output { command: "decode", exit_code, error, ..Output::default() };
-                print::exit(exit_code, print::json(&output), "");
+                print::exit(exit_code, print_json(arguments, &output), "");
             }
             let metrics = Metrics { command: "decode", exit_code, ..Metrics::default() };
             return metrics.write(arguments.metrics.as_deref());
@@ -64,8 +64,11 @@ pub fn run(arguments: &args::Decode, interrupt: &Interrupt) -> u8 {
         Ok(_) => (exit::COMPLETE, None),
         Err(error) => (exit::code(error), Some(print::chain(error))),
     };
-    if let Err(error) = &result {
-        print::error(error);
+    match &result {
+        // Whoever closed the pipe knows; the exit code says that the archive is not complete.
+        Err(Error::Dump(error)) if is_stdout(arguments) && is_closed_pipe(error) => {}
+        Err(error) => print::error(error),
+        Ok(_) => {}
     }
     let summary = result.as_ref().ok();
     let problems_list = match &result {
@@ -100,7 +103,22 @@ pub fn run(arguments: &args::Decode, interrupt: &Interrupt) -> u8 {
     let left = summary.map_or(String::new(), |summary| format!("; the dump stands in {}", summary.output));
     let duration_ms = u64::try_from(duration.as_millis()).ok();
     let output = Output { command: "decode", exit_code, error, summary, problems_list, duration_ms };
-    metrics(print::exit(exit_code, print::json(&output), &printable(&left)))
+    metrics(print::exit(exit_code, print_json(arguments, &output), &printable(&left)))
+}
+
+/// Prints the object where no archive goes.
+fn print_json(arguments: &args::Decode, output: &Output<'_>) -> std::io::Result<()> {
+    if is_stdout(arguments) { print::json_err(output) } else { print::json(output) }
+}
+
+/// Whether the dump goes to standard output.
+fn is_stdout(arguments: &args::Decode) -> bool {
+    arguments.output.as_os_str() == "-"
+}
+
+/// Whether nobody reads standard output any more.
+fn is_closed_pipe(error: &tree::Error) -> bool {
+    matches!(&error.kind, tree::ErrorKind::Io(error) if error.kind() == std::io::ErrorKind::BrokenPipe)
 }
 
 /// Ends a run in words: what was suppressed, the first problems, and where what is now.
@@ -165,6 +183,7 @@ fn request(arguments: &args::Decode, interrupt: &Interrupt) -> Result<Request, S
         tree: TreeOptions {
             force: arguments.force,
             mode_from_umask: arguments.mode_from_umask,
+            scratch: std::env::temp_dir(),
             ..TreeOptions::default()
         },
         adapters: Options {

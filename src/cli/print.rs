@@ -30,6 +30,12 @@ pub fn json<T: Serialize>(value: &T) -> io::Result<()> {
     out(&text)
 }
 
+/// Prints one JSON object to standard error, where standard output holds something else.
+pub fn json_err<T: Serialize>(value: &T) -> io::Result<()> {
+    err(&serde_json::to_string_pretty(value)?);
+    Ok(())
+}
+
 /// Returns the exit code of a run whose output was `printed`: `exit_code`, or that of a failed write where nothing
 /// worse happened. `left` says what the run has done all the same.
 pub fn exit(exit_code: u8, printed: io::Result<()>, left: &str) -> u8 {

@@ -40,12 +40,14 @@ pub(super) fn line(out: &mut Vec<u8>, digest: &[u8], path: &[u8]) {
 /// Whether the line of this path is one that readers take.
 pub(super) fn fits(path: &[u8]) -> bool {
     // Most paths fit even if each byte has to be escaped.
-    if path.len() < limits::CHECKSUMS_LINE / 4 {
-        return true;
-    }
-    let escapes = path.iter().filter(|byte| ESCAPES.iter().any(|(raw, _)| raw == *byte)).count();
+    path.len() < limits::CHECKSUMS_LINE / 4 || length(path) <= limits::CHECKSUMS_LINE
+}
+
+/// Returns the length of the line of this path, bytes, without its newline.
+pub(super) fn length(path: &[u8]) -> usize {
+    let escapes = memchr::memchr3_iter(b'\n', b'\r', b'\\', path).count();
     let mark = usize::from(escapes > 0);
-    mark + DIGITS + 2 + path.len() + escapes <= limits::CHECKSUMS_LINE
+    mark + DIGITS + 2 + path.len() + escapes
 }
 
 fn needs_escape(path: &[u8]) -> bool {

@@ -93,6 +93,21 @@ pub enum ErrorKind {
     /// The target is a symbolic link, which is not followed.
     #[error("is a symbolic link: name the directory itself")]
     TargetIsLink,
+    /// The target of an archive is a file, and replacing it was not asked for.
+    #[error("exists already, and only --force replaces it")]
+    TargetFileExists,
+    /// The target of an archive is there, and is no regular file.
+    #[error("exists and is not a regular file")]
+    TargetNoFile,
+    /// The target of an archive is what the run reads.
+    #[error("is the input {}, which --force would replace", .0.display())]
+    TargetIsInput(PathBuf),
+    /// The target is named like an archive of a format that is not made.
+    #[error("no archive of this format is made: name it .tar or .tar.zst, or - for a tar on standard output")]
+    TargetFormat,
+    /// The target is standard output, and that is a terminal.
+    #[error("standard output is a terminal, and an archive is not for reading: redirect it, or name a file")]
+    TargetIsTerminal,
     /// The target's path ends in no name: empty, `/`, `.` or `..`.
     #[error("names no directory that could be created")]
     TargetUnnamed,
@@ -160,6 +175,11 @@ impl ErrorKind {
                 | Self::TargetHoldsDump
                 | Self::TargetIsMountPoint
                 | Self::TargetIsLink
+                | Self::TargetFileExists
+                | Self::TargetNoFile
+                | Self::TargetIsInput(_)
+                | Self::TargetFormat
+                | Self::TargetIsTerminal
                 | Self::TargetUnnamed
                 | Self::TargetManifest(_)
                 | Self::TargetHoldsUnlisted { .. }

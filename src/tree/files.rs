@@ -1,20 +1,22 @@
-//! Where the files of a tree go: onto a disk, or into a list of their digests.
+//! Where the files of a tree go: onto a disk, into an archive, or into a list of their digests.
 //!
 //! In: paths of components that others encoded, and bodies. Out: files, or what CHECKSUMS would say of them.
 
-use std::io;
 use std::path::{Path, PathBuf};
 
+use super::archive::{Archive, ArchiveFile, Format};
 use super::digests::{DigestFile, Digests};
 use super::manifest::{self, Manifest};
 use super::writer::{Disk, DiskFile, Finished, Notice, TreeOptions};
-use super::{Error, Result, Scratch, Size, digests};
+use super::{Error, ErrorKind, Result, Scratch, Size, digests};
 
 /// A tree that is being made.
 #[derive(Debug)]
 pub enum Tree {
     /// Of files on a disk.
     Disk(Box<Disk>),
+    /// Of entries in one file.
+    Archive(Box<Archive>),
     /// Of digests alone.
     Digests(Digests),
 }
@@ -24,14 +26,20 @@ pub enum Tree {
 pub enum TreeFile {
     /// On a disk.
     Disk(Box<DiskFile>),
+    /// In an archive.
+    Archive(Box<ArchiveFile>),
     /// Its digest.
     Digest(DigestFile),
 }
 
 impl Tree {
-    /// Creates the staging directory `.<name>.partial-<random>` beside `target`.
+    /// Creates the staging directory or file `.<name>.partial-<random>` beside `target`, whose name tells which
+    /// ([`Format::of`]).
     pub fn create(target: &Path, options: &TreeOptions) -> Result<Self> {
-        Ok(Self::Disk(Box::new(Disk::create(target, options)?)))
+        Ok(match Format::of(target)? {
+            Some(format) => Self::Archive(Box::new(Archive::create(target, format, options)?)),
+            None => Self::Disk(Box::new(Disk::create(target, options)?)),
+        })
     }
 
     /// Returns a tree of digests, sorted in `scratch`.
@@ -43,7 +51,7 @@ impl Tree {
     /// Whether a name that is taken is refused as `Taken`. A tree of digests takes it twice.
     #[must_use]
     pub fn knows_names(&self) -> bool {
-        matches!(self, Self::Disk(_))
+        !matches!(self, Self::Digests(_))
     }
 
     /// Returns where sorters of this run keep their runs.
@@ -51,21 +59,26 @@ impl Tree {
     pub fn scratch(&self) -> &Scratch {
         match self {
             Self::Disk(disk) => disk.scratch(),
+            Self::Archive(archive) => archive.scratch(),
             Self::Digests(digests) => digests.scratch(),
         }
     }
 
     /// Tells what else the run reads: a dump that holds one of these files is not replaced.
     pub fn keep(&mut self, inputs: impl IntoIterator<Item = PathBuf>) {
-        if let Self::Disk(disk) = self {
-            disk.keep(inputs);
+        match self {
+            Self::Disk(disk) => disk.keep(inputs),
+            Self::Archive(archive) => archive.keep(inputs),
+            Self::Digests(_) => {}
         }
     }
 
     /// Tells how large the tree will be, for the message of a full disk and for the display. The first estimate counts.
     pub fn expect(&mut self, size: Size) {
-        if let Self::Disk(disk) = self {
-            disk.expect(size);
+        match self {
+            Self::Disk(disk) => disk.expect(size),
+            Self::Archive(archive) => archive.expect(size),
+            Self::Digests(_) => {}
         }
     }
 
@@ -74,6 +87,7 @@ impl Tree {
     pub fn size(&self) -> Size {
         match self {
             Self::Disk(disk) => disk.size(),
+            Self::Archive(archive) => archive.size(),
             Self::Digests(digests) => digests.size(),
         }
     }
@@ -83,6 +97,7 @@ impl Tree {
     pub fn notices(&self) -> &[Notice] {
         match self {
             Self::Disk(disk) => disk.notices(),
+            Self::Archive(archive) => archive.notices(),
             Self::Digests(_) => &[],
         }
     }
@@ -95,6 +110,7 @@ impl Tree {
     pub fn write(&mut self, path: &[u8], body: &[u8]) -> Result<()> {
         match self {
             Self::Disk(disk) => disk.write(path, body),
+            Self::Archive(archive) => archive.write(path, body),
             Self::Digests(digests) => digests.write(path, body),
         }
     }
@@ -103,7 +119,17 @@ impl Tree {
     pub fn file(&mut self, path: &[u8]) -> Result<TreeFile> {
         match self {
             Self::Disk(disk) => Ok(TreeFile::Disk(Box::new(disk.file(path)?))),
+            Self::Archive(archive) => Ok(TreeFile::Archive(Box::new(archive.file(path)?))),
             Self::Digests(_) => Ok(TreeFile::Digest(Digests::file(path)?)),
+        }
+    }
+
+    /// The same for a file that may be large and may be dropped half way, beside which nothing but short files are
+    /// written until it ends.
+    pub fn body(&mut self, path: &[u8]) -> Result<TreeFile> {
+        match self {
+            Self::Archive(archive) => Ok(TreeFile::Archive(Box::new(archive.body(path)?))),
+            Self::Disk(_) | Self::Digests(_) => self.file(path),
         }
     }
 
@@ -111,6 +137,7 @@ impl Tree {
     pub fn directory(&mut self, path: &[u8]) -> Result<()> {
         match self {
             Self::Disk(disk) => disk.directory(path),
+            Self::Archive(archive) => archive.directory(path),
             Self::Digests(_) => digests::check(path),
         }
     }
@@ -119,6 +146,7 @@ impl Tree {
     pub fn remove_empty_directories(&mut self, path: &[u8]) -> Result<()> {
         match self {
             Self::Disk(disk) => disk.remove_empty_directories(path),
+            Self::Archive(archive) => archive.remove_empty_directories(path),
             Self::Digests(_) => Ok(()),
         }
     }
@@ -127,6 +155,7 @@ impl Tree {
     pub fn discard(self) -> Result<()> {
         match self {
             Self::Disk(disk) => disk.discard(),
+            Self::Archive(archive) => archive.discard(),
             Self::Digests(_) => Ok(()),
         }
     }
@@ -136,6 +165,7 @@ impl Tree {
     pub fn finish(&mut self, manifest: &Manifest) -> Result<Finished> {
         match self {
             Self::Disk(disk) => disk.finish(manifest),
+            Self::Archive(archive) => archive.finish(manifest),
             Self::Digests(digests) => {
                 let path = manifest::NAME.as_bytes();
                 let text = manifest.write().map_err(|error| Error::at(path, error))?;
@@ -150,7 +180,7 @@ impl Tree {
     pub(crate) fn settle(&mut self) -> Result<()> {
         match self {
             Self::Disk(disk) => disk.settle(),
-            Self::Digests(_) => Ok(()),
+            Self::Archive(_) | Self::Digests(_) => Ok(()),
         }
     }
 }
@@ -160,6 +190,7 @@ impl TreeFile {
     pub fn write(&mut self, bytes: &[u8]) -> Result<()> {
         match self {
             Self::Disk(file) => file.write(bytes),
+            Self::Archive(file) => file.write(bytes),
             Self::Digest(file) => {
                 file.write(bytes);
                 Ok(())
@@ -171,6 +202,7 @@ impl TreeFile {
     pub fn zeros(&mut self, length: u64) -> Result<()> {
         match self {
             Self::Disk(file) => file.zeros(length),
+            Self::Archive(file) => file.zeros(length),
             Self::Digest(file) => {
                 file.zeros(length);
                 Ok(())
@@ -183,6 +215,7 @@ impl TreeFile {
     pub fn len(&self) -> u64 {
         match self {
             Self::Disk(file) => file.len(),
+            Self::Archive(file) => file.len(),
             Self::Digest(file) => file.len(),
         }
     }
@@ -197,10 +230,9 @@ impl TreeFile {
     pub fn finish(self, tree: &mut Tree) -> Result<()> {
         match (self, tree) {
             (Self::Disk(file), Tree::Disk(disk)) => file.finish(disk),
+            (Self::Archive(file), Tree::Archive(_)) => file.finish(),
             (Self::Digest(file), Tree::Digests(digests)) => file.finish(digests),
-            (Self::Disk(_), Tree::Digests(_)) | (Self::Digest(_), Tree::Disk(_)) => {
-                Err(Error::at(b"", io::Error::other("a file is ended in another tree than it was opened in")))
-            }
+            _ => Err(Error::at(b"", ErrorKind::Internal("a file is ended in another tree than its own"))),
         }
     }
 }

@@ -3,11 +3,13 @@
 //! In: paths made of segments, bytes, JSON values. Out: a tree with MANIFEST.json and CHECKSUMS. Nothing here
 //! knows where the data came from.
 
+pub mod archive;
 mod checksums;
 mod digests;
 mod directory;
 mod error;
 mod files;
+mod hashing;
 pub mod keymap;
 mod lines;
 pub mod manifest;

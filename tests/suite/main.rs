@@ -7,6 +7,7 @@
     reason = "a panic fails the test"
 )]
 
+mod archive;
 mod cli;
 mod cluster;
 #[path = "../dump/mod.rs"]

@@ -115,7 +115,7 @@ impl OpenFile {
             return Ok(());
         }
         let State::Created(file) = &mut self.state else {
-            self.state = State::Created(root.tree.file(&self.path.disk)?);
+            self.state = State::Created(root.tree.body(&self.path.disk)?);
             return self.append(root, piece);
         };
         match piece {

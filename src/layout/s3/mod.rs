@@ -274,7 +274,7 @@ impl OpenObject {
     fn open(&mut self, root: &mut Root) -> Result<Result<&mut TreeFile, Fault>> {
         let file = match self.file.take() {
             Some(file) => file,
-            None => match root.tree.file(&self.path) {
+            None => match root.tree.body(&self.path) {
                 Ok(file) => file,
                 Err(error) => return Ok(Err(of_file(error)?)),
             },

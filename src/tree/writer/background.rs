@@ -15,7 +15,7 @@ use std::thread::{self, JoinHandle};
 use sha2::{Digest, Sha256};
 
 use super::file::close;
-use super::hashing::has_second_core;
+use crate::tree::hashing::has_second_core;
 
 /// Files that are handed over together.
 const FILES: usize = 16;

@@ -7,8 +7,8 @@ use std::io;
 
 use super::Disk;
 use super::background::Batch;
-use super::hashing::Hashed;
 use crate::tree::Result;
+use crate::tree::hashing::Hashed;
 
 impl Disk {
     /// Counts a complete file and remembers its digest.

@@ -9,18 +9,16 @@ use std::sync::Arc;
 
 use rustix::fs::{AtFlags, OFlags};
 use rustix::io::{Errno, retry_on_intr};
-use sha2::{Digest, Sha256};
+use sha2::Digest;
 
 use super::Disk;
-use super::hashing::{Hashing, Stream};
 use super::staging_fs::{self, StagingFs};
 use crate::tree::directory::split;
+use crate::tree::hashing::{FileHash, Hashing};
 use crate::tree::{Error, Result};
 
 /// Bytes that are collected before they are written.
 const BUFFER: usize = 64 << 10;
-/// Bytes at once from which on another thread goes on hashing.
-const WORTH_A_THREAD: usize = BUFFER / 2;
 /// Bytes from which on the disk is told to take them: by the time of the flush it has most of a large file.
 const WRITE_BACK: u64 = 1 << 20;
 /// Zero bytes that are hashed at once.
@@ -67,22 +65,13 @@ pub struct DiskFile {
     /// `None` once it is finished.
     file: Option<File>,
     buffer: Vec<u8>,
-    hash: Hash,
+    hash: FileHash,
     hashing: Arc<Hashing>,
     length: u64,
     /// Bytes written that the disk was not told to take yet, and where they begin.
     pub(super) dirty: (u64, u64),
     /// Whether the file ends in a hole, which has no length of its own.
     hole: bool,
-}
-
-/// Who hashes a file.
-#[derive(Debug)]
-enum Hash {
-    /// The thread that writes it.
-    Here(Sha256),
-    /// Another one.
-    Beside(Stream),
 }
 
 impl DiskFile {
@@ -99,7 +88,7 @@ impl DiskFile {
             path: path.to_vec(),
             file: Some(file),
             buffer: Vec::new(),
-            hash: Hash::Here(Sha256::new()),
+            hash: FileHash::default(),
             hashing: Arc::clone(hashing),
             length: 0,
             dirty: (0, 0),
@@ -147,9 +136,9 @@ impl DiskFile {
         }
         self.close()?;
         let path = std::mem::take(&mut self.path);
-        match std::mem::replace(&mut self.hash, Hash::Here(Sha256::new())) {
-            Hash::Here(hash) => tree.enter(&path, &hash.finalize().into(), self.length),
-            Hash::Beside(stream) => {
+        match std::mem::take(&mut self.hash) {
+            FileHash::Here(hash) => tree.enter(&path, &hash.finalize().into(), self.length),
+            FileHash::Beside(stream) => {
                 tree.enter_later(&path, self.length)?;
                 stream.end(path);
                 Ok(())
@@ -178,16 +167,7 @@ impl DiskFile {
     }
 
     fn hash(&mut self, bytes: &[u8]) {
-        if let Hash::Here(hash) = &self.hash
-            && bytes.len() >= WORTH_A_THREAD
-            && let Some(stream) = self.hashing.stream(hash)
-        {
-            self.hash = Hash::Beside(stream);
-        }
-        match &mut self.hash {
-            Hash::Here(hash) => hash.update(bytes),
-            Hash::Beside(stream) => stream.update(bytes),
-        }
+        self.hash.update(bytes, &self.hashing);
     }
 
     fn append(&mut self, bytes: &[u8]) -> io::Result<()> {

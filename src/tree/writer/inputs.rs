@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 /// A file or directory: device and inode.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Identity {
+pub(in crate::tree) struct Identity {
     pub(super) device: u64,
     pub(super) inode: u64,
 }
@@ -17,13 +17,17 @@ pub(super) struct Identity {
 impl Identity {
     /// Returns the identity of an open file or directory.
     pub(super) fn of(handle: &impl AsFd) -> rustix::io::Result<Self> {
-        let stat = rustix::fs::fstat(handle)?;
+        Ok(Self::of_stat(&rustix::fs::fstat(handle)?))
+    }
+
+    /// Returns the identity of what was looked at.
+    pub(in crate::tree) fn of_stat(stat: &rustix::fs::Stat) -> Self {
         // These have other types on other systems.
         #[allow(clippy::useless_conversion, clippy::unnecessary_fallible_conversions)]
-        Ok(Self {
+        Self {
             device: u64::try_from(stat.st_dev).unwrap_or(u64::MAX),
             inode: u64::try_from(stat.st_ino).unwrap_or(u64::MAX),
-        })
+        }
     }
 
     fn at(path: &Path) -> Option<Self> {
@@ -34,16 +38,16 @@ impl Identity {
 
 /// An input.
 #[derive(Debug)]
-pub(super) struct Input {
+pub(in crate::tree) struct Input {
     /// As it was given.
-    pub(super) path: PathBuf,
+    pub(in crate::tree) path: PathBuf,
     /// Itself, and the directories above it.
     chain: Vec<Identity>,
 }
 
 impl Input {
     /// Whether a directory is this input or one above it.
-    pub(super) fn is_inside(&self, directory: Identity) -> bool {
+    pub(in crate::tree) fn is_inside(&self, directory: Identity) -> bool {
         self.chain.contains(&directory)
     }
 
@@ -54,7 +58,7 @@ impl Input {
 }
 
 /// Finds the inputs; `-` is standard input, which may be a file. Those that are not there are left out.
-pub(super) fn find(paths: &[PathBuf]) -> Vec<Input> {
+pub(in crate::tree) fn find(paths: &[PathBuf]) -> Vec<Input> {
     let found = paths.iter().filter_map(|path| {
         let opened = if path.as_os_str() == "-" { Path::new("/dev/stdin") } else { path };
         // Without links and `..`: the directories above are those that the file really is in.

@@ -4,6 +4,9 @@ use std::ffi::{OsStr, OsString};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 
+use rustix::fs::{FileType, Mode, OFlags};
+use rustix::io::{Errno, retry_on_intr};
+
 use super::lock;
 use super::notice::Notice;
 use super::staging::{PARTIAL, RANDOM, REPLACED, flush_directory, prefix};
@@ -14,7 +17,7 @@ use crate::tree::{Result, Scratch, checksums};
 
 /// Names what is left and held by nobody. Where a run was ended while it exchanged two dumps, and nothing is at the
 /// target, the old one is moved back.
-pub(super) fn look(target: &Target) -> Result<Vec<Notice>> {
+pub(in crate::tree) fn look(target: &Target) -> Result<Vec<Notice>> {
     let mut notices = Vec::new();
     let mut replaced = Vec::new();
     let (partial, aside) = (prefix(&target.name, PARTIAL), prefix(&target.name, REPLACED));
@@ -27,7 +30,15 @@ pub(super) fn look(target: &Target) -> Result<Vec<Notice>> {
         if !is_partial && !is_random(name, &aside) {
             continue;
         }
-        let Ok(directory) = open_directory(target.parent.as_fd(), name) else { continue };
+        let directory = match open_directory(target.parent.as_fd(), name) {
+            Ok(directory) => directory,
+            Err(Errno::NOTDIR) if is_partial && is_left_file(target, name) => {
+                let path = target.sibling(OsStr::from_bytes(name));
+                notices.push(Notice::StalePartial { path, complete: false });
+                continue;
+            }
+            Err(_) => continue,
+        };
         if lock::is_held(&directory) {
             continue;
         }
@@ -62,6 +73,18 @@ fn restore(target: &Target, name: &OsString, directory: &OwnedFd) -> Result<bool
         .and_then(|()| flush_directory(&target.parent))
         .map_err(|errno| target.error(errno.into()))?;
     Ok(true)
+}
+
+/// Whether a name is the staging file of an archive that no process holds. It is never the only copy of anything: an
+/// archive that is complete has its own name at once.
+fn is_left_file(target: &Target, name: &[u8]) -> bool {
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+    let opened = retry_on_intr(|| rustix::fs::openat(&target.parent, name, flags, Mode::empty()));
+    let is_file = |file: &OwnedFd| {
+        rustix::fs::fstat(file)
+            .is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile)
+    };
+    opened.is_ok_and(|file| is_file(&file) && !lock::is_held(&file))
 }
 
 fn is_random(name: &[u8], prefix: &OsStr) -> bool {

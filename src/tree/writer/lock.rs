@@ -12,7 +12,7 @@ const TRIES: u32 = 20;
 const PAUSE: Duration = Duration::from_millis(5);
 
 /// Locks a directory as long as the handle is open. Where the file system has no locks there is none.
-pub(super) fn hold(directory: &OwnedFd) {
+pub(in crate::tree) fn hold(directory: &OwnedFd) {
     for _ in 0..TRIES {
         if !is_held(directory) {
             return;

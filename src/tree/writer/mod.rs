@@ -7,17 +7,16 @@ mod background;
 mod digests;
 mod file;
 mod flush;
-mod hashing;
-mod inputs;
-mod leftovers;
+pub(super) mod inputs;
+pub(super) mod leftovers;
 mod listing;
-mod lock;
+pub(super) mod lock;
 mod notice;
 mod publish;
 mod remove;
-mod staging;
+pub(super) mod staging;
 mod staging_fs;
-mod target;
+pub(super) mod target;
 mod walk;
 
 use std::os::fd::{AsFd, OwnedFd};
@@ -29,6 +28,7 @@ use rustix::fs::AtFlags;
 use rustix::io::{Errno, retry_on_intr};
 
 use super::directory::{Directories, open_directory, split};
+use super::hashing::{Hashed, Hashing};
 use super::manifest::{self, Manifest};
 use super::{Error, ErrorKind, Result, Scratch, Size, Sorter, checksums};
 use crate::interrupt::Interrupt;
@@ -36,11 +36,11 @@ use crate::progress::{Amount, Progress};
 use background::Writer;
 pub use file::DiskFile;
 use flush::Flush;
-use hashing::{Hashed, Hashing};
 use listing::{Difference, Listing};
 pub use notice::Notice;
 use staging::{Staging, flush_directory};
 use staging_fs::StagingFs;
+pub(super) use staging_fs::start_write_back;
 use walk::Walk;
 
 /// Memory for the paths and digests of CHECKSUMS, bytes.
@@ -65,6 +65,9 @@ pub struct TreeOptions {
     pub inputs: Vec<PathBuf>,
     /// 0666/0777 and the umask instead of 0600/0700.
     pub mode_from_umask: bool,
+    /// An existing directory where an archive on standard output is sorted and spooled; other dumps do that where they
+    /// are made.
+    pub scratch: PathBuf,
     /// Polled for each file.
     pub interrupt: Interrupt,
     /// Moved by the files and bytes that are written.

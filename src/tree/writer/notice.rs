@@ -7,9 +7,9 @@ use crate::tree::Error;
 /// Something that the user should know of.
 #[derive(Debug)]
 pub enum Notice {
-    /// A staging directory of an earlier run for this target, which no process holds.
+    /// A staging directory, or an archive's staging file, of an earlier run for this target, which no process holds.
     StalePartial {
-        /// The directory.
+        /// The directory or file.
         path: PathBuf,
         /// Whether it has a CHECKSUMS: then it is a complete dump that was not renamed or not removed.
         complete: bool,

@@ -17,10 +17,10 @@ use crate::tree::directory::open_directory;
 use crate::tree::{Error, ErrorKind, Result, Scratch};
 
 /// Random characters at the end of the name.
-pub(super) const RANDOM: usize = 8;
+pub(in crate::tree) const RANDOM: usize = 8;
 /// What stands between the target's name and the random characters: in a staging directory's name, and in that of an
 /// old dump that is set aside.
-pub(super) const PARTIAL: &str = ".partial-";
+pub(in crate::tree) const PARTIAL: &str = ".partial-";
 pub(super) const REPLACED: &str = ".replaced-";
 
 /// The staging directory: removed with all it holds unless it becomes the target.
@@ -137,7 +137,7 @@ pub(super) fn temporary(target: &Target, mark: &str, mode: u32) -> Result<OsStri
 }
 
 /// Returns the fixed part of a name beside the target, shortened where the whole would be too long.
-pub(super) fn prefix(name: &OsStr, mark: &str) -> OsString {
+pub(in crate::tree) fn prefix(name: &OsStr, mark: &str) -> OsString {
     const AROUND: usize = ".".len() + REPLACED.len() + RANDOM;
     let bytes = name.as_bytes();
     let mut length = bytes.len().min(limits::FILE_NAME - AROUND);
@@ -153,7 +153,7 @@ pub(super) fn prefix(name: &OsStr, mark: &str) -> OsString {
 }
 
 /// Flushes a directory. Some file systems have nothing to flush for one.
-pub(super) fn flush_directory(directory: &OwnedFd) -> rustix::io::Result<()> {
+pub(in crate::tree) fn flush_directory(directory: &OwnedFd) -> rustix::io::Result<()> {
     match retry_on_intr(|| rustix::fs::fsync(directory)) {
         Err(Errno::INVAL) => Ok(()),
         done => done,

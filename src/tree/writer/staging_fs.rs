@@ -170,7 +170,7 @@ pub(super) fn flush(root: &impl AsFd) -> rustix::io::Result<()> {
 
 /// Begins to write back what was written to a file from `offset` on, and does not wait for it. Only the flush makes it
 /// certain, so a failure here is no error.
-pub(super) fn start_write_back(file: &File, offset: u64) {
+pub(in crate::tree) fn start_write_back(file: &File, offset: u64) {
     #[cfg(target_os = "linux")]
     {
         // Linux starts to write dirty pages of which it hears that nobody needs them; those on their way stay cached.

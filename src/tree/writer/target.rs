@@ -21,13 +21,13 @@ use crate::tree::{Error, ErrorKind, Result, Scratch, checksums};
 
 /// The target of a run.
 #[derive(Debug)]
-pub(super) struct Target {
+pub(in crate::tree) struct Target {
     /// As it was given.
-    pub(super) path: PathBuf,
-    pub(super) parent: OwnedFd,
-    pub(super) parent_path: PathBuf,
+    pub(in crate::tree) path: PathBuf,
+    pub(in crate::tree) parent: OwnedFd,
+    pub(in crate::tree) parent_path: PathBuf,
     /// Its name in `parent`.
-    pub(super) name: OsString,
+    pub(in crate::tree) name: OsString,
 }
 
 /// What is at the target, with a handle of it.
@@ -41,7 +41,7 @@ pub(super) enum Found {
 
 impl Target {
     /// Opens the parent directory.
-    pub(super) fn open(path: &Path) -> Result<Self> {
+    pub(in crate::tree) fn open(path: &Path) -> Result<Self> {
         let unnamed = || Error { path: path.to_owned(), kind: ErrorKind::TargetUnnamed };
         let name = path.file_name().ok_or_else(unnamed)?.to_owned();
         let parent_path = path.parent().filter(|parent| !parent.as_os_str().is_empty());
@@ -119,14 +119,14 @@ impl Target {
     }
 
     /// Returns the path of a name beside the target.
-    pub(super) fn sibling(&self, name: &OsStr) -> PathBuf {
+    pub(in crate::tree) fn sibling(&self, name: &OsStr) -> PathBuf {
         match self.path.parent() {
             Some(parent) if !parent.as_os_str().is_empty() => parent.join(name),
             _ => PathBuf::from(name),
         }
     }
 
-    pub(super) fn error(&self, kind: ErrorKind) -> Error {
+    pub(in crate::tree) fn error(&self, kind: ErrorKind) -> Error {
         Error { path: self.path.clone(), kind }
     }
 }

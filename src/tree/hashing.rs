@@ -15,6 +15,8 @@ const LANES: usize = 2;
 const PIECE: usize = 512 << 10;
 /// Pieces that wait for a thread, at most.
 const WAITING: usize = 4;
+/// Bytes at once from which on another thread goes on hashing.
+const WORTH_A_THREAD: usize = 32 << 10;
 
 /// The threads, started when there is something for them.
 #[derive(Debug)]
@@ -47,9 +49,18 @@ pub(super) struct Hashed {
     pub(super) digest: [u8; 32],
 }
 
+/// Who hashes a file.
+#[derive(Debug)]
+pub(super) enum FileHash {
+    /// The thread that writes it.
+    Here(Sha256),
+    /// Another one.
+    Beside(Beside),
+}
+
 /// One file's way to a thread.
 #[derive(Debug)]
-pub(super) struct Stream {
+pub(super) struct Beside {
     jobs: SyncSender<Job>,
     hash: Arc<Mutex<Sha256>>,
     piece: Vec<u8>,
@@ -64,7 +75,7 @@ impl Hashing {
     }
 
     /// Goes on with a file's hash on the thread whose turn it is; `None` where there is none.
-    pub(super) fn stream(&self, hash: &Sha256) -> Option<Stream> {
+    fn stream(&self, hash: &Sha256) -> Option<Beside> {
         let mut lanes = lock(&self.lanes);
         if let Lanes::Waiting(hashed) = &*lanes {
             *lanes = Lanes::Started(start(hashed, &self.spare));
@@ -73,7 +84,7 @@ impl Hashing {
         let jobs = all.first()?.clone();
         all.rotate_left(1);
         let hash = Arc::new(Mutex::new(hash.clone()));
-        Some(Stream { jobs, hash, piece: Vec::new(), spare: Arc::clone(&self.spare) })
+        Some(Beside { jobs, hash, piece: Vec::new(), spare: Arc::clone(&self.spare) })
     }
 
     /// Lets the threads end with their last file.
@@ -101,9 +112,31 @@ pub(super) fn has_second_core() -> bool {
     thread::available_parallelism().is_ok_and(|cores| cores.get() > 1)
 }
 
-impl Stream {
+impl Default for FileHash {
+    fn default() -> Self {
+        Self::Here(Sha256::new())
+    }
+}
+
+impl FileHash {
     /// Hashes these bytes after those before.
-    pub(super) fn update(&mut self, mut bytes: &[u8]) {
+    pub(super) fn update(&mut self, bytes: &[u8], hashing: &Hashing) {
+        if let Self::Here(hash) = self
+            && bytes.len() >= WORTH_A_THREAD
+            && let Some(stream) = hashing.stream(hash)
+        {
+            *self = Self::Beside(stream);
+        }
+        match self {
+            Self::Here(hash) => hash.update(bytes),
+            Self::Beside(stream) => stream.update(bytes),
+        }
+    }
+}
+
+impl Beside {
+    /// Hashes these bytes after those before.
+    fn update(&mut self, mut bytes: &[u8]) {
         while !bytes.is_empty() {
             if self.piece.capacity() == 0 {
                 self.piece = lock(&self.spare).pop().unwrap_or_else(|| Vec::with_capacity(PIECE));
