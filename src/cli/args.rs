@@ -33,7 +33,7 @@ Exit codes:
 pub enum Command {
     /// Decode the snapshots of one cluster into a dump tree
     Decode(Decode),
-    /// Check a dump tree against its MANIFEST and CHECKSUMS
+    /// Check a dump tree or archive against its MANIFEST and CHECKSUMS
     Verify(Verify),
     /// Show what is in snapshots; write nothing
     Inspect(Inspect),
@@ -182,7 +182,7 @@ impl Source {
 
 #[derive(Debug, Args)]
 pub struct Verify {
-    /// Root of the dump tree
+    /// Root of the dump tree; or an archive of it, - for one on standard input
     pub directory: PathBuf,
     /// Print one JSON object to standard output when the run ends
     #[arg(long)]

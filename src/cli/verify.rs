@@ -116,7 +116,8 @@ fn say(arguments: &args::Verify, report: &VerifyReport) {
     let findings = &report.findings;
     if findings.is_no_dump() {
         let directory = printable(&arguments.directory.to_string_lossy());
-        print::err(&format!("{directory} is no dump: neither MANIFEST.json nor CHECKSUMS is there"));
+        let why = findings.kept().next().map_or("", |finding| &*finding.detail);
+        print::err(&format!("{directory} is no dump: {}", printable(why)));
         return;
     }
     for finding in findings.kept() {
@@ -127,7 +128,8 @@ fn say(arguments: &args::Verify, report: &VerifyReport) {
             Ok(path) => path.to_owned(),
             Err(_) => finding.path.escape_ascii().to_string(),
         };
-        print::err(&printable(&format!("{}: {path}{at}{detail}", line.kind)));
+        let separator = if path.is_empty() { "" } else { ": " };
+        print::err(&printable(&format!("{}{separator}{path}{at}{detail}", line.kind)));
     }
     let shown = u64::try_from(findings.kept().count()).unwrap_or(u64::MAX);
     if findings.total() > shown {

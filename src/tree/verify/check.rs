@@ -10,8 +10,9 @@ use rustix::io::Errno;
 use sha2::{Digest, Sha256};
 
 use super::join::{Job, Join};
+use super::keymaps::{Around, Place};
 use super::name::{self, Content, Name, SIDECAR, Scope};
-use super::open::{Opened, Polled, describe, open_existing};
+use super::open::{Opened, describe, open_existing};
 use super::syntax::{Syntax, SyntaxError};
 use super::{Directories, FindingKind, OPEN_DIRECTORIES, Result, Shared, checksums, keymaps, lock};
 use crate::tree::directory::split;
@@ -41,13 +42,24 @@ pub(super) struct Checker<'v> {
 
 /// A file that is hashed and counted as it is read.
 #[derive(Debug)]
-pub(super) struct Hashed<'v> {
-    file: Polled<'v>,
+pub(super) struct Hashed<'v, R> {
+    file: R,
     hash: Sha256,
     shared: &'v Shared,
 }
 
-impl io::Read for Hashed<'_> {
+impl<'v, R> Hashed<'v, R> {
+    pub(super) fn new(file: R, shared: &'v Shared) -> Self {
+        Self { file, hash: Sha256::new(), shared }
+    }
+
+    /// Returns the digest of what was read.
+    pub(super) fn digest(self) -> [u8; 32] {
+        self.hash.finalize().into()
+    }
+}
+
+impl<R: io::Read> io::Read for Hashed<'_, R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let length = self.file.read(buffer)?;
         self.hash.update(buffer.get(..length).unwrap_or_default());
@@ -102,7 +114,7 @@ impl<'v> Checker<'v> {
             shared.open_file(directory.as_ref().map(|directory| directory.as_fd()), name)
         });
         let mut file = match opened {
-            Ok(Opened::File(file, _)) => Hashed { file, hash: Sha256::new(), shared: self.shared },
+            Ok(Opened::File(file, _)) => Hashed::new(file, self.shared),
             // Since it was listed.
             Ok(Opened::Other(kind)) => {
                 self.shared.add(FindingKind::NotRegular, &job.path, 0, describe(kind));
@@ -115,19 +127,16 @@ impl<'v> Checker<'v> {
                 return self.shared.unreadable(&job.path, errno);
             }
         };
+        let to_end = job.digest.is_some();
         let read = match content {
-            Content::Bytes => self.read(&mut file, |_| true)?.map(|()| Read::Whole),
-            Content::Json => self.read_json(&mut file, job, Syntax::value())?,
-            Content::JsonLines if job.path.starts_with(b"sqs/") => {
-                self.read_json(&mut file, job, Syntax::lines().of_any_text())?
-            }
-            Content::JsonLines => self.read_json(&mut file, job, Syntax::lines())?,
             Content::Keymap(scope) => keymaps::read(self, &mut file, &job.path, scope)?,
+            content => contents((self.shared, &mut self.buffer), &mut file, &job.path, content, to_end)?
+                .map(|()| Read::Whole),
         };
         self.shared.files.fetch_add(1, Ordering::Relaxed);
         match read {
             Err(error) => self.shared.unreadable(&job.path, error)?,
-            Ok(Read::Whole) if job.digest.is_some_and(|expected| file.hash.finalize()[..] != expected) => {
+            Ok(Read::Whole) if job.digest.is_some_and(|expected| file.digest() != expected) => {
                 self.shared.add(FindingKind::Changed, &job.path, 0, "");
             }
             Ok(_) => {}
@@ -144,47 +153,6 @@ impl<'v> Checker<'v> {
         let sidecar = self.kind_of(&[path, SIDECAR].concat())?;
         let is_object = matches!(sidecar, Some(FileType::RegularFile | FileType::Unknown));
         Ok(if is_object { Content::Bytes } else { content })
-    }
-
-    fn read_json(&mut self, file: &mut Hashed<'_>, job: &Job, syntax: Syntax) -> Result<io::Result<Read>> {
-        let mut syntax: std::result::Result<Syntax, SyntaxError> = Ok(syntax);
-        let read = self.read(file, |bytes| {
-            if let Ok(checker) = &mut syntax
-                && let Err(error) = checker.feed(bytes)
-            {
-                syntax = Err(error);
-            }
-            // Only its digest is still of interest.
-            syntax.is_ok() || job.digest.is_some()
-        })?;
-        // Of a file that could not be read to its end nobody knows whether it is JSON.
-        if read.is_ok()
-            && let Err(error) = syntax.and_then(Syntax::finish)
-        {
-            self.shared.add(FindingKind::BadJson, &job.path, 0, error.to_string());
-        }
-        Ok(read.map(|()| Read::Whole))
-    }
-
-    /// Reads a file to its end, and lends each piece; ends when `piece` says that no more is needed.
-    fn read(
-        &mut self,
-        file: &mut Hashed<'_>,
-        mut piece: impl FnMut(&[u8]) -> bool,
-    ) -> Result<io::Result<()>> {
-        loop {
-            match io::Read::read(file, &mut self.buffer) {
-                Ok(0) => return Ok(Ok(())),
-                Ok(length) => {
-                    if !piece(self.buffer.get(..length).unwrap_or_default()) {
-                        return Ok(Ok(()));
-                    }
-                }
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Ok(Err(error)),
-            }
-            self.shared.check_interrupt()?;
-        }
     }
 
     /// Returns what stands at a path of the tree; `None` for nothing, also where a link is on the way; `Unknown` where that
@@ -205,5 +173,74 @@ impl<'v> Checker<'v> {
         let directory = opened.as_ref().map_or(shared.root.as_fd(), |directory| directory.as_fd());
         let stat = rustix::fs::statat(directory, name, AtFlags::SYMLINK_NOFOLLOW)?;
         Ok(FileType::from_raw_mode(stat.st_mode))
+    }
+}
+
+impl Around for Checker<'_> {
+    fn shared(&self) -> &Shared {
+        self.shared
+    }
+
+    fn look(&mut self, path: &[u8], _: Place<'_>) -> Result<Option<FileType>> {
+        self.kind_of(path)
+    }
+
+    fn add(&mut self, kind: FindingKind, (path, line): Place<'_>, detail: &str) -> Result<()> {
+        self.shared.add(kind, path, line, detail);
+        Ok(())
+    }
+}
+
+/// Reads a file that is no KEYMAP, and checks what is in it; to its end, unless only that is of interest.
+pub(super) fn contents<R: io::Read>(
+    reading: (&Shared, &mut [u8]),
+    file: &mut Hashed<'_, R>,
+    path: &[u8],
+    content: Content,
+    to_end: bool,
+) -> Result<io::Result<()>> {
+    let shared = reading.0;
+    let mut syntax: std::result::Result<Syntax, SyntaxError> = Ok(match content {
+        Content::Bytes | Content::Keymap(_) => return read(reading, file, |_| true),
+        Content::Json => Syntax::value(),
+        Content::JsonLines if path.starts_with(b"sqs/") => Syntax::lines().of_any_text(),
+        Content::JsonLines => Syntax::lines(),
+    });
+    let read = read(reading, file, |bytes| {
+        if let Ok(checker) = &mut syntax
+            && let Err(error) = checker.feed(bytes)
+        {
+            syntax = Err(error);
+        }
+        // Only its digest is still of interest.
+        syntax.is_ok() || to_end
+    })?;
+    // Of a file that could not be read to its end nobody knows whether it is JSON.
+    if read.is_ok()
+        && let Err(error) = syntax.and_then(Syntax::finish)
+    {
+        shared.add(FindingKind::BadJson, path, 0, error.to_string());
+    }
+    Ok(read)
+}
+
+/// Reads a file to its end, and lends each piece; ends when `piece` says that no more is needed.
+fn read<R: io::Read>(
+    (shared, buffer): (&Shared, &mut [u8]),
+    file: &mut Hashed<'_, R>,
+    mut piece: impl FnMut(&[u8]) -> bool,
+) -> Result<io::Result<()>> {
+    loop {
+        match io::Read::read(file, buffer) {
+            Ok(0) => return Ok(Ok(())),
+            Ok(length) => {
+                if !piece(buffer.get(..length).unwrap_or_default()) {
+                    return Ok(Ok(()));
+                }
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Ok(Err(error)),
+        }
+        shared.check_interrupt()?;
     }
 }

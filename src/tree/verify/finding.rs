@@ -42,6 +42,10 @@ pub enum FindingKind {
     BadName,
     /// A file that should hold JSON doesn't.
     BadJson,
+    /// An archive is damaged or cut: what is behind that place is not looked at. Its path is empty.
+    BadArchive,
+    /// An archive has a second entry for a file, or a file and a directory of one name.
+    DuplicateEntry,
 }
 
 impl FindingKind {
@@ -65,6 +69,8 @@ impl FindingKind {
             Self::FileWithoutKeymap => "file_without_keymap",
             Self::BadName => "bad_name",
             Self::BadJson => "bad_json",
+            Self::BadArchive => "bad_archive",
+            Self::DuplicateEntry => "duplicate_entry",
         }
     }
 }

@@ -3,8 +3,7 @@
 //! In: sorted paths of files, sorted rows. Out: jobs for files to read; findings for the rest.
 
 use std::cmp::Ordering;
-use std::io::BufReader;
-use std::sync::atomic;
+use std::io::{self, BufReader};
 
 use rustix::io::Errno;
 
@@ -48,6 +47,18 @@ pub(super) fn read_checksums(shared: &Shared, rows: &mut Sorter) -> Result<()> {
             return shared.unreadable(name, errno);
         }
     };
+    match read_rows(shared, file, rows)? {
+        Ok(()) => Ok(()),
+        Err(error) => {
+            shared.give_up_rows();
+            shared.unreadable(name, error)
+        }
+    }
+}
+
+/// Adds the rows of CHECKSUMS as it is read.
+pub(super) fn read_rows(shared: &Shared, file: impl io::Read, rows: &mut Sorter) -> Result<io::Result<()>> {
+    let name = checksums::NAME.as_bytes();
     let mut lines = Lines::new(BufReader::with_capacity(1 << 16, file), limits::CHECKSUMS_LINE);
     let mut last = Vec::new();
     let mut sorted = true;
@@ -62,11 +73,7 @@ pub(super) fn read_checksums(shared: &Shared, rows: &mut Sorter) -> Result<()> {
                 Err(ENDLESS.to_owned())
             }
             Ok(None) => break,
-            Err(error) => {
-                shared.give_up_rows();
-                shared.unreadable(name, error)?;
-                break;
-            }
+            Err(error) => return Ok(Err(error)),
         };
         match row {
             Ok(row) => {
@@ -81,7 +88,7 @@ pub(super) fn read_checksums(shared: &Shared, rows: &mut Sorter) -> Result<()> {
             Err(detail) => shared.add(FindingKind::BadChecksumsLine, name, number, detail),
         }
     }
-    Ok(())
+    Ok(Ok(()))
 }
 
 /// The merge; threads take turns.
@@ -141,7 +148,7 @@ impl<'s> Join<'s> {
                     self.unlisted.push(Unlisted { path, why, rows: 0 });
                 }
                 (Some((path, Entry::Regular)), row) => {
-                    let is_known = shared.rows_are_known.load(atomic::Ordering::Relaxed);
+                    let is_known = shared.rows_are_known();
                     if row.is_none() && is_known && path != checksums::NAME.as_bytes() {
                         shared.add(FindingKind::Unlisted, &path, 0, "");
                     }

@@ -6,7 +6,7 @@ use std::io::{self, BufReader};
 
 use rustix::fs::FileType;
 
-use super::check::{Checker, ENDLESS, Hashed, Read};
+use super::check::{ENDLESS, Read};
 use super::name::Scope;
 use super::{FindingKind, Result, Shared, lock};
 use crate::bug::Bug;
@@ -22,43 +22,58 @@ const FILE: &[u8; 2] = b"\0\x01";
 const NO_KEYMAP: [u8; 2] = *b"\0\x02";
 const NO_LISTING: [u8; 2] = *b"\0\x03";
 
+/// A line of a KEYMAP: the path of the file, the number of the line.
+pub(super) type Place<'p> = (&'p [u8], u64);
+
+/// The dump around a KEYMAP.
+pub(super) trait Around {
+    /// What the threads of the run share.
+    fn shared(&self) -> &Shared;
+
+    /// Returns what stands at a path that a line names; `None` for nothing, `Unknown` where that cannot be seen, or not
+    /// yet.
+    fn look(&mut self, path: &[u8], place: Place<'_>) -> Result<Option<FileType>>;
+
+    /// Records what is wrong with a line.
+    fn add(&mut self, kind: FindingKind, place: Place<'_>, detail: &str) -> Result<()>;
+}
+
 /// Reads a KEYMAP and checks each of its records.
 pub(super) fn read(
-    checker: &mut Checker<'_>,
-    file: &mut Hashed<'_>,
+    around: &mut dyn Around,
+    file: &mut dyn io::Read,
     path: &[u8],
     scope: Scope,
 ) -> Result<io::Result<Read>> {
-    let read = records(checker, file, path, scope)?;
+    let read = records(around, file, path, scope)?;
     if !matches!(read, Ok(Read::Whole)) {
-        push_unread(checker.shared, path, scope)?;
+        push_unread(around.shared(), path, scope)?;
     }
     Ok(read)
 }
 
 fn records(
-    checker: &mut Checker<'_>,
-    file: &mut Hashed<'_>,
+    around: &mut dyn Around,
+    file: &mut dyn io::Read,
     path: &[u8],
     scope: Scope,
 ) -> Result<io::Result<Read>> {
-    let shared = checker.shared;
     let mut lines = Lines::new(BufReader::with_capacity(1 << 16, file), limits::KEYMAP_LINE);
     for number in 1_u64.. {
-        shared.check_interrupt()?;
+        around.shared().check_interrupt()?;
         let record = match lines.next() {
             Ok(Some(Line::Text(line))) => keymap::parse(line),
             Ok(Some(Line::TooLong)) => Err(keymap::ReadErrorKind::TooLong),
             Ok(Some(Line::Endless)) => {
-                shared.add(FindingKind::BadKeymapLine, path, number, ENDLESS);
+                around.add(FindingKind::BadKeymapLine, (path, number), ENDLESS)?;
                 return Ok(Ok(Read::Partly));
             }
             Ok(None) => break,
             Err(error) => return Ok(Err(error)),
         };
         match record {
-            Ok(record) => check(checker, path, number, scope, &record)?,
-            Err(error) => shared.add(FindingKind::BadKeymapLine, path, number, error.to_string()),
+            Ok(record) => check(around, (path, number), scope, &record)?,
+            Err(error) => around.add(FindingKind::BadKeymapLine, (path, number), &error.to_string())?,
         }
     }
     Ok(Ok(Read::Whole))
@@ -82,40 +97,34 @@ pub(super) fn push_unlisted(shared: &Shared, directory: &[u8]) -> Result<()> {
     Ok(lock(&shared.fallbacks).push(&[scope, b"/", &NO_LISTING].concat(), b"")?)
 }
 
-fn check(checker: &mut Checker<'_>, path: &[u8], number: u64, scope: Scope, record: &Record) -> Result<()> {
-    let shared = checker.shared;
-    let bad = |detail: &str| shared.add(FindingKind::BadKeymapLine, path, number, detail);
+fn check(around: &mut dyn Around, place: Place<'_>, scope: Scope, record: &Record) -> Result<()> {
+    let (path, number) = place;
     let Some(kind) = Kind::from_name(&record.kind) else {
-        bad("unknown kind");
-        return Ok(());
+        return around.add(FindingKind::BadKeymapLine, place, "unknown kind");
     };
     let directory = path.strip_suffix(b"/KEYMAP.jsonl").unwrap_or_default();
     let encoded = record.encoded.as_bytes();
     match scope {
         Scope::Segments => {
             if kind != Kind::ShaFallback || segment::fallback(&record.original).as_bytes() != encoded {
-                bad("not the SHA fallback of its original");
-                return Ok(());
+                let detail = "not the SHA fallback of its original";
+                return around.add(FindingKind::BadKeymapLine, place, detail);
             }
             let key = [directory, b"/", encoded, RECORD].concat();
-            lock(&shared.fallbacks).push(&key, &number.to_be_bytes())?;
+            lock(&around.shared().fallbacks).push(&key, &number.to_be_bytes())?;
         }
         // A name that is not UTF-8 stands with replacements in the record, and can't be looked up.
         Scope::Bucket | Scope::Root if record.encoded.contains(char::REPLACEMENT_CHARACTER) => {}
         Scope::Bucket => {
-            if !matches!(
-                checker.kind_of(&[directory, b"/", encoded].concat())?,
-                Some(FileType::RegularFile | FileType::Unknown)
-            ) {
-                shared.add(FindingKind::KeymapWithoutFile, path, number, "");
+            let found = around.look(&[directory, b"/", encoded].concat(), place)?;
+            if !matches!(found, Some(FileType::RegularFile | FileType::Unknown)) {
+                around.add(FindingKind::KeymapWithoutFile, place, "")?;
             }
         }
         Scope::Root => {
-            if !matches!(
-                checker.kind_of(encoded)?,
-                Some(FileType::RegularFile | FileType::Directory | FileType::Unknown)
-            ) {
-                shared.add(FindingKind::KeymapWithoutFile, path, number, "");
+            let found = around.look(encoded, place)?;
+            if !matches!(found, Some(FileType::RegularFile | FileType::Directory | FileType::Unknown)) {
+                around.add(FindingKind::KeymapWithoutFile, place, "")?;
             }
         }
     }

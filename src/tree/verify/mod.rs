@@ -4,6 +4,7 @@
 //! with the tree: the walk and CHECKSUMS are sorted on disk and merged, files are streamed, and of paths, lines and
 //! findings only so much is held as the limits say.
 
+mod archive;
 mod check;
 mod finding;
 mod join;
@@ -69,10 +70,16 @@ pub struct VerifyReport {
     pub findings: Findings,
 }
 
-/// Checks the tree at `root`. Fails when the root or the scratch directory cannot be used, or the system has no memory or
+/// Checks the tree at `root`, or the archive that is there; `-` is an archive on standard input. Fails when the root or the scratch directory cannot be used, or the system has no memory or
 /// descriptors for it; what is wrong with the tree is in the report.
 pub fn verify(root: &Path, options: &VerifyOptions) -> Result<VerifyReport> {
-    let shared = Shared::open(root, options)?;
+    if archive::is_archive(root) {
+        return archive::verify(root, options);
+    }
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let handle = rustix::io::retry_on_intr(|| rustix::fs::open(root, flags, Mode::empty()))
+        .map_err(|errno| Error { path: root.to_owned(), kind: errno.into() })?;
+    let shared = Shared::new(handle, root, options, options.progress.clone());
     shared.check_interrupt()?;
     if shared.is_no_dump() {
         shared.add(FindingKind::NoDump, b"", 0, "neither MANIFEST.json nor CHECKSUMS is there");
@@ -108,6 +115,7 @@ pub fn verify(root: &Path, options: &VerifyOptions) -> Result<VerifyReport> {
 /// What the threads of one run share.
 #[derive(Debug)]
 struct Shared {
+    /// Its root; of an archive, the file.
     root: OwnedFd,
     path: PathBuf,
     interrupt: Interrupt,
@@ -124,11 +132,8 @@ struct Shared {
 }
 
 impl Shared {
-    fn open(root: &Path, options: &VerifyOptions) -> Result<Self> {
-        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let handle = rustix::io::retry_on_intr(|| rustix::fs::open(root, flags, Mode::empty()))
-            .map_err(|errno| Error { path: root.to_owned(), kind: errno.into() })?;
-        Ok(Self {
+    fn new(handle: OwnedFd, root: &Path, options: &VerifyOptions, progress: Progress) -> Self {
+        Self {
             root: handle,
             path: root.to_owned(),
             interrupt: options.interrupt.clone(),
@@ -136,10 +141,10 @@ impl Shared {
             fallbacks: Mutex::new(Sorter::new(&options.scratch, MEMORY)),
             files: AtomicU64::new(0),
             bytes: AtomicU64::new(0),
-            progress: options.progress.clone(),
+            progress,
             manifest_was_read: AtomicBool::new(false),
             rows_are_known: AtomicBool::new(true),
-        })
+        }
     }
 
     /// Records what is wrong with a path. A detail may quote what a file says, and is cut.

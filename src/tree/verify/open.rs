@@ -84,6 +84,11 @@ impl Shared {
         }
     }
 
+    /// Whether all of CHECKSUMS was read.
+    pub(super) fn rows_are_known(&self) -> bool {
+        self.rows_are_known.load(Ordering::Relaxed)
+    }
+
     /// Records that CHECKSUMS was not read whole: of no file is known whether it is listed.
     pub(super) fn give_up_rows(&self) {
         self.rows_are_known.store(false, Ordering::Relaxed);

@@ -132,7 +132,7 @@ impl Walk<'_> {
     }
 }
 
-fn may_be_empty(directory: &[u8]) -> bool {
+pub(super) fn may_be_empty(directory: &[u8]) -> bool {
     match directory.strip_prefix(FILESYSTEM) {
         Some(rest) => matches!(rest.first(), None | Some(b'/')),
         None => directory.is_empty(),

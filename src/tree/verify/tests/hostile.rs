@@ -43,11 +43,11 @@ fn lists_without_end_are_named_and_not_read() {
         let (_parent, target) = dump();
         let file = fs::OpenOptions::new().write(true).truncate(true).open(target.join(name)).unwrap();
         file.set_len(8 << 40).unwrap();
-        assert_eq!(findings(&target), [expected], "{name}");
+        assert_eq!(findings_of_tree(&target), [expected], "{name}");
     }
     let (_parent, target) = dump();
     fs::File::create(target.join("sqs/q/new.json")).unwrap().set_len(8 << 40).unwrap();
-    let found = findings(&target);
+    let found = findings_of_tree(&target);
     assert_eq!(found[0], "unlisted sqs/q/new.json 0");
     assert!(found[1].starts_with("bad_json sqs/q/new.json 0"), "{found:?}");
 }
@@ -86,7 +86,7 @@ fn a_path_that_no_line_holds_is_not_followed() {
         rustix::fs::mkdirat(&directory, &name, Mode::RWXU).unwrap();
         directory = rustix::fs::openat(&directory, &name, OFlags::DIRECTORY, Mode::empty()).unwrap();
     }
-    let found = findings(&target);
+    let found = findings_of_tree(&target);
     assert_eq!(found.len(), 1);
     assert!(found[0].starts_with("bad_name ddd") && found[0].ends_with("nothing in it is looked at"));
     assert_eq!(found[0].matches('/').count(), limits::CHECKSUMS_LINE / 201);

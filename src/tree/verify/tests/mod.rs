@@ -1,5 +1,6 @@
 //! Trees that are sound, and trees with one thing wrong.
 
+mod archive;
 mod hostile;
 
 use std::fs;
@@ -66,10 +67,34 @@ fn report(target: &Path, threads: usize) -> VerifyReport {
     verify(target, &options).unwrap()
 }
 
-/// The findings as `<kind> <path> <line> <detail>`, the same for one thread and for several.
+/// The findings as `<kind> <path> <line> <detail>`, the same for one thread and for several, and for an archive.
 fn findings(target: &Path) -> Vec<String> {
+    let found = findings_of_tree(target);
+    let directory = tempfile::tempdir().unwrap();
+    let archive = directory.path().join("out.tar");
+    let tar = |arguments: &[&str]| {
+        let mut command = std::process::Command::new("tar");
+        command.arg("-c").args(arguments).arg("-f").arg(&archive).arg("-C").arg(target).arg(".");
+        assert!(command.status().unwrap().success());
+    };
+    for format in [&["--format=gnu"][..], &["--format=pax", "--sort=name"]] {
+        tar(format);
+        assert_eq!(findings_of_archive(&archive), found, "{format:?}");
+    }
+    found
+}
+
+fn findings_of_archive(path: &Path) -> Vec<String> {
+    in_words(&report(path, 1))
+}
+
+fn findings_of_tree(target: &Path) -> Vec<String> {
     let report = report(target, 1);
     assert_eq!(report.findings, self::report(target, 4).findings);
+    in_words(&report)
+}
+
+fn in_words(report: &VerifyReport) -> Vec<String> {
     let finding = |finding: &Finding| {
         let path = String::from_utf8_lossy(&finding.path);
         format!("{} {path} {} {}", finding.kind, finding.line, finding.detail).trim_end().to_owned()
