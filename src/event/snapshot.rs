@@ -50,8 +50,8 @@ super::row::table! {
         "something stays, and `error` begins with its path: after a failure the staging directory; after a success, which \
          it does not harm, the dump that `--force` replaced (also when the directory above could not be flushed)"
     Event STALE_PARTIAL = "stale_partial" ["path" "complete"] "decisions.md 3"
-        "an earlier run for this target was killed, and no process holds its staging directory. `complete`: whether it has \
-         a CHECKSUMS; without, it can be deleted"
+        "an earlier run for this target was killed, and no process holds its staging directory, or an archive's staging \
+         file. `complete`: whether it has a CHECKSUMS; without, and as a file, it can be deleted"
     Event STALE_REPLACED = "stale_replaced" ["path"] "decisions.md 3"
         "an old dump that an earlier run with `--force` set aside and did not remove"
     Event REPLACED_RESTORED = "replaced_restored" ["path"] "decisions.md 3"

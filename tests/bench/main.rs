@@ -106,6 +106,14 @@ fn bodies(stage: &mut Stage, count: usize) {
     let shape = ["--s3-objects", &count.to_string(), "--s3-object-size", "4MiB"];
     let snapshot = stage.snapshot("bodies", &shape);
     stage.against_hash("S3 bodies of 4 MiB / SHA-256 of the file", &snapshot);
+    for archive in ["dump.tar", "dump.tar.zst"] {
+        stage.measure(
+            &format!("{archive} of S3 bodies of 4 MiB / SHA-256 of the file"),
+            snapshot.bytes,
+            |stage| stage.archive_once(&snapshot, archive),
+            |_| limit::hash(&snapshot.path),
+        );
+    }
     let tree = stage.kept_tree(&snapshot, &[]);
     stage.measure(
         "verify / SHA-256 of the tree",
@@ -167,6 +175,9 @@ fn small_files(stage: &mut Stage, count: usize) {
     let [strings, items, objects] = [count, count / 10 * 3, count / 5].map(|count| count.to_string());
     let snapshot = stage.snapshot("strings", &["--redis-strings", &strings, "--versions", "2"]);
     stage.against_files("Redis strings of 200 B / create the files", &snapshot, &[]);
+    for archive in ["dump.tar", "dump.tar.zst"] {
+        stage.against_tree(&format!("{archive} of Redis strings of 200 B / the tree"), &snapshot, archive);
+    }
     let snapshot = stage.snapshot("items", &["--dynamodb-tables", "1", "--dynamodb-items", &items]);
     stage.against_files("DynamoDB items / create the files", &snapshot, &[]);
     let snapshot = stage.snapshot("objects", &["--s3-objects", &objects, "--s3-object-size", "4KiB"]);

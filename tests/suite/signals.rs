@@ -67,7 +67,7 @@ fn a_read_that_blocks_ends_and_the_staging_directory_with_it() {
 }
 
 /// Opens a pseudo terminal: the end of who types, and the terminal.
-fn terminal() -> (fs::File, OwnedFd) {
+pub fn terminal() -> (fs::File, OwnedFd) {
     let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC;
     let typing = openpt(flags).unwrap();
     unlockpt(&typing).unwrap();

@@ -116,6 +116,35 @@ impl Stage {
         ]);
     }
 
+    /// Times a decode into an archive that goes again.
+    pub fn archive_once(&self, snapshot: &Snapshot, name: &str) -> Duration {
+        let out = self.out(name);
+        let took = run(&decode(snapshot, &out.display().to_string(), &[]));
+        fs::remove_file(&out).expect("the archive can be removed");
+        took
+    }
+
+    /// Measures a decode into an archive beside one into a tree.
+    pub fn against_tree(&mut self, name: &str, snapshot: &Snapshot, archive: &str) {
+        if !name.contains(&self.only) {
+            return;
+        }
+        let (mut took, mut needed) = (Vec::new(), Vec::new());
+        for _ in 0..self.rounds {
+            took.push(self.archive_once(snapshot, archive));
+            let tree = self.new_tree();
+            needed.push(run(&decode(snapshot, &tree.display().to_string(), &[])));
+        }
+        let (took, needed) = (median(took), median(needed));
+        self.line([
+            name.to_owned(),
+            format!("{took:.3} s"),
+            format!("{needed:.3} s"),
+            format!("{:.2}", took / needed),
+            format!("{:.1} times as fast", needed / took),
+        ]);
+    }
+
     /// Measures a decode beside a bare loop that creates the same files from memory.
     pub fn against_files(&mut self, name: &str, snapshot: &Snapshot, options: &[&str]) {
         if !name.contains(&self.only) {

@@ -99,7 +99,10 @@ fn lengths_that_cannot_be_end_the_reading() {
             with(|tar| tar.entry("b", b'x', 1 << 60, b"abc")),
             "a header extension of 1152921504606846976 bytes",
         ),
-        (with(|tar| tar.entry("b", b'L', 1 << 21, &[b'a'; 1 << 21])), "a header extension of 2097152 bytes"),
+        (
+            with(|tar| tar.entry("b", b'L', 1 << 21, &vec![b'a'; 1 << 21])),
+            "a header extension of 2097152 bytes",
+        ),
         (with(|tar| tar.entry("b", b'x', 6, b"7 a=b\n")), "its PAX records are malformed"),
         ([with(|tar| tar), vec![0; 2 << 20]].concat(), "more than 1048576 bytes follow the end"),
         ([with(|tar| tar), b"x".to_vec()].concat(), "expected nothing behind the end of the archive"),
@@ -116,7 +119,8 @@ fn a_stream_that_unpacks_to_much_is_read_in_bounded_memory() {
     let mut packed = zstd::Encoder::new(Vec::new(), 3).unwrap();
     let size = 256 << 20;
     packed.write_all(&Tar::default().entry("a", b'0', size, b"").0).unwrap();
-    (0..size >> 20).for_each(|_| packed.write_all(&[0; 1 << 20]).unwrap());
+    let zeros = vec![0; 1 << 20];
+    (0..size >> 20).for_each(|_| packed.write_all(&zeros).unwrap());
     let rest = files();
     let rest = rest[1..].iter().fold(Tar::default(), |tar, (path, body)| tar.file(path, body));
     packed.write_all(&rest.end()).unwrap();
