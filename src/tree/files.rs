@@ -232,7 +232,10 @@ impl TreeFile {
             (Self::Disk(file), Tree::Disk(disk)) => file.finish(disk),
             (Self::Archive(file), Tree::Archive(_)) => file.finish(),
             (Self::Digest(file), Tree::Digests(digests)) => file.finish(digests),
-            _ => Err(Error::at(b"", ErrorKind::Internal("a file is ended in another tree than its own"))),
+            _ => Err(Error::at(
+                b"",
+                ErrorKind::Internal(crate::bug::Bug::new("a file is ended in another tree than its own")),
+            )),
         }
     }
 }

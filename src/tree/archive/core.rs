@@ -238,7 +238,8 @@ impl Core {
             self.awaited -= 1;
             self.enter(&hashed.path, &hashed.digest)?;
         }
-        let lost = || self.error(b"", ErrorKind::Internal("a thread that hashes has failed"));
+        let lost =
+            || self.error(b"", ErrorKind::Internal(crate::bug::Bug::new("a thread that hashes has failed")));
         if self.awaited == 0 { Ok(()) } else { Err(lost()) }
     }
 
@@ -299,7 +300,10 @@ impl Core {
             Contents::Memory(bytes) => self.write(path, &bytes)?,
             Contents::Spool(file) => self.copy(path, &file, length)?,
             Contents::Written => {
-                return Err(self.error(path, ErrorKind::Internal("a body of an archive was not begun")));
+                return Err(self.error(
+                    path,
+                    ErrorKind::Internal(crate::bug::Bug::new("a body of an archive was not begun")),
+                ));
             }
         }
         self.zeros(path, header::padding(length))?;

@@ -172,9 +172,10 @@ impl Archive {
             written += u64::try_from(line.len()).unwrap_or(u64::MAX);
         }
         if written != length {
-            return Err(
-                core.error(path, ErrorKind::Internal("CHECKSUMS has not the length that was counted"))
-            );
+            return Err(core.error(
+                path,
+                ErrorKind::Internal(crate::bug::Bug::new("CHECKSUMS has not the length that was counted")),
+            ));
         }
         // Two blocks of zeros are the end of an archive.
         core.zeros(path, header::padding(length) + 1024)?;

@@ -35,7 +35,8 @@ const THERE: u8 = b'1';
 const NOT_THERE: u8 = b'2';
 const WRONG: u8 = b'3';
 
-const RECORD: ErrorKind = ErrorKind::Internal("a record of an archive's names does not read back");
+const RECORD: ErrorKind =
+    ErrorKind::Internal(crate::bug::Bug::new("a record of an archive's names does not read back"));
 
 /// Whether a path is to be read as an archive: standard input, or whatever is there and is no directory.
 pub(super) fn is_archive(path: &Path) -> bool {
