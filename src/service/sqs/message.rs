@@ -110,15 +110,14 @@ mod tests {
             sequence_number: u64::MAX,
             dead_letter_source_arn: "arn".into(),
         };
-        for text in [text, &in_capitals(text)] {
-            parse(text, |message| assert_eq!(*message, expected)).unwrap();
-        }
+        parse(text, |message| assert_eq!(*message, expected)).unwrap();
+        parse(&in_capitals(text), |message| assert_eq!(*message, Message::default())).unwrap();
     }
 
     #[test]
     fn the_last_of_duplicate_fields_wins_and_unknown_ones_are_ignored() {
         let text = r#"{"message_id":"a","body":"aGk=","x":[{"y":1}],"body":"eW8=","Message_Id":"m"}"#;
-        parse(text, |message| assert_eq!((&*message.id, message.body), ("m", &b"yo"[..]))).unwrap();
+        parse(text, |message| assert_eq!((&*message.id, message.body), ("a", &b"yo"[..]))).unwrap();
     }
 
     #[test]

@@ -47,7 +47,7 @@ pub fn fields<'a>(
     let text = value.strip_prefix(&magic).ok_or(Invalid::Magic)?;
     let mut reader = Reader::new(text).polling(interrupt);
     if !reader.null()? {
-        reader.members(|name, reader| if reader.null()? { Ok(()) } else { field(name, reader) })?;
+        reader.object(|name, reader| if reader.null()? { Ok(()) } else { field(&name, reader) })?;
     }
     Ok(reader.end()?)
 }

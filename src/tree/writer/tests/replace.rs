@@ -270,6 +270,7 @@ fn what_an_earlier_run_has_left_is_named_unless_a_run_holds_it() {
         [
             format!("StalePartial {{ path: {}, complete: false }}", path(".out.partial-AAAAAAAA")),
             format!("StalePartial {{ path: {}, complete: true }}", path(".out.partial-BBBBBBBB")),
+            format!("StalePartial {{ path: {}, complete: false }}", path(".out.partial-DDDDDDDD")),
             format!("StaleReplaced {{ path: {} }}", path(".out.replaced-CCCCCCCC")),
         ]
     );
