@@ -53,6 +53,9 @@ pub enum Error {
     /// A name that was asked for is not in the snapshot.
     #[error("{0}")]
     NotThere(crate::not_there::NotThere),
+    /// Patterns match nothing in the snapshot.
+    #[error(transparent)]
+    Unmatched(#[from] crate::not_there::Unmatched),
     /// What cannot happen did: the program is to blame, not the input.
     #[error(
         "fault of this program: {0}; please report it to the maintainers of ekv-backup with this line, the version \

@@ -1,4 +1,4 @@
-//! A name that was asked for and is not in the snapshot, beside those that are (`decisions.md` 5).
+//! Names and patterns that were asked for and of which nothing is in the snapshot, beside what is (`decisions.md` 5).
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -37,6 +37,31 @@ impl fmt::Display for NotThere {
             (_, 0) => write!(f, "are {}", list(&self.there)),
             (_, more) => write!(f, "are {} and {more} more", list(&self.there)),
         }
+    }
+}
+
+/// Patterns that matched nothing, each with names that come near.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unmatched(Vec<(String, Vec<String>)>);
+
+impl std::error::Error for Unmatched {}
+
+impl Unmatched {
+    pub(crate) fn new(patterns: Vec<(String, Vec<String>)>) -> Self {
+        Self(patterns)
+    }
+}
+
+impl fmt::Display for Unmatched {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (number, (pattern, near)) in self.0.iter().enumerate() {
+            let separator = if number == 0 { "" } else { "; " };
+            write!(f, "{separator}nothing matches {pattern}")?;
+            if !near.is_empty() {
+                write!(f, ", near it: {}", near.join(", "))?;
+            }
+        }
+        Ok(())
     }
 }
 

@@ -37,6 +37,8 @@ pub enum Command {
     Verify(Verify),
     /// Show what is in snapshots; write nothing
     Inspect(Inspect),
+    /// List the objects of snapshots by name; write nothing
+    List(super::list::Arguments),
 }
 
 /// Where progress goes.

@@ -24,9 +24,10 @@ pub fn code(error: &Error) -> u8 {
         Error::Crypto(error) if error.kind.is_unreadable() => IO,
         Error::Crypto(crypto::Error { kind: crypto::ErrorKind::NoKeyFile, .. })
         | Error::NotThere(_)
+        | Error::Unmatched(_)
         | Error::Snapshot(snapshot::Error::BelowFloor { .. } | snapshot::Error::NoHlc { .. }) => USAGE,
         Error::Dump(error) if error.kind.is_usage() => USAGE,
-        Error::Dump(_) => IO,
+        Error::Dump(_) | Error::Output(_) => IO,
         Error::Strict { .. } | Error::MissingGroups(_) | Error::Unchecked { .. } => PROBLEMS,
         Error::Internal { .. } => INTERNAL,
         // Signals have small numbers; anything else would be a mistake of ours.

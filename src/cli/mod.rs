@@ -9,8 +9,8 @@ mod decode;
 mod escape;
 mod exit;
 mod inspect;
+mod list;
 mod metrics;
-#[allow(dead_code, reason = "the commands that ask follow")]
 mod positional;
 mod print;
 mod progress;
@@ -45,6 +45,7 @@ pub fn main() -> ExitCode {
         Command::Decode(arguments) => decode::run(arguments, &interrupt),
         Command::Verify(arguments) => verify::run(arguments, &interrupt),
         Command::Inspect(arguments) => inspect::run(arguments, &interrupt),
+        Command::List(arguments) => list::run(arguments, &interrupt),
     };
     ExitCode::from(exit)
 }

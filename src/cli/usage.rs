@@ -45,7 +45,7 @@ fn asks_for_json(arguments: &[OsString]) -> bool {
 /// Returns the command, as far as there is one.
 fn command(arguments: &[OsString]) -> Option<String> {
     let first = arguments.iter().find(|argument| !argument.as_encoded_bytes().starts_with(b"-"))?;
-    ["decode", "verify", "inspect"].into_iter().find(|command| *first == **command).map(str::to_owned)
+    ["decode", "verify", "inspect", "list"].into_iter().find(|command| *first == **command).map(str::to_owned)
 }
 
 /// Returns the paragraph that says what is wrong, without the usage behind it, as one line.

@@ -31,8 +31,13 @@ impl Words {
 
     /// Says how a time without zone was taken.
     pub fn time_taken(self, at: Option<&At>) {
+        self.time_taken_for("--at", at);
+    }
+
+    /// Says how a time without zone was taken that an option gives.
+    pub fn time_taken_for(self, option: &str, at: Option<&At>) {
         if let Some(time) = at.and_then(|at| at.taken_as.as_deref()) {
-            self.say(&format!("note: --at is taken as {time}"));
+            self.say(&format!("note: {option} is taken as {time}"));
         }
     }
 

@@ -33,6 +33,8 @@ pub enum Value<'a> {
         collection: Collection,
         /// Number of elements that follow, where it is known.
         elements: Option<u64>,
+        /// Bytes of their names and values, where they are known.
+        bytes: Option<u64>,
         /// Highest ID that a stream ever assigned, as its base meta tells; 0-0 for other types.
         last: StreamId,
     },
@@ -95,7 +97,7 @@ impl Key<'_> {
         let (kind, bytes, elements) = match self.value {
             Value::String(value) => ("string", length(value), None),
             Value::Hll(value) => ("hll", length(value), None),
-            Value::Collection { collection, elements, .. } => (collection.name(), None, elements),
+            Value::Collection { collection, elements, bytes, .. } => (collection.name(), bytes, elements),
         };
         Summary {
             service: "redis",

@@ -38,7 +38,8 @@ pub fn of(summary: &Summary<'_>, out: &mut String) {
     if matches!(summary.service, "dynamodb" | "s3" | "sqs") {
         out.push('/');
         escape(&summary.scope, true, out);
-        if summary.name.is_empty() {
+        // An item can have an empty key.
+        if summary.name.is_empty() && !matches!(summary.kind, "item" | "object" | "message") {
             return;
         }
     }
@@ -127,6 +128,11 @@ mod tests {
         assert_eq!(named("fs", b"", b"", None), "fs");
         assert_eq!(named("fs", b"", b"etc/hosts", None), "fs/etc/hosts");
         assert_eq!(named("kv", b"", b"k", None), "kv/k");
+        let item =
+            Summary { service: "dynamodb", scope: b"t"[..].into(), kind: "item", ..Summary::default() };
+        let mut out = String::new();
+        of(&item, &mut out);
+        assert_eq!(out, "dynamodb/t/");
     }
 
     #[test]

@@ -8,6 +8,7 @@ use std::sync::{Mutex, PoisonError};
 
 use super::{Pattern, SERVICES};
 use crate::keyspace::Namespace;
+use crate::not_there::Unmatched;
 
 /// Most names that are kept as near ones of a pattern.
 const NEAR: usize = 8;
@@ -90,6 +91,20 @@ impl Selection {
             .collect()
     }
 
+    /// Fails where a pattern matched nothing so far.
+    ///
+    /// # Errors
+    ///
+    /// All such patterns, with the names that come near.
+    pub fn check(&self) -> Result<(), Unmatched> {
+        let unmatched = self.unmatched();
+        if unmatched.is_empty() {
+            return Ok(());
+        }
+        let own = |(pattern, near): (&str, Vec<String>)| (pattern.to_owned(), near);
+        Err(Unmatched::new(unmatched.into_iter().map(own).collect()))
+    }
+
     /// Keeps a name where it comes near a pattern that matched nothing yet.
     fn note(&self, name: &str) {
         if self.only.iter().all(Pattern::has_matched) {
@@ -161,6 +176,11 @@ mod tests {
         assert_eq!(near[0].0, "redis/cart:17");
         assert_eq!(near[0].1, ["redis/cart:1", "redis/cart:18", "redis/a", "redis/user"]);
         assert_eq!(near[1..], [("s3/x", vec![]), ("kv/none", vec![])]);
+        assert_eq!(
+            some.check().unwrap_err().to_string(),
+            "nothing matches redis/cart:17, near it: redis/cart:1, redis/cart:18, redis/a, redis/user; \
+             nothing matches s3/x; nothing matches kv/none"
+        );
     }
 
     #[test]

@@ -15,6 +15,7 @@ use crate::tree::{Tree, TreeOptions};
 
 mod asked;
 mod estimate;
+mod list;
 mod manifest;
 mod notice;
 mod objects;
@@ -24,7 +25,8 @@ mod scope;
 mod source;
 mod summary;
 
-pub use objects::objects;
+pub use list::list;
+pub use objects::{Walked, objects};
 pub use overview::{Count, Holding, overview};
 pub use source::Source;
 pub use summary::{Counters, InputSummary, PassedOverSummary, Summary};

@@ -4,10 +4,12 @@
 
 use std::collections::BTreeMap;
 
+use super::{problems, scope};
 use crate::bug::Place;
 use crate::error::{Error, Result};
 use crate::event::Warning;
 use crate::keyspace::Namespace;
+use crate::problem::ListedProblem;
 use crate::report::Report;
 use crate::service::{self, Context, Options, Scope};
 use crate::sink::{Selected, Sink};
@@ -109,12 +111,32 @@ pub fn objects(
     sink: &mut dyn Sink,
     warn: impl FnMut(&Warning),
 ) -> Result<u64> {
+    Ok(walk(snapshot, options, scratch, sink, warn)?.problems)
+}
+
+/// What comes of a walk over the objects of a snapshot.
+#[derive(Debug)]
+pub struct Walked {
+    /// Number of objects that are missing or altered.
+    pub problems: u64,
+    /// The first of them.
+    pub listed: Vec<ListedProblem>,
+}
+
+/// Does the same, and lists the first problems.
+pub(super) fn walk(
+    snapshot: &Snapshot,
+    options: &Options,
+    scratch: &Scratch,
+    sink: &mut dyn Sink,
+    warn: impl FnMut(&Warning),
+) -> Result<Walked> {
     let mut report = Report::new(scratch, warn).locating(|place| snapshot.locate(place));
     report.name_inputs(snapshot.inputs().iter().map(|info| info.path.as_path()));
     report.adopt(snapshot.warnings());
     let passed = pass(snapshot, options, scratch, &mut report, sink);
     let scopes = passed.map_err(|error| reason(snapshot, error))?;
-    super::scope::check(snapshot, &options.scopes, &scopes)?;
+    scope::check(snapshot, &options.scopes, &scopes)?;
     snapshot.check_unchanged()?;
-    Ok(report.problem_count())
+    Ok(Walked { problems: report.problem_count(), listed: problems::write(None, &mut report)? })
 }

@@ -1,8 +1,8 @@
 //! Lines: one JSON line an object, in the order in which objects come.
 //!
-//! In: heads of objects. Out: `{"service":…,"scope":…,"name":…,"type":…,"bytes":…,"elements":…,"expires_ms":…,
-//! "commit_ts":…}`; members of which nothing is known are left out. A name that is not UTF-8 has `name_base64` beside its
-//! readable form.
+//! In: heads of objects. Out: `{"service":…,"scope":…,"name":…,"fullname":…,"type":…,"bytes":…,"elements":…,
+//! "expires_ms":…,"commit_ts":…}`; members of which nothing is known are left out. A name that is not UTF-8 has
+//! `name_base64` beside its readable form; `fullname` is the one that commands take.
 
 use std::io::Write;
 
@@ -10,10 +10,10 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
 
-use super::{Answer, Sink, Wants};
+use super::{Answer, Listed, Sink};
 use crate::error::{Error, Result};
-use crate::keyspace::Namespace;
-use crate::model::{Object, Piece, ScopeEnd, Summary};
+use crate::model::Object;
+use crate::name;
 use crate::report::Report;
 use crate::tree::json::{self, Html, Lossy};
 
@@ -22,6 +22,7 @@ use crate::tree::json::{self, Html, Lossy};
 pub struct Lines<W> {
     out: W,
     line: Vec<u8>,
+    name: String,
 }
 
 #[derive(Serialize)]
@@ -31,6 +32,7 @@ struct Line<'a> {
     name: Lossy<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
     name_base64: Option<String>,
+    fullname: &'a str,
     #[serde(rename = "type")]
     kind: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -41,12 +43,14 @@ struct Line<'a> {
     expires_ms: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     commit_ts: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    deleted_ts: Option<u64>,
 }
 
 impl<W: Write> Lines<W> {
     /// Writes to `out`, a line at once.
     pub fn new(out: W) -> Self {
-        Self { out, line: Vec::new() }
+        Self { out, line: Vec::new(), name: String::new() }
     }
 
     /// Returns what was written to.
@@ -55,53 +59,35 @@ impl<W: Write> Lines<W> {
     }
 }
 
-fn write(out: &mut Vec<u8>, summary: &Summary<'_>) {
+/// Appends the line of an object.
+pub fn line(out: &mut Vec<u8>, listed: &Listed<'_>) {
+    let Listed { name, summary, deleted } = *listed;
     let is_text = std::str::from_utf8(&summary.name).is_ok();
     let line = Line {
         service: summary.service,
         scope: Lossy(&summary.scope),
         name: Lossy(&summary.name),
         name_base64: (!is_text).then(|| STANDARD.encode(&summary.name)),
+        fullname: name,
         kind: summary.kind,
         bytes: summary.bytes,
         elements: summary.elements,
         expires_ms: summary.expires_ms,
-        commit_ts: summary.commit_ts,
+        commit_ts: summary.commit_ts.filter(|_| !deleted),
+        deleted_ts: summary.commit_ts.filter(|_| deleted),
     };
     json::compact(out, &line, Html::Raw);
     out.push(b'\n');
 }
 
 impl<W: Write> Sink for Lines<W> {
-    fn wants(&self) -> Wants {
-        Wants::Heads
-    }
-
     fn object(&mut self, _report: &mut Report<'_>, object: Object<'_>) -> Result<Answer> {
+        let summary = object.summary();
+        name::of(&summary, &mut self.name);
         self.line.clear();
-        write(&mut self.line, &object.summary());
+        line(&mut self.line, &Listed { name: &self.name, summary: &summary, deleted: false });
         self.out.write_all(&self.line).map_err(Error::Output)?;
         Ok(Answer::Taken)
-    }
-
-    fn piece(&mut self, _piece: Piece<'_>) -> Result<Answer> {
-        Ok(Answer::Left)
-    }
-
-    fn end(&mut self, _report: &mut Report<'_>) -> Result<Answer> {
-        Ok(Answer::Taken)
-    }
-
-    fn abandon(&mut self) -> Result<()> {
-        Ok(())
-    }
-
-    fn end_scope(&mut self, _report: &mut Report<'_>, _end: ScopeEnd) -> Result<()> {
-        Ok(())
-    }
-
-    fn end_service(&mut self, _report: &mut Report<'_>, _owner: Namespace) -> Result<()> {
-        Ok(())
     }
 }
 
@@ -122,7 +108,8 @@ mod tests {
     fn a_line_has_what_is_known() {
         assert_eq!(
             line(&Pair { key: b"a\"b", value: b"123", commit_ts: 5 }),
-            "{\"service\":\"kv\",\"scope\":\"\",\"name\":\"a\\\"b\",\"type\":\"value\",\"bytes\":3,\"commit_ts\":5}\n"
+            "{\"service\":\"kv\",\"scope\":\"\",\"name\":\"a\\\"b\",\
+             \"fullname\":\"kv/a\\\"b\",\"type\":\"value\",\"bytes\":3,\"commit_ts\":5}\n"
         );
     }
 

@@ -7,12 +7,14 @@
 
 mod digest;
 mod lines;
+mod list;
 mod selected;
 mod tree;
 
 pub use crate::model::{Answer, Refusal};
 pub use digest::Digest;
-pub use lines::Lines;
+pub use lines::{Lines, line};
+pub use list::{List, Listed, Order, Query, Render};
 pub use selected::Selected;
 pub use tree::{LayoutOptions, TreeSink};
 
@@ -32,8 +34,11 @@ pub enum Wants {
 
 /// Takes objects.
 pub trait Sink {
-    /// How much of the objects is looked at.
-    fn wants(&self) -> Wants;
+    /// How much of the objects is looked at: of a sink that says nothing else, heads, so that none of the methods
+    /// about contents is called.
+    fn wants(&self) -> Wants {
+        Wants::Heads
+    }
 
     /// Hears the snapshot's time (HLC) before any object comes.
     fn begin(&mut self, _last_commit_ts: u64) {}
@@ -53,19 +58,29 @@ pub trait Sink {
     fn object(&mut self, report: &mut Report<'_>, object: Object<'_>) -> Result<Answer>;
 
     /// Takes a part of the contents of the open object. After a refusal nothing of it is kept, and no end follows.
-    fn piece(&mut self, piece: Piece<'_>) -> Result<Answer>;
+    fn piece(&mut self, _piece: Piece<'_>) -> Result<Answer> {
+        Ok(Answer::Left)
+    }
 
     /// Ends the open object: it counts.
-    fn end(&mut self, report: &mut Report<'_>) -> Result<Answer>;
+    fn end(&mut self, _report: &mut Report<'_>) -> Result<Answer> {
+        Ok(Answer::Taken)
+    }
 
     /// Forgets the open object, if there is one.
-    fn abandon(&mut self) -> Result<()>;
+    fn abandon(&mut self) -> Result<()> {
+        Ok(())
+    }
 
     /// Ends a table, bucket or queue: no object of it follows.
-    fn end_scope(&mut self, report: &mut Report<'_>, end: ScopeEnd) -> Result<()>;
+    fn end_scope(&mut self, _report: &mut Report<'_>, _end: ScopeEnd) -> Result<()> {
+        Ok(())
+    }
 
     /// Ends a service: no object of it follows.
-    fn end_service(&mut self, report: &mut Report<'_>, owner: Namespace) -> Result<()>;
+    fn end_service(&mut self, _report: &mut Report<'_>, _owner: Namespace) -> Result<()> {
+        Ok(())
+    }
 
     /// Returns where the last object went, for messages; empty where it has no place of its own.
     fn place(&self) -> &[u8] {

@@ -26,8 +26,19 @@ impl ReadAt {
         Self::Hlc(end_of(ms))
     }
 
-    /// Returns the HLC timestamp to read at, where the newest commit was at `latest`, an HLC timestamp.
-    pub(super) fn resolve(self, latest: u64) -> u64 {
+    /// Returns the first HLC timestamp that is meant, where the newest commit was at `latest`, an HLC timestamp.
+    #[must_use]
+    pub fn start(self, latest: u64) -> u64 {
+        match self {
+            Self::Number(ts) => ts,
+            _ => self.resolve(latest) & !0xffff,
+        }
+    }
+
+    /// Returns the HLC timestamp to read at, where the newest commit was at `latest`, an HLC timestamp: the last one
+    /// that is meant.
+    #[must_use]
+    pub fn resolve(self, latest: u64) -> u64 {
         match self {
             Self::Hlc(ts) | Self::Number(ts) => ts,
             Self::Before(ms) => end_of((latest >> 16).saturating_sub(ms)),
@@ -35,7 +46,7 @@ impl ReadAt {
     }
 
     /// Refuses a number that is no HLC of a time after 2004 where the snapshot's own are.
-    pub(super) fn check(self, latest: u64) -> Result<(), Error> {
+    pub(crate) fn check(self, latest: u64) -> Result<(), Error> {
         match self {
             Self::Number(at) if at < PLAUSIBLE && latest >= PLAUSIBLE => {
                 Err(Error::NoHlc { at, as_ms: at.saturating_mul(if at < 1 << 34 { 1000 } else { 1 }) << 16 })
@@ -86,6 +97,8 @@ mod tests {
         assert_eq!(ReadAt::Before(1).resolve(T), 1_714_399_999_999 << 16 | 0xffff);
         assert_eq!(ReadAt::Before(u64::MAX).resolve(T), 0xffff);
         assert_eq!(end_of(u64::MAX), u64::MAX);
+        assert_eq!(ReadAt::Number(5).start(T), 5);
+        assert_eq!(ReadAt::Before(1).start(T), 1_714_399_999_999 << 16);
     }
 
     #[test]

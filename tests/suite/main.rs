@@ -20,6 +20,7 @@ mod fixture;
 mod graph;
 mod hostile;
 mod inspect;
+mod list;
 mod live;
 mod malformed;
 mod objects;

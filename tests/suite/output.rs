@@ -15,6 +15,7 @@ fn output_that_cannot_be_written_is_exit_4_and_the_dump_is_left() {
     for arguments in [
         &["inspect", "snapshot.fsm"][..],
         &["inspect", "snapshot.fsm", "--json"],
+        &["list", "snapshot.fsm"],
         &["decode", "snapshot.fsm", "-o", "dump", "--json"],
         &["verify", "dump", "--json"],
         &["--help"],
@@ -38,6 +39,7 @@ fn bad_usage_is_one_json_object_too_where_it_was_asked_for() {
         (&["decode", "snapshot.fsm", "-o", "x", "--json", "--at", "yesterday"], "decode"),
         (&["decode", "--json", "snapshot.fsm", "-o", "x", "--dynamodb-bundle-size", "1MB"], "decode"),
         (&["inspect", "--json"], "inspect"),
+        (&["list", "--json"], "list"),
         (&["verify", "a", "b", "--json"], "verify"),
         (&["verify", "a", "--jason", "--json"], "verify"),
     ] {
@@ -49,7 +51,7 @@ fn bad_usage_is_one_json_object_too_where_it_was_asked_for() {
         assert!(!error.is_empty() && !error.contains('\n') && !error.contains("Usage"), "{error}");
         assert!(run.err.contains("Usage") || run.err.contains("error: "), "{run:?}");
     }
-    let json = work.run(["list", "--json"]).exits(2).json();
+    let json = work.run(["lst", "--json"]).exits(2).json();
     assert!(json.get("command").is_none() && json["error"].is_string(), "{json}");
     assert_eq!(work.run(["decode", "snapshot.fsm"]).exits(2).out, "");
 }

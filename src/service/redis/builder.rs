@@ -17,6 +17,8 @@ pub(super) struct CollectionBuilder {
     pub(super) plan: WritePlan,
     /// Elements that came in as rows: each has a name of its own.
     pub(super) rows: u64,
+    /// Bytes of the names and values of its elements so far.
+    pub(super) bytes: u64,
     /// Commit time of its newest row so far, HLC.
     pub(super) commit_ts: u64,
     pub(super) findings: Findings,
@@ -65,7 +67,14 @@ pub(super) fn parse_score(value: &[u8]) -> Result<f64, ScoreError> {
 
 impl CollectionBuilder {
     pub(super) fn new(key: &[u8], plan: WritePlan) -> Self {
-        Self { key: key.to_vec(), plan, rows: 0, commit_ts: plan.commit_ts, findings: Findings::default() }
+        Self {
+            key: key.to_vec(),
+            plan,
+            rows: 0,
+            bytes: 0,
+            commit_ts: plan.commit_ts,
+            findings: Findings::default(),
+        }
     }
 
     /// Takes in an element row; without a sorter it is only counted.
@@ -78,9 +87,11 @@ impl CollectionBuilder {
         commit_ts: u64,
     ) -> Result<()> {
         self.commit_ts = self.commit_ts.max(commit_ts);
-        let rows = &mut self.rows;
+        let (rows, bytes) = (&mut self.rows, &mut self.bytes);
         let push = |order: &[u8], value: &[u8]| {
             *rows += 1;
+            let name = if let Slot::Name(name) = slot { name.len() } else { 0 };
+            *bytes = bytes.saturating_add(length(name + value.len()));
             elements.map_or(Ok(()), |elements| elements.push(order, value))
         };
         match (slot, self.plan.bounds) {
@@ -141,6 +152,11 @@ impl CollectionBuilder {
         }
         Ok(Ok(()))
     }
+}
+
+/// Returns the length of something that is in memory, bytes.
+pub(super) fn length(length: usize) -> u64 {
+    u64::try_from(length).unwrap_or(u64::MAX)
 }
 
 /// Tells what a legacy stream held; `None` when it was empty.

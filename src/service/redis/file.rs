@@ -1,6 +1,6 @@
 //! A collection passed on with its sorted elements, and what has to be said about it (`redis.md` 4.3, 6, 10).
 
-use super::builder::{CollectionBuilder, parse_score};
+use super::builder::{CollectionBuilder, length, parse_score};
 use super::collection::Collection;
 use super::database::Database;
 use super::distinct::Distinct;
@@ -68,7 +68,7 @@ impl CollectionBuilder {
         };
         Key {
             key: &self.key,
-            value: Value::Collection { collection, elements, last },
+            value: Value::Collection { collection, elements, bytes: elements.map(|_| self.bytes), last },
             expiry_ms: self.plan.expiry,
             commit_ts: self.commit_ts,
         }
@@ -87,6 +87,9 @@ impl CollectionBuilder {
         let mut elements = Distinct::new(elements.sort()?, self.findings.blob.is_some())?;
         while let Some((mut name, value)) = elements.next()? {
             let record = (name, value);
+            if self.findings.blob.is_some() {
+                self.bytes = self.bytes.saturating_add(length(name.len() + value.len()));
+            }
             let element = match self.plan.collection {
                 Collection::Hash => Element::Field { name, value },
                 Collection::List => Element::Item(value),

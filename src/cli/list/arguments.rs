@@ -1,0 +1,97 @@
+//! Arguments of `list`.
+
+use std::ffi::OsString;
+
+use clap::{Args, ValueEnum};
+use ekv_backup::sink::Order;
+
+use super::line::Form;
+use crate::cli::args::{Progress, Source};
+use crate::cli::at::{self, At};
+
+const EXAMPLES: &str = "\
+Names: dynamodb/<table>/<hash>[/<range>], s3/<bucket>/<key>, redis/<key>, sqs/<queue>/<message id>,
+fs/<path>, kv/<key>; bytes that a terminal cannot show are %HH. Patterns are globs: * and ? end at
+a /, ** does not; a table, bucket, queue or directory means all that is in it.
+
+Examples:
+  ekv-backup list snap.fsm --overview                   tables, buckets, queues, and their sizes
+  ekv-backup list snap.fsm 'redis/cart:*' --long        type, size, elements, expiry, commit time
+  ekv-backup list snap.fsm s3 --sort size --limit 20    the largest objects
+  ekv-backup list snap.fsm --since -1h --sort time      what the last hour wrote, newest first
+  ekv-backup list snap.fsm 'dynamodb/orders/**' --json  a JSON object a line
+
+Exit codes: 0 listed; 1 a pattern matches nothing, or objects cannot be read; others as for decode";
+
+#[derive(Debug, Args)]
+#[command(override_usage = "ekv-backup list [OPTIONS] <INPUT>... [PATTERN]...", after_help = EXAMPLES)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
+pub struct Arguments {
+    /// Snapshots of one cluster, as for decode; then names or patterns of what is listed [default: everything]. The
+    /// first that begins with a service ends the inputs; a file of such a name is ./redis/...
+    #[arg(required = true, value_name = "INPUT")]
+    pub operands: Vec<OsString>,
+    #[command(flatten)]
+    pub source: Source,
+    /// Show type, bytes, elements, expiry and commit time before each name
+    #[arg(short, long, conflicts_with = "json")]
+    pub long: bool,
+    /// Count by table, bucket, queue and type instead; what a terminal is shown where nothing else is asked for
+    #[arg(long, conflicts_with_all = ["long", "sort", "limit"])]
+    pub overview: bool,
+    /// Committed at or after this time: as for --at
+    #[arg(long, value_name = "TIME", value_parser = at::parse, allow_hyphen_values = true)]
+    pub since: Option<At>,
+    /// Committed at or before this time: as for --at
+    #[arg(long, value_name = "TIME", value_parser = at::parse, allow_hyphen_values = true)]
+    pub until: Option<At>,
+    /// Sort by name, by size (largest first) or by commit time (newest first)
+    #[arg(long, value_enum, value_name = "BY")]
+    pub sort: Option<By>,
+    /// List so many at most; unsorted, reading ends there
+    #[arg(long, value_name = "N")]
+    pub limit: Option<u64>,
+    /// Print a JSON object a line
+    #[arg(long)]
+    pub json: bool,
+    /// Say nothing on standard error but errors
+    #[arg(short, long)]
+    pub quiet: bool,
+    /// Show progress on standard error
+    #[arg(long, value_enum, default_value_t = Progress::Auto, value_name = "HOW")]
+    pub progress: Progress,
+}
+
+/// What lines are sorted by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum By {
+    Name,
+    Size,
+    Time,
+}
+
+impl From<By> for Order {
+    fn from(by: By) -> Self {
+        match by {
+            By::Name => Self::Name,
+            By::Size => Self::Size,
+            By::Time => Self::Time,
+        }
+    }
+}
+
+impl Arguments {
+    /// Returns how a line looks.
+    pub fn form(&self) -> Form {
+        match (self.json, self.long) {
+            (true, _) => Form::Json,
+            (_, true) => Form::Long,
+            _ => Form::Name,
+        }
+    }
+
+    /// Whether something is asked for that only lines show.
+    pub fn asks_for_lines(&self) -> bool {
+        self.long || self.json || self.sort.is_some() || self.limit.is_some()
+    }
+}

@@ -1,0 +1,93 @@
+//! `ekv-backup list`.
+
+mod arguments;
+mod line;
+mod overview;
+
+use std::io::{self, BufWriter, IsTerminal, Write};
+
+use ekv_backup::interrupt::Interrupt;
+use ekv_backup::name::{Pattern, Selection};
+use ekv_backup::run::{Source, Walked, list};
+use ekv_backup::sink::{Listed, Query};
+use ekv_backup::{Error, Result};
+
+use super::escape::printable;
+use super::progress::Display;
+use super::words::Words;
+use super::{exit, positional, print};
+
+pub use arguments::Arguments;
+use overview::Overview;
+
+/// Runs the command and returns its exit code.
+pub fn run(arguments: &Arguments, interrupt: &Interrupt) -> u8 {
+    let (inputs, patterns) = match positional::split(&arguments.operands).and_then(|(inputs, patterns)| {
+        let patterns = patterns.iter().map(|text| Pattern::glob(text)).collect::<std::result::Result<_, _>>();
+        Ok((inputs, patterns.map_err(|error| print::chain(&error))?))
+    }) {
+        Ok(operands) => operands,
+        Err(message) => {
+            print::err(&format!("error: {}", printable(&message)));
+            return exit::USAGE;
+        }
+    };
+    let words = Words::new(arguments.quiet);
+    for (option, time) in
+        [("--at", &arguments.source.at), ("--since", &arguments.since), ("--until", &arguments.until)]
+    {
+        words.time_taken_for(option, time.as_ref());
+    }
+    let source = arguments.source.of(&inputs, interrupt);
+    match pass(arguments, patterns, &source, words) {
+        Ok(Walked { problems: 0, .. }) => exit::COMPLETE,
+        Ok(Walked { problems, listed }) => {
+            words.problems(&listed, problems);
+            exit::PROBLEMS
+        }
+        // Whoever closed the pipe has seen enough, and so has who asked for so many lines.
+        Err(Error::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => exit::COMPLETE,
+        Err(Error::Output(error)) => print::exit(exit::COMPLETE, Err(error), ""),
+        Err(error) => {
+            print::error(&error);
+            match error {
+                Error::NotThere(_) | Error::Unmatched(_) => exit::PROBLEMS,
+                error => exit::code(&error),
+            }
+        }
+    }
+}
+
+fn pass(arguments: &Arguments, patterns: Vec<Pattern>, source: &Source, words: Words) -> Result<Walked> {
+    // Nothing is written, so what is spooled and sorted goes where temporary files go.
+    let scratch = source.scratch(std::env::temp_dir());
+    let display = Display::start(arguments.progress.unless(arguments.quiet), &source.progress);
+    let opened = source.open(&scratch, &mut |notice| words.notice(notice))?;
+    // Lines and a line that moves do not go together.
+    drop(display);
+    let mut out = BufWriter::new(io::stdout().lock());
+    let is_overview = arguments.overview
+        || (patterns.is_empty() && !arguments.asks_for_lines() && io::stdout().is_terminal());
+    let selection = Selection::new(patterns, Vec::new());
+    let query = Query {
+        since: arguments.since.as_ref().map(|at| at.read),
+        until: arguments.until.as_ref().map(|at| at.read),
+        order: arguments.sort.map(Into::into),
+        limit: arguments.limit,
+    };
+    let mut overview = Overview::default();
+    let mut render = |listed: &Listed<'_>, line: &mut Vec<u8>| {
+        if is_overview {
+            overview.count(listed);
+        } else {
+            line::write(line, listed, arguments.form());
+        }
+    };
+    let warn = |warning: &_| words.warning(warning);
+    let walked = list(&opened.snapshot, (selection, query), &scratch, warn, &mut render, &mut out)?;
+    if is_overview {
+        overview.write(&mut out, arguments.json).map_err(Error::Output)?;
+    }
+    out.flush().map_err(Error::Output)?;
+    Ok(walked)
+}

@@ -1,0 +1,272 @@
+//! `list`: every object of a dump by its name, in forms and orders that are asked for.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsStr;
+use std::fs;
+
+use serde_json::Value;
+
+use crate::dump::Tree;
+use crate::fixture::Snapshot;
+use crate::tool::{Run, Work, golden, testdata};
+
+/// Captures, and those of clusters.
+const CAPTURES: [&str; 18] = [
+    "cluster",
+    "dynamodb",
+    "dynamodb-groups",
+    "encrypted",
+    "fs",
+    "mvcc",
+    "rawkv",
+    "redis",
+    "s3",
+    "s3-multipart",
+    "s3-offload",
+    "shop",
+    "sqs",
+    "sqs-multigroup",
+    "sqs-partitioned",
+    "sst",
+    "txn",
+    "txn-last",
+];
+
+/// Returns the input of a capture in its directory.
+pub fn input(name: &str) -> String {
+    let entries = fs::read_dir(testdata("live").join(name)).expect("testdata/live can be listed");
+    let names =
+        entries.map(|entry| entry.expect("it can be listed").file_name().to_string_lossy().into_owned());
+    let found: Vec<_> = names.filter(|name| name.contains(".fsm") || name == "n1").collect();
+    found.first().expect("a capture has a snapshot").clone()
+}
+
+/// Runs a command in the directory of a capture, with its keys.
+pub fn on_capture(work: &Work, name: &str, arguments: &[&OsStr]) -> Run {
+    let directory = testdata("live").join(name);
+    let mut command = work.command(arguments);
+    if directory.join("kek.bin").exists() {
+        command.args(["--kek-file", "kek.bin"]);
+    }
+    Run::of(&command.current_dir(directory).output().expect("the binary can be run"))
+}
+
+fn shop() -> Work {
+    Work::with(&fs::read(testdata("live/shop/000000000000016e.fsm")).expect("the capture is there"))
+}
+
+fn list(work: &Work, arguments: &[&str]) -> Run {
+    work.run([&["list", "snapshot.fsm"], arguments].concat())
+}
+
+/// Returns the name of an item, where its keys are texts or numbers of plain characters.
+fn item(schema: &Value, content: &[u8]) -> Option<String> {
+    let item: Value = serde_json::from_slice(content).expect("an item is JSON");
+    let mut name = format!("dynamodb/{}", schema["table_name"].as_str().expect("a table has a name"));
+    for key in ["hash_key", "range_key"] {
+        let Some(attribute) = schema["primary_key"][key]["name"].as_str() else { continue };
+        let value = &item[attribute];
+        let text = value["S"].as_str().or(value["N"].as_str())?;
+        if !text.bytes().all(|byte| byte.is_ascii_graphic() && !b"%/".contains(&byte)) {
+            return None;
+        }
+        name = format!("{name}/{text}");
+    }
+    Some(name)
+}
+
+/// Returns the names that paths of a dump tell, as far as one can be told from a path without any other file.
+fn names(tree: &Tree) -> BTreeSet<String> {
+    let mut names = BTreeSet::new();
+    for (path, content) in &tree.files {
+        let Ok(path) = std::str::from_utf8(path) else { continue };
+        let parts: Vec<_> = path.split('/').collect();
+        let is_plain = |part: &str| !part.contains("__") && !part.starts_with("b64.");
+        match parts.as_slice() {
+            ["redis", "db_0", kind, file] if *kind != "KEYMAP.jsonl" => {
+                let stem = file.rsplit_once('.').map_or(*file, |(stem, _)| stem);
+                if is_plain(stem) && !stem.replace("%3A", "").contains('%') {
+                    names.insert(format!("redis/{}", stem.replace("%3A", ":")));
+                }
+            }
+            ["dynamodb", table, "items", ..] => {
+                let schema = &tree.files[format!("dynamodb/{table}/_schema.json").as_bytes()];
+                names.extend(item(&serde_json::from_slice(schema).unwrap(), content));
+            }
+            ["s3", ..] if !path.bytes().all(|byte| byte.is_ascii_graphic()) || path.contains("__") => {}
+            ["s3", bucket, "_bucket.json"] => drop(names.insert(format!("s3/{bucket}"))),
+            // A key that is a directory too has its file beside it; a `%` in a key is another in a name.
+            ["s3", ..] if path.contains(".elastickv-leaf-data") || path.contains('%') => {}
+            ["s3", ..] => {
+                let name = path.strip_suffix(".elastickv-meta.json");
+                names.extend(name.map(str::to_owned));
+            }
+            ["sqs", queue, "messages.jsonl"] if is_plain(queue) && !queue.contains('%') => {
+                for line in content.split(|&byte| byte == b'\n').filter(|line| !line.is_empty()) {
+                    let line: Value = serde_json::from_slice(line).expect("a line is JSON");
+                    names.insert(format!("sqs/{queue}/{}", line["message_id"].as_str().expect("an id")));
+                }
+            }
+            ["extra", "fs", "tree", ..] if !path.contains(|c: char| c == '%' || c.is_control()) => {
+                names.insert(path.replacen("extra/fs/tree", "fs", 1));
+            }
+            _ => {}
+        }
+    }
+    names
+}
+
+#[test]
+fn every_object_of_every_dump_is_listed() {
+    let mut checked = 0;
+    for name in CAPTURES {
+        let work = Work::new();
+        let (input, target) = (input(name), work.path("dump"));
+        let decode = ["decode".as_ref(), input.as_ref(), "-o".as_ref(), target.as_os_str()];
+        let decoded = on_capture(&work, name, &decode);
+        let listed = on_capture(&work, name, &["list".as_ref(), input.as_ref()]);
+        assert!(matches!(listed.code, Some(0 | 1)), "{name}: {listed:?}");
+        assert!(listed.code <= decoded.code, "{name}: {listed:?}");
+        let lines: BTreeSet<_> = listed.out.lines().map(str::to_owned).collect();
+        let tree = work.dump();
+        let names = names(&tree);
+        let missing: Vec<_> = names.difference(&lines).collect();
+        assert!(missing.is_empty(), "{name}: {missing:?}");
+        checked += names.len();
+
+        let manifest: Value = serde_json::from_slice(&tree.files[b"MANIFEST.json".as_slice()]).unwrap();
+        let mut counts = BTreeMap::<(String, String), u64>::new();
+        let json = on_capture(&work, name, &["list".as_ref(), input.as_ref(), "--json".as_ref()]);
+        assert_eq!(json.out.lines().count(), listed.out.lines().count());
+        let mut twice = BTreeSet::new();
+        for (line, fullname) in json.out.lines().zip(listed.out.lines()) {
+            let line: Value = serde_json::from_str(line).expect("a line is JSON");
+            assert_eq!(line["fullname"], fullname);
+            let text = |member: &str| line[member].as_str().expect("a text").to_owned();
+            // Only keys of several types in one table have one name; a Redis string hides no HyperLogLog.
+            let is_new = twice.insert((fullname, text("type")));
+            assert!(
+                is_new || fullname.starts_with("dynamodb/mixed-types"),
+                "{name}: {fullname} is listed twice"
+            );
+            if !["table", "bucket", "queue", "file", "directory", "value"].contains(&&*text("type")) {
+                *counts.entry((text("service"), text("scope"))).or_default() += 1;
+            }
+        }
+        for (service, scopes) in manifest["objects"].as_object().expect("the manifest counts objects") {
+            for (scope, count) in scopes.as_object().expect("by scope") {
+                let found = counts.get(&(service.clone(), scope.clone())).copied().unwrap_or_default();
+                // Of some S3 keys no path can be made; and what a body lacks only its reading shows.
+                let is_all = found == count.as_u64().unwrap() || (service == "s3" && found > 0);
+                assert!(is_all, "{name}: {service} {scope}: {found} lines, {count} in the manifest");
+            }
+        }
+    }
+    assert!(checked > 1000, "{checked}");
+}
+
+#[test]
+fn a_list_is_what_it_was() {
+    let work = shop();
+    for (golden_name, arguments) in [
+        ("names", &[][..]),
+        ("long", &["--long"]),
+        ("json", &["--json"]),
+        ("overview", &["--overview"]),
+        ("overview-json", &["--overview", "--json"]),
+        ("largest", &["s3", "dynamodb", "--sort", "size", "--limit", "5", "--long"]),
+        ("newest", &["--sort", "time", "--limit", "8", "-l"]),
+    ] {
+        let run = list(&work, arguments);
+        golden(&format!("list/{golden_name}.txt"), run.exits(0).out.as_bytes());
+    }
+    assert_eq!(work.names(), ["snapshot.fsm"]);
+}
+
+#[test]
+fn patterns_select() {
+    let work = shop();
+    let all = list(&work, &[]).exits(0).out.clone();
+    let of = |front: &str| {
+        all.lines().filter(|line| line.starts_with(front)).map(str::to_owned).collect::<Vec<_>>()
+    };
+    let lines = |run: &Run| run.exits(0).out.lines().map(str::to_owned).collect::<Vec<_>>();
+    for (pattern, front) in [
+        ("redis/cart:*", "redis/cart:"),
+        ("s3/product-images/**", "s3/product-images/"),
+        ("dynamodb/orders", "dynamodb/orders"),
+        ("sqs", "sqs/"),
+    ] {
+        assert!(!of(front).is_empty());
+        assert_eq!(lines(&list(&work, &[pattern])), of(front), "{pattern}");
+    }
+    let two = lines(&list(&work, &["redis/cart:*", "sqs", "--quiet"]));
+    assert_eq!(two, [of("redis/cart:"), of("sqs/")].concat());
+    let sorted = lines(&list(&work, &["--sort", "name"]));
+    assert!(sorted.is_sorted());
+    assert_eq!(sorted.len(), all.lines().count());
+    let first = lines(&list(&work, &["--limit", "3"]));
+    assert_eq!(first, all.lines().take(3).collect::<Vec<_>>());
+}
+
+#[test]
+fn what_is_not_there_is_exit_1_with_what_is_near() {
+    let work = shop();
+    let run = list(&work, &["redis/cart:user-99", "sqs"]);
+    assert!(
+        run.exits(1).err.contains("error: nothing matches redis/cart:user-99, near it: redis/cart:user-")
+    );
+    assert!(run.out.contains("sqs/"), "the rest is listed: {run:?}");
+    let run = list(&work, &["dynamodb/order"]);
+    assert!(run.exits(1).err.contains("error: dynamodb has no order; there are orders, "), "{run:?}");
+    let run = work.run(["list", "snapshot.fsm", "redis/[a"]);
+    assert!(run.exits(2).err.contains("error: not a pattern: "), "{run:?}");
+    work.run(["list", "missing.fsm"]).exits(4);
+    work.run(["list"]).exits(2);
+}
+
+#[test]
+fn problems_on_the_way_are_named_and_exit_1() {
+    let work = Work::with(&Snapshot::new().string("k", "v").put("!zs|meta|\0\0\0\x01z", "x").live());
+    let run = list(&work, &[]);
+    assert_eq!(run.exits(1).out, "redis/k\n");
+    assert!(run.err.contains(r#"problem: redis db_0 "z": "#), "{run:?}");
+    assert_eq!(list(&work, &["-q"]).exits(1).err, "");
+}
+
+/// 2026-11-27T14:05:48Z.
+const MS: u64 = 1_795_788_348_000;
+
+#[test]
+fn times_select_by_commit() {
+    let mut snapshot = Snapshot::new();
+    for (key, ms) in [("a", MS), ("b", MS + 60_000), ("c", MS + 120_000)] {
+        snapshot = snapshot.put_at(format!("!redis|str|{key}"), ms << 16 | 5, [0xff, 1, 0, b'v']);
+    }
+    let work = Work::with(&snapshot.live());
+    for (arguments, want) in [
+        (&["--since", "-60s"][..], "redis/b\nredis/c\n"),
+        (&["--until", "-60s"], "redis/a\nredis/b\n"),
+        (&["--since", "2026-11-27T14:06:48Z", "--until", "2026-11-27 14:06:48"], "redis/b\n"),
+        (&["--since", "2026-11-28"], ""),
+        (&["--sort", "time"], "redis/c\nredis/b\nredis/a\n"),
+        (&["--sort", "time", "--limit", "1"], "redis/c\n"),
+        (&["--until", "-1s", "--at", "-1m"], "redis/a\n"),
+    ] {
+        assert_eq!(list(&work, arguments).exits(0).out, want, "{arguments:?}");
+    }
+    let run = list(&work, &["--since", "2026-11-28"]);
+    assert!(run.err.contains("note: --since is taken as 2026-11-28T00:00:00Z"), "{run:?}");
+    let run = list(&work, &["--since", "1795788348000"]);
+    assert!(run.exits(2).err.contains("1795788348000"), "{run:?}");
+}
+
+#[test]
+fn names_are_safe_for_a_terminal_and_select_again() {
+    let snapshot = Snapshot::new().string("a\u{1b}[2J\n%", "v").string("ab", "v");
+    let work = Work::with(&snapshot.live());
+    let names = list(&work, &["--sort", "name"]).exits(0).out.clone();
+    assert_eq!(names, "redis/a%1B[2J%0A%25\nredis/ab\n");
+    let again = list(&work, &["redis/a%1B\\[2J%0A%25"]);
+    assert_eq!(again.exits(0).out, "redis/a%1B[2J%0A%25\n");
+}
