@@ -27,6 +27,7 @@ pub fn code(error: &Error) -> u8 {
         | Error::Unmatched(_)
         | Error::Snapshot(snapshot::Error::BelowFloor { .. } | snapshot::Error::NoHlc { .. }) => USAGE,
         Error::Dump(error) if error.kind.is_usage() => USAGE,
+        Error::Dump(error) if error.kind.is_unsound() => INPUT,
         Error::Dump(_) | Error::Output(_) => IO,
         Error::Strict { .. } | Error::MissingGroups(_) | Error::Unchecked { .. } => PROBLEMS,
         Error::Internal { .. } => INTERNAL,

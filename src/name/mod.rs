@@ -5,6 +5,7 @@
 //! bucket or queue has the name of its scope alone. Bytes that a terminal cannot show stand as `%HH`, and so do `%`
 //! itself and a `/` in a part that ends at the next one.
 
+pub mod file;
 mod pattern;
 mod selection;
 

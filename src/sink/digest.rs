@@ -2,14 +2,16 @@
 //!
 //! In: objects. Out: the rows of CHECKSUMS. The layout is the one of the files: only the bytes go nowhere.
 
+use std::sync::Arc;
+
 use super::{Answer, LayoutOptions, Refusal, Sink, TreeSink, Wants};
 use crate::bug::Bug;
 use crate::error::Result;
 use crate::keyspace::Namespace;
 use crate::model::{Object, Piece, ScopeEnd, s3};
 use crate::report::Report;
-use crate::sort::Scratch;
-use crate::tree::Tree;
+use crate::sort::{OwnedSorted, Scratch};
+use crate::tree::{Digests, Keep, Tree};
 
 /// Makes the digests of objects' files.
 #[derive(Debug)]
@@ -24,17 +26,28 @@ impl Digest {
         Self { files: TreeSink::new(Tree::digests(scratch), options) }
     }
 
+    /// Returns an empty list of the files that `keep` wants.
+    #[must_use]
+    pub fn keeping(scratch: &Scratch, options: LayoutOptions, keep: Arc<Keep>) -> Self {
+        Self { files: TreeSink::new(Tree::Digests(Digests::keeping(scratch, keep)), options) }
+    }
+
     /// Calls `each` with the path and the digest of each file, sorted bytewise by path, when all services have ended.
-    pub fn finish(mut self, mut each: impl FnMut(&[u8], &[u8]) -> Result<()>) -> Result<()> {
-        self.files.finish_names()?;
-        let Tree::Digests(mut digests) = self.files.into_tree() else {
-            return Err(Bug::new("a list of digests became a tree on the disk").into());
-        };
-        let mut rows = digests.sort()?;
+    pub fn finish(self, mut each: impl FnMut(&[u8], &[u8]) -> Result<()>) -> Result<()> {
+        let mut rows = self.into_rows()?;
         while let Some((path, digest)) = rows.next()? {
             each(path, digest)?;
         }
         Ok(())
+    }
+
+    /// Returns the path of each file and its digest, sorted bytewise by path, when all services have ended.
+    pub fn into_rows(mut self) -> Result<OwnedSorted> {
+        self.files.finish_names()?;
+        let Tree::Digests(digests) = self.files.into_tree() else {
+            return Err(Bug::new("a list of digests became a tree on the disk").into());
+        };
+        Ok(digests.into_sorted()?)
     }
 }
 

@@ -2,11 +2,16 @@
 //!
 //! In: paths and bodies, as for a tree on the disk. Out: path and SHA-256 of each file, sorted bytewise by path. That two
 //! files ask for one path is not noticed here: who may do that asks [`Tree::knows_names`](super::Tree::knows_names).
+//! One that [keeps](Digests::keeping) contents lists the wanted files alone, each with where its contents are.
+
+use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
 use super::directory::check_name;
-use super::{Error, ErrorKind, Result, Scratch, Size, Sorted, Sorter, checksums};
+use super::kept::{Copy, Extent, Keep};
+use super::{Error, ErrorKind, OwnedSorted, Result, Scratch, Size, Sorted, Sorter, checksums};
+use crate::cursor;
 use crate::limits;
 
 /// Memory for paths and digests, bytes.
@@ -20,21 +25,43 @@ pub struct Digests {
     rows: Sorter,
     scratch: Scratch,
     size: Size,
+    keep: Option<Arc<Keep>>,
 }
 
 /// One file of which only the digest is made.
 #[derive(Debug)]
 pub struct DigestFile {
     path: Vec<u8>,
-    hash: Sha256,
+    /// `None` for a file whose path says that nobody wants it.
+    hash: Option<Sha256>,
     length: u64,
+    copy: Option<Copy>,
+    /// Whether it is wanted by its path.
+    is_named: bool,
+}
+
+/// What is known of a file that was read to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Digested {
+    /// SHA-256.
+    pub digest: [u8; 32],
+    /// Number of bytes.
+    pub length: u64,
+    /// Where its contents are kept, if they are.
+    pub kept: Option<Extent>,
 }
 
 impl Digests {
     /// Returns an empty list that is sorted in `scratch`.
     #[must_use]
     pub fn new(scratch: &Scratch) -> Self {
-        Self { rows: Sorter::new(scratch, MEMORY), scratch: scratch.clone(), size: Size::default() }
+        Self { rows: Sorter::new(scratch, MEMORY), scratch: scratch.clone(), size: Size::default(), keep: None }
+    }
+
+    /// Returns an empty list of the files that `keep` wants; the value of each is its digest and its [`Extent`].
+    #[must_use]
+    pub fn keeping(scratch: &Scratch, keep: Arc<Keep>) -> Self {
+        Self { keep: Some(keep), ..Self::new(scratch) }
     }
 
     /// Returns where sorters keep their runs.
@@ -51,34 +78,57 @@ impl Digests {
 
     /// Enters a file with this body.
     pub fn write(&mut self, path: &[u8], body: &[u8]) -> Result<()> {
-        let mut file = Self::file(path)?;
+        let mut file = self.file(path)?;
         file.write(body);
         file.finish(self)
     }
 
     /// Enters a file of which this is known.
-    pub fn enter(&mut self, path: &[u8], digest: &[u8; 32], length: u64) -> Result<()> {
+    pub fn enter(&mut self, path: &[u8], file: &Digested) -> Result<()> {
         self.size.files += 1;
-        self.size.bytes = self.size.bytes.saturating_add(length);
-        Ok(self.rows.push(path, digest)?)
+        self.size.bytes = self.size.bytes.saturating_add(file.length);
+        match (&self.keep, file.kept) {
+            (None, _) => self.rows.push(path, &file.digest)?,
+            (Some(_), Some(kept)) => self.rows.push(path, &[&file.digest[..], &kept.to_bytes()].concat())?,
+            (Some(_), None) => {}
+        }
+        Ok(())
     }
 
     /// Begins a file. It counts once it is finished.
-    pub fn file(path: &[u8]) -> Result<DigestFile> {
+    pub fn file(&self, path: &[u8]) -> Result<DigestFile> {
+        let is_named = self.keep.as_ref().is_none_or(|keep| keep.wanted().has_path(path));
+        let file = self.unnamed(path)?;
+        Ok(if is_named { DigestFile { is_named, ..file } } else { DigestFile { hash: None, copy: None, ..file } })
+    }
+
+    /// Begins a file that may get another name; `path` is checked as if it were its own.
+    pub fn unnamed(&self, path: &[u8]) -> Result<DigestFile> {
         check(path)?;
-        Ok(DigestFile { path: path.to_vec(), hash: Sha256::new(), length: 0 })
+        let copy = self.keep.as_ref().map(Keep::begin);
+        Ok(DigestFile { path: path.to_vec(), hash: Some(Sha256::new()), length: 0, copy, is_named: false })
     }
 
     /// Lends the paths and digests, sorted bytewise by path.
     pub fn sort(&mut self) -> Result<Sorted<'_>> {
         Ok(self.rows.sort()?)
     }
+
+    /// Returns the paths and their values, sorted bytewise by path.
+    pub fn into_sorted(self) -> Result<OwnedSorted> {
+        Ok(self.rows.into_sorted()?)
+    }
 }
 
 impl DigestFile {
     /// Appends bytes.
     pub fn write(&mut self, bytes: &[u8]) {
-        self.hash.update(bytes);
+        if let Some(hash) = &mut self.hash {
+            hash.update(bytes);
+        }
+        if let Some(copy) = &mut self.copy {
+            copy.write(bytes);
+        }
         self.length = self.length.saturating_add(u64::try_from(bytes.len()).unwrap_or(u64::MAX));
     }
 
@@ -98,17 +148,39 @@ impl DigestFile {
         self.length
     }
 
-    /// Ends the file; it counts once its path is [entered](Digests::enter). Returns SHA-256 and number of bytes.
-    #[must_use]
-    pub fn digest(self) -> ([u8; 32], u64) {
-        (self.hash.finalize().into(), self.length)
+    /// Ends the file; it counts once its path is [entered](Digests::enter).
+    pub fn digest(self) -> Result<Digested> {
+        let digest = self.hash.map_or([0; 32], |hash| hash.finalize().into());
+        let kept = self.copy.map(|copy| copy.finish(&digest, self.is_named)).transpose()?.flatten();
+        Ok(Digested { digest, length: self.length, kept })
     }
 
     /// Ends the file: it counts.
     pub fn finish(mut self, digests: &mut Digests) -> Result<()> {
         let path = std::mem::take(&mut self.path);
-        let (digest, length) = self.digest();
-        digests.enter(&path, &digest, length)
+        digests.enter(&path, &self.digest()?)
+    }
+}
+
+impl Digested {
+    /// Appends the bytes that stand for it in a record.
+    pub(crate) fn push(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(&self.digest);
+        out.extend_from_slice(&self.length.to_be_bytes());
+        out.push(u8::from(self.kept.is_some()));
+        if let Some(kept) = self.kept {
+            out.extend_from_slice(&kept.to_bytes());
+        }
+    }
+
+    /// Takes one off the front of `bytes`.
+    pub(crate) fn take(bytes: &mut &[u8]) -> Option<Self> {
+        let (digest, length) = (cursor::take_array(bytes)?, cursor::take_u64_be(bytes)?);
+        let kept = match cursor::take_u8(bytes)? {
+            0 => None,
+            _ => Some(Extent::take(bytes)?),
+        };
+        Some(Self { digest, length, kept })
     }
 }
 
@@ -133,14 +205,14 @@ mod tests {
     #[test]
     fn files_are_listed_by_path_with_the_digest_of_all_their_bytes() {
         let mut digests = Digests::new(&Scratch::default());
-        let mut file = Digests::file(b"b/x").unwrap();
+        let mut file = digests.file(b"b/x").unwrap();
         file.write(b"a");
         file.zeros((64 << 10) + 1);
         let body = [&b"a"[..], &vec![0; (64 << 10) + 1]].concat();
         assert_eq!(file.len(), body.len() as u64);
         file.finish(&mut digests).unwrap();
         digests.write(b"a", b"").unwrap();
-        drop(Digests::file(b"c").unwrap());
+        drop(digests.file(b"c").unwrap());
         assert_eq!(digests.size(), Size { files: 2, bytes: body.len() as u64 });
         let mut rows = digests.sort().unwrap();
         let mut next = || rows.next().unwrap().map(|(path, digest)| (path.to_vec(), digest.to_vec()));
@@ -151,13 +223,45 @@ mod tests {
 
     #[test]
     fn a_path_that_no_disk_takes_is_refused() {
-        let kind = |path: &[u8]| Digests::file(path).unwrap_err().kind;
+        let digests = Digests::new(&Scratch::default());
+        let kind = |path: &[u8]| digests.file(path).unwrap_err().kind;
         assert!(matches!(kind(b"a/../b"), ErrorKind::BadPath));
         assert!(matches!(kind(&[b'n'; 256]), ErrorKind::NameTooLong));
         assert!(matches!(
             kind(&[b"x/".repeat(limits::CHECKSUMS_LINE / 2), b"y".to_vec()].concat()),
             ErrorKind::NameTooLong
         ));
-        assert!(Digests::file(&[b'n'; 255]).is_ok());
+        assert!(digests.file(&[b'n'; 255]).is_ok());
+    }
+
+    #[test]
+    fn wanted_files_are_kept_by_path_and_by_digest_and_no_others() {
+        let directory = tempfile::tempdir().unwrap();
+        let scratch = Scratch::new(directory.path().to_owned());
+        let mut wanted = super::super::kept::Wanted::default();
+        wanted.add_path(b"a");
+        wanted.add_digest(&Sha256::digest(b"two"));
+        let keep = Keep::new(wanted, &scratch).unwrap();
+        let mut digests = Digests::keeping(&scratch, Arc::clone(&keep));
+        digests.write(b"a", b"one").unwrap();
+        digests.write(b"b", b"two").unwrap();
+        for (name, body) in [(b"c", b"two"), (b"d", b"xyz")] {
+            let mut file = digests.unnamed(b"x").unwrap();
+            file.write(body);
+            let file = file.digest().unwrap();
+            let mut record = Vec::new();
+            file.push(&mut record);
+            assert_eq!(Digested::take(&mut &record[..]), Some(file));
+            digests.enter(name, &file).unwrap();
+        }
+        let mut rows = digests.sort().unwrap();
+        for (path, body) in [(b"a", b"one"), (b"c", b"two")] {
+            let (found, value) = rows.next().unwrap().unwrap();
+            assert_eq!((found, &value[..32]), (&path[..], &Sha256::digest(body)[..]));
+            let mut read = Vec::new();
+            std::io::Read::read_to_end(&mut keep.read(Extent::take(&mut &value[32..]).unwrap()), &mut read).unwrap();
+            assert_eq!(read, body);
+        }
+        assert_eq!(rows.next().unwrap(), None);
     }
 }

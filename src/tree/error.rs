@@ -157,6 +157,9 @@ pub enum ErrorKind {
     /// The manifest is one that no reader takes.
     #[error(transparent)]
     Manifest(#[from] ManifestError),
+    /// A dump that is read breaks a rule of its format.
+    #[error("{0}")]
+    Unsound(String),
     /// The run was asked to stop.
     #[error(transparent)]
     Interrupted(#[from] Interrupted),
@@ -186,6 +189,12 @@ impl ErrorKind {
                 | Self::TargetHoldsInput(_)
                 | Self::TargetRestored(_)
         )
+    }
+
+    /// Whether a dump that is read is to blame.
+    #[must_use]
+    pub fn is_unsound(&self) -> bool {
+        matches!(self, Self::Unsound(_))
     }
 }
 

@@ -120,7 +120,7 @@ impl Tree {
         match self {
             Self::Disk(disk) => Ok(TreeFile::Disk(Box::new(disk.file(path)?))),
             Self::Archive(archive) => Ok(TreeFile::Archive(Box::new(archive.file(path)?))),
-            Self::Digests(_) => Ok(TreeFile::Digest(Digests::file(path)?)),
+            Self::Digests(digests) => Ok(TreeFile::Digest(digests.file(path)?)),
         }
     }
 

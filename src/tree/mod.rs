@@ -10,9 +10,11 @@ mod directory;
 mod error;
 mod files;
 mod hashing;
+mod kept;
 pub mod keymap;
 mod lines;
 pub mod manifest;
+mod reader;
 pub mod segment;
 pub mod verify;
 mod writer;
@@ -20,9 +22,11 @@ mod writer;
 pub use crate::codec::gojson as json;
 pub use crate::sort::{OwnedSorted, Scratch, Sorted, Sorter};
 pub(crate) use digests::DigestFile;
-pub use digests::Digests;
+pub use digests::{Digested, Digests};
 pub use error::{Error, ErrorKind, Full, Size};
 pub use files::{Tree, TreeFile};
+pub use kept::{Extent, ExtentReader, Keep, Wanted};
+pub use reader::{Changed, DumpFile, DumpReader};
 pub use writer::{Disk, Finished, Notice, TreeOptions};
 
 /// Result of this stage.

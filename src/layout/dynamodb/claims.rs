@@ -19,7 +19,7 @@ use crate::model::Refusal;
 use crate::model::dynamodb::Item;
 use crate::report::{Problem, Report};
 use crate::snapshot::RowLocation;
-use crate::tree::{Digests, Scratch, Sorter, Tree};
+use crate::tree::{Digested, Digests, Scratch, Sorter, Tree};
 
 /// Memory of each of the sorters of two rounds, bytes.
 const MEMORY: usize = 8 << 20;
@@ -57,8 +57,7 @@ enum Level {
 /// What is known of an item that claims a name.
 struct Claim<'a> {
     level: Level,
-    digest: [u8; 32],
-    length: u64,
+    file: Digested,
     place: RowLocation,
     originals: Originals,
     row_key: &'a [u8],
@@ -73,20 +72,22 @@ impl Claims {
     /// Notes the plain name of the item of this number, whose `path` is that of the table's items and the rest.
     pub fn push(
         &mut self,
+        tree: &Tree,
         path: (&[u8], &[u8]),
         number: u64,
         (form, originals): (ShaForm, Originals),
         item: &Item<'_>,
     ) -> Result<()> {
-        let mut out = hashed::Hashed::new(&[path.0, path.1].concat())?;
+        let Tree::Digests(digests) = tree else { return Err(TREE.into()) };
+        let mut out = hashed::Hashed::new(digests, &[path.0, path.1].concat())?;
         item.unservable.set(render::item(&mut out, &item.attributes, render::Layout::Indented)?);
-        let (digest, length) = out.finish();
+        let file = out.finish()?;
         let level = match form {
             ShaForm::None => Level::Plain,
             ShaForm::Some => Level::Partly,
             ShaForm::All => Level::Sha,
         };
-        let claim = Claim { level, digest, length, place: item.place, originals, row_key: item.row_key };
+        let claim = Claim { level, file, place: item.place, originals, row_key: item.row_key };
         push_key(&mut self.key, path.1, number);
         claim.push(&mut self.value);
         self.round.push(&self.key, &self.value)?;
@@ -281,7 +282,7 @@ impl Decision<'_, '_> {
         } else {
             self.path.extend(path.iter().map(|&byte| if byte == 0 { b'/' } else { byte }));
         }
-        Ok(self.digests.enter(&self.path, &claim.digest, claim.length)?)
+        Ok(self.digests.enter(&self.path, &claim.file)?)
     }
 }
 
@@ -304,8 +305,7 @@ impl<'a> Claim<'a> {
     fn push(&self, out: &mut Vec<u8>) {
         out.clear();
         out.push(self.level as u8);
-        out.extend_from_slice(&self.digest);
-        out.extend_from_slice(&self.length.to_be_bytes());
+        self.file.push(out);
         out.extend_from_slice(&self.place.to_bytes());
         let range = self.originals.range.as_ref();
         out.extend([self.originals.hash.0, range.map_or(0, |(letter, _)| *letter)]);
@@ -329,8 +329,7 @@ impl<'a> Claim<'a> {
             3 => Level::Fallback,
             _ => return None,
         };
-        let digest = cursor::take_array(bytes)?;
-        let length = cursor::take_u64_be(bytes)?;
+        let file = Digested::take(bytes)?;
         let place = RowLocation::take(bytes)?;
         let letters = cursor::take_array::<2>(bytes)?;
         let mut original = || {
@@ -340,7 +339,7 @@ impl<'a> Claim<'a> {
         let [hash, range] = letters;
         let hash = (hash, original()?);
         let range = if range == 0 { None } else { Some((range, original()?)) };
-        Some(Self { level, digest, length, place, originals: Originals { hash, range }, row_key: bytes })
+        Some(Self { level, file, place, originals: Originals { hash, range }, row_key: bytes })
     }
 }
 

@@ -3,7 +3,7 @@
 use crate::error::Result;
 use crate::layout::file_writer::BUFFER;
 use crate::layout::output::Output;
-use crate::tree::{DigestFile, Digests};
+use crate::tree::{DigestFile, Digested, Digests};
 
 /// Takes the bytes of the file.
 pub(super) struct Hashed {
@@ -13,14 +13,14 @@ pub(super) struct Hashed {
 
 impl Hashed {
     /// Returns an empty file; `path` is checked as if it were its name.
-    pub fn new(path: &[u8]) -> Result<Self> {
-        Ok(Self { buffer: Vec::new(), file: Digests::file(path)? })
+    pub fn new(digests: &Digests, path: &[u8]) -> Result<Self> {
+        Ok(Self { buffer: Vec::new(), file: digests.unnamed(path)? })
     }
 
-    /// Returns SHA-256 and number of bytes.
-    pub fn finish(mut self) -> ([u8; 32], u64) {
+    /// Returns what is known of the file.
+    pub fn finish(mut self) -> Result<Digested> {
         self.file.write(&self.buffer);
-        self.file.digest()
+        Ok(self.file.digest()?)
     }
 }
 

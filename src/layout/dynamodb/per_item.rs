@@ -43,7 +43,7 @@ impl PerItem {
     pub fn put(&mut self, tree: &mut Tree, fallbacks: &mut Fallbacks, item: &Item<'_>) -> Result<Answer> {
         let originals = Originals::of(&item.keys);
         if self.claims.is_some() {
-            return self.claim(originals, item);
+            return self.claim(tree, originals, item);
         }
         if let Some(answer) = self.write(tree, fallbacks, &ItemName::plain(originals), item)? {
             return Ok(answer);
@@ -81,7 +81,7 @@ impl PerItem {
     }
 
     /// Notes what an item claims of names.
-    fn claim(&mut self, originals: Originals, item: &Item<'_>) -> Result<Answer> {
+    fn claim(&mut self, tree: &Tree, originals: Originals, item: &Item<'_>) -> Result<Answer> {
         let name = ItemName::plain(originals.clone());
         self.path.truncate(self.directory);
         name.push(&mut self.path);
@@ -91,7 +91,7 @@ impl PerItem {
         self.items += 1;
         let path = self.path.split_at(self.directory);
         if let Some(claims) = &mut self.claims {
-            claims.push(path, self.items, (name.sha_form(), originals), item)?;
+            claims.push(tree, path, self.items, (name.sha_form(), originals), item)?;
         }
         Ok(Answer::Taken)
     }
