@@ -56,6 +56,9 @@ pub enum Error {
     /// Patterns match nothing in the snapshot.
     #[error(transparent)]
     Unmatched(#[from] crate::not_there::Unmatched),
+    /// Two inputs cannot be compared as asked.
+    #[error("{0}")]
+    Incomparable(String),
     /// What cannot happen did: the program is to blame, not the input.
     #[error(
         "fault of this program: {0}; please report it to the maintainers of ekv-backup with this line, the version \

@@ -108,3 +108,9 @@ pub const RANGES_NAMED: usize = 16;
 pub const TXN_UNDECIDED: u64 = 10_000;
 /// Largest key file that is read, bytes: about 5000 keys (`encryption.md` 15).
 pub const KEY_FILE: u64 = 1 << 20;
+/// Bytes of names in SHA form and of what they stand for that a comparison holds.
+pub const DIFF_ORIGINALS: usize = 64 << 20;
+/// Longest line of a dump that is compared, bytes.
+pub const DIFF_LINE: u64 = 1 << 30;
+/// Longest `_schema.json` that key attributes are taken from, bytes.
+pub const DIFF_SCHEMA: u64 = 64 << 20;

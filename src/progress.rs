@@ -19,6 +19,8 @@ pub enum Phase {
     Copying,
     /// Listing a tree; counts files.
     Listing,
+    /// Comparing two inputs; counts nothing.
+    Comparing,
 }
 
 /// An amount of work. 0 of a total is unknown.
@@ -101,6 +103,7 @@ impl Progress {
             3 => Phase::Verifying,
             4 => Phase::Copying,
             5 => Phase::Listing,
+            6 => Phase::Comparing,
             _ => Phase::Reading,
         };
         State { phase, done: self.0.done.get(), total: self.0.total.get() }

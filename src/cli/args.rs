@@ -39,6 +39,8 @@ pub enum Command {
     Inspect(Inspect),
     /// List the objects of snapshots by name; write nothing
     List(super::list::Arguments),
+    /// Show what differs between two snapshots, dump trees, or times
+    Diff(Diff),
 }
 
 /// Where progress goes.
@@ -228,6 +230,46 @@ pub struct Inspect {
     #[arg(long, value_enum, default_value_t = Progress::Auto, value_name = "HOW")]
     pub progress: Progress,
 }
+
+#[derive(Debug, Args)]
+#[command(after_help = DIFF_HELP)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
+pub struct Diff {
+    /// Old and new: each a snapshot, a data directory, or a dump tree; then names or patterns of objects that are looked at
+    /// ('redis/cart:*'). One snapshot with --old-at or --new-at is compared with itself at another time
+    #[arg(required = true, num_args = 1.., value_name = "OLD NEW [PATTERN]")]
+    pub inputs: Vec<OsString>,
+    /// Read the old snapshot at this time, which is written as for --at
+    #[arg(long, value_name = "TIME", value_parser = at::parse, allow_hyphen_values = true)]
+    pub old_at: Option<At>,
+    /// Read the new snapshot at this time, which is written as for --at
+    #[arg(long, value_name = "TIME", value_parser = at::parse, allow_hyphen_values = true)]
+    pub new_at: Option<At>,
+    #[command(flatten)]
+    pub source: Source,
+    /// Show a line a table, bucket, queue or service instead of one an object
+    #[arg(long)]
+    pub stat: bool,
+    /// Print a JSON object a line
+    #[arg(long)]
+    pub json: bool,
+    /// Say nothing on standard error but errors
+    #[arg(short, long)]
+    pub quiet: bool,
+    /// Show progress on standard error
+    #[arg(long, value_enum, default_value_t = Progress::Auto, value_name = "HOW")]
+    pub progress: Progress,
+}
+
+const DIFF_HELP: &str = "\
+Lines begin with + (only in new), - (only in old) or M (in both, with what changed). Exit code 0: no differences,
+1: differences; others as for decode.
+
+Examples:
+  ekv-backup diff yesterday.fsm today.fsm            what changed since yesterday
+  ekv-backup diff snap.fsm --old-at -1h              what changed in the last hour of a snapshot
+  ekv-backup diff dump/ snap.fsm --stat              does the dump hold what the snapshot says? counts only
+  ekv-backup diff a.fsm b.fsm 'redis/cart:*'         only the carts";
 
 /// How DynamoDB items are laid out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

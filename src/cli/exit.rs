@@ -25,6 +25,7 @@ pub fn code(error: &Error) -> u8 {
         Error::Crypto(crypto::Error { kind: crypto::ErrorKind::NoKeyFile, .. })
         | Error::NotThere(_)
         | Error::Unmatched(_)
+        | Error::Incomparable(_)
         | Error::Snapshot(snapshot::Error::BelowFloor { .. } | snapshot::Error::NoHlc { .. }) => USAGE,
         Error::Dump(error) if error.kind.is_usage() => USAGE,
         Error::Dump(error) if error.kind.is_unsound() => INPUT,

@@ -6,6 +6,7 @@
 mod args;
 mod at;
 mod decode;
+mod diff;
 mod escape;
 mod exit;
 mod inspect;
@@ -46,6 +47,7 @@ pub fn main() -> ExitCode {
         Command::Verify(arguments) => verify::run(arguments, &interrupt),
         Command::Inspect(arguments) => inspect::run(arguments, &interrupt),
         Command::List(arguments) => list::run(arguments, &interrupt),
+        Command::Diff(arguments) => diff::run(arguments, &interrupt),
     };
     ExitCode::from(exit)
 }

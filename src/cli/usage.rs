@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::io::{self, Write};
 
+use clap::CommandFactory;
 use clap::error::ErrorKind;
 use serde::Serialize;
 
@@ -45,7 +46,9 @@ fn asks_for_json(arguments: &[OsString]) -> bool {
 /// Returns the command, as far as there is one.
 fn command(arguments: &[OsString]) -> Option<String> {
     let first = arguments.iter().find(|argument| !argument.as_encoded_bytes().starts_with(b"-"))?;
-    ["decode", "verify", "inspect", "list"].into_iter().find(|command| *first == **command).map(str::to_owned)
+    let command = super::args::Arguments::command();
+    let mut names = command.get_subcommands().map(clap::Command::get_name);
+    names.find(|name| *first == **name).map(str::to_owned)
 }
 
 /// Returns the paragraph that says what is wrong, without the usage behind it, as one line.

@@ -148,6 +148,20 @@ pub fn of_fs_path(path: &[u8]) -> String {
     name("fs", b"", path, None)
 }
 
+/// Whether a file is a KEYMAP; that of a bucket is an object of the user's if it has a sidecar.
+#[must_use]
+pub fn is_keymap(path: &[u8]) -> bool {
+    let mut parts = path.rsplitn(4, |&byte| byte == b'/');
+    let (last, rest) = (parts.next(), [parts.next(), parts.next(), parts.next()]);
+    let keeps = matches!(
+        rest,
+        [Some(b"extra"), None, None]
+            | [Some(b"kv"), Some(b"extra"), None]
+            | [Some(_), Some(b"redis" | b"s3"), None]
+    );
+    last == Some(KEYMAP) && keeps
+}
+
 /// Returns the KEYMAP that may have something to say of a path.
 #[must_use]
 pub fn keymap_of(path: &[u8]) -> Option<Vec<u8>> {
@@ -168,7 +182,10 @@ fn other(path: &[u8]) -> FileName {
 
 fn name(service: &'static str, scope: &[u8], name: &[u8], hash_len: Option<usize>) -> String {
     let mut out = String::new();
-    of(&Summary { service, scope: scope.into(), name: name.into(), hash_len, ..Summary::default() }, &mut out);
+    of(
+        &Summary { service, scope: scope.into(), name: name.into(), hash_len, ..Summary::default() },
+        &mut out,
+    );
     out
 }
 
@@ -265,6 +282,18 @@ mod tests {
         of_file(path.as_bytes(), &mut originals).map_or("-".to_owned(), |file| {
             format!("{} {:?}{}", file.name, file.contents, if file.is_main { "" } else { " side" })
         })
+    }
+
+    #[test]
+    fn keymaps_are_known() {
+        for path in
+            ["extra/KEYMAP.jsonl", "extra/kv/KEYMAP.jsonl", "redis/db_0/KEYMAP.jsonl", "s3/b/KEYMAP.jsonl"]
+        {
+            assert!(is_keymap(path.as_bytes()), "{path}");
+        }
+        for path in ["KEYMAP.jsonl", "s3/b/a/KEYMAP.jsonl", "sqs/q/KEYMAP.jsonl", "extra/fs/KEYMAP.jsonl"] {
+            assert!(!is_keymap(path.as_bytes()), "{path}");
+        }
     }
 
     #[test]

@@ -32,6 +32,14 @@ pub fn has_scope(service: Namespace) -> bool {
     matches!(service, Namespace::Dynamodb | Namespace::S3 | Namespace::Sqs)
 }
 
+/// Returns the front of a name that all names of its table, bucket or queue have, or its service.
+#[must_use]
+pub fn scope_of(name: &str) -> &str {
+    let parts = if service(name).is_some_and(has_scope) { 2 } else { 1 };
+    let end = memchr::memchr_iter(b'/', name.as_bytes()).nth(parts - 1);
+    end.and_then(|end| name.get(..end)).unwrap_or(name)
+}
+
 /// Writes the name of an object in place of what `out` holds.
 pub fn of(summary: &Summary<'_>, out: &mut String) {
     out.clear();

@@ -14,6 +14,7 @@ use crate::sink::TreeSink;
 use crate::tree::{Tree, TreeOptions};
 
 mod asked;
+pub mod diff;
 mod estimate;
 mod list;
 mod manifest;

@@ -55,7 +55,12 @@ impl Digests {
     /// Returns an empty list that is sorted in `scratch`.
     #[must_use]
     pub fn new(scratch: &Scratch) -> Self {
-        Self { rows: Sorter::new(scratch, MEMORY), scratch: scratch.clone(), size: Size::default(), keep: None }
+        Self {
+            rows: Sorter::new(scratch, MEMORY),
+            scratch: scratch.clone(),
+            size: Size::default(),
+            keep: None,
+        }
     }
 
     /// Returns an empty list of the files that `keep` wants; the value of each is its digest and its [`Extent`].
@@ -99,7 +104,11 @@ impl Digests {
     pub fn file(&self, path: &[u8]) -> Result<DigestFile> {
         let is_named = self.keep.as_ref().is_none_or(|keep| keep.wanted().has_path(path));
         let file = self.unnamed(path)?;
-        Ok(if is_named { DigestFile { is_named, ..file } } else { DigestFile { hash: None, copy: None, ..file } })
+        Ok(if is_named {
+            DigestFile { is_named, ..file }
+        } else {
+            DigestFile { hash: None, copy: None, ..file }
+        })
     }
 
     /// Begins a file that may get another name; `path` is checked as if it were its own.
@@ -241,7 +250,7 @@ mod tests {
         let mut wanted = super::super::kept::Wanted::default();
         wanted.add_path(b"a");
         wanted.add_digest(&Sha256::digest(b"two"));
-        let keep = Keep::new(wanted, &scratch).unwrap();
+        let keep = Keep::new(Arc::new(wanted), &scratch).unwrap();
         let mut digests = Digests::keeping(&scratch, Arc::clone(&keep));
         digests.write(b"a", b"one").unwrap();
         digests.write(b"b", b"two").unwrap();
@@ -259,7 +268,8 @@ mod tests {
             let (found, value) = rows.next().unwrap().unwrap();
             assert_eq!((found, &value[..32]), (&path[..], &Sha256::digest(body)[..]));
             let mut read = Vec::new();
-            std::io::Read::read_to_end(&mut keep.read(Extent::take(&mut &value[32..]).unwrap()), &mut read).unwrap();
+            std::io::Read::read_to_end(&mut keep.read(Extent::take(&mut &value[32..]).unwrap()), &mut read)
+                .unwrap();
             assert_eq!(read, body);
         }
         assert_eq!(rows.next().unwrap(), None);

@@ -92,7 +92,7 @@ fn probes(hash: u64) -> impl Iterator<Item = (usize, u64)> {
 /// Where the contents of files are kept.
 #[derive(Debug)]
 pub struct Keep {
-    wanted: Wanted,
+    wanted: Arc<Wanted>,
     scratch: Scratch,
     file: Arc<File>,
     /// Bytes so far.
@@ -123,7 +123,7 @@ pub struct ExtentReader {
 
 impl Keep {
     /// Keeps what is wanted in `scratch`.
-    pub fn new(wanted: Wanted, scratch: &Scratch) -> Result<Arc<Self>> {
+    pub fn new(wanted: Arc<Wanted>, scratch: &Scratch) -> Result<Arc<Self>> {
         let file = tempfile::tempfile_in(scratch.directory()).map_err(|error| scratch.error(error))?;
         Ok(Arc::new(Self { wanted, scratch: scratch.clone(), file: Arc::new(file), end: Mutex::new(0) }))
     }
@@ -241,7 +241,7 @@ mod tests {
         let scratch = Scratch::new(directory.path().to_owned());
         let mut wanted = Wanted::default();
         wanted.add_digest(b"three");
-        let keep = Keep::new(wanted, &scratch).unwrap();
+        let keep = Keep::new(Arc::new(wanted), &scratch).unwrap();
         let put = |body: &[u8], digest: &[u8], named| {
             let mut copy = keep.begin();
             body.chunks(1 << 16).for_each(|part| copy.write(part));

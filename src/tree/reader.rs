@@ -62,16 +62,17 @@ impl DumpReader {
         Ok(Self { root, path: path.to_owned(), directories: Directories::new(OPEN_DIRECTORIES) })
     }
 
-    /// Reads MANIFEST.json.
-    pub fn manifest(&mut self) -> Result<Manifest> {
+    /// Reads MANIFEST.json; returns its text too, for what [`Manifest`] does not read back.
+    pub fn manifest(&mut self) -> Result<(Manifest, Vec<u8>)> {
         let name = manifest::NAME.as_bytes();
         let mut text = Vec::new();
         let file = self.regular(name)?;
         let read = file.take(limits::MANIFEST + 1).read_to_end(&mut text);
         let length = read.map_err(|error| self.error(name, error))?;
-        manifest::check_length(u64::try_from(length).unwrap_or(u64::MAX))
+        let manifest = manifest::check_length(u64::try_from(length).unwrap_or(u64::MAX))
             .and_then(|()| Manifest::read(&text))
-            .map_err(|error| self.error(name, ErrorKind::Unsound(error.to_string())))
+            .map_err(|error| self.error(name, ErrorKind::Unsound(error.to_string())))?;
+        Ok((manifest, text))
     }
 
     /// Returns the rows of CHECKSUMS, sorted bytewise by path, each path once.
@@ -127,8 +128,16 @@ impl DumpReader {
         }
     }
 
-    /// Returns an error of a path of the tree.
-    pub fn error(&self, path: &[u8], kind: impl Into<ErrorKind>) -> Error {
+    /// Returns the error of a file that could not be read to its end.
+    #[must_use]
+    pub fn failed(&self, path: &[u8], error: io::Error) -> Error {
+        match error.get_ref().is_some_and(|error| error.is::<Changed>()) {
+            true => self.error(path, ErrorKind::Unsound(Changed.to_string())),
+            false => self.error(path, error),
+        }
+    }
+
+    fn error(&self, path: &[u8], kind: impl Into<ErrorKind>) -> Error {
         use std::os::unix::ffi::OsStrExt;
         Error { path: self.path.join(std::ffi::OsStr::from_bytes(path)), kind: kind.into() }
     }

@@ -10,6 +10,7 @@
 mod archive;
 mod cli;
 mod cluster;
+mod diff;
 #[path = "../dump/mod.rs"]
 mod dump;
 mod encrypted;

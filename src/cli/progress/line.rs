@@ -12,7 +12,7 @@ const CELLS: u64 = 20;
 /// Returns the line for a terminal: the fullest that `columns` hold.
 pub(super) fn moving(state: &State, speed: Speed, columns: usize) -> String {
     let (words, short) = words(state.phase);
-    if state.phase == Phase::Flushing {
+    if is_bare(state.phase) {
         return cut(words.to_owned(), columns);
     }
     let done = percent(state);
@@ -54,7 +54,7 @@ pub(super) fn moving(state: &State, speed: Speed, columns: usize) -> String {
 /// Returns the line for a log.
 pub(super) fn plain(state: &State, speed: Speed, elapsed: Duration) -> String {
     let mut parts = vec![format!("progress: {}", words(state.phase).0)];
-    if state.phase != Phase::Flushing {
+    if !is_bare(state.phase) {
         parts.extend(percent(state).map(|percent| format!("{percent} %")));
         let of = |done: String, all: String, total: u64| match total {
             0 => done,
@@ -90,7 +90,13 @@ fn words(phase: Phase) -> (&'static str, &'static str) {
         Phase::Flushing => ("flushing to disk", "flush"),
         Phase::Verifying => ("verifying", "verify"),
         Phase::Listing => ("listing files", "list"),
+        Phase::Comparing => ("comparing", "compare"),
     }
+}
+
+/// Whether nothing is counted.
+fn is_bare(phase: Phase) -> bool {
+    matches!(phase, Phase::Flushing | Phase::Comparing)
 }
 
 fn has_files(phase: Phase) -> bool {

@@ -352,8 +352,7 @@ mod tests {
         let scratch = Scratch::default();
         let claim = Claim {
             level: Level::Plain,
-            digest: [1; 32],
-            length: 5,
+            file: Digested { digest: [1; 32], length: 5, kept: None },
             place: RowLocation::new(0, 7),
             originals: Originals { hash: (b'S', b"a".to_vec()), range: None },
             row_key: b"",

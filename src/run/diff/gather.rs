@@ -1,0 +1,399 @@
+//! From the rows of two sides to what has to be read, and from what is read to what differs.
+//!
+//! In: the files of both sides with their digests, sorted by path. Out: a [`Record`] for each object that a differing
+//! file, or a line in one, is of, under the object's name.
+
+use std::cmp::Ordering;
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{BufReader, Read as _};
+use std::sync::Arc;
+
+use serde::Deserialize;
+
+use super::MEMORY;
+use super::change::{Changes, Record, Sign};
+use super::document::{self, Documents};
+use super::lines;
+use super::side::{self, Side};
+use crate::error::{Error, Result};
+use crate::keyspace::Namespace;
+use crate::limits;
+use crate::name::file::{self, Contents, FileName, Lines};
+use crate::name::{self, Pattern, Selection};
+use crate::sort::{OwnedSorted, Scratch, Sorter};
+use crate::tree::{Wanted, keymap};
+
+/// What the names of S3 sidecars end in.
+const SIDECAR: &[u8] = b".elastickv-meta.json";
+
+const ROW: crate::bug::Bug = crate::bug::Bug::new("a row of a differing file does not read back");
+
+type Digest = [u8; 32];
+/// The digests of one path on the two sides.
+type Pair = [Option<Digest>; 2];
+
+/// What has to be read.
+#[derive(Default)]
+pub(super) struct Gathered {
+    wanted: Wanted,
+    /// Services of which anything is wanted.
+    services: BTreeSet<Namespace>,
+    /// KEYMAPs that there are.
+    keymaps: BTreeMap<Vec<u8>, Pair>,
+    /// KEYMAPs that may have a name of a file that differs.
+    named_by: BTreeSet<Vec<u8>>,
+    /// The paths that are asked of them.
+    asked: Wanted,
+    /// The schema of the table that rows come of, then those of tables whose items are lines.
+    schema: Option<(Vec<u8>, Pair)>,
+    schemas: BTreeMap<Vec<u8>, Pair>,
+    /// What has objects that are lines of a file.
+    line_scopes: BTreeSet<String>,
+}
+
+/// What was read, and the sides to read the rest from.
+pub(super) struct Read<'s> {
+    sides: [side::Contents<'s>; 2],
+    originals: BTreeMap<Vec<u8>, Vec<u8>>,
+    schemas: BTreeMap<Vec<u8>, Pair>,
+    is_cut: bool,
+}
+
+impl Gathered {
+    /// Merges the rows of both sides; the paths that differ come back sorted, with their digests.
+    pub(super) fn merge(
+        (mut old, mut new): (OwnedSorted, OwnedSorted),
+        selection: &Selection,
+        scratch: &Scratch,
+    ) -> Result<(Sorter, Self)> {
+        let mut gathered = Self::default();
+        let mut differing = Sorter::new(scratch, MEMORY);
+        let mut rows = (row(&mut old)?, row(&mut new)?);
+        let is_everything = selection.is_everything();
+        loop {
+            let order = match &rows {
+                (None, None) => break,
+                (Some(_), None) => Ordering::Less,
+                (None, Some(_)) => Ordering::Greater,
+                (Some((old, _)), Some((new, _))) => old.cmp(new),
+            };
+            let take = |row: &mut Option<_>, rows: &mut OwnedSorted, takes: bool| -> Result<_> {
+                if takes { Ok(std::mem::replace(row, self::row(rows)?)) } else { Ok(None) }
+            };
+            let one = take(&mut rows.0, &mut old, order.is_le())?;
+            let other = take(&mut rows.1, &mut new, order.is_ge())?;
+            let pair = [one.as_ref().map(|row: &(Vec<u8>, Digest)| row.1), other.as_ref().map(|row| row.1)];
+            let Some((path, _)) = one.or(other) else { break };
+            if !is_everything && let Some(file) = file::of_file(&path, &mut |_| None) {
+                gathered.offer(file, selection);
+            }
+            gathered.take(&path, pair, &mut differing)?;
+        }
+        gathered.want_keymaps();
+        Ok((differing, gathered))
+    }
+
+    /// Tells the patterns of an object, so that it is known whether they match any.
+    fn offer(&mut self, file: FileName, selection: &Selection) {
+        let _selected = selection.selects(&file.name);
+        // Of a line nothing is known before it is read.
+        let own = [Lines::Items, Lines::Messages, Lines::SideRecords, Lines::Uploads, Lines::Inodes];
+        if matches!(file.contents, Contents::Lines(kind) if own.contains(&kind)) {
+            self.line_scopes.insert(file.name);
+        }
+    }
+
+    /// Fails where a pattern matches nothing on either side.
+    pub(super) fn refuse_unmatched(&self, selection: &Selection) -> Result<()> {
+        let may_be_a_line = |pattern: &str| {
+            let pattern = Pattern::glob(pattern);
+            pattern.is_ok_and(|pattern| self.line_scopes.iter().any(|scope| pattern.reaches(scope)))
+        };
+        let unmatched = selection.unmatched().into_iter().filter(|(pattern, _)| !may_be_a_line(pattern));
+        let words = unmatched.map(|(pattern, near)| {
+            if near.is_empty() {
+                pattern.to_owned()
+            } else {
+                format!("{pattern} (there is {})", near.join(", "))
+            }
+        });
+        let words: Vec<_> = words.collect();
+        if words.is_empty() {
+            return Ok(());
+        }
+        Err(Error::Incomparable(format!("nothing on either side matches {}", words.join("; "))))
+    }
+
+    fn take(&mut self, path: &[u8], pair: Pair, differing: &mut Sorter) -> Result<()> {
+        if file::is_keymap(path) {
+            self.keymaps.insert(path.to_vec(), pair);
+            return Ok(());
+        }
+        // The tracker of a bucket is an object of the user's if it has a sidecar.
+        if let Some((keymap, pair)) =
+            path.strip_suffix(SIDECAR).and_then(|keymap| self.keymaps.remove_entry(keymap))
+        {
+            self.differ(&keymap, pair, differing)?;
+        }
+        if path.starts_with(b"dynamodb/") && path.ends_with(b"/_schema.json") {
+            self.schema = Some((path.to_vec(), pair));
+        }
+        self.differ(path, pair, differing)
+    }
+
+    /// Takes a path that is not of the dump itself.
+    fn differ(&mut self, path: &[u8], pair: Pair, differing: &mut Sorter) -> Result<()> {
+        if pair[0] == pair[1] {
+            return Ok(());
+        }
+        let mut asked = Vec::new();
+        let Some(file) = file::of_file(path, &mut |path| {
+            asked.push(path.to_vec());
+            None
+        }) else {
+            return Ok(());
+        };
+        for path in &asked {
+            self.asked.add_path(path);
+            self.named_by.extend(file::keymap_of(path));
+            self.named_by.insert(b"extra/KEYMAP.jsonl".to_vec());
+        }
+        let are_lines = matches!(file.contents, Contents::Lines(_));
+        if matches!(file.contents, Contents::Lines(Lines::Expiries)) {
+            // Which of its names are in SHA form only its lines tell.
+            self.named_by.insert(b"redis/db_0/KEYMAP.jsonl".to_vec());
+        }
+        if are_lines || pair.iter().all(Option::is_some) {
+            self.want(path, pair);
+        }
+        // The schema tells which attributes are the key.
+        if matches!(file.contents, Contents::Lines(Lines::Items))
+            && let Some((schema, pair)) = self.schema.take_if(|(schema, _)| is_schema_of(schema, path))
+        {
+            self.want(&schema, pair);
+            self.schemas.insert(schema, pair);
+        }
+        differing.push(path, &value(pair))?;
+        Ok(())
+    }
+
+    fn want(&mut self, path: &[u8], pair: Pair) {
+        self.wanted.add_path(path);
+        for digest in pair.iter().flatten() {
+            self.wanted.add_digest(digest);
+        }
+        self.services.extend(service(path));
+    }
+
+    /// A service of which a KEYMAP is wanted is read whole, since it is what makes the records.
+    fn want_keymaps(&mut self) {
+        let there: Vec<_> =
+            self.named_by.iter().filter(|path| self.keymaps.contains_key(*path)).cloned().collect();
+        for path in there {
+            self.wanted.add_path(&path);
+            match service(&path) {
+                Some(service) => drop(self.services.insert(service)),
+                None => self.services.extend(name::SERVICES),
+            }
+        }
+    }
+
+    /// Reads what is wanted, of both sides.
+    pub(super) fn contents<'s>(self, [old, new]: [&'s mut Side; 2]) -> Result<Read<'s>> {
+        let wanted = Arc::new(self.wanted);
+        let mut sides = [old.contents(&wanted, &self.services)?, new.contents(&wanted, &self.services)?];
+        let mut originals = BTreeMap::new();
+        let mut room = limits::DIFF_ORIGINALS;
+        for path in &self.named_by {
+            let Some(pair) = self.keymaps.get(path) else { continue };
+            for (side, digest) in sides.iter_mut().zip(pair) {
+                let Some(file) = side.keymap(path, digest.as_ref())? else { continue };
+                let mut reader = keymap::Reader::new(BufReader::new(file));
+                // Where its records end, names stand for themselves: `verify` says what is wrong with it.
+                while let Ok(Some(record)) = reader.read() {
+                    let whole = from_root(path, record.encoded.as_bytes());
+                    let length = whole.len() + record.original.len();
+                    if room >= length && (self.asked.has_path(&whole) || path.starts_with(b"redis/")) {
+                        room -= length;
+                        originals.insert(whole, record.original);
+                    } else if room < length {
+                        room = 0;
+                    }
+                }
+            }
+        }
+        Ok(Read { sides, originals, schemas: self.schemas, is_cut: room == 0 })
+    }
+}
+
+/// Whether a schema is that of the table that a file of items is of.
+fn is_schema_of(schema: &[u8], path: &[u8]) -> bool {
+    let directory = schema.strip_suffix(b"_schema.json").unwrap_or_default();
+    path.strip_prefix(directory).is_some_and(|rest| rest.starts_with(b"items/"))
+}
+
+/// Returns the path from the root that a record of a KEYMAP is about.
+fn from_root(keymap: &[u8], encoded: &[u8]) -> Vec<u8> {
+    let directory = keymap.strip_suffix(b"KEYMAP.jsonl").unwrap_or_default();
+    if directory == b"extra/" { encoded.to_vec() } else { [directory, encoded].concat() }
+}
+
+fn service(path: &[u8]) -> Option<Namespace> {
+    let mut parts = path.split(|&byte| byte == b'/');
+    let first = match parts.next()? {
+        b"extra" => parts.next()?,
+        first => first,
+    };
+    name::SERVICES.into_iter().find(|service| service.name().as_bytes() == first)
+}
+
+fn row(rows: &mut OwnedSorted) -> Result<Option<(Vec<u8>, Digest)>> {
+    let Some((path, digest)) = rows.next()? else { return Ok(None) };
+    Ok(Some((path.to_vec(), digest.try_into().map_err(|_| ROW)?)))
+}
+
+fn value(pair: Pair) -> Vec<u8> {
+    let mut value = Vec::with_capacity(66);
+    for digest in pair {
+        value.push(u8::from(digest.is_some()));
+        value.extend_from_slice(&digest.unwrap_or_default());
+    }
+    value
+}
+
+fn pair(mut value: &[u8]) -> Result<Pair> {
+    let mut pair = [None; 2];
+    for digest in &mut pair {
+        let is_there = crate::cursor::take_u8(&mut value).ok_or(ROW)? != 0;
+        *digest = crate::cursor::take_array(&mut value).filter(|_| is_there);
+    }
+    Ok(pair)
+}
+
+impl Read<'_> {
+    /// Whether some names stand for themselves, because there are too many.
+    pub(super) fn is_cut(&self) -> bool {
+        self.is_cut
+    }
+
+    /// Compares the contents of each path that differs.
+    pub(super) fn compare(
+        mut self,
+        mut differing: Sorter,
+        records: &mut Sorter,
+        scratch: &Scratch,
+    ) -> Result<()> {
+        let mut documents = Documents::new(scratch);
+        let mut lines = lines::Joined::new(scratch);
+        let mut sorted = differing.sort()?;
+        while let Some((path, value)) = sorted.next()? {
+            let pair = pair(value)?;
+            let originals = &self.originals;
+            let Some(file) = file::of_file(path, &mut |path| originals.get(path).cloned()) else { continue };
+            if let Contents::Lines(kind) = file.contents {
+                // The parts of a table are one file.
+                if !lines.is_of(kind, path) {
+                    lines.end(records, &self.originals)?;
+                    let keys = self.keys(kind, path)?;
+                    lines.begin(kind, path, &file.name, keys);
+                }
+                for (number, digest) in pair.iter().enumerate() {
+                    let Some(digest) = digest else { continue };
+                    let side = self.sides.get_mut(number).ok_or(ROW)?;
+                    let reader = BufReader::new(side.open(path, digest)?);
+                    let read = lines.read(number, reader)?;
+                    read.map_err(|error| side.failed(path, error))?;
+                }
+                continue;
+            }
+            let changes = match pair {
+                [Some(old), Some(new)] => self.file(path, &file, [old, new], &mut documents)?,
+                _ => Changes::default(),
+            };
+            let sign = Sign::of(pair[0].is_some(), pair[1].is_some());
+            let path = String::from_utf8_lossy(path).into_owned();
+            let record = Record { sign, is_main: file.is_main, file: path, changes };
+            records.push(file.name.as_bytes(), &record.write()?)?;
+        }
+        lines.end(records, &self.originals)
+    }
+
+    /// Compares one file that both sides have.
+    fn file(
+        &mut self,
+        path: &[u8],
+        file: &FileName,
+        digests: [Digest; 2],
+        documents: &mut Documents,
+    ) -> Result<Changes> {
+        let shape = match file.contents {
+            Contents::Document(noun) => Some(document::Shape::Document(noun)),
+            Contents::Stream => Some(document::Shape::Stream),
+            Contents::Bytes | Contents::Lines(_) => None,
+        };
+        if let Some(shape) = shape {
+            let mut are_documents = true;
+            for (number, (side, digest)) in self.sides.iter_mut().zip(&digests).enumerate() {
+                let reader = BufReader::new(side.open(path, digest)?);
+                let read = documents.read(number, shape, reader)?;
+                are_documents &= read.map_err(|error| side.failed(path, error))?;
+            }
+            let changes = documents.compare(shape)?;
+            if are_documents && !changes.is_empty() {
+                return Ok(changes);
+            }
+        }
+        let [one, other] = &mut self.sides;
+        let [old, new] = &digests;
+        let mut readers = [one.open(path, old)?, other.open(path, new)?];
+        let what = if shape.is_some() {
+            "text"
+        } else if path.starts_with(b"redis/") || path.starts_with(b"extra/kv/") {
+            "value"
+        } else {
+            "body"
+        };
+        super::bytes::compare(what, &mut readers).map_err(|(number, error)| match number {
+            0 => one.failed(path, error),
+            _ => other.failed(path, error),
+        })
+    }
+
+    /// Returns the names of the attributes that are the key of the items in a file; none where nothing tells them.
+    fn keys(&mut self, kind: Lines, path: &[u8]) -> Result<Vec<String>> {
+        if kind != Lines::Items {
+            return Ok(Vec::new());
+        }
+        let Some((schema, pair)) = self.schemas.iter().find(|(schema, _)| is_schema_of(schema, path)) else {
+            return Ok(Vec::new());
+        };
+        for (side, digest) in self.sides.iter_mut().zip(pair).rev() {
+            let Some(digest) = digest else { continue };
+            let mut text = Vec::new();
+            let file = side.open(schema, digest)?;
+            file.take(limits::DIFF_SCHEMA)
+                .read_to_end(&mut text)
+                .map_err(|error| side.failed(schema, error))?;
+            let Ok(schema) = serde_json::from_slice::<Schema>(&text) else { continue };
+            let keys = [Some(schema.primary_key.hash_key), schema.primary_key.range_key];
+            return Ok(keys.into_iter().flatten().filter_map(|key| key.name).collect());
+        }
+        Ok(Vec::new())
+    }
+}
+
+#[derive(Deserialize)]
+struct Schema {
+    primary_key: PrimaryKey,
+}
+
+#[derive(Deserialize)]
+struct PrimaryKey {
+    hash_key: Key,
+    range_key: Option<Key>,
+}
+
+#[derive(Deserialize)]
+struct Key {
+    name: Option<String>,
+}

@@ -1,0 +1,276 @@
+//! Two files of lines, line by line: each is of an object of its own.
+//!
+//! In: the lines of both sides. Out: a [`Record`] for each one that is not on both sides, under the name of its object.
+//! Lines are told apart by what the service tells objects apart by, and sorted by that.
+
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{self, BufRead};
+
+use base64::Engine;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use serde_json::value::RawValue;
+
+use super::MEMORY;
+use super::change::{Changes, Record, Sign};
+use super::document::{change, join, next_line};
+use crate::error::Result;
+use crate::name::file::{self, Lines};
+use crate::sort::{Scratch, Sorter};
+
+type Members<'l> = BTreeMap<Cow<'l, str>, &'l RawValue>;
+
+/// Lines of both sides.
+#[derive(Debug)]
+pub(super) struct Joined {
+    sides: [Sorter; 2],
+    open: Option<Open>,
+}
+
+/// What the lines are of.
+#[derive(Debug)]
+struct Open {
+    kind: Lines,
+    /// Path of the file; of the parts of a table that of the first one.
+    path: Vec<u8>,
+    /// Name of what the objects are in.
+    scope: String,
+    /// The attributes that are the key of an item.
+    keys: Vec<String>,
+}
+
+impl Joined {
+    pub(super) fn new(scratch: &Scratch) -> Self {
+        Self { sides: [(); 2].map(|()| Sorter::new(scratch, MEMORY)), open: None }
+    }
+
+    /// Whether the file at `path` goes on with the lines at hand.
+    pub(super) fn is_of(&self, kind: Lines, path: &[u8]) -> bool {
+        let directory = |path: &[u8]| path.iter().rposition(|&byte| byte == b'/');
+        self.open.as_ref().is_some_and(|open| {
+            let common = directory(path).filter(|_| kind == Lines::Items && open.kind == kind);
+            open.path == path || common.is_some_and(|end| open.path.get(..=end) == path.get(..=end))
+        })
+    }
+
+    /// Begins a file.
+    pub(super) fn begin(&mut self, kind: Lines, path: &[u8], scope: &str, keys: Vec<String>) {
+        self.open = Some(Open { kind, path: path.to_vec(), scope: scope.to_owned(), keys });
+    }
+
+    /// Reads the lines of one side to their end.
+    pub(super) fn read(&mut self, side: usize, mut reader: impl BufRead) -> Result<io::Result<()>> {
+        let (Some(rows), Some(open)) = (self.sides.get_mut(side), &self.open) else { return Ok(Ok(())) };
+        let mut line = Vec::new();
+        loop {
+            match next_line(&mut reader, &mut line) {
+                Ok(true) => rows.push(&open.identity(&line), &line)?,
+                Ok(false) => return Ok(Ok(())),
+                Err(error) => return Ok(Err(error)),
+            }
+        }
+    }
+
+    /// Joins the lines of both sides, if there are any, and forgets them.
+    pub(super) fn end(&mut self, records: &mut Sorter, originals: &BTreeMap<Vec<u8>, Vec<u8>>) -> Result<()> {
+        let Some(open) = self.open.take() else { return Ok(()) };
+        let file = String::from_utf8_lossy(&open.path).into_owned();
+        let (noun, is_main) = match open.kind {
+            Lines::Expiries => ("expiry", false),
+            Lines::Items | Lines::Messages => ("attribute", true),
+            Lines::SideRecords | Lines::Uploads => ("member", true),
+            Lines::Queues => ("setting", false),
+            Lines::Buckets => ("member", false),
+            Lines::Inodes => ("inode member", true),
+        };
+        join(&mut self.sides, |_, old, new| {
+            if old == new {
+                return Ok(());
+            }
+            let name = open.name(new.or(old).unwrap_or_default(), originals);
+            let changes = members_of(open.kind, noun, old, new);
+            let sign = Sign::of(old.is_some(), new.is_some());
+            let record = Record { sign, is_main, file: file.clone(), changes };
+            Ok(records.push(name.as_bytes(), &record.write()?)?)
+        })
+    }
+}
+
+impl Open {
+    /// Returns what tells a line from others; one that cannot be read is told by itself.
+    fn identity(&self, line: &[u8]) -> Vec<u8> {
+        let members = parse(line);
+        let mut identity = Vec::new();
+        for name in self.keys() {
+            match members.get(name) {
+                Some(value) => identity.extend_from_slice(value.get().as_bytes()),
+                None => return line.to_vec(),
+            }
+            identity.push(0);
+        }
+        identity
+    }
+
+    /// Lists the members that tell lines apart.
+    fn keys(&self) -> Vec<&str> {
+        match self.kind {
+            Lines::Expiries => vec!["key"],
+            Lines::Items if self.keys.is_empty() => vec!["\0"],
+            Lines::Items => self.keys.iter().map(String::as_str).collect(),
+            Lines::Messages => vec!["message_id"],
+            Lines::SideRecords => vec!["prefix", "key_hex"],
+            Lines::Queues => vec!["encoded"],
+            Lines::Buckets => vec!["bucket"],
+            Lines::Uploads => vec!["prefix", "key"],
+            Lines::Inodes => vec!["path"],
+        }
+    }
+
+    /// Returns the name of the object of a line.
+    fn name(&self, line: &[u8], originals: &BTreeMap<Vec<u8>, Vec<u8>>) -> String {
+        let members = parse(line);
+        let text = |name: &str| {
+            let value = members.get(name)?.get();
+            serde_json::from_str::<String>(value).ok()
+        };
+        let base64 = |name: &str| URL_SAFE_NO_PAD.decode(text(name)?).ok();
+        let name = match self.kind {
+            Lines::Expiries => text("key").map(|segment| {
+                file::of_redis_segment(segment.as_bytes(), &mut |path| originals.get(path).cloned())
+            }),
+            Lines::Items => self.item(&members),
+            Lines::Messages => text("message_id").map(|id| file::below(&self.scope, id.as_bytes())),
+            Lines::SideRecords => text("key_hex")
+                .and_then(|key| hex::decode(key).ok())
+                .map(|key| file::below(&self.scope, &key)),
+            Lines::Queues => base64("encoded").map(|name| file::of_scope("sqs", &name)),
+            Lines::Buckets => text("bucket").map(|name| file::of_scope("s3", name.as_bytes())),
+            Lines::Uploads => text("key")
+                .and_then(|key| STANDARD.decode(key).ok())
+                .map(|key| file::below(&self.scope, &key)),
+            Lines::Inodes => base64("path").map(|path| file::of_fs_path(&path)),
+        };
+        name.unwrap_or_else(|| self.scope.clone())
+    }
+
+    /// Returns the name of an item: its key attributes as they are.
+    fn item(&self, members: &Members<'_>) -> Option<String> {
+        let mut parts = Vec::new();
+        for name in &self.keys {
+            let value: BTreeMap<String, String> =
+                serde_json::from_str(members.get(name.as_str())?.get()).ok()?;
+            parts.push(match value.into_iter().next()? {
+                (kind, text) if kind == "B" => STANDARD.decode(text).ok()?,
+                (_, text) => text.into_bytes(),
+            });
+        }
+        let [hash, range @ ..] = parts.as_slice() else { return None };
+        let mut name = self.scope.clone();
+        name.push('/');
+        crate::name::escape(hash, !range.is_empty(), &mut name);
+        Some(range.first().map_or(name.clone(), |range| file::below(&name, range)))
+    }
+}
+
+/// Returns the members of a line; none where it is no object.
+fn parse(line: &[u8]) -> Members<'_> {
+    serde_json::from_slice(line).unwrap_or_default()
+}
+
+/// Compares two lines member by member.
+fn members_of(kind: Lines, noun: &'static str, old: Option<&[u8]>, new: Option<&[u8]>) -> Changes {
+    let mut changes = Changes::default();
+    let (old, new) = (old.map(parse).unwrap_or_default(), new.map(parse).unwrap_or_default());
+    let names: BTreeSet<_> = old.keys().chain(new.keys()).collect();
+    for name in names {
+        let value = |members: &Members<'_>| members.get(name).map(|value| value.get().to_owned());
+        let (one, other) = (value(&old), value(&new));
+        if one == other || (kind == Lines::Expiries && name == "key") {
+            continue;
+        }
+        let what = if name == "body" { "body" } else { noun };
+        changes.push(|| {
+            let bytes = |value: &Option<String>| value.as_ref().map(|value| value.as_bytes().to_vec());
+            change(what, name.as_bytes(), bytes(&one).as_deref(), bytes(&other).as_deref())
+        });
+    }
+    changes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn compared(kind: Lines, scope: &str, keys: &[&str], old: &str, new: &str) -> Vec<String> {
+        let scratch = Scratch::default();
+        let mut lines = Joined::new(&scratch);
+        lines.begin(kind, b"a/b.jsonl", scope, keys.iter().map(|&key| key.to_owned()).collect());
+        for (side, text) in [old, new].into_iter().enumerate() {
+            lines.read(side, text.as_bytes()).unwrap().unwrap();
+        }
+        let mut records = Sorter::new(&scratch, MEMORY);
+        lines.end(&mut records, &BTreeMap::new()).unwrap();
+        let mut sorted = records.sort().unwrap();
+        let mut all = Vec::new();
+        while let Some((name, record)) = sorted.next().unwrap() {
+            let record = Record::read(record).unwrap();
+            let what: Vec<_> = record
+                .changes
+                .listed()
+                .iter()
+                .map(|change| change.name.clone().unwrap_or(change.what.clone()))
+                .collect();
+            all.push(format!("{} {} {}", record.sign.text(), String::from_utf8_lossy(name), what.join(",")));
+        }
+        all
+    }
+
+    #[test]
+    fn messages_are_told_apart_by_their_ids() {
+        let old = "{\"message_id\":\"a\",\"body\":\"1\"}\n{\"message_id\":\"b\",\"body\":\"1\"}\n";
+        let new = "{\"message_id\":\"c\",\"body\":\"1\"}\n{\"message_id\":\"b\",\"body\":\"2\"}\n";
+        assert_eq!(
+            compared(Lines::Messages, "sqs/q", &[], old, new),
+            ["- sqs/q/a body,message_id", "M sqs/q/b body", "+ sqs/q/c body,message_id"]
+        );
+        // Their order does not count.
+        let turned = "{\"message_id\":\"b\",\"body\":\"1\"}\n{\"message_id\":\"a\",\"body\":\"1\"}\n";
+        assert!(compared(Lines::Messages, "sqs/q", &[], old, turned).is_empty());
+    }
+
+    #[test]
+    fn expiries_are_of_their_keys() {
+        let line = |key: &str, at: u64| format!("{{\"key\":\"{key}\",\"expire_at_ms\":{at}}}\n");
+        assert_eq!(
+            compared(
+                Lines::Expiries,
+                "redis",
+                &[],
+                &line("a%3A1", 5),
+                &[line("a%3A1", 6), line("b", 7)].concat()
+            ),
+            ["M redis/a:1 expiry", "+ redis/b expiry"]
+        );
+    }
+
+    #[test]
+    fn items_are_told_apart_by_their_key_attributes() {
+        let item = |hash: &str, range: &str, value: &str| {
+            format!(
+                "{{\"h\":{{\"S\":\"{hash}\"}},\"r\":{{\"N\":\"{range}\"}},\"v\":{{\"S\":\"{value}\"}}}}\n"
+            )
+        };
+        assert_eq!(
+            compared(Lines::Items, "dynamodb/t", &["h", "r"], &item("a/b", "1", "x"), &item("a/b", "1", "y")),
+            ["M dynamodb/t/a%2Fb/1 v"]
+        );
+        // Without a schema lines that differ are two.
+        let without = compared(Lines::Items, "dynamodb/t", &[], &item("a", "1", "x"), &item("a", "1", "y"));
+        assert_eq!(without.len(), 2);
+    }
+
+    #[test]
+    fn a_line_that_is_no_object_is_told_by_itself() {
+        assert_eq!(compared(Lines::Messages, "sqs/q", &[], "nonsense\n", ""), ["- sqs/q "]);
+    }
+}

@@ -1,0 +1,202 @@
+//! One side of a comparison: files with their digests, in the order of their paths, and contents of those that are
+//! wanted.
+//!
+//! A snapshot is read twice: once for the digests of what its dump would hold, once for the contents of the files that
+//! are wanted. Of a dump tree CHECKSUMS is read, and the wanted files.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::Read;
+use std::sync::Arc;
+
+use super::Said;
+use crate::error::{Error, Result};
+use crate::inputs::Opened;
+use crate::keyspace::Namespace;
+use crate::name::{self, file};
+use crate::run::{Source, objects};
+use crate::service::Options;
+use crate::sink::Digest;
+use crate::sort::{OwnedSorted, Scratch, Sorter};
+use crate::tree::manifest::Manifest;
+use crate::tree::{DumpReader, Extent, Keep, Wanted};
+
+use super::options::Asked;
+
+/// What a side is made of.
+#[derive(Debug)]
+pub(super) enum Input {
+    /// Snapshots of one cluster.
+    Snapshot(Box<Opened>),
+    /// A dump tree, its manifest, and what was asked for when it was made.
+    Tree(Box<(DumpReader, Manifest, Asked)>),
+}
+
+/// One side.
+#[derive(Debug)]
+pub(super) struct Side {
+    pub(super) input: Input,
+    /// Path of the input, for messages.
+    pub(super) name: String,
+    /// How the objects of a snapshot become files.
+    pub(super) options: Options,
+    scratch: Scratch,
+    problems: u64,
+}
+
+/// Contents of the wanted files of a side, in the order of their paths.
+pub(super) enum Contents<'s> {
+    /// Kept on the disk.
+    Kept(Box<Kept>),
+    /// In the tree.
+    Tree(&'s mut DumpReader),
+}
+
+/// Contents that a second reading has kept.
+pub(super) struct Kept {
+    keep: Arc<Keep>,
+    rows: OwnedSorted,
+    /// The row at hand.
+    row: Option<(Vec<u8>, [u8; 32], Extent)>,
+    /// The KEYMAPs, which are asked for before everything else.
+    keymaps: BTreeMap<Vec<u8>, Extent>,
+}
+
+const ROW: crate::bug::Bug =
+    crate::bug::Bug::new("a file that is compared has other contents at the second reading");
+
+impl Side {
+    /// Opens the input of a side.
+    pub(super) fn open(source: &Source, scratch: &Scratch, say: &mut impl FnMut(Said<'_>)) -> Result<Self> {
+        let named =
+            source.inputs.iter().map(|input| input.display().to_string()).collect::<Vec<_>>().join(" ");
+        let input = match &*source.inputs {
+            [path] if DumpReader::is_dump(path) => {
+                if source.at.is_some() {
+                    return Err(Error::Incomparable(format!(
+                        "{named}: a dump tree has one time, that of its MANIFEST.json"
+                    )));
+                }
+                let mut reader = DumpReader::open(path)?;
+                let (manifest, text) = reader.manifest()?;
+                let asked =
+                    Asked::read(&text).map_err(|error| Error::Incomparable(format!("{named}: {error}")))?;
+                Input::Tree(Box::new((reader, manifest, asked)))
+            }
+            _ => Input::Snapshot(Box::new(source.open(scratch, &mut |notice| say(Said::Notice(notice)))?)),
+        };
+        Ok(Self { input, name: named, options: Options::default(), scratch: scratch.clone(), problems: 0 })
+    }
+
+    /// Returns path and digest of each file, sorted bytewise by path.
+    pub(super) fn rows(&mut self, say: &mut impl FnMut(Said<'_>)) -> Result<OwnedSorted> {
+        match &mut self.input {
+            Input::Tree(tree) => {
+                self.problems = tree.1.problems;
+                Ok(tree.0.rows(&self.scratch)?)
+            }
+            Input::Snapshot(opened) => {
+                let snapshot = &opened.snapshot;
+                let mut sink = Digest::new(&self.scratch, self.options.layout(snapshot));
+                let warn = |warning: &_| say(Said::Warning(warning));
+                self.problems = objects(snapshot, &self.options, &self.scratch, &mut sink, warn)?;
+                sink.into_rows()
+            }
+        }
+    }
+
+    /// Returns the contents of what is wanted, which is of these services alone.
+    pub(super) fn contents(
+        &mut self,
+        wanted: &Arc<Wanted>,
+        services: &BTreeSet<Namespace>,
+    ) -> Result<Contents<'_>> {
+        let opened = match &mut self.input {
+            Input::Tree(tree) => return Ok(Contents::Tree(&mut tree.0)),
+            Input::Snapshot(opened) => opened,
+        };
+        let keep = Keep::new(Arc::clone(wanted), &self.scratch)?;
+        let layout = self.options.layout(&opened.snapshot);
+        let mut sink = Digest::keeping(&self.scratch, layout, Arc::clone(&keep));
+        if !services.is_empty() {
+            let mut options = self.options.clone();
+            let all = name::SERVICES.into_iter();
+            options.excluded.extend(all.filter(|service| !services.contains(service)));
+            // What it warns of was said at the first reading.
+            objects(&opened.snapshot, &options, &self.scratch, &mut sink, |_| ())?;
+        }
+        let mut kept = sink.into_rows()?;
+        let mut rows = Sorter::new(&self.scratch, super::MEMORY);
+        let mut keymaps = BTreeMap::new();
+        while let Some((path, value)) = kept.next()? {
+            rows.push(path, value)?;
+            if file::is_keymap(path) {
+                keymaps.insert(path.to_vec(), extent(value).ok_or(ROW)?.1);
+            }
+        }
+        Ok(Contents::Kept(Box::new(Kept { keep, rows: rows.into_sorted()?, row: None, keymaps })))
+    }
+
+    /// Returns the number of objects that are missing or altered, once the rows are read.
+    pub(super) fn problems(&self) -> u64 {
+        self.problems
+    }
+
+    /// Fails when an input is no longer what it was.
+    pub(super) fn check_unchanged(&self) -> Result<()> {
+        match &self.input {
+            Input::Snapshot(opened) => Ok(opened.snapshot.check_unchanged()?),
+            Input::Tree(_) => Ok(()),
+        }
+    }
+}
+
+fn extent(mut value: &[u8]) -> Option<([u8; 32], Extent)> {
+    let digest = crate::cursor::take_array(&mut value)?;
+    Some((digest, Extent::take(&mut value)?))
+}
+
+impl Contents<'_> {
+    /// Opens a KEYMAP; `None` where there is none.
+    pub(super) fn keymap(&mut self, path: &[u8], digest: Option<&[u8; 32]>) -> Result<Option<Box<dyn Read>>> {
+        match self {
+            Self::Kept(kept) => {
+                Ok(kept.keymaps.get(path).map(|extent| Box::new(kept.keep.read(*extent)) as Box<dyn Read>))
+            }
+            Self::Tree(reader) => {
+                let Some(digest) = digest else { return Ok(None) };
+                Ok(Some(Box::new(reader.file(path, digest)?)))
+            }
+        }
+    }
+
+    /// Opens a file that has this digest. Paths ascend; the last one can be opened again.
+    pub(super) fn open(&mut self, path: &[u8], digest: &[u8; 32]) -> Result<Box<dyn Read>> {
+        match self {
+            Self::Tree(reader) => Ok(Box::new(reader.file(path, digest)?)),
+            Self::Kept(kept) => {
+                while kept.row.as_ref().is_none_or(|(name, ..)| name.as_slice() < path) {
+                    let (name, value) = kept.rows.next()?.ok_or(ROW)?;
+                    let (digest, extent) = extent(value).ok_or(ROW)?;
+                    kept.row = Some((name.to_vec(), digest, extent));
+                }
+                match &kept.row {
+                    Some((name, found, extent)) if name == path && found == digest => {
+                        Ok(Box::new(kept.keep.read(*extent)))
+                    }
+                    _ => Err(ROW.into()),
+                }
+            }
+        }
+    }
+
+    /// Returns the error of a file of this side that could not be read to its end.
+    pub(super) fn failed(&self, path: &[u8], error: std::io::Error) -> Error {
+        match self {
+            Self::Tree(reader) => reader.failed(path, error).into(),
+            Self::Kept(_) => {
+                let path = String::from_utf8_lossy(path).into_owned().into();
+                crate::tree::Error { path, kind: error.into() }.into()
+            }
+        }
+    }
+}
