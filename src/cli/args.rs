@@ -233,7 +233,6 @@ pub struct Inspect {
 
 #[derive(Debug, Args)]
 #[command(after_help = DIFF_HELP)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub struct Diff {
     /// Old and new: each a snapshot, a data directory, or a dump tree; then names or patterns of objects that are looked at
     /// ('redis/cart:*'). One snapshot with --old-at or --new-at is compared with itself at another time

@@ -63,10 +63,12 @@ pub type Originals<'o> = &'o mut dyn FnMut(&[u8]) -> Option<Vec<u8>>;
 pub fn of_file(path: &[u8], originals: Originals<'_>) -> Option<FileName> {
     let parts: Vec<&[u8]> = path.splitn(4, |&byte| byte == b'/').collect();
     let mut names = Names { originals };
+    if !path.contains(&b'/') || is_keymap(path) && !path.starts_with(b"s3/") {
+        return None;
+    }
     let object = |name, contents| FileName { name, contents, is_main: true };
     let side = |name, contents| FileName { name, contents, is_main: false };
     Some(match *parts.as_slice() {
-        [b"redis", _, KEYMAP] | [b"extra", b"kv", KEYMAP] | [b"extra", KEYMAP] => return None,
         [b"redis", _, b"strings_ttl.jsonl" | b"hll_ttl.jsonl"] => {
             side("redis".to_owned(), Contents::Lines(Lines::Expiries))
         }
@@ -118,7 +120,6 @@ pub fn of_file(path: &[u8], originals: Originals<'_>) -> Option<FileName> {
             let key = names.component(b"extra/kv/", segment);
             object(name("kv", b"", &key, None), Contents::Bytes)
         }
-        [_] => return None,
         _ => other(path),
     })
 }

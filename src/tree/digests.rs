@@ -9,7 +9,7 @@ use std::sync::Arc;
 use sha2::{Digest, Sha256};
 
 use super::directory::check_name;
-use super::kept::{Copy, Extent, Keep};
+use super::kept::{Extent, Keep, Keeping};
 use super::{Error, ErrorKind, OwnedSorted, Result, Scratch, Size, Sorted, Sorter, checksums};
 use crate::cursor;
 use crate::limits;
@@ -35,7 +35,7 @@ pub struct DigestFile {
     /// `None` for a file whose path says that nobody wants it.
     hash: Option<Sha256>,
     length: u64,
-    copy: Option<Copy>,
+    copy: Option<Box<Keeping>>,
     /// Whether it is wanted by its path.
     is_named: bool,
 }
@@ -114,7 +114,7 @@ impl Digests {
     /// Begins a file that may get another name; `path` is checked as if it were its own.
     pub fn unnamed(&self, path: &[u8]) -> Result<DigestFile> {
         check(path)?;
-        let copy = self.keep.as_ref().map(Keep::begin);
+        let copy = self.keep.as_ref().map(|keep| Box::new(keep.begin()));
         Ok(DigestFile { path: path.to_vec(), hash: Some(Sha256::new()), length: 0, copy, is_named: false })
     }
 

@@ -22,6 +22,9 @@ const PROBES: u64 = 4;
 /// Contents of one file that stay in memory until its end, bytes.
 const IN_MEMORY: usize = 1 << 20;
 
+/// Bytes that are copied at once.
+const BUFFER: usize = 64 << 10;
+
 /// Which files are wanted.
 #[derive(Debug, Default)]
 pub struct Wanted {
@@ -101,7 +104,7 @@ pub struct Keep {
 
 /// Contents of one file, as they come.
 #[derive(Debug)]
-pub(super) struct Copy {
+pub(super) struct Keeping {
     keep: Arc<Keep>,
     bytes: SpooledTempFile,
     error: Option<io::Error>,
@@ -135,9 +138,9 @@ impl Keep {
     }
 
     /// Begins to keep a file.
-    pub(super) fn begin(self: &Arc<Self>) -> Copy {
+    pub(super) fn begin(self: &Arc<Self>) -> Keeping {
         let bytes = tempfile::spooled_tempfile_in(IN_MEMORY, self.scratch.directory());
-        Copy { keep: Arc::clone(self), bytes, error: None }
+        Keeping { keep: Arc::clone(self), bytes, error: None }
     }
 
     /// Returns a reader of contents that are kept here.
@@ -150,7 +153,7 @@ impl Keep {
         let mut end = self.end.lock().unwrap_or_else(PoisonError::into_inner);
         let offset = *end;
         bytes.rewind()?;
-        let mut buffer = [0; 64 << 10];
+        let mut buffer = vec![0; BUFFER];
         loop {
             let length = bytes.read(&mut buffer)?;
             let Some(part) = buffer.get(..length).filter(|part| !part.is_empty()) else { break };
@@ -161,7 +164,7 @@ impl Keep {
     }
 }
 
-impl Copy {
+impl Keeping {
     pub(super) fn write(&mut self, bytes: &[u8]) {
         if self.error.is_none() {
             // Said at the end: whoever hashes cannot fail.

@@ -215,10 +215,11 @@ fn items_of_bundles_are_compared_by_their_keys() {
         let run = work.run([&["decode", &snapshot, "-q", "--at", time, "-o", time][..], &layout].concat());
         assert!(matches!(run.code, Some(0 | 1)), "{}", run.err);
     }
-    // An item with an empty hash key is called by its range key alone in the other layout.
+    // In the other layout an item with an empty hash key is called by its range key alone, and a number is canonical.
     let names = |run: &Run| -> BTreeSet<String> {
-        let lines =
-            run.out.lines().filter(|line| line.contains(" dynamodb/") && !line.contains("legacy-rows"));
+        let lines = run.out.lines().filter(|line| {
+            line.contains(" dynamodb/") && !line.contains("legacy-rows") && !line.contains("migrating")
+        });
         lines.map(|line| line.split("  ").next().unwrap().to_owned()).collect()
     };
     let bundles = work.run(["diff", "-q", &old, &new]);

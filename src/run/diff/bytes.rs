@@ -54,13 +54,12 @@ pub(super) fn compare<R: Read>(what: &str, [old, new]: &mut [R; 2]) -> Result<Ch
         offset = offset.saturating_add(BUFFER as u64);
     }
     let mut changes = Changes::default();
-    changes.push(|| match (old.shown(), new.shown()) {
-        (Some(old), Some(new)) => Change::new(what, None, Some(&old), Some(&new)),
-        _ => {
+    changes.push(|| {
+        let shown = old.shown().zip(new.shown()).unwrap_or_else(|| {
             let at = first.map_or(String::new(), |first| format!(", first difference at {first}"));
-            let (old, new) = (format!("{} bytes", old.total), format!("{} bytes{at}", new.total));
-            Change::new(what, None, Some(&old), Some(&new))
-        }
+            (format!("{} bytes", old.total), format!("{} bytes{at}", new.total))
+        });
+        Change::new(what, None, Some(&shown.0), Some(&shown.1))
     });
     Ok(changes)
 }

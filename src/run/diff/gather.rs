@@ -199,7 +199,7 @@ impl Gathered {
     }
 
     /// Reads what is wanted, of both sides.
-    pub(super) fn contents<'s>(self, [old, new]: [&'s mut Side; 2]) -> Result<Read<'s>> {
+    pub(super) fn contents(self, [old, new]: [&mut Side; 2]) -> Result<Read<'_>> {
         let wanted = Arc::new(self.wanted);
         let mut sides = [old.contents(&wanted, &self.services)?, new.contents(&wanted, &self.services)?];
         let mut originals = BTreeMap::new();
