@@ -59,12 +59,21 @@ pub enum Error {
     /// Two inputs cannot be compared as asked.
     #[error("{0}")]
     Incomparable(String),
+    /// What was typed is no name of an object.
+    #[error("{0}")]
+    Name(String),
+    /// What was typed is no key of an item.
+    #[error("not the key of an item: {0}")]
+    ItemKey(String),
     /// What cannot happen did: the program is to blame, not the input.
     #[error(
         "fault of this program: {0}; please report it to the maintainers of ekv-backup with this line, the version \
          (ekv-backup --version), the command line and what `ekv-backup inspect --json` prints of the input"
     )]
     Internal(#[from] Bug),
+    /// A file of a dump cannot be read to its end.
+    #[error("cannot be read to its end: {0}")]
+    Read(std::io::Error),
     /// What a sink writes to does not take it.
     #[error("output: {0}")]
     Output(std::io::Error),

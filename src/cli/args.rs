@@ -41,6 +41,10 @@ pub enum Command {
     List(super::list::Arguments),
     /// Show what differs between two snapshots, dump trees, or times
     Diff(Diff),
+    /// Print one object of snapshots or of a dump
+    Get(super::get::Arguments),
+    /// Print every version of one object that snapshots still hold, the newest first
+    Log(super::log::Arguments),
 }
 
 /// Where progress goes.

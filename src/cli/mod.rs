@@ -9,8 +9,10 @@ mod decode;
 mod diff;
 mod escape;
 mod exit;
+mod get;
 mod inspect;
 mod list;
+mod log;
 mod metrics;
 mod positional;
 mod print;
@@ -48,6 +50,8 @@ pub fn main() -> ExitCode {
         Command::Inspect(arguments) => inspect::run(arguments, &interrupt),
         Command::List(arguments) => list::run(arguments, &interrupt),
         Command::Diff(arguments) => diff::run(arguments, &interrupt),
+        Command::Get(arguments) => get::run(arguments, &interrupt),
+        Command::Log(arguments) => log::run(arguments, &interrupt),
     };
     ExitCode::from(exit)
 }

@@ -55,6 +55,28 @@ pub fn sortable_seq(seq: i64) -> [u8; 8] {
     (seq.cast_unsigned() ^ (1 << 63)).to_be_bytes()
 }
 
+/// Returns what all rows of a Redis key begin with in a family; of families without a length prefix, so do those of longer
+/// keys.
+#[must_use]
+pub fn rows_prefix(family: Family, key: &[u8]) -> Vec<u8> {
+    let length = match family {
+        Family::HashMeta
+        | Family::HashDelta
+        | Family::HashField
+        | Family::ListDelta
+        | Family::SetMeta
+        | Family::SetDelta
+        | Family::SetMember
+        | Family::ZsetMeta
+        | Family::ZsetDelta
+        | Family::ZsetMember
+        | Family::StreamMeta
+        | Family::StreamEntry => u32::try_from(key.len()).unwrap_or(u32::MAX).to_be_bytes().to_vec(),
+        _ => Vec::new(),
+    };
+    [family.prefix(), &length, key].concat()
+}
+
 /// Returns everything behind the prefix: the Redis key of the families without a length prefix.
 #[must_use]
 pub fn parse_plain(family: Family, user_key: &[u8]) -> Option<&[u8]> {
@@ -135,6 +157,17 @@ mod tests {
         assert_eq!(collection_len(Family::ListItem, &key), Some(Family::ListItem.prefix().len() + 2));
         assert_eq!(collection_len(Family::SetMember, &with_prefix(Family::SetMember, b"\0\0\0\x09ab")), None);
         assert_eq!(collection_len(Family::RedisString, b"!redis|str|ab"), None);
+    }
+
+    #[test]
+    fn rows_of_a_key_have_one_beginning() {
+        for family in Family::all() {
+            let prefix = rows_prefix(family, b"key");
+            let element = parse_element(family, &prefix) == Some((&b"key"[..], &b""[..]));
+            assert!(element || parse_plain(family, &prefix) == Some(b"key"), "{family:?}");
+        }
+        assert_eq!(rows_prefix(Family::HashField, b"key"), b"!hs|fld|\0\0\0\x03key");
+        assert_eq!(rows_prefix(Family::ListItem, b"key"), b"!lst|itm|key");
     }
 
     #[test]

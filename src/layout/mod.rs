@@ -8,6 +8,7 @@ pub(crate) mod file_writer;
 pub mod fs;
 pub mod kv;
 pub(crate) mod output;
+pub(crate) mod paths;
 pub mod redis;
 pub mod s3;
 pub mod sqs;

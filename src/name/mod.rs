@@ -6,9 +6,13 @@
 //! itself and a `/` in a part that ends at the next one.
 
 pub mod file;
+mod item_key;
+mod literal;
 mod pattern;
 mod selection;
 
+pub use item_key::{ItemKey, is_one_of};
+pub use literal::Literal;
 pub use pattern::{Pattern, PatternError};
 pub use selection::Selection;
 

@@ -22,6 +22,12 @@ pub enum PatternError {
     Glob(#[from] globset::Error),
 }
 
+impl From<PatternError> for crate::Error {
+    fn from(error: PatternError) -> Self {
+        Self::Name(error.to_string())
+    }
+}
+
 /// What one pattern means.
 #[derive(Debug)]
 pub struct Pattern {

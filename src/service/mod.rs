@@ -6,6 +6,7 @@
 pub mod dynamodb;
 #[cfg(test)]
 mod fixture;
+pub mod focus;
 pub mod fs;
 pub mod kv;
 pub mod redis;

@@ -8,6 +8,7 @@
 mod digest;
 mod lines;
 mod list;
+mod picked;
 mod selected;
 mod tree;
 
@@ -15,6 +16,7 @@ pub use crate::model::{Answer, Refusal};
 pub use digest::Digest;
 pub use lines::{Lines, line};
 pub use list::{List, Listed, Order, Query, Render};
+pub use picked::{IsWanted, Picked};
 pub use selected::Selected;
 pub use tree::{LayoutOptions, TreeSink};
 

@@ -1,11 +1,13 @@
 //! Scans as callers see them: they lend entries or versions.
 
+use std::collections::VecDeque;
+
 use super::Result;
 use super::Snapshot;
 use super::encrypted::Plaintext;
 use super::entry::{Entry, EntryBuf, RowLocation, Version};
 use super::merge::{Merge, Next};
-use super::scan::KeyFilter;
+use super::scan::{KeyFilter, VersionMode};
 use crate::bug::Bug;
 use crate::cursor;
 
@@ -17,13 +19,38 @@ pub struct Entries<'s> {
     /// A committed write that was not applied to its key yet.
     write: EntryBuf,
     plaintext: Plaintext,
+    /// Prefixes that are scanned when the rows end.
+    rest: VecDeque<Vec<u8>>,
 }
 
 const EDITED: Bug = Bug::new("the key of a write that is due does not read back");
 
 impl<'s> Entries<'s> {
     pub(super) fn new(snapshot: &'s Snapshot, rows: Merge<'s>, wanted: KeyFilter) -> Self {
-        let rows = if snapshot.overlay.is_empty() {
+        let rows = Self::edited(snapshot, rows, wanted);
+        let (write, plaintext) = (EntryBuf::default(), Plaintext::default());
+        Self { snapshot, rows, write, plaintext, rest: VecDeque::new() }
+    }
+
+    /// Scans one prefix after the other, the first one from a hint on.
+    pub(super) fn chain(
+        snapshot: &'s Snapshot,
+        mut rest: VecDeque<Vec<u8>>,
+        hint: Option<RowLocation>,
+    ) -> Self {
+        let first = rest.pop_front();
+        let rows = first.map_or_else(Merge::default, |prefix| Self::of_prefix(snapshot, prefix, hint));
+        let (write, plaintext) = (EntryBuf::default(), Plaintext::default());
+        Self { snapshot, rows, write, plaintext, rest }
+    }
+
+    fn of_prefix(snapshot: &'s Snapshot, prefix: Vec<u8>, hint: Option<RowLocation>) -> Merge<'s> {
+        let rows = snapshot.with_prefix(&prefix, hint, VersionMode::Visible);
+        Self::edited(snapshot, rows, KeyFilter::Prefix(prefix))
+    }
+
+    fn edited(snapshot: &'s Snapshot, rows: Merge<'s>, wanted: KeyFilter) -> Merge<'s> {
+        if snapshot.overlay.is_empty() {
             rows
         } else {
             let prefix = match &wanted {
@@ -31,18 +58,21 @@ impl<'s> Entries<'s> {
                 KeyFilter::Prefix(prefix) => prefix,
             };
             rows.with_edits(snapshot.overlay.edits(prefix), wanted)
-        };
-        Self { snapshot, rows, write: EntryBuf::default(), plaintext: Plaintext::default() }
+        }
     }
 
     /// Lends the next entry, valid until the next call.
     #[expect(clippy::should_implement_trait, reason = "a lending iterator is no Iterator")]
     #[inline]
     pub fn next(&mut self) -> Result<Option<Entry<'_>>> {
-        match self.rows.advance()? {
-            Some(Next::Row(part)) => self.stored(part),
-            Some(Next::Write(intent)) => self.written(intent),
-            None => Ok(None),
+        loop {
+            match self.rows.advance()? {
+                Some(Next::Row(part)) => return self.stored(part),
+                Some(Next::Write(intent)) => return self.written(intent),
+                None => {}
+            }
+            let Some(prefix) = self.rest.pop_front() else { return Ok(None) };
+            self.rows = Self::of_prefix(self.snapshot, prefix, None);
         }
     }
 
@@ -69,17 +99,35 @@ pub struct Versions<'s> {
     snapshot: &'s Snapshot,
     rows: Merge<'s>,
     plaintext: Plaintext,
+    /// Prefixes that are scanned when the rows end.
+    rest: VecDeque<Vec<u8>>,
 }
 
 impl<'s> Versions<'s> {
     pub(super) fn new(snapshot: &'s Snapshot, rows: Merge<'s>) -> Self {
-        Self { snapshot, rows, plaintext: Plaintext::default() }
+        Self { snapshot, rows, plaintext: Plaintext::default(), rest: VecDeque::new() }
+    }
+
+    /// Scans one prefix after the other.
+    pub(super) fn chain(snapshot: &'s Snapshot, rest: VecDeque<Vec<u8>>) -> Self {
+        Self { rest, ..Self::new(snapshot, Merge::default()) }
     }
 
     /// Lends the next version, valid until the next call.
     #[expect(clippy::should_implement_trait, reason = "a lending iterator is no Iterator")]
     pub fn next(&mut self) -> Result<Option<Version<'_>>> {
-        let Some((place, row)) = self.rows.next()? else { return Ok(None) };
+        let part = loop {
+            match self.rows.advance()? {
+                Some(Next::Row(part)) => break part,
+                Some(Next::Write(_)) => {
+                    return Err(Bug::new("a write is due in a scan without edits").into());
+                }
+                None => {}
+            }
+            let Some(prefix) = self.rest.pop_front() else { return Ok(None) };
+            self.rows = self.snapshot.with_prefix(&prefix, None, VersionMode::All);
+        };
+        let (place, row) = self.rows.row(part)?;
         let opened = if row.head.encrypted {
             self.snapshot.plain_if_possible(&row, &mut self.plaintext)
         } else {

@@ -12,7 +12,7 @@ use super::version::{VersionFilter, Visibility};
 use crate::bug::Bug;
 use crate::container::Row;
 
-/// One scan an input.
+/// One scan an input; the default has no rows.
 #[derive(Debug)]
 pub(super) struct Merge<'s> {
     parts: Vec<Part<'s>>,
@@ -87,6 +87,12 @@ enum State {
     Ready,
     /// There are no more rows.
     Ended,
+}
+
+impl Default for Merge<'_> {
+    fn default() -> Self {
+        Self { parts: Vec::new(), mode: VersionMode::All, filter: None, edits: None, done: true }
+    }
 }
 
 impl<'s> Merge<'s> {

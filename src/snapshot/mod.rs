@@ -13,6 +13,7 @@ mod entry;
 mod error;
 mod extents;
 mod first_pass;
+mod focus;
 mod index;
 mod input;
 mod merge;
@@ -59,6 +60,7 @@ pub use encrypted::{Encrypted, FirstEncrypted};
 pub use entries::{Entries, Versions};
 pub use entry::{Entry, EntryBuf, RowLocation, Version};
 pub use error::{Error, Result};
+pub use focus::Focus;
 pub use missing::MissingGroups;
 pub use read_at::ReadAt;
 pub use stats::{FamilyStats, GroupOrigin, InputInfo, Large};
@@ -106,6 +108,7 @@ pub struct Snapshot {
     undecided: Vec<InDoubt>,
     undecided_count: u64,
     catalog: Option<RouteCatalog>,
+    focus: Focus,
 }
 
 impl Snapshot {
@@ -261,6 +264,9 @@ impl Snapshot {
     /// such a key may be the good one (`keyspaces.md` 7.4): use [`Snapshot::versions`].
     #[must_use]
     pub fn scan(&self, family: Family) -> Entries<'_> {
+        if let Some(prefixes) = self.focus.of_family(family) {
+            return Entries::chain(self, prefixes, None);
+        }
         Entries::new(self, self.family(family, VersionMode::Visible), KeyFilter::Family(family))
     }
 
@@ -284,18 +290,30 @@ impl Snapshot {
     /// place of a visible entry at or before the first of them, when the caller has one: it saves the search.
     #[must_use]
     pub fn scan_prefix(&self, prefix: &[u8], hint: Option<RowLocation>) -> Entries<'_> {
+        Entries::chain(self, self.focus.of_prefix(prefix), hint)
+    }
+
+    fn with_prefix(&self, prefix: &[u8], hint: Option<RowLocation>, mode: VersionMode) -> Merge<'_> {
         let scans = self.numbered().map(|(at, input)| {
             let hint = hint.filter(|hint| hint.input == at && input.is_native());
             (at, Scan::prefix(input, prefix, hint, self.view, &self.interrupt))
         });
-        Entries::new(self, Merge::new(scans, VersionMode::Visible), KeyFilter::Prefix(prefix.to_vec()))
+        Merge::new(scans, mode)
+    }
+
+    /// Narrows all scans that follow; the default widens them again. Counts stay those of all rows.
+    pub fn set_focus(&mut self, focus: Focus) {
+        self.focus = focus;
     }
 
     /// Scans **all** versions of one family, also those newer than the read timestamp: tombstones, expired and
     /// shadowed ones; newest first for each key.
     #[must_use]
     pub fn versions(&self, family: Family) -> Versions<'_> {
-        Versions::new(self, self.family(family, VersionMode::All))
+        match self.focus.of_family(family) {
+            Some(prefixes) => Versions::chain(self, prefixes),
+            None => Versions::new(self, self.family(family, VersionMode::All)),
+        }
     }
 
     fn family(&self, family: Family, mode: VersionMode) -> Merge<'_> {

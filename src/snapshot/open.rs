@@ -160,6 +160,7 @@ fn assemble(
         overlay: Overlay::default(),
         undecided: Vec::new(),
         undecided_count: 0,
+        focus: super::Focus::default(),
         catalog: None,
     })
 }

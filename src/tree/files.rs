@@ -1,4 +1,4 @@
-//! Where the files of a tree go: onto a disk, into an archive, or into a list of their digests.
+//! Where the files of a tree go: onto a disk, into an archive, into a list of their digests, or all but one nowhere.
 //!
 //! In: paths of components that others encoded, and bodies. Out: files, or what CHECKSUMS would say of them.
 
@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use super::archive::{Archive, ArchiveFile, Format};
 use super::digests::{DigestFile, Digests};
 use super::manifest::{self, Manifest};
+use super::pick::{Pick, PickFile};
 use super::writer::{Disk, DiskFile, Finished, Notice, TreeOptions};
 use super::{Error, ErrorKind, Result, Scratch, Size, digests};
 
@@ -19,6 +20,8 @@ pub enum Tree {
     Archive(Box<Archive>),
     /// Of digests alone.
     Digests(Digests),
+    /// Of one file, which goes to an output.
+    Pick(Pick),
 }
 
 /// A file of a tree that is being written in pieces. Dropped before it is finished, it does not count.
@@ -30,6 +33,8 @@ pub enum TreeFile {
     Archive(Box<ArchiveFile>),
     /// Its digest.
     Digest(DigestFile),
+    /// Bytes of the one file, or of one that is not kept.
+    Pick(PickFile),
 }
 
 impl Tree {
@@ -48,7 +53,8 @@ impl Tree {
         Self::Digests(Digests::new(scratch))
     }
 
-    /// Whether a name that is taken is refused as `Taken`. A tree of digests takes it twice.
+    /// Whether a name that is taken is refused as `Taken`. A tree of digests takes it twice; of one file no name but its
+    /// own is of interest.
     #[must_use]
     pub fn knows_names(&self) -> bool {
         !matches!(self, Self::Digests(_))
@@ -61,6 +67,7 @@ impl Tree {
             Self::Disk(disk) => disk.scratch(),
             Self::Archive(archive) => archive.scratch(),
             Self::Digests(digests) => digests.scratch(),
+            Self::Pick(pick) => pick.scratch(),
         }
     }
 
@@ -69,7 +76,7 @@ impl Tree {
         match self {
             Self::Disk(disk) => disk.keep(inputs),
             Self::Archive(archive) => archive.keep(inputs),
-            Self::Digests(_) => {}
+            Self::Digests(_) | Self::Pick(_) => {}
         }
     }
 
@@ -78,7 +85,7 @@ impl Tree {
         match self {
             Self::Disk(disk) => disk.expect(size),
             Self::Archive(archive) => archive.expect(size),
-            Self::Digests(_) => {}
+            Self::Digests(_) | Self::Pick(_) => {}
         }
     }
 
@@ -89,6 +96,7 @@ impl Tree {
             Self::Disk(disk) => disk.size(),
             Self::Archive(archive) => archive.size(),
             Self::Digests(digests) => digests.size(),
+            Self::Pick(pick) => pick.size(),
         }
     }
 
@@ -98,7 +106,7 @@ impl Tree {
         match self {
             Self::Disk(disk) => disk.notices(),
             Self::Archive(archive) => archive.notices(),
-            Self::Digests(_) => &[],
+            Self::Digests(_) | Self::Pick(_) => &[],
         }
     }
 
@@ -112,6 +120,7 @@ impl Tree {
             Self::Disk(disk) => disk.write(path, body),
             Self::Archive(archive) => archive.write(path, body),
             Self::Digests(digests) => digests.write(path, body),
+            Self::Pick(pick) => pick.write(path, body),
         }
     }
 
@@ -121,6 +130,7 @@ impl Tree {
             Self::Disk(disk) => Ok(TreeFile::Disk(Box::new(disk.file(path)?))),
             Self::Archive(archive) => Ok(TreeFile::Archive(Box::new(archive.file(path)?))),
             Self::Digests(digests) => Ok(TreeFile::Digest(digests.file(path)?)),
+            Self::Pick(pick) => Ok(TreeFile::Pick(pick.file(path)?)),
         }
     }
 
@@ -129,7 +139,7 @@ impl Tree {
     pub fn body(&mut self, path: &[u8]) -> Result<TreeFile> {
         match self {
             Self::Archive(archive) => Ok(TreeFile::Archive(Box::new(archive.body(path)?))),
-            Self::Disk(_) | Self::Digests(_) => self.file(path),
+            Self::Disk(_) | Self::Digests(_) | Self::Pick(_) => self.file(path),
         }
     }
 
@@ -138,7 +148,7 @@ impl Tree {
         match self {
             Self::Disk(disk) => disk.directory(path),
             Self::Archive(archive) => archive.directory(path),
-            Self::Digests(_) => digests::check(path),
+            Self::Digests(_) | Self::Pick(_) => digests::check(path),
         }
     }
 
@@ -147,7 +157,7 @@ impl Tree {
         match self {
             Self::Disk(disk) => disk.remove_empty_directories(path),
             Self::Archive(archive) => archive.remove_empty_directories(path),
-            Self::Digests(_) => Ok(()),
+            Self::Digests(_) | Self::Pick(_) => Ok(()),
         }
     }
 
@@ -156,7 +166,7 @@ impl Tree {
         match self {
             Self::Disk(disk) => disk.discard(),
             Self::Archive(archive) => archive.discard(),
-            Self::Digests(_) => Ok(()),
+            Self::Digests(_) | Self::Pick(_) => Ok(()),
         }
     }
 
@@ -172,6 +182,7 @@ impl Tree {
                 digests.write(path, &text)?;
                 Ok(Finished { size: digests.size(), notices: Vec::new() })
             }
+            Self::Pick(pick) => Ok(Finished { size: pick.size(), notices: Vec::new() }),
         }
     }
 
@@ -180,7 +191,7 @@ impl Tree {
     pub(crate) fn settle(&mut self) -> Result<()> {
         match self {
             Self::Disk(disk) => disk.settle(),
-            Self::Archive(_) | Self::Digests(_) => Ok(()),
+            Self::Archive(_) | Self::Digests(_) | Self::Pick(_) => Ok(()),
         }
     }
 }
@@ -195,6 +206,7 @@ impl TreeFile {
                 file.write(bytes);
                 Ok(())
             }
+            Self::Pick(file) => file.write(bytes),
         }
     }
 
@@ -207,6 +219,7 @@ impl TreeFile {
                 file.zeros(length);
                 Ok(())
             }
+            Self::Pick(file) => file.zeros(length),
         }
     }
 
@@ -217,6 +230,7 @@ impl TreeFile {
             Self::Disk(file) => file.len(),
             Self::Archive(file) => file.len(),
             Self::Digest(file) => file.len(),
+            Self::Pick(file) => file.len(),
         }
     }
 
@@ -232,6 +246,7 @@ impl TreeFile {
             (Self::Disk(file), Tree::Disk(disk)) => file.finish(disk),
             (Self::Archive(file), Tree::Archive(_)) => file.finish(),
             (Self::Digest(file), Tree::Digests(digests)) => file.finish(digests),
+            (Self::Pick(file), Tree::Pick(pick)) => file.finish(pick),
             _ => Err(Error::at(
                 b"",
                 ErrorKind::Internal(crate::bug::Bug::new("a file is ended in another tree than its own")),

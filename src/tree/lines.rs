@@ -6,7 +6,7 @@ use crate::limits;
 
 /// One line without its newline. The last line of a file may lack it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Line<'a> {
+pub(crate) enum Line<'a> {
     /// A line within the bound.
     Text(&'a [u8]),
     /// A line over the bound, which was skipped.
@@ -17,7 +17,7 @@ pub(super) enum Line<'a> {
 
 /// Lends the lines of a reader one by one, each of at most `bound` bytes.
 #[derive(Debug)]
-pub(super) struct Lines<R> {
+pub(crate) struct Lines<R> {
     input: R,
     bound: usize,
     buffer: Vec<u8>,
@@ -25,12 +25,12 @@ pub(super) struct Lines<R> {
 }
 
 impl<R: BufRead> Lines<R> {
-    pub(super) fn new(input: R, bound: usize) -> Self {
+    pub(crate) fn new(input: R, bound: usize) -> Self {
         Self { input, bound, buffer: Vec::new(), ended: false }
     }
 
     /// Lends the next line, `None` at the end.
-    pub(super) fn next(&mut self) -> Result<Option<Line<'_>>> {
+    pub(crate) fn next(&mut self) -> Result<Option<Line<'_>>> {
         if self.ended {
             return Ok(None);
         }

@@ -18,11 +18,13 @@ mod events;
 #[path = "../fixture/mod.rs"]
 #[allow(dead_code, unused_imports, reason = "each test target uses its own part")]
 mod fixture;
+mod get;
 mod graph;
 mod hostile;
 mod inspect;
 mod list;
 mod live;
+mod log;
 mod malformed;
 mod objects;
 mod output;

@@ -26,12 +26,13 @@ use crate::error::{Error, Result};
 use crate::event::{Class, Event, Warning};
 use crate::excerpt;
 use crate::limits;
-use crate::model::dynamodb::{Item, Object, Table};
+use crate::model::dynamodb::{Attributes, Item, KeyValues, Object, Schema, Table};
 use crate::model::{Answer, Refusal};
 use crate::report::Report;
 use crate::tree::{keymap, segment};
 use bundle::Bundle;
 use fallback::{Fallbacks, Reason};
+use name::{ItemName, Originals};
 use per_item::PerItem;
 
 /// Items of a table above which one file an item is worth a warning.
@@ -137,6 +138,33 @@ impl Layout {
         let keymap = (!root.options.no_extra).then_some(&mut root.keymap);
         fallbacks.finish(keymap, report, &shown)
     }
+}
+
+/// Returns the path of a file of a table.
+pub(crate) fn table_path(table: &[u8], file: &[u8]) -> Vec<u8> {
+    let segment = segment::encode_directory(table).map(|segment| format!("{}/", segment.text));
+    [b"dynamodb/", segment.unwrap_or_default().as_bytes(), file].concat()
+}
+
+/// Lists the paths that an item can have below its table's directory, the one that it has by itself first.
+pub(crate) fn item_paths(keys: &KeyValues<'_>) -> Vec<Vec<u8>> {
+    [ItemName::plain, ItemName::taken]
+        .map(|name| {
+            let mut path = b"items/".to_vec();
+            name(Originals::of(keys)).push(&mut path);
+            path
+        })
+        .into()
+}
+
+/// Writes the attributes of an item on one line.
+pub(crate) fn item_text(attributes: &Attributes<'_>, out: &mut Vec<u8>) -> Result<()> {
+    render::item(out, attributes, render::Layout::Compact).map(drop)
+}
+
+/// Writes `_schema.json`.
+pub(crate) fn schema_text(schema: &Schema, out: &mut Vec<u8>) -> Result<()> {
+    schema::write(out, schema.message())
 }
 
 fn warn_large(report: &mut Report<'_>, table: &str, items: u64) {

@@ -49,6 +49,11 @@ pub fn refusal(node: &Node<'_>) -> Option<Refusal> {
     (!NodePath::of(node.path).fits(node.path)).then_some(Refusal { class: Class::FS_PATH_TOO_LONG, message })
 }
 
+/// Returns the path of a node in the dump.
+pub(crate) fn disk_path(path: &[u8]) -> Vec<u8> {
+    NodePath::of(path).disk
+}
+
 impl Layout {
     /// Returns a layout without files.
     #[must_use]

@@ -69,6 +69,11 @@ struct OpenObject {
     file: Option<TreeFile>,
 }
 
+/// Returns the path of a file of a bucket; `None` where the bucket can have none.
+pub(crate) fn path(bucket: &[u8], file: &[u8]) -> Option<Vec<u8>> {
+    Directory::of(bucket).map(|directory| directory.file(file))
+}
+
 impl Layout {
     /// Returns a layout without files.
     #[must_use]

@@ -42,6 +42,11 @@ struct OpenQueue {
     messages: Option<TreeFile>,
 }
 
+/// Returns the path of a file of a queue.
+pub(crate) fn path(queue: &[u8], file: &str) -> Vec<u8> {
+    Directory::of(queue).file(file)
+}
+
 impl Layout {
     /// Returns a layout without files.
     #[must_use]

@@ -19,14 +19,19 @@ mod table;
 mod tests;
 mod writer;
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
 use super::{Context, Scope};
 use crate::bug::Bug;
 use crate::error::Result;
-use crate::keyspace::Namespace;
 use crate::keyspace::dynamodb::{ItemKey, item_prefix};
+use crate::keyspace::{Family, Namespace};
 use crate::model::dynamodb::{self, Schema};
 use crate::model::{Object, Refusal};
+use crate::name::Literal;
 use crate::report::Problem;
+use crate::snapshot::{EntryBuf, Focus, Snapshot};
 use generation::Generations;
 use migration::LiveRows;
 use table::Table;
@@ -54,6 +59,29 @@ pub fn dump(context: &mut Context<'_, '_>) -> Result<Scope> {
     }
     context.sink.end_service(context.report, Namespace::Dynamodb)?;
     Ok(scope)
+}
+
+/// Narrows a snapshot to the rows of a table, or of one item of it where its rows are known by their key.
+pub(super) fn focus(snapshot: &Snapshot, object: &Literal, focus: &mut Focus) -> Result<()> {
+    let segment = URL_SAFE_NO_PAD.encode(&object.scope);
+    let of_table = |family: Family, end: &str| [family.prefix(), segment.as_bytes(), end.as_bytes()].concat();
+    let table = of_table(Family::DynamodbTable, "");
+    let mut row = EntryBuf::default();
+    let schema =
+        snapshot.get(&table, &mut row)?.then(|| Schema::parse(&object.scope, &row.body).ok()).flatten();
+    focus.narrow(Family::DynamodbTable, vec![table]);
+    let whole = vec![of_table(Family::DynamodbItem, "|")];
+    let items = match (&object.item, schema) {
+        (None, Some(_)) => Vec::new(),
+        (Some(key), Some(schema)) if !Generations::of(&schema).needs_comparison() => {
+            let generation = item_prefix(&object.scope, schema.generation);
+            let identities = key.identities(&schema)?.into_iter();
+            identities.map(|identity| [&generation[..], &identity].concat()).collect()
+        }
+        _ => whole,
+    };
+    focus.narrow(Family::DynamodbItem, items);
+    Ok(())
 }
 
 fn refused(context: &mut Context<'_, '_>, table: &[u8], refusal: Refusal) -> Result<()> {

@@ -16,6 +16,7 @@ mod distinct;
 mod envelope;
 mod expiry;
 mod file;
+pub mod history;
 mod key_record;
 mod key_state;
 mod meta;

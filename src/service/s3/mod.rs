@@ -27,7 +27,8 @@ mod upload;
 
 use super::{Context, Scope};
 use crate::error::Result;
-use crate::keyspace::Namespace;
+use crate::keyspace::{Family, Namespace};
+use crate::snapshot::{EntryBuf, Focus, Snapshot};
 use join::Join;
 use reference::References;
 
@@ -43,6 +44,35 @@ pub fn dump(context: &mut Context<'_, '_>) -> Result<Scope> {
     }
     context.sink.end_service(context.report, Namespace::S3)?;
     Ok(scope)
+}
+
+/// Returns the generation that a bucket's row names; `None` without such a row.
+pub(super) fn generation(snapshot: &Snapshot, bucket: &[u8]) -> Result<Option<u64>> {
+    let mut row = EntryBuf::default();
+    if !snapshot.get(bucket, &mut row)? {
+        return Ok(None);
+    }
+    let meta = bucket::BucketMeta::parse(&row.body).ok();
+    Ok(meta.map(|meta| meta.generation).filter(|generation| *generation > 0))
+}
+
+/// Most chunks that are looked up one by one.
+const CHUNKS: usize = 1 << 14;
+
+/// Lists the keys of the chunks that the references in `focus` name; `None` where they are too many.
+pub(super) fn digests(snapshot: &mut Snapshot, focus: &Focus) -> Result<Option<Vec<Vec<u8>>>> {
+    let mut keys = Vec::new();
+    snapshot.set_focus(focus.clone());
+    let mut references = snapshot.scan(Family::S3ChunkRef);
+    while let Some(reference) = references.next()? {
+        if keys.len() >= CHUNKS {
+            return Ok(None);
+        }
+        let digest =
+            chunk_ref::ChunkRef::parse(reference.body).map(|reference| hex::encode(reference.digest));
+        keys.extend(digest.map(|digest| [Family::S3ChunkBlob.prefix(), digest.as_bytes()].concat()));
+    }
+    Ok(Some(keys))
 }
 
 #[cfg(test)]

@@ -1,0 +1,212 @@
+//! Which rows have an object's history, and what a version of one says.
+//!
+//! In: a row key, and the value of one of its versions. Out: what the row is of its object (`field "name"`, `item`), and
+//! [`Facts`].
+
+use std::collections::BTreeSet;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+use super::fact::{self, Facts};
+use crate::error::Result;
+use crate::keyspace::dynamodb::ItemKey;
+use crate::keyspace::s3::{ObjectKey, parse_bucket};
+use crate::keyspace::sqs::{self, DataKey};
+use crate::keyspace::{Family, Namespace, fs};
+use crate::layout;
+use crate::model::dynamodb::{Attributes, Schema};
+use crate::name::Literal;
+use crate::service::redis::history::{self, Part};
+use crate::snapshot::{EntryBuf, Snapshot};
+
+/// Magic numbers in front of JSON.
+const MAGIC: usize = 4;
+
+/// The rows of an object.
+#[derive(Debug)]
+pub struct Rows<'l> {
+    object: &'l Literal,
+    /// Primary keys of an item.
+    primaries: Vec<Vec<u8>>,
+    /// Row key of a file's name.
+    name: Vec<u8>,
+    /// Inodes that the name ever had.
+    inodes: BTreeSet<u64>,
+}
+
+impl<'l> Rows<'l> {
+    /// Finds the rows of an object.
+    pub fn of(snapshot: &Snapshot, object: &'l Literal) -> Result<Self> {
+        let mut rows = Self { object, primaries: Vec::new(), name: Vec::new(), inodes: BTreeSet::new() };
+        let mut row = EntryBuf::default();
+        match (object.service, &object.key) {
+            (Namespace::Dynamodb, _) => {
+                let segment = URL_SAFE_NO_PAD.encode(&object.scope);
+                let key = [Family::DynamodbTable.prefix(), segment.as_bytes()].concat();
+                if let Some(item) = &object.item
+                    && snapshot.get(&key, &mut row)?
+                    && let Ok(schema) = Schema::parse(&object.scope, &row.body)
+                {
+                    rows.primaries = item.primaries(&schema)?;
+                }
+            }
+            (Namespace::Fs, None) => _ = rows.inodes.insert(fs::ROOT),
+            (Namespace::Fs, Some(path)) => {
+                let mut directory = fs::ROOT;
+                let mut names = path.split(|&byte| byte == b'/').peekable();
+                while let Some(name) = names.next() {
+                    rows.name = fs::name_key(directory, name);
+                    if names.peek().is_none() {
+                        break;
+                    }
+                    let inode = if snapshot.get(&rows.name, &mut row)? { inode_of(&row.body) } else { None };
+                    rows.name.clear();
+                    let Some(inode) = inode else { break };
+                    directory = inode;
+                }
+            }
+            _ => {}
+        }
+        Ok(rows)
+    }
+
+    /// Lists the families in which the object can have rows with a history.
+    pub fn families(&self) -> &'static [Family] {
+        let whole = self.object.key.is_none() && self.object.item.is_none();
+        match self.object.service {
+            Namespace::Redis => &history::FAMILIES,
+            Namespace::Dynamodb if whole => &[Family::DynamodbTable],
+            Namespace::Dynamodb => &[Family::DynamodbItem],
+            Namespace::S3 if whole => &[Family::S3BucketMeta],
+            Namespace::S3 => &[Family::S3ObjectHead],
+            Namespace::Sqs if whole => &[Family::SqsQueueMeta],
+            Namespace::Sqs => &[Family::SqsData],
+            Namespace::Fs => &[Family::FsName, Family::FsInode],
+            Namespace::Kv => &[Family::Bare, Family::Unknown],
+            Namespace::Internal => &[],
+        }
+    }
+
+    /// Returns what a row is of the object; `None` where it is of another one.
+    pub fn label(&self, family: Family, key: &[u8]) -> Option<String> {
+        let object = self.object;
+        let own = object.key.as_deref();
+        match family {
+            Family::DynamodbTable => {
+                let table = crate::keyspace::dynamodb::schema_table(key).ok()?;
+                (table == object.scope).then(|| "table".to_owned())
+            }
+            Family::DynamodbItem => {
+                let key = ItemKey::parse(key).ok()?;
+                let table = crate::keyspace::dynamodb::table_name(key.table_segment).ok()?;
+                let is_own = table == object.scope && self.primaries.iter().any(|own| own == key.primary);
+                is_own.then(|| format!("item, generation {}", key.generation))
+            }
+            Family::S3BucketMeta => {
+                (*parse_bucket(family, key)? == object.scope).then(|| "bucket".to_owned())
+            }
+            Family::S3ObjectHead => {
+                let key = ObjectKey::parse(key)?;
+                let is_own = *key.bucket.raw() == object.scope && Some(&*key.object.raw()) == own;
+                is_own.then(|| format!("object, generation {}", key.generation))
+            }
+            Family::SqsQueueMeta => self.is_queue(sqs::queue(family, key).ok()?).then(|| "queue".to_owned()),
+            Family::SqsData => {
+                let key = DataKey::parse(key).ok()?;
+                let mut id = Vec::new();
+                key.message_id.decode(&mut id);
+                let partition = key.partition.map_or(String::new(), |number| format!(", partition {number}"));
+                (self.is_queue(key.queue) && Some(&*id) == own).then(|| format!("message{partition}"))
+            }
+            Family::FsName => (key == self.name).then(|| "name".to_owned()),
+            Family::FsInode => {
+                let inode = fs::inode(key).filter(|inode| self.inodes.contains(inode))?;
+                Some(format!("inode {inode}"))
+            }
+            Family::Bare | Family::Unknown => (Some(key) == own).then(|| "value".to_owned()),
+            _ => history::part(family, own?, key).map(|part| match part {
+                Part::Whole(what) => what.to_owned(),
+                Part::Named(what, name) => format!("{what} {}", fact::bytes(&name)),
+                Part::Item(position) => format!("item {position}"),
+                Part::Entry(id) => format!("entry {}-{}", id.ms, id.seq),
+            }),
+        }
+    }
+
+    fn is_queue(&self, segment: sqs::Segment<'_>) -> bool {
+        let mut name = Vec::new();
+        segment.decode(&mut name);
+        name == self.object.scope
+    }
+
+    /// Returns what a version says.
+    pub fn facts(&mut self, family: Family, body: &[u8]) -> Result<Facts> {
+        let mut facts = Facts::new();
+        let mut json = Vec::new();
+        let is_read = match family {
+            Family::DynamodbItem => match Attributes::parse(body) {
+                Ok(attributes) => {
+                    layout::dynamodb::item_text(&attributes, &mut json)?;
+                    // Attributes, each with its type, whatever is in them.
+                    attributes_of(&json, &mut facts)
+                }
+                Err(_) => false,
+            },
+            Family::DynamodbTable => match Schema::parse(&self.object.scope, body) {
+                Ok(schema) => {
+                    layout::dynamodb::schema_text(&schema, &mut json)?;
+                    fact::members(&json, &mut facts)
+                }
+                Err(_) => false,
+            },
+            Family::S3BucketMeta | Family::S3ObjectHead | Family::FsInode => fact::members(body, &mut facts),
+            Family::FsName => {
+                self.inodes.extend(inode_of(body));
+                fact::members(body, &mut facts)
+            }
+            Family::SqsQueueMeta | Family::SqsData => {
+                body.get(MAGIC..).is_some_and(|json| fact::members(json, &mut facts))
+            }
+            Family::Bare | Family::Unknown => false,
+            _ => {
+                redis(family, body, &mut facts);
+                true
+            }
+        };
+        if !is_read {
+            facts.insert("value".to_owned(), fact::bytes(body));
+        }
+        // Where the bytes are kept follows from nothing that a user sees.
+        facts.retain(|name, _| !matches!(&**name, "parts" | "upload_id"));
+        Ok(facts)
+    }
+}
+
+fn inode_of(body: &[u8]) -> Option<u64> {
+    let value: serde_json::Value = serde_json::from_slice(body).ok()?;
+    value.get("inode")?.as_u64()
+}
+
+fn attributes_of(json: &[u8], facts: &mut Facts) -> bool {
+    let Ok(serde_json::Value::Object(attributes)) = serde_json::from_slice(json) else { return false };
+    facts.extend(attributes.iter().map(|(name, value)| (name.clone(), fact::json(value))));
+    true
+}
+
+fn redis(family: Family, body: &[u8], facts: &mut Facts) {
+    let said = history::said(family, body);
+    let named = [
+        ("value", said.value.as_deref().map(fact::bytes)),
+        ("expires_ms", said.expires_ms.map(|ms| ms.to_string())),
+        ("length", said.length.map(|length| length.to_string())),
+        ("score", said.score.map(|score| score.to_string())),
+    ];
+    facts.extend(named.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))));
+    for (at, (name, value)) in said.fields.iter().enumerate() {
+        // Names of an entry's fields may repeat.
+        let again = said.fields.iter().take(at).any(|(before, _)| before == name);
+        let name = if again { format!("{name} ({at})") } else { name.clone() };
+        facts.insert(name, fact::bytes(value.as_bytes()));
+    }
+}

@@ -1,0 +1,103 @@
+//! Which rows make one object: all that a run for it alone has to read.
+//!
+//! In: a name. Out: what the keys of its rows begin with, in all families of its service. Other rows may be among them;
+//! none of the object's is missing.
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+use crate::error::Result;
+use crate::keyspace::s3::{ObjectKey, Segment};
+use crate::keyspace::{Family, Namespace, Role, fs, redis};
+use crate::model::fs::InodeRecord;
+use crate::name::Literal;
+use crate::snapshot::{EntryBuf, Focus, Snapshot};
+
+/// Narrows a snapshot to the rows of an object; to the whole service where nothing narrower is known.
+pub fn set(snapshot: &mut Snapshot, object: &Literal) -> Result<()> {
+    snapshot.set_focus(Focus::default());
+    let mut focus = Focus::default();
+    let key = object.key.as_deref();
+    match (object.service, key) {
+        (Namespace::Redis, Some(key)) => redis(key, &mut focus),
+        (Namespace::Kv, Some(key)) if !key.is_empty() => {
+            // Each of them belongs to one of the two families, and so do all keys that begin with it.
+            let family = if key.first() == Some(&b'!') { Family::Unknown } else { Family::Bare };
+            for other in [Family::Unknown, Family::Bare] {
+                focus.narrow(other, if other == family { vec![key.to_vec()] } else { Vec::new() });
+            }
+        }
+        (Namespace::Dynamodb, _) => super::dynamodb::focus(snapshot, object, &mut focus)?,
+        (Namespace::S3, key) => s3(snapshot, &object.scope, key, &mut focus)?,
+        (Namespace::Sqs, _) => sqs(&object.scope, &mut focus),
+        (Namespace::Fs, Some(path)) => fs(snapshot, path, &mut focus)?,
+        _ => {}
+    }
+    snapshot.set_focus(focus);
+    Ok(())
+}
+
+fn redis(key: &[u8], focus: &mut Focus) {
+    for family in Family::all().filter(|family| family.owner() == Namespace::Redis) {
+        // `!lst|meta|d|…` is of two families; of the rest no service reads rows.
+        let is_ambiguous = matches!(family, Family::ListMeta | Family::ListDelta) && key.starts_with(b"d|");
+        if !is_ambiguous && family.kind() != Role::Internal {
+            focus.narrow(family, vec![redis::rows_prefix(family, key)]);
+        }
+    }
+}
+
+fn s3(snapshot: &mut Snapshot, bucket: &[u8], key: Option<&[u8]>, focus: &mut Focus) -> Result<()> {
+    let of_bucket = |family: Family| ObjectKey::bucket_prefix(family, bucket);
+    for family in [Family::S3BucketMeta, Family::S3BucketGeneration, Family::S3UploadMeta] {
+        focus.narrow(family, vec![of_bucket(family)]);
+    }
+    let generation = super::s3::generation(snapshot, &of_bucket(Family::S3BucketMeta))?;
+    for family in [Family::S3ObjectHead, Family::S3Blob, Family::S3ChunkRef] {
+        let mut prefix = of_bucket(family);
+        match (key, generation) {
+            (None, _) => {
+                // Of the bucket alone; that there are objects tells the generation of one without a row.
+                focus.narrow(family, if generation.is_some() { Vec::new() } else { vec![prefix] });
+            }
+            (Some(key), Some(generation)) => {
+                prefix.extend_from_slice(&generation.to_be_bytes());
+                Segment::write(&mut prefix, key);
+                focus.narrow(family, vec![prefix]);
+            }
+            (Some(_), None) => focus.narrow(family, vec![prefix]),
+        }
+    }
+    let chunks = super::s3::digests(snapshot, focus)?;
+    if let Some(chunks) = chunks {
+        focus.narrow(Family::S3ChunkBlob, chunks);
+    }
+    Ok(())
+}
+
+fn sqs(queue: &[u8], focus: &mut Focus) {
+    let segment = URL_SAFE_NO_PAD.encode(queue);
+    for family in Family::all().filter(|family| family.owner() == Namespace::Sqs) {
+        let of = |form: &str| [family.prefix(), form.as_bytes(), segment.as_bytes()].concat();
+        focus.narrow(family, vec![of(""), of("p|")]);
+    }
+}
+
+/// Names and inodes are few beside the bytes of files: only those of the file itself are narrowed down.
+fn fs(snapshot: &Snapshot, path: &[u8], focus: &mut Focus) -> Result<()> {
+    let mut inode = fs::ROOT;
+    let mut row = EntryBuf::default();
+    for name in path.split(|&byte| byte == b'/') {
+        if !snapshot.get(&fs::name_key(inode, name), &mut row)? {
+            return Ok(());
+        }
+        let Some(next) = super::fs::named(&row.body) else { return Ok(()) };
+        inode = next;
+    }
+    if snapshot.get(&fs::inode_key(inode), &mut row)?
+        && let Some(record) = InodeRecord::parse(&row.body)
+    {
+        focus.narrow(Family::FsChunk, vec![fs::chunks_prefix(record.home_slot, inode).to_vec()]);
+    }
+    Ok(())
+}

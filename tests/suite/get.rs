@@ -1,0 +1,369 @@
+//! `get`: each object is its file of the tree, byte for byte, by its name and by the path of the file.
+
+use std::collections::BTreeMap;
+use std::ffi::OsStr;
+use std::fs;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+
+use ekv_backup::Result;
+use ekv_backup::keyspace::Namespace;
+use ekv_backup::model::{Object, Piece, ScopeEnd};
+use ekv_backup::name;
+use ekv_backup::report::Report;
+use ekv_backup::run::{self, GetRequest, Source, Wanted, objects, pick};
+use ekv_backup::service::Options;
+use ekv_backup::sink::{Answer, Sink, Wants};
+use ekv_backup::tree::segment::encode;
+
+use crate::tool::{Run, Work, testdata};
+
+/// Keeps names and types.
+#[derive(Default)]
+pub struct Names {
+    pub names: Vec<(String, &'static str)>,
+}
+
+impl Sink for Names {
+    fn wants(&self) -> Wants {
+        Wants::Heads
+    }
+
+    fn object(&mut self, _report: &mut Report<'_>, object: Object<'_>) -> Result<Answer> {
+        let summary = object.summary();
+        let mut name = String::new();
+        name::of(&summary, &mut name);
+        self.names.push((name, summary.kind));
+        Ok(Answer::Taken)
+    }
+
+    fn piece(&mut self, _piece: Piece<'_>) -> Result<Answer> {
+        Ok(Answer::Left)
+    }
+
+    fn end(&mut self, _report: &mut Report<'_>) -> Result<Answer> {
+        Ok(Answer::Taken)
+    }
+
+    fn abandon(&mut self) -> Result<()> {
+        Ok(())
+    }
+
+    fn end_scope(&mut self, _report: &mut Report<'_>, _end: ScopeEnd) -> Result<()> {
+        Ok(())
+    }
+
+    fn end_service(&mut self, _report: &mut Report<'_>, _owner: Namespace) -> Result<()> {
+        Ok(())
+    }
+}
+
+/// Bytes that somebody else looks at.
+#[derive(Clone, Default)]
+pub struct Shared(Arc<Mutex<Vec<u8>>>);
+
+impl Shared {
+    /// Takes what was written so far.
+    pub fn taken(&self) -> Vec<u8> {
+        std::mem::take(&mut *self.0.lock().expect("nobody panics"))
+    }
+}
+
+impl Write for Shared {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().expect("nobody panics").extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Returns what a capture is read from.
+pub fn source(name: &str) -> Source {
+    let directory = testdata("live").join(name);
+    let entries = fs::read_dir(&directory).expect("testdata/live can be listed");
+    let mut paths = entries.map(|entry| entry.expect("testdata/live can be listed").path());
+    let input = paths.find(|path| path.to_string_lossy().contains(".fsm") || path.is_dir());
+    let mut source = Source::new(vec![input.expect("there is a snapshot")]);
+    source.keys.keks = Some(directory.join("kek.bin")).filter(|kek| kek.exists()).into_iter().collect();
+    source
+}
+
+/// Gets an object out of a dump.
+fn get_of(dump: &Path, name: &str) -> Option<Vec<u8>> {
+    let out = Shared::default();
+    let source = Source::new(vec![dump.to_owned()]);
+    let request = GetRequest { source, name: name.to_owned(), key: None };
+    let got = run::get(&request, Box::new(out.clone()), |_| (), |_| ()).expect("the dump can be read");
+    got.bytes.map(|_| out.taken())
+}
+
+fn decoded(source: &Source, work: &Work) -> BTreeMap<Vec<u8>, Vec<u8>> {
+    let mut arguments = vec!["decode".into(), "-q".into(), "-o".into(), "dump".into()];
+    arguments.extend(source.inputs.iter().map(|path| path.clone().into_os_string()));
+    for kek in &source.keys.keks {
+        arguments.extend(["--kek-file".into(), kek.clone().into_os_string()]);
+    }
+    let run = work.run(arguments);
+    assert!(matches!(run.code, Some(0 | 1)), "{run:?}");
+    work.dump().files.into_iter().collect()
+}
+
+/// Which files are those of objects of this type.
+fn is_of(path: &str, kind: &str) -> bool {
+    let mut parts = path.split('/');
+    let (first, second, third) = (parts.next(), parts.next(), parts.next());
+    match kind {
+        "string" => path.starts_with("redis/db_0/strings/"),
+        "hll" => path.starts_with("redis/db_0/hll/"),
+        "hash" => path.starts_with("redis/db_0/hashes/"),
+        "list" | "set" | "zset" | "stream" => path.starts_with(&format!("redis/db_0/{kind}s/")),
+        "table" => first == Some("dynamodb") && third == Some("_schema.json"),
+        "item" => first == Some("dynamodb") && third == Some("items"),
+        "bucket" => first == Some("s3") && third == Some("_bucket.json") && parts.next().is_none(),
+        "queue" => first == Some("sqs") && third == Some("_queue.json"),
+        "file" => path.starts_with("extra/fs/tree/"),
+        "value" => second == Some("kv") && third != Some("KEYMAP.jsonl"),
+        _ => false,
+    }
+}
+
+fn every_object_is_its_file(capture: &str) {
+    let source = source(capture);
+    let work = Work::new();
+    let files = decoded(&source, &work);
+    let scratch = source.scratch(work.path("."));
+    let mut opened = source.open(&scratch, &mut |_| ()).expect("a capture can be opened");
+    let mut all = Names::default();
+    objects(&opened.snapshot, &Options::default(), &scratch, &mut all, |_| ()).expect("it can be read");
+    let mut get = |name: &str| {
+        let out = Shared::default();
+        let wanted = Wanted::parse(name, None).expect("this is a name");
+        let got =
+            pick(&mut opened.snapshot, &scratch, &wanted, Box::new(out.clone())).expect("it can be read");
+        let bytes = out.taken();
+        assert!(got.bytes.is_none_or(|length| length == bytes.len() as u64), "{name}");
+        got.bytes.map(|_| bytes)
+    };
+    let mut dumps = vec![work.path("dump")];
+    if capture == "shop" {
+        let mut source = source.clone();
+        source.inputs.push("-o".into());
+        let inputs = source.inputs.iter().map(|path| path.as_os_str());
+        work.run(
+            [OsStr::new("decode"), OsStr::new("-q")]
+                .into_iter()
+                .chain(inputs)
+                .chain([OsStr::new("dump.tar.zst")]),
+        )
+        .exits(0);
+        dumps.push(work.path("dump.tar.zst"));
+    }
+    let mut found: BTreeMap<&str, Vec<Vec<u8>>> = BTreeMap::new();
+    let mut lines: BTreeMap<Vec<u8>, Vec<Vec<u8>>> = BTreeMap::new();
+    // A string and an HLL of one key, a text and a number: one name means the first of them.
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    all.names.iter().for_each(|(name, _)| *counts.entry(name).or_default() += 1);
+    let is_shared = |name: &str| counts.get(name).is_some_and(|count| *count > 1);
+    for (name, kind) in &all.names {
+        // Each message costs a scan of its queue.
+        if is_shared(name) || (*kind == "message" && lines.values().map(Vec::len).sum::<usize>() > 100) {
+            continue;
+        }
+        if *kind == "directory" {
+            assert_eq!(get(name), None, "{name}");
+            continue;
+        }
+        let bytes = get(name);
+        let is_reserved = ["KEYMAP.jsonl", "_bucket.json"].iter().any(|last| name.ends_with(last));
+        for dump in &dumps {
+            let of_dump = get_of(dump, name);
+            let is_missing = *kind == "object" && of_dump.is_none();
+            assert!(is_reserved || is_missing || of_dump == bytes, "{capture}: {name} of {}", dump.display());
+        }
+        match (*kind, bytes) {
+            ("message", Some(line)) => {
+                let queue = name.split('/').nth(1).expect("a message has a queue");
+                lines.entry(name::unescape(queue)).or_default().push(line);
+            }
+            ("object", Some(bytes)) => {
+                // What only the tree has no place for is there all the same; a reserved name is another file's.
+                if let Some(file) = files.get(name.as_bytes()).filter(|_| !name.contains('%') && !is_reserved)
+                {
+                    assert!(*file == bytes, "{capture}: {name}");
+                }
+            }
+            // A bucket of which only objects are here has no row.
+            ("bucket", None) => {}
+            (kind, Some(bytes)) => found.entry(kind).or_default().push(bytes),
+            (kind, None) => panic!("{capture}: {name} is not there, {kind}"),
+        }
+    }
+    for (kind, mut found) in found {
+        let paths = files.iter().filter(|(path, _)| is_of(&String::from_utf8_lossy(path), kind));
+        let mut expected: Vec<_> = paths.map(|(_, bytes)| bytes.clone()).collect();
+        expected.sort();
+        found.sort();
+        let shared = counts.values().filter(|count| **count > 1).sum::<usize>();
+        let (objects, of_files) = (found.len(), expected.len());
+        if shared > 0 {
+            found.retain(|bytes| expected.binary_search(bytes).is_err());
+            assert!(
+                found.is_empty() && objects + shared >= of_files,
+                "{capture}: {kind}: {objects} of {of_files}"
+            );
+            continue;
+        }
+        assert!(found == expected, "{capture}: {kind}: {objects} objects, {of_files} files");
+    }
+    for (queue, mut lines) in lines {
+        let path = format!("sqs/{}/messages.jsonl", encode(&queue).text);
+        let file = files.get(path.as_bytes()).expect("a queue with messages has their file");
+        let expected: Vec<_> = file.split_inclusive(|&byte| byte == b'\n').map(<[u8]>::to_vec).collect();
+        lines.retain(|line| !expected.contains(line));
+        assert!(lines.is_empty(), "{capture}: {path}");
+    }
+    each_directory_is_read(capture, &files, &counts, &mut get);
+}
+
+/// Two files of each directory, by their paths: they are read without narrowing the snapshot down.
+fn each_directory_is_read(
+    capture: &str,
+    files: &BTreeMap<Vec<u8>, Vec<u8>>,
+    counts: &BTreeMap<&str, usize>,
+    get: &mut dyn FnMut(&str) -> Option<Vec<u8>>,
+) {
+    let mut seen = BTreeMap::new();
+    for (path, bytes) in files {
+        let Ok(path) = std::str::from_utf8(path) else { continue };
+        // Not of a snapshot; or a name of an object, which counts first.
+        if ["MANIFEST.json", "CHECKSUMS"].contains(&path) || counts.contains_key(path) {
+            continue;
+        }
+        let directory = path.rsplit_once('/').map_or("", |(directory, _)| directory).to_owned();
+        let is_special = ["KEYMAP", "_ttl", "meta.json", ".jsonl"].iter().any(|part| path.contains(part));
+        let count: &mut usize = seen.entry((directory, is_special)).or_default();
+        *count += 1;
+        if *count <= 2 && seen.len() <= 60 {
+            assert!(get(&format!("./dump/{path}")).as_ref() == Some(bytes), "{capture}: {path}");
+        }
+    }
+}
+
+macro_rules! captures {
+    ($($test:ident $name:literal)*) => {
+        $(#[test]
+        fn $test() {
+            every_object_is_its_file($name);
+        })*
+    };
+}
+
+captures! {
+    shop "shop"
+    redis "redis"
+    dynamodb "dynamodb"
+    s3 "s3"
+    s3_multipart "s3-multipart"
+    s3_offload "s3-offload"
+    sqs "sqs"
+    sqs_partitioned "sqs-partitioned"
+    fs_tree "fs"
+    rawkv "rawkv"
+    mvcc "mvcc"
+    encrypted "encrypted"
+    sst "sst"
+    sst_files "sst-files"
+    cluster "cluster"
+    txn "txn"
+    txn_last "txn-last"
+    sqs_multigroup "sqs-multigroup"
+    dynamodb_groups "dynamodb-groups"
+}
+
+fn snapshot() -> PathBuf {
+    testdata("live/shop/000000000000016e.fsm")
+}
+
+fn get(arguments: &[&str]) -> Run {
+    let shop = snapshot();
+    let mut all = vec!["get", "-q", shop.to_str().expect("the path is text")];
+    all.extend(arguments);
+    Work::new().run(all)
+}
+
+#[test]
+fn an_item_is_found_by_its_key() {
+    let by_name = get(&["dynamodb/orders/user-1/3"]);
+    by_name.exits(0);
+    for key in [
+        r#"{"customer":"user-1","no":3}"#,
+        r#"{"no":3.0,"customer":{"S":"user-1"}}"#,
+        r#"{"no":{"N":"3"},"customer":"user-1"}"#,
+    ] {
+        let run = get(&["dynamodb/orders", key]);
+        assert_eq!(run.exits(0).out, by_name.out, "{key}");
+    }
+    let work = Work::new();
+    let shop = snapshot();
+    work.run([
+        OsStr::new("decode"),
+        OsStr::new("-q"),
+        shop.as_os_str(),
+        OsStr::new("-o"),
+        OsStr::new("d.tar"),
+    ])
+    .exits(0);
+    let run = work.run(["get", "d.tar", "dynamodb/orders", r#"{"customer":"user-1","no":3}"#]);
+    assert_eq!(run.exits(0).out, by_name.out);
+    work.run(["get", "d.tar", "dynamodb/orders/user-1/99"]).exits(1);
+    assert!(
+        work.run(["get", "d.tar", "redis/a", "--at", "-1h"]).exits(2).err.contains("a dump is of one time")
+    );
+    for key in [
+        r#"{"customer":"user-1"}"#,
+        r#"{"customer":"user-1","no":3,"x":1}"#,
+        "{",
+        r#"{"customer":1,"no":[]}"#,
+    ] {
+        assert!(get(&["dynamodb/orders", key]).exits(2).err.contains("the key"), "{key}");
+    }
+    let run = get(&["dynamodb/orders", r#"{"customer":"user-1","no":77}"#]);
+    assert_eq!(run.exits(1).out, "");
+}
+
+#[test]
+fn what_is_not_there_has_names_near_it_and_nothing_on_standard_output() {
+    let run = get(&["redis/cart:user-99"]);
+    assert_eq!(run.exits(1).out, "");
+    assert!(run.err.contains("error: redis/cart:user-99: not there"), "{}", run.err);
+    assert!(run.err.contains("  redis/cart:user-1\n"), "{}", run.err);
+    // A name is no pattern.
+    assert!(get(&["redis/cart:*"]).exits(1).err.contains("not there"));
+    assert!(get(&["cart"]).exits(2).err.contains("expected dynamodb/"));
+    Work::new().run(["get", "redis/a"]).exits(2);
+}
+
+#[test]
+fn the_snapshot_tells_why_something_is_not_there() {
+    let capture = source("mvcc").inputs.remove(0);
+    let get = |arguments: &[&str]| {
+        let all = [&["get", "-q", capture.to_str().expect("the path is text")], arguments].concat();
+        Work::new().run(all).exits(1).err.clone()
+    };
+    let deleted = get(&["redis/one:many:3"]);
+    assert!(
+        deleted.contains("string was deleted at 2026-11-23T01:59:18.038Z (HLC 117663279221178368)"),
+        "{deleted}"
+    );
+    let later = get(&["redis/one:many:3", "--at", "117663279220654079"]);
+    assert!(
+        later.contains("was written at 2026-11-23T01:59:18.03Z (HLC 117663279220654080), after"),
+        "{later}"
+    );
+    let scope = get(&["s3/enc/one/zeros"]);
+    assert!(scope.contains("near it:\n  s3/enc-bucket\n"), "{scope}");
+}
