@@ -114,3 +114,8 @@ pub const DIFF_ORIGINALS: usize = 64 << 20;
 pub const DIFF_LINE: u64 = 1 << 30;
 /// Longest `_schema.json` that key attributes are taken from, bytes.
 pub const DIFF_SCHEMA: u64 = 64 << 20;
+/// Most names in a file of names, and most tables, buckets, queues and directories that they are in: 36 bytes of memory
+/// each.
+pub const LISTED_NAMES: usize = 4 << 20;
+/// Longest line of a file of names, bytes: three times a key of a 1 MiB, and its columns.
+pub const LISTED_LINE: usize = 16 << 20;

@@ -75,8 +75,8 @@ pub struct Decode {
     #[arg(required = true, value_name = "INPUT")]
     pub inputs: Vec<PathBuf>,
     /// Directory to create, which must not exist or be empty; or a file .tar or .tar.zst; or - for a tar on standard output
-    #[arg(short, long, value_name = "DIR|FILE")]
-    pub output: PathBuf,
+    #[arg(short, long, value_name = "DIR|FILE", required_unless_present = "dry_run")]
+    pub output: Option<PathBuf>,
     /// Adapters to decode: all, or names separated by commas of dynamodb,s3,redis,sqs [default: all]
     #[arg(long, value_name = "NAMES", value_parser = adapters)]
     pub adapter: Option<Adapters>,
@@ -84,6 +84,20 @@ pub struct Decode {
     /// the other adapters named there stay whole
     #[arg(long, value_name = "ADAPTER=NAMES")]
     pub scope: Vec<OsString>,
+    /// Only objects whose names match, for example 's3/images/2024/**' or 'redis/cart:*'; repeatable. Names are as `list`
+    /// prints them
+    #[arg(long, value_name = "PATTERN")]
+    pub only: Vec<String>,
+    /// No objects whose names match; repeatable
+    #[arg(long, value_name = "PATTERN")]
+    pub exclude: Vec<String>,
+    /// Only objects named in this file, beside those of --only: what `list` printed, edited; - for
+    /// standard input; repeatable
+    #[arg(long, value_name = "FILE")]
+    pub from_list: Vec<PathBuf>,
+    /// Write nothing; say which files and bytes there would be
+    #[arg(long)]
+    pub dry_run: bool,
     #[command(flatten)]
     pub source: Source,
     /// Replace a directory that holds a MANIFEST.json, or an archive's file

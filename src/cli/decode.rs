@@ -1,13 +1,18 @@
 //! `ekv-backup decode`.
 
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::fs::File;
+use std::io::{self, BufReader};
 use std::time::{Duration, Instant};
 
 use ekv_backup::Error;
 use ekv_backup::interrupt::Interrupt;
+use ekv_backup::name::{self, NameList, Pattern};
 use ekv_backup::problem::ListedProblem;
 use ekv_backup::run::{Request, Summary, decode};
 use ekv_backup::service::Options;
-use ekv_backup::tree::{self, TreeOptions};
+use ekv_backup::tree::{self, Size, TreeOptions};
 use serde::Serialize;
 use time::OffsetDateTime;
 
@@ -98,27 +103,38 @@ pub fn run(arguments: &args::Decode, interrupt: &Interrupt) -> u8 {
         metrics.write(arguments.metrics.as_deref())
     };
     if !arguments.json {
-        return metrics(exit_code);
+        let table = summary.and_then(|summary| summary.dry_run.as_ref()).map_or_else(String::new, table);
+        return metrics(print::exit(exit_code, print::out(&table), ""));
     }
-    let left = summary.map_or(String::new(), |summary| format!("; the dump stands in {}", summary.output));
+    let made = summary.filter(|summary| summary.dry_run.is_none());
+    let left = made.map_or(String::new(), |summary| format!("; the dump stands in {}", summary.output));
     let duration_ms = u64::try_from(duration.as_millis()).ok();
     let output = Output { command: "decode", exit_code, error, summary, problems_list, duration_ms };
     metrics(print::exit(exit_code, print_json(arguments, &output), &printable(&left)))
 }
 
 /// Prints the object where no archive goes.
-fn print_json(arguments: &args::Decode, output: &Output<'_>) -> std::io::Result<()> {
+fn print_json(arguments: &args::Decode, output: &Output<'_>) -> io::Result<()> {
     if is_stdout(arguments) { print::json_err(output) } else { print::json(output) }
 }
 
 /// Whether the dump goes to standard output.
 fn is_stdout(arguments: &args::Decode) -> bool {
-    arguments.output.as_os_str() == "-"
+    !arguments.dry_run && arguments.output.as_ref().is_some_and(|output| output.as_os_str() == "-")
 }
 
 /// Whether nobody reads standard output any more.
 fn is_closed_pipe(error: &tree::Error) -> bool {
-    matches!(&error.kind, tree::ErrorKind::Io(error) if error.kind() == std::io::ErrorKind::BrokenPipe)
+    matches!(&error.kind, tree::ErrorKind::Io(error) if error.kind() == io::ErrorKind::BrokenPipe)
+}
+
+/// Shows what would be written.
+fn table(sizes: &BTreeMap<String, Size>) -> String {
+    let mut text = format!("{:>12} {:>16}  path\n", "files", "bytes");
+    for (path, size) in sizes {
+        let _ = writeln!(text, "{:>12} {:>16}  {}", size.files, size.bytes, printable(path));
+    }
+    text
 }
 
 /// Ends a run in words: what was suppressed, the first problems, and where what is now.
@@ -154,7 +170,7 @@ fn last_line(summary: &Summary, duration: Duration) -> String {
     let warnings = summary.warning_counts.values().sum();
     format!(
         "{}: {}, as of {}; {}, {}; {}, {} bytes in {:.1} s",
-        summary.output,
+        if summary.dry_run.is_some() { "nothing is written" } else { &summary.output },
         parts.join(", "),
         hlc_time(summary.read_ts),
         match summary.problems {
@@ -177,33 +193,65 @@ fn request(arguments: &args::Decode, interrupt: &Interrupt) -> Result<Request, S
     let Selection { excluded, scopes } = Selection::of(arguments.adapter.as_ref(), &arguments.scope)?;
     let dynamodb_bundle =
         (arguments.dynamodb_layout == Layout::Jsonl).then_some(arguments.dynamodb_bundle_size);
+    let mut adapters = Options {
+        excluded,
+        scopes,
+        selection: None,
+        no_extra: arguments.no_extra,
+        drop_expired: arguments.drop_expired,
+        legacy_redis_strings: arguments.legacy_redis_strings,
+        dynamodb_bundle,
+        include_incomplete_uploads: arguments.include_incomplete_uploads,
+        include_orphans: arguments.include_orphans,
+        rename_collisions: arguments.rename_collisions,
+        preserve_sqs_visibility: arguments.preserve_sqs_visibility,
+        include_sqs_side_records: arguments.include_sqs_side_records,
+    };
+    adapters.select(named(arguments)?);
     Ok(Request {
         source: arguments.source.of(&arguments.inputs, interrupt),
-        target: arguments.output.clone(),
+        // Of no output nothing is asked but what it would hold.
+        target: arguments.output.clone().unwrap_or_default(),
+        dry_run: arguments.dry_run,
         tree: TreeOptions {
             force: arguments.force,
             mode_from_umask: arguments.mode_from_umask,
             scratch: std::env::temp_dir(),
             ..TreeOptions::default()
         },
-        adapters: Options {
-            excluded,
-            scopes,
-            selection: None,
-            no_extra: arguments.no_extra,
-            drop_expired: arguments.drop_expired,
-            legacy_redis_strings: arguments.legacy_redis_strings,
-            dynamodb_bundle,
-            include_incomplete_uploads: arguments.include_incomplete_uploads,
-            include_orphans: arguments.include_orphans,
-            rename_collisions: arguments.rename_collisions,
-            preserve_sqs_visibility: arguments.preserve_sqs_visibility,
-            include_sqs_side_records: arguments.include_sqs_side_records,
-        },
+        adapters,
         strict: arguments.strict,
         cluster_id: arguments.cluster_id.clone(),
         wall_time: wall_time(std::env::var("SOURCE_DATE_EPOCH").ok().as_deref())?,
     })
+}
+
+/// Reads what is selected by name.
+fn named(arguments: &args::Decode) -> Result<name::Selection, String> {
+    let patterns = |option: &str, texts: &[String]| {
+        let pattern = |text: &String| {
+            Pattern::glob(text).map_err(|error| format!("{option} {text}: {}", print::chain(&error)))
+        };
+        texts.iter().map(pattern).collect::<Result<Vec<_>, _>>()
+    };
+    let mut lists = Vec::new();
+    for path in &arguments.from_list {
+        let failed = |error: &dyn std::error::Error| {
+            format!("--from-list {}: {}", path.display(), print::chain(error))
+        };
+        let list = if path.as_os_str() == "-" {
+            NameList::read("standard input", io::stdin().lock())
+        } else {
+            let file = File::open(path).map_err(|error| failed(&error))?;
+            NameList::read(&path.to_string_lossy(), BufReader::new(file))
+        };
+        lists.push(list.map_err(|error| failed(&error))?);
+    }
+    let selection = name::Selection::new(
+        patterns("--only", &arguments.only)?,
+        patterns("--exclude", &arguments.exclude)?,
+    );
+    Ok(selection.with_lists(lists))
 }
 
 /// Returns `wall_time_iso`: now, or `SOURCE_DATE_EPOCH` in seconds (`decisions.md` 1).

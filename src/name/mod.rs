@@ -7,11 +7,13 @@
 
 pub mod file;
 mod item_key;
+mod list;
 mod literal;
 mod pattern;
 mod selection;
 
 pub use item_key::{ItemKey, is_one_of};
+pub use list::{ListError, NameList};
 pub use literal::Literal;
 pub use pattern::{Pattern, PatternError};
 pub use selection::Selection;
@@ -69,6 +71,14 @@ pub fn of(summary: &Summary<'_>, out: &mut String) {
             escape(&summary.name, false, out);
         }
     }
+}
+
+/// Returns the name of a table, bucket or queue.
+#[must_use]
+pub fn of_scope(service: Namespace, scope: &[u8]) -> String {
+    let mut out = format!("{}/", service.name());
+    escape(scope, true, &mut out);
+    out
 }
 
 /// Appends bytes as they are shown; `part` says that the part ends at the next `/`.

@@ -174,7 +174,7 @@ impl Pattern {
 }
 
 /// Returns a name in the one spelling that [`super::of`] gives it.
-fn canonical(service: Namespace, text: &str) -> String {
+pub(super) fn canonical(service: Namespace, text: &str) -> String {
     let Some((first, rest)) = text.split_once('/') else { return text.to_owned() };
     let mut out = format!("{first}/");
     let mut part = |text: &str, ends: bool| escape(&unescape(text), ends, &mut out);

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
 
-use super::{Pattern, SERVICES};
+use super::{NameList, Pattern, SERVICES, has_scope};
 use crate::keyspace::Namespace;
 use crate::not_there::Unmatched;
 
@@ -18,6 +18,8 @@ const NEAR: usize = 8;
 pub struct Selection {
     only: Vec<Pattern>,
     exclude: Vec<Pattern>,
+    /// Names beside `only`.
+    lists: Vec<NameList>,
     /// The names nearest to each pattern of `only`: most common bytes at the front, and the first ones of those.
     near: Mutex<Vec<Vec<(usize, String)>>>,
 }
@@ -27,19 +29,40 @@ impl Selection {
     #[must_use]
     pub fn new(only: Vec<Pattern>, exclude: Vec<Pattern>) -> Self {
         let near = Mutex::new(only.iter().map(|_| Vec::new()).collect());
-        Self { only, exclude, near }
+        Self { only, exclude, lists: Vec::new(), near }
+    }
+
+    /// Selects listed names too, or, where there is no pattern of what is selected, nothing else.
+    #[must_use]
+    pub fn with_lists(self, lists: Vec<NameList>) -> Self {
+        Self { lists, ..self }
+    }
+
+    /// Whether what is not named is selected.
+    fn is_open(&self) -> bool {
+        self.only.is_empty() && self.lists.is_empty()
+    }
+
+    /// Returns what was asked for: patterns of what is selected, patterns of what is not, number of listed names.
+    #[must_use]
+    pub fn asked<'s>(&'s self) -> (Vec<&'s str>, Vec<&'s str>, usize) {
+        let texts = |patterns: &'s [Pattern]| patterns.iter().map(Pattern::text).collect();
+        (texts(&self.only), texts(&self.exclude), self.lists.iter().map(NameList::len).sum())
     }
 
     /// Whether everything is selected.
     #[must_use]
     pub fn is_everything(&self) -> bool {
-        self.only.is_empty() && self.exclude.is_empty()
+        self.is_open() && self.exclude.is_empty()
     }
 
     /// Whether an object is selected.
     #[must_use]
     pub fn selects(&self, name: &str) -> bool {
-        let mut selected = self.only.is_empty();
+        let mut selected = self.is_open();
+        for list in &self.lists {
+            selected |= list.contains(name);
+        }
         for pattern in &self.only {
             // Each one hears of each name, so that it is known whether it matches any.
             selected |= pattern.matches(name);
@@ -52,15 +75,19 @@ impl Selection {
     /// Whether objects below a table, bucket, queue or directory can be selected.
     #[must_use]
     pub fn reaches(&self, name: &str) -> bool {
-        (self.only.is_empty() || self.only.iter().any(|pattern| pattern.reaches(name)))
+        let is_meant = || self.only.iter().any(|pattern| pattern.reaches(name));
+        (self.is_open() || is_meant() || self.lists.iter().any(|list| list.reaches(name)))
             && !self.exclude.iter().any(|pattern| pattern.matches(name))
     }
 
     /// Returns the services of which nothing is selected.
     #[must_use]
     pub fn excluded(&self) -> BTreeSet<Namespace> {
-        let is_meant =
-            |service| self.only.is_empty() || self.only.iter().any(|pattern| pattern.service() == service);
+        let is_meant = |service| {
+            self.is_open()
+                || self.only.iter().any(|pattern| pattern.service() == service)
+                || self.lists.iter().any(|list| list.services().contains(&service))
+        };
         SERVICES.into_iter().filter(|&service| !is_meant(service)).collect()
     }
 
@@ -74,6 +101,19 @@ impl Selection {
             match (pattern.scope(), &mut *known) {
                 (Some(scope), Some(names)) => drop(names.insert(scope)),
                 _ => *known = None,
+            }
+        }
+        for list in &self.lists {
+            for service in list.services() {
+                let known = scopes.entry(*service).or_insert_with(|| Some(BTreeSet::new()));
+                let listed = list.scopes().filter(|_| has_scope(*service));
+                match (known.as_mut(), listed) {
+                    (Some(names), Some(listed)) => {
+                        let own = listed.iter().filter(|(of, _)| of == service);
+                        names.extend(own.map(|(_, scope)| scope.clone()));
+                    }
+                    _ => *known = None,
+                }
             }
         }
         scopes.into_iter().filter_map(|(service, names)| Some((service, names?))).collect()
@@ -97,12 +137,10 @@ impl Selection {
     ///
     /// All such patterns, with the names that come near.
     pub fn check(&self) -> Result<(), Unmatched> {
-        let unmatched = self.unmatched();
-        if unmatched.is_empty() {
-            return Ok(());
-        }
         let own = |(pattern, near): (&str, Vec<String>)| (pattern.to_owned(), near);
-        Err(Unmatched::new(unmatched.into_iter().map(own).collect()))
+        let mut unmatched: Vec<_> = self.unmatched().into_iter().map(own).collect();
+        unmatched.extend(self.lists.iter().filter_map(NameList::unmet).map(|lines| (lines, Vec::new())));
+        if unmatched.is_empty() { Ok(()) } else { Err(Unmatched::new(unmatched)) }
     }
 
     /// Keeps a name where it comes near a pattern that matched nothing yet.

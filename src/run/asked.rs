@@ -27,6 +27,17 @@ pub(super) fn options(request: &Request) -> BTreeMap<&'static str, Value> {
     if let Some(size) = options.dynamodb_bundle {
         asked.insert("dynamodb_bundle_size", size.into());
     }
+    if let Some(selection) = &options.selection {
+        let (only, exclude, listed) = selection.asked();
+        for (name, patterns) in [("only", only), ("exclude", exclude)] {
+            if !patterns.is_empty() {
+                asked.insert(name, patterns.into());
+            }
+        }
+        if listed > 0 {
+            asked.insert("from_list", listed.into());
+        }
+    }
     let named: Vec<_> = NAMED.into_iter().filter(|owner| !options.excluded.contains(owner)).collect();
     if named.len() < NAMED.len() {
         asked.insert("adapter", named.iter().map(|owner| owner.name()).collect());
@@ -43,7 +54,12 @@ pub(super) fn scopes(options: &Options) -> BTreeMap<&'static str, Vec<Vec<u8>>> 
 /// Whether nothing was left out on request.
 pub(super) fn is_complete(request: &Request) -> bool {
     let options = &request.adapters;
-    options.excluded.is_empty() && options.scopes.is_empty() && !options.no_extra && !options.drop_expired
+    let is_whole = options.selection.is_none();
+    is_whole
+        && options.excluded.is_empty()
+        && options.scopes.is_empty()
+        && !options.no_extra
+        && !options.drop_expired
 }
 
 const NAMED: [Namespace; 4] = [Namespace::Dynamodb, Namespace::S3, Namespace::Redis, Namespace::Sqs];

@@ -8,9 +8,9 @@ use crate::service::Options;
 use crate::snapshot::{FamilyStats, Snapshot};
 use crate::tree::Size;
 
-/// Returns the estimate; `None` where only named scopes are written, of whose size nothing is known.
+/// Returns the estimate; `None` where only a part is written, of whose size nothing is known.
 pub(super) fn size(snapshot: &Snapshot, options: &Options) -> Option<Size> {
-    if !options.scopes.is_empty() {
+    if !options.scopes.is_empty() || options.selection.is_some() {
         return None;
     }
     let mut size = Size { files: 1, bytes: 0 };

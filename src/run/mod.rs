@@ -43,6 +43,8 @@ pub struct Request {
     pub source: Source,
     /// The directory to create.
     pub target: PathBuf,
+    /// Only what would be written is found out; the target is not looked at.
+    pub dry_run: bool,
     /// How the tree is made.
     pub tree: TreeOptions,
     /// What is asked of the adapters.
@@ -71,7 +73,11 @@ pub fn decode(
     let inputs = named.chain(found.candidates().iter().map(|candidate| &candidate.path)).cloned().collect();
     let (interrupt, progress) = (source.interrupt.clone(), source.progress.clone());
     let options = TreeOptions { inputs, interrupt, progress, ..request.tree.clone() };
-    let mut tree = Tree::create(&request.target, &options)?;
+    let mut tree = if request.dry_run {
+        Tree::digests(&source.scratch(options.scratch))
+    } else {
+        Tree::create(&request.target, &options)?
+    };
     // What can be read only once is spooled beside the target, where there is room for a dump.
     let opened = match source.open_found(found, &records, tree.scratch(), &mut tell) {
         Ok(opened) => opened,
@@ -124,6 +130,9 @@ fn write(
     }
     let scopes = objects::pass(snapshot, &request.adapters, &scratch, &mut report, files)?;
     scope::check(snapshot, &request.adapters.scopes, &scopes)?;
+    if let Some(selection) = &request.adapters.selection {
+        selection.check()?;
+    }
     files.finish_names()?;
     let tree = files.tree();
     let problems = report.problem_count();

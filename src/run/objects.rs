@@ -9,6 +9,7 @@ use crate::bug::Place;
 use crate::error::{Error, Result};
 use crate::event::Warning;
 use crate::keyspace::Namespace;
+use crate::name;
 use crate::problem::ListedProblem;
 use crate::report::Report;
 use crate::service::{self, Context, Options, Scope};
@@ -41,9 +42,10 @@ pub(super) fn pass(
         let mut selected = Selected::new(selection, sink);
         let mut scopes = services(snapshot, options, scratch, report, &mut selected)?;
         for (&service, scope) in &mut scopes {
-            for (name, count) in scope.iter_mut() {
+            scope.retain(|name, count| {
                 *count = selected.count(service, name);
-            }
+                *count > 0 || (name::has_scope(service) && selection.reaches(&name::of_scope(service, name)))
+            });
         }
         return Ok(scopes);
     }

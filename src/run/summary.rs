@@ -12,7 +12,7 @@ use crate::problem::ListedProblem;
 use crate::report::Report;
 use crate::service::Scope;
 use crate::snapshot::{GroupOrigin, InputInfo, Snapshot};
-use crate::tree::Finished;
+use crate::tree::{Finished, Size};
 
 /// Rows and keys of the inputs. `total` is the sum of all other members.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -133,6 +133,9 @@ pub struct Summary {
     pub passed_over: Vec<PassedOverSummary>,
     /// Number of all that was passed over.
     pub passed_over_count: u64,
+    /// Of a run that writes nothing: files and bytes that it would write, by the first two components of their paths.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dry_run: Option<BTreeMap<String, Size>>,
 }
 
 impl Summary {
@@ -163,6 +166,7 @@ impl Summary {
             warning_counts: report.counts().clone(),
             passed_over: opened.passed_over.iter().map(PassedOverSummary::from).collect(),
             passed_over_count: opened.passed_over_count,
+            dry_run: request.dry_run.then(|| by_path(&finished.scopes)),
         }
     }
 
@@ -176,6 +180,16 @@ impl Summary {
             (more > 0 && !told).then_some((event, more))
         })
     }
+}
+
+fn by_path(scopes: &BTreeMap<Vec<u8>, Size>) -> BTreeMap<String, Size> {
+    let mut sizes = BTreeMap::<String, Size>::new();
+    for (path, size) in scopes {
+        // Paths that are one as text are counted together.
+        let known = sizes.entry(String::from_utf8_lossy(path).into_owned()).or_default();
+        *known = Size { files: known.files + size.files, bytes: known.bytes.saturating_add(size.bytes) };
+    }
+    sizes
 }
 
 /// Lists the scopes of the four services by the name of their adapter; the others have no names of their own.
@@ -246,6 +260,7 @@ mod tests {
         let request = Request {
             source: crate::run::Source::default(),
             target: std::path::PathBuf::new(),
+            dry_run: false,
             tree: crate::tree::TreeOptions::default(),
             adapters: crate::service::Options::default(),
             strict: false,

@@ -6,6 +6,8 @@
 
 use std::sync::Arc;
 
+use std::collections::BTreeMap;
+
 use sha2::{Digest, Sha256};
 
 use super::directory::check_name;
@@ -26,6 +28,8 @@ pub struct Digests {
     scratch: Scratch,
     size: Size,
     keep: Option<Arc<Keep>>,
+    /// By the first two components of paths: as many entries as there are tables, buckets and queues.
+    scopes: BTreeMap<Vec<u8>, Size>,
 }
 
 /// One file of which only the digest is made.
@@ -60,6 +64,7 @@ impl Digests {
             scratch: scratch.clone(),
             size: Size::default(),
             keep: None,
+            scopes: BTreeMap::new(),
         }
     }
 
@@ -81,6 +86,11 @@ impl Digests {
         self.size
     }
 
+    /// Takes the files and their length by the first two components of their paths, or of shorter ones by path.
+    pub fn take_scopes(&mut self) -> BTreeMap<Vec<u8>, Size> {
+        std::mem::take(&mut self.scopes)
+    }
+
     /// Enters a file with this body.
     pub fn write(&mut self, path: &[u8], body: &[u8]) -> Result<()> {
         let mut file = self.file(path)?;
@@ -90,8 +100,15 @@ impl Digests {
 
     /// Enters a file of which this is known.
     pub fn enter(&mut self, path: &[u8], file: &Digested) -> Result<()> {
-        self.size.files += 1;
-        self.size.bytes = self.size.bytes.saturating_add(file.length);
+        let end = path.iter().enumerate().filter(|(_, byte)| **byte == b'/').nth(1).map(|(at, _)| at);
+        let scope = path.get(..end.unwrap_or(path.len())).unwrap_or(path);
+        if !self.scopes.contains_key(scope) {
+            self.scopes.insert(scope.to_vec(), Size::default());
+        }
+        for size in std::iter::once(&mut self.size).chain(self.scopes.get_mut(scope)) {
+            size.files += 1;
+            size.bytes = size.bytes.saturating_add(file.length);
+        }
         match (&self.keep, file.kept) {
             (None, _) => self.rows.push(path, &file.digest)?,
             (Some(_), Some(kept)) => self.rows.push(path, &[&file.digest[..], &kept.to_bytes()].concat())?,
@@ -223,11 +240,16 @@ mod tests {
         digests.write(b"a", b"").unwrap();
         drop(digests.file(b"c").unwrap());
         assert_eq!(digests.size(), Size { files: 2, bytes: body.len() as u64 });
+        digests.write(b"b/x/y", b"1").unwrap();
+        digests.write(b"b/x/z/1", b"2").unwrap();
+        let scopes = digests.take_scopes();
+        assert_eq!(scopes.keys().collect::<Vec<_>>(), [&b"a"[..], b"b/x"]);
+        assert_eq!(scopes[&b"b/x"[..]], Size { files: 3, bytes: body.len() as u64 + 2 });
         let mut rows = digests.sort().unwrap();
         let mut next = || rows.next().unwrap().map(|(path, digest)| (path.to_vec(), digest.to_vec()));
         assert_eq!(next(), Some((b"a".to_vec(), Sha256::digest(b"").to_vec())));
         assert_eq!(next(), Some((b"b/x".to_vec(), Sha256::digest(&body).to_vec())));
-        assert_eq!(next(), None);
+        assert_eq!(next(), Some((b"b/x/y".to_vec(), Sha256::digest(b"1").to_vec())));
     }
 
     #[test]

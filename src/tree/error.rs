@@ -229,7 +229,7 @@ pub struct Full {
 }
 
 /// Extent of a tree or of a part of it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
 pub struct Size {
     /// Number of files.
     pub files: u64,

@@ -180,9 +180,9 @@ impl Tree {
                 let path = manifest::NAME.as_bytes();
                 let text = manifest.write().map_err(|error| Error::at(path, error))?;
                 digests.write(path, &text)?;
-                Ok(Finished { size: digests.size(), notices: Vec::new() })
+                Ok(Finished { size: digests.size(), notices: Vec::new(), scopes: digests.take_scopes() })
             }
-            Self::Pick(pick) => Ok(Finished { size: pick.size(), notices: Vec::new() }),
+            Self::Pick(pick) => Ok(Finished { size: pick.size(), notices: Vec::new(), scopes: std::collections::BTreeMap::new() }),
         }
     }
 

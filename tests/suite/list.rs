@@ -11,7 +11,7 @@ use crate::fixture::Snapshot;
 use crate::tool::{Run, Work, golden, testdata};
 
 /// Captures, and those of clusters.
-const CAPTURES: [&str; 18] = [
+pub const CAPTURES: [&str; 18] = [
     "cluster",
     "dynamodb",
     "dynamodb-groups",
@@ -76,7 +76,7 @@ fn item(schema: &Value, content: &[u8]) -> Option<String> {
 }
 
 /// Returns the names that paths of a dump tell, as far as one can be told from a path without any other file.
-fn names(tree: &Tree) -> BTreeSet<String> {
+pub fn names(tree: &Tree) -> BTreeSet<String> {
     let mut names = BTreeSet::new();
     for (path, content) in &tree.files {
         let Ok(path) = std::str::from_utf8(path) else { continue };

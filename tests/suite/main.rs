@@ -30,6 +30,7 @@ mod objects;
 mod output;
 mod payloads;
 mod readme;
+mod selected;
 mod selection;
 mod signals;
 mod source;

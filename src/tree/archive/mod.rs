@@ -149,7 +149,7 @@ impl Archive {
         if let Some(staging) = &mut self.staging {
             self.notices.extend(staging.publish()?);
         }
-        Ok(Finished { size, notices: std::mem::take(&mut self.notices) })
+        Ok(Finished { size, notices: std::mem::take(&mut self.notices), ..Finished::default() })
     }
 
     /// Appends CHECKSUMS and ends the archive.

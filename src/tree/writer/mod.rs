@@ -19,6 +19,7 @@ mod staging_fs;
 pub(super) mod target;
 mod walk;
 
+use std::collections::BTreeMap;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -75,12 +76,14 @@ pub struct TreeOptions {
 }
 
 /// A tree that stands at its target.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Finished {
     /// Its files, CHECKSUMS itself aside.
     pub size: Size,
     /// What is to be said beside: what could not be removed, what earlier runs have left.
     pub notices: Vec<Notice>,
+    /// Of a tree of digests: the same by the first two components of paths, or of shorter ones by path.
+    pub scopes: BTreeMap<Vec<u8>, Size>,
 }
 
 /// A dump tree that is being written in a sibling directory of its target; removed unless it is finished.
@@ -253,7 +256,8 @@ impl Disk {
             .map_err(|errno| self.staging_fs.failure(b"", errno))?;
         self.write_checksums()?;
         self.staging.publish(self.staging_fs.root())?;
-        Ok(Finished { size: self.size, notices: std::mem::take(&mut self.staging.notices) })
+        let notices = std::mem::take(&mut self.staging.notices);
+        Ok(Finished { size: self.size, notices, ..Finished::default() })
     }
 
     /// Writes a line for each file, sorted bytewise by path. The file gets its name when everything it lists is on the
