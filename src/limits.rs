@@ -119,3 +119,5 @@ pub const DIFF_SCHEMA: u64 = 64 << 20;
 pub const LISTED_NAMES: usize = 4 << 20;
 /// Longest line of a file of names, bytes: three times a key of a 1 MiB, and its columns.
 pub const LISTED_LINE: usize = 16 << 20;
+/// Name prefixes that `du` holds at once.
+pub const DU_PREFIXES: usize = 1 << 16;

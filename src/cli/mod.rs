@@ -7,6 +7,7 @@ mod args;
 mod at;
 mod decode;
 mod diff;
+mod du;
 mod escape;
 mod exit;
 mod get;
@@ -52,6 +53,7 @@ pub fn main() -> ExitCode {
         Command::Diff(arguments) => diff::run(arguments, &interrupt),
         Command::Get(arguments) => get::run(arguments, &interrupt),
         Command::Log(arguments) => log::run(arguments, &interrupt),
+        Command::Du(arguments) => du::run(arguments, &interrupt),
     };
     ExitCode::from(exit)
 }

@@ -15,6 +15,7 @@ use crate::tree::{Tree, TreeOptions};
 
 mod asked;
 pub mod diff;
+pub mod du;
 mod estimate;
 mod get;
 mod list;
@@ -23,6 +24,7 @@ mod manifest;
 mod notice;
 mod objects;
 mod overview;
+mod owner;
 mod problems;
 mod scope;
 mod source;

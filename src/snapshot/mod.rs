@@ -310,9 +310,10 @@ impl Snapshot {
     /// shadowed ones; newest first for each key.
     #[must_use]
     pub fn versions(&self, family: Family) -> Versions<'_> {
+        let view = self.view.of(family);
         match self.focus.of_family(family) {
-            Some(prefixes) => Versions::chain(self, prefixes),
-            None => Versions::new(self, self.family(family, VersionMode::All)),
+            Some(prefixes) => Versions::chain(self, prefixes, view),
+            None => Versions::new(self, self.family(family, VersionMode::All), view),
         }
     }
 

@@ -182,7 +182,11 @@ impl Tree {
                 digests.write(path, &text)?;
                 Ok(Finished { size: digests.size(), notices: Vec::new(), scopes: digests.take_scopes() })
             }
-            Self::Pick(pick) => Ok(Finished { size: pick.size(), notices: Vec::new(), scopes: std::collections::BTreeMap::new() }),
+            Self::Pick(pick) => Ok(Finished {
+                size: pick.size(),
+                notices: Vec::new(),
+                scopes: std::collections::BTreeMap::new(),
+            }),
         }
     }
 

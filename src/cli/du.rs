@@ -1,0 +1,175 @@
+//! `ekv-backup du`.
+
+use std::fmt::Write as _;
+
+use ekv_backup::interrupt::Interrupt;
+use ekv_backup::name::{Pattern, Selection};
+use ekv_backup::run::Source;
+use ekv_backup::run::du::{DuRequest, Usage, du};
+use ekv_backup::{Error, Result};
+use serde::Serialize;
+
+use super::escape::printable;
+use super::progress::Display;
+use super::words::Words;
+use super::{args, exit, positional, print};
+
+/// What `--json` prints (`docs/output.md`).
+#[derive(Serialize)]
+struct Output {
+    command: &'static str,
+    exit_code: u8,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<String>,
+    #[serde(flatten)]
+    contents: Option<Contents>,
+}
+
+#[derive(Serialize)]
+struct Contents {
+    total: Line,
+    groups: Vec<Line>,
+}
+
+#[derive(Serialize)]
+struct Line {
+    name: String,
+    objects: u64,
+    bytes: u64,
+    history_rows: u64,
+    history_bytes: u64,
+    tombstone_rows: u64,
+    tombstone_bytes: u64,
+    total_bytes: u64,
+}
+
+impl From<&Usage> for Line {
+    fn from(usage: &Usage) -> Self {
+        Self {
+            name: usage.name.clone(),
+            objects: usage.objects,
+            bytes: usage.bytes,
+            history_rows: usage.history_rows,
+            history_bytes: usage.history_bytes,
+            tombstone_rows: usage.tombstone_rows,
+            tombstone_bytes: usage.tombstone_bytes,
+            total_bytes: usage.total(),
+        }
+    }
+}
+
+/// Runs the command and returns its exit code.
+pub fn run(arguments: &args::Du, interrupt: &Interrupt) -> u8 {
+    let words = Words::new(arguments.quiet);
+    let result = match request(arguments, interrupt) {
+        Ok((source, request)) => measure(arguments, &source, &request, words),
+        Err(message) => Err(Error::Incomparable(message)),
+    };
+    let (exit_code, error) = match &result {
+        Ok(_) => (exit::COMPLETE, None),
+        Err(error) => (exit::code(error), Some(print::chain(error))),
+    };
+    if let Err(error) = &result {
+        print::error(error);
+    }
+    let groups = result.ok();
+    let printed = if arguments.json {
+        let contents = groups.map(|(total, groups)| Contents {
+            total: Line::from(&total),
+            groups: groups.iter().map(Line::from).collect(),
+        });
+        print::json(&Output { command: "du", exit_code, error, contents })
+    } else {
+        groups.map_or(Ok(()), |(total, groups)| print::out(&text(&total, &groups)))
+    };
+    print::exit(exit_code, printed, "")
+}
+
+fn request(arguments: &args::Du, interrupt: &Interrupt) -> Result<(Source, DuRequest), String> {
+    let (inputs, patterns) = positional::split(&arguments.inputs)?;
+    let patterns = patterns.iter().map(|text| Pattern::glob(text).map_err(|error| print::chain(&error)));
+    let selection = Selection::new(patterns.collect::<Result<_, _>>()?, Vec::new());
+    let request = DuRequest { selection, depth: arguments.depth };
+    Ok((arguments.source.of(&inputs, interrupt), request))
+}
+
+fn measure(
+    arguments: &args::Du,
+    source: &Source,
+    request: &DuRequest,
+    words: Words,
+) -> Result<(Usage, Vec<Usage>)> {
+    words.time_taken(arguments.source.at.as_ref());
+    let scratch = source.scratch(std::env::temp_dir());
+    let display = Display::start(arguments.progress.unless(arguments.quiet), &source.progress);
+    let opened = source.open(&scratch, &mut |notice| words.notice(notice));
+    let groups = opened.and_then(|opened| du(&opened, request, &scratch, |warning| words.warning(warning)));
+    drop(display);
+    let groups = groups?;
+    let unmatched = request.selection.unmatched();
+    if !unmatched.is_empty() {
+        let names = unmatched.into_iter().map(|(pattern, near)| {
+            if near.is_empty() {
+                pattern.to_owned()
+            } else {
+                format!("{pattern} (there is {})", near.join(", "))
+            }
+        });
+        let names: Vec<_> = names.collect();
+        return Err(Error::Incomparable(format!("nothing matches {}", names.join("; "))));
+    }
+    let mut total = Usage { name: "total".to_owned(), ..Usage::default() };
+    for usage in &groups {
+        total.add(usage);
+    }
+    Ok((total, shorten(groups, arguments.top)))
+}
+
+/// Keeps the first groups, and counts the others as one.
+fn shorten(mut groups: Vec<Usage>, top: Option<usize>) -> Vec<Usage> {
+    let others = groups.split_off(top.unwrap_or(groups.len()).min(groups.len()));
+    if others.is_empty() {
+        return groups;
+    }
+    let mut rest = Usage { name: format!("({} more)", others.len()), ..Usage::default() };
+    for usage in &others {
+        rest.add(usage);
+    }
+    groups.push(rest);
+    groups
+}
+
+fn text(total: &Usage, groups: &[Usage]) -> String {
+    let mut text = format!(
+        "{:>16}{:>12}{:>16}{:>16}{:>16}  name\n",
+        "bytes", "objects", "live", "history", "tombstones"
+    );
+    for usage in groups.iter().chain([total]) {
+        let _ = writeln!(
+            text,
+            "{:>16}{:>12}{:>16}{:>16}{:>16}  {}",
+            usage.total(),
+            usage.objects,
+            usage.bytes,
+            usage.history_bytes,
+            usage.tombstone_bytes,
+            printable(&usage.name)
+        );
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_left_out_is_one_line() {
+        let usage = |name: &str, bytes| Usage { name: name.to_owned(), bytes, ..Usage::default() };
+        let groups = vec![usage("a", 5), usage("b", 3), usage("c", 2)];
+        assert_eq!(shorten(groups.clone(), None), groups);
+        assert_eq!(shorten(groups.clone(), Some(3)), groups);
+        assert_eq!(shorten(groups.clone(), Some(1)), [usage("a", 5), usage("(2 more)", 5)]);
+        assert_eq!(shorten(groups, Some(0)), [usage("(3 more)", 10)]);
+    }
+}

@@ -1,0 +1,188 @@
+//! What fills a snapshot: bytes of rows by service, table, bucket or queue, and front of the name.
+//!
+//! In: all versions of all families, and the objects. Out: a [`Usage`] a group of names; together they have the bytes of
+//! all rows. Memory is bounded: of too many groups the smallest are counted as one.
+
+mod groups;
+mod label;
+
+use crate::error::Result;
+use crate::event::Warning;
+use crate::inputs::Opened;
+use crate::keyspace::{Family, Namespace};
+use crate::model::{Answer, Object, Piece, ScopeEnd};
+use crate::name::{self, Selection};
+use crate::report::Report;
+use crate::run::objects;
+use crate::service::Options;
+use crate::sink::{Sink, Wants};
+use crate::snapshot::Snapshot;
+use crate::sort::Scratch;
+
+use groups::Groups;
+use label::Labels;
+
+/// What a group of names takes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// Front of the names; what is in parentheses is of no object.
+    pub name: String,
+    /// Objects at the read timestamp.
+    pub objects: u64,
+    /// Bytes of rows that count at the read timestamp.
+    pub bytes: u64,
+    /// Rows of versions that do not count: shadowed, expired, later than the read timestamp.
+    pub history_rows: u64,
+    /// Their bytes.
+    pub history_bytes: u64,
+    /// Tombstone rows.
+    pub tombstone_rows: u64,
+    /// Their bytes.
+    pub tombstone_bytes: u64,
+}
+
+impl Usage {
+    /// Returns the bytes of all rows.
+    #[must_use]
+    pub fn total(&self) -> u64 {
+        self.bytes.saturating_add(self.history_bytes).saturating_add(self.tombstone_bytes)
+    }
+
+    /// Adds what another group takes.
+    pub fn add(&mut self, other: &Self) {
+        self.objects += other.objects;
+        self.bytes += other.bytes;
+        self.history_rows += other.history_rows;
+        self.history_bytes += other.history_bytes;
+        self.tombstone_rows += other.tombstone_rows;
+        self.tombstone_bytes += other.tombstone_bytes;
+    }
+}
+
+/// What is asked.
+#[derive(Debug)]
+pub struct DuRequest {
+    /// Names that are looked at; without patterns rows of no object are counted too.
+    pub selection: Selection,
+    /// Parts of a name that make a group: a table, bucket or queue is one, so is what ends in `:`, `/` or `.`.
+    pub depth: usize,
+}
+
+/// Returns the groups, those that take most first. `warn` is called with each warning that is kept.
+///
+/// # Errors
+///
+/// Whatever is wrong with the snapshot.
+pub fn du(
+    opened: &Opened,
+    request: &DuRequest,
+    scratch: &Scratch,
+    warn: impl FnMut(&Warning),
+) -> Result<Vec<Usage>> {
+    let snapshot = &opened.snapshot;
+    let mut groups = Groups::default();
+    let labels = Labels::new(request.depth);
+    for family in Family::all() {
+        if snapshot.stats(family).rows > 0 {
+            rows(snapshot, family, request, labels, &mut groups)?;
+        }
+    }
+    let mut options = Options::default();
+    options.excluded.extend(request.selection.excluded());
+    let mut counted = Counted { groups: &mut groups, labels, request, name: String::new() };
+    objects(snapshot, &options, scratch, &mut counted, warn)?;
+    Ok(groups.finish())
+}
+
+/// Counts the rows of a family.
+fn rows(
+    snapshot: &Snapshot,
+    family: Family,
+    request: &DuRequest,
+    labels: Labels,
+    groups: &mut Groups,
+) -> Result<()> {
+    let is_everything = request.selection.is_everything();
+    let mut label = Vec::new();
+    let mut versions = snapshot.versions(family);
+    while let Some(version) = versions.next()? {
+        let name = labels.row(family, version.key, &mut label, !is_everything);
+        if !is_everything && name.is_none_or(|name| !selects(&request.selection, family, &name)) {
+            continue;
+        }
+        groups.add(&label, |usage| {
+            let (rows, bytes) = match (version.tombstone, version.is_visible) {
+                (true, _) => (&mut usage.tombstone_rows, &mut usage.tombstone_bytes),
+                (false, false) => (&mut usage.history_rows, &mut usage.history_bytes),
+                (false, true) => {
+                    usage.bytes += version.bytes;
+                    return;
+                }
+            };
+            *rows += 1;
+            *bytes += version.bytes;
+        });
+    }
+    Ok(())
+}
+
+/// Whether a row is of what is selected; where keys don't tell names, whether it may be.
+fn selects(selection: &Selection, family: Family, name: &str) -> bool {
+    selection.selects(name)
+        || (matches!(family.owner(), Namespace::Dynamodb | Namespace::Sqs | Namespace::Fs)
+            && selection.reaches(name))
+}
+
+/// Counts objects.
+struct Counted<'g> {
+    groups: &'g mut Groups,
+    labels: Labels,
+    request: &'g DuRequest,
+    name: String,
+}
+
+impl Sink for Counted<'_> {
+    fn wants(&self) -> Wants {
+        Wants::Heads
+    }
+
+    fn object(&mut self, _report: &mut Report<'_>, object: Object<'_>) -> Result<Answer> {
+        let summary = object.summary();
+        let is_object = !matches!(
+            summary.kind,
+            "table" | "bucket" | "queue" | "side_record" | "orphan_chunk" | "upload" | "upload_part"
+        );
+        if !is_object {
+            return Ok(Answer::Left);
+        }
+        if !self.request.selection.is_everything() {
+            name::of(&summary, &mut self.name);
+            if !self.request.selection.selects(&self.name) {
+                return Ok(Answer::Left);
+            }
+        }
+        let label = self.labels.object(&summary);
+        self.groups.add(&label, |usage| usage.objects += 1);
+        Ok(Answer::Left)
+    }
+
+    fn piece(&mut self, _piece: Piece<'_>) -> Result<Answer> {
+        Ok(Answer::Left)
+    }
+
+    fn end(&mut self, _report: &mut Report<'_>) -> Result<Answer> {
+        Ok(Answer::Taken)
+    }
+
+    fn abandon(&mut self) -> Result<()> {
+        Ok(())
+    }
+
+    fn end_scope(&mut self, _report: &mut Report<'_>, _end: ScopeEnd) -> Result<()> {
+        Ok(())
+    }
+
+    fn end_service(&mut self, _report: &mut Report<'_>, _owner: Namespace) -> Result<()> {
+        Ok(())
+    }
+}

@@ -1,0 +1,67 @@
+//! `du` of captures: its sums against `inspect`, its objects against `decode`.
+
+use serde_json::Value;
+
+use crate::tool::{Work, golden, testdata};
+
+const CAPTURES: [&str; 8] = ["shop", "dynamodb", "fs", "mvcc", "rawkv", "redis", "s3", "sqs"];
+
+fn snapshot(name: &str) -> String {
+    let entries = std::fs::read_dir(testdata("live").join(name)).unwrap();
+    let mut paths = entries.map(|entry| entry.unwrap().path().display().to_string());
+    paths.find(|path| path.contains(".fsm")).unwrap()
+}
+
+#[test]
+fn sums_are_those_of_the_file() {
+    for name in CAPTURES {
+        let work = Work::new();
+        let snapshot = snapshot(name);
+        let totals = work.run(["inspect", &snapshot, "--json", "-q"]).json()["totals"].clone();
+        let decoded = work.run(["decode", &snapshot, "--json", "-q", "-o", "dump"]).json();
+        for depth in ["0", "1", "3"] {
+            let du = work.run(["du", &snapshot, "--json", "-q", "--depth", depth]).exits(0).json();
+            let number = |value: &Value, member: &str| value[member].as_u64().unwrap();
+            let total = &du["total"];
+            assert_eq!(total["total_bytes"], totals["bytes"], "{name} {depth}");
+            assert_eq!(total["tombstone_rows"], totals["tombstones"], "{name} {depth}");
+            let older = number(&totals, "rows") - number(&totals, "tombstones") - number(&totals, "visible");
+            assert_eq!(number(total, "history_rows"), older, "{name} {depth}");
+            let groups = du["groups"].as_array().unwrap();
+            for member in ["objects", "bytes", "history_bytes", "tombstone_bytes", "total_bytes"] {
+                let sum: u64 = groups.iter().map(|group| number(group, member)).sum();
+                assert_eq!(sum, number(total, member), "{name} {depth} {member}");
+            }
+            let sizes: Vec<u64> = groups.iter().map(|group| number(group, "total_bytes")).collect();
+            assert!(sizes.is_sorted_by(|one, other| one >= other), "{name} {depth}");
+            for service in ["dynamodb", "s3", "redis", "sqs"] {
+                let of = |group: &&Value| group["name"].as_str().unwrap().starts_with(&format!("{service}/"));
+                let objects: u64 = groups.iter().filter(of).map(|group| number(group, "objects")).sum();
+                let made = decoded["objects"].get(service).and_then(Value::as_object);
+                let made: u64 =
+                    made.map_or(0, |scopes| scopes.values().map(|count| count.as_u64().unwrap()).sum());
+                // An object that a dump cannot hold is there all the same.
+                let refused = number(&decoded, "problems");
+                assert!(
+                    (made..=made + refused).contains(&objects),
+                    "{name} {depth} {service} {objects} {made}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn the_largest_come_first_and_names_select() {
+    let work = Work::new();
+    let shop = snapshot("shop");
+    golden("du/shop.txt", work.run(["du", "-q", &shop, "--depth", "2"]).exits(0).out.as_bytes());
+    let run = work.run(["du", "-q", &shop, "--top", "2"]);
+    assert!(run.exits(0).out.contains(" more)\n"), "{}", run.out);
+    let carts = work.run(["du", "-q", "--json", &shop, "redis/cart:*"]);
+    let json = carts.exits(0).json();
+    assert_eq!(json["groups"].as_array().unwrap().len(), 1, "{json}");
+    assert_eq!(json["groups"][0]["name"], "redis/cart:");
+    let run = work.run(["du", &shop, "redis/nothing*"]);
+    assert!(run.exits(2).err.contains("nothing matches redis/nothing*"), "{}", run.err);
+}
