@@ -1,5 +1,6 @@
 //! `ekv-backup get`: one object to standard output.
 
+use std::cell::Cell;
 use std::ffi::OsString;
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -18,9 +19,9 @@ use super::words::Words;
 use super::{exit, print};
 
 const EXAMPLES: &str = "\
-Names: redis/<key>, dynamodb/<table>/<hash>[/<range>], s3/<bucket>/<key>, sqs/<queue>/<message id>, fs/<path>,
-kv/<key>; %HH is a byte. A table, bucket or queue alone is its schema, _bucket.json, _queue.json. A path copied out of
-a dump means its file.
+Names: redis/<key>, dynamodb/<table>/<hash>[/<range>], s3/<bucket>/<key>, fs/<path>, kv/<key>,
+sqs/<queue>/<message id>; %HH is a byte. A table, bucket or queue alone is its _schema.json,
+_bucket.json, _queue.json. A path copied out of a dump means its file.
 
 Examples:
   ekv-backup get snap.fsm redis/cart:17
@@ -61,11 +62,12 @@ pub fn run(arguments: &Arguments, interrupt: &Interrupt) -> u8 {
     let words = Words::new(arguments.quiet);
     words.time_taken(arguments.source.at.as_ref());
     let failed = Rc::new(OnceLock::new());
-    let out = Stdout { failed: Rc::clone(&failed) };
     let display = Display::start(arguments.progress.unless(arguments.quiet), &request.source.progress);
+    let display = Rc::new(Cell::new(Some(display)));
+    let out = Stdout { failed: Rc::clone(&failed), display: Rc::clone(&display) };
     let result =
         get(&request, Box::new(out), |warning| words.warning(warning), |notice| words.notice(notice));
-    drop(display);
+    drop(display.take());
     match result {
         // Whoever closed the pipe has seen enough.
         Err(_) if failed.get().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe) => {
@@ -154,6 +156,8 @@ pub fn operands(arguments: &[OsString]) -> Result<(Vec<PathBuf>, String, Option<
 /// Standard output, which remembers why it failed.
 struct Stdout {
     failed: Rc<OnceLock<io::Error>>,
+    /// Ends at the first byte: contents and a line that moves do not go together.
+    display: Rc<Cell<Option<Display>>>,
 }
 
 impl Stdout {
@@ -167,6 +171,7 @@ impl Stdout {
 
 impl Write for Stdout {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        drop(self.display.take());
         io::stdout().lock().write(bytes).inspect_err(|error| self.keep(error))
     }
 

@@ -19,8 +19,8 @@ use super::words::Words;
 use super::{exit, print};
 
 const EXAMPLES: &str = "\
-A line a version: commit time, the same as HLC (for --at), what became of it, what differs from the version before.
-Of a collection of Redis each field, item or member has versions of its own.
+A line a version: commit time, the same as HLC (for --at), what became of it, what differs from
+the version before. Of a Redis collection each field, item or member has versions of its own.
 
 Examples:
   ekv-backup log snap.fsm redis/cart:17
@@ -82,8 +82,13 @@ pub fn run(arguments: &Arguments, interrupt: &Interrupt) -> u8 {
     let (since, until) = (time(&arguments.since), time(&arguments.until));
     let request = LogRequest { source, name, key, since, until };
     let words = Words::new(arguments.quiet);
-    words.time_taken(arguments.source.at.as_ref());
-    let display = Display::start(arguments.progress.unless(arguments.quiet), &request.source.progress);
+    for (option, time) in
+        [("--at", &arguments.source.at), ("--since", &arguments.since), ("--until", &arguments.until)]
+    {
+        words.time_taken_for(option, time.as_ref());
+    }
+    let mut display =
+        Some(Display::start(arguments.progress.unless(arguments.quiet), &request.source.progress));
     let mut left = arguments.limit.unwrap_or(u64::MAX);
     let mut out = io::BufWriter::new(io::stdout().lock());
     let mut each = |change: Change| {
@@ -91,6 +96,8 @@ pub fn run(arguments: &Arguments, interrupt: &Interrupt) -> u8 {
             return Ok(false);
         }
         left -= 1;
+        // Lines and a line that moves do not go together.
+        display = None;
         let written = if arguments.json {
             let time_iso = hlc_time(change.commit_ts);
             let line = Line { name: &request.name, time_iso, change: &change };

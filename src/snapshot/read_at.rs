@@ -57,19 +57,6 @@ impl ReadAt {
 }
 
 impl Snapshot {
-    /// Returns the last HLC timestamp that a time means, here where T is known.
-    #[must_use]
-    pub fn resolve(&self, time: ReadAt) -> u64 {
-        time.resolve(self.latest)
-    }
-
-    /// Returns the first HLC timestamp that a time means: that of its millisecond.
-    #[must_use]
-    pub fn resolve_start(&self, time: ReadAt) -> u64 {
-        let at = self.resolve(time);
-        if matches!(time, ReadAt::Number(_)) { at } else { at & !0xffff }
-    }
-
     /// Warns of a read timestamp above T, and of one at which nothing is visible.
     pub(super) fn warn_of_time(&mut self, asked: Option<ReadAt>) {
         let Some(asked) = asked else { return };

@@ -8,8 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use ekv_backup::Result;
-use ekv_backup::keyspace::Namespace;
-use ekv_backup::model::{Object, Piece, ScopeEnd};
+use ekv_backup::model::Object;
 use ekv_backup::name;
 use ekv_backup::report::Report;
 use ekv_backup::run::{self, GetRequest, Source, Wanted, objects, pick};
@@ -36,26 +35,6 @@ impl Sink for Names {
         name::of(&summary, &mut name);
         self.names.push((name, summary.kind));
         Ok(Answer::Taken)
-    }
-
-    fn piece(&mut self, _piece: Piece<'_>) -> Result<Answer> {
-        Ok(Answer::Left)
-    }
-
-    fn end(&mut self, _report: &mut Report<'_>) -> Result<Answer> {
-        Ok(Answer::Taken)
-    }
-
-    fn abandon(&mut self) -> Result<()> {
-        Ok(())
-    }
-
-    fn end_scope(&mut self, _report: &mut Report<'_>, _end: ScopeEnd) -> Result<()> {
-        Ok(())
-    }
-
-    fn end_service(&mut self, _report: &mut Report<'_>, _owner: Namespace) -> Result<()> {
-        Ok(())
     }
 }
 

@@ -1,6 +1,6 @@
 //! One object out of a dump.
 
-use std::io::{BufReader, Read};
+use std::io::{self, BufReader, Read};
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -53,7 +53,7 @@ fn object_paths(dump: &Dump, literal: &Literal) -> Result<Vec<Vec<u8>>> {
         (Namespace::S3, Some(key)) => {
             let keymap = paths::of(Namespace::S3, scope, Some(b"KEYMAP.jsonl"));
             for keymap in keymap {
-                if let Some(Some(renamed)) = dump.read(&keymap, |file| renamed(file, key))? {
+                if let Some(renamed) = dump.read(&keymap, |file| renamed(file, key))?.transpose()?.flatten() {
                     all.extend(paths::of(Namespace::S3, scope, Some(&renamed)));
                 }
             }
@@ -114,14 +114,14 @@ fn key_names(file: &mut dyn Read) -> Option<(String, Option<String>)> {
 }
 
 /// Finds the path below the bucket's directory of an object that is not at its key.
-fn renamed(file: &mut dyn Read, key: &[u8]) -> Option<Vec<u8>> {
+fn renamed(file: &mut dyn Read, key: &[u8]) -> Result<Option<Vec<u8>>> {
     let mut keymap = Keymap::new(BufReader::new(file));
-    while let Ok(Some(record)) = keymap.read() {
+    while let Some(record) = keymap.read().map_err(|error| Error::Read(io::Error::other(error)))? {
         if record.original == key {
-            return Some(record.encoded.into_bytes());
+            return Ok(Some(record.encoded.into_bytes()));
         }
     }
-    None
+    Ok(None)
 }
 
 fn file(dump: &Dump, path: &[u8], out: &mut Output) -> Result<Option<Got>> {
@@ -154,7 +154,9 @@ fn message(dump: &Dump, literal: &Literal, out: &mut Output) -> Result<Option<Go
         let found = dump.read(&path, |file| {
             let mut lines = Lines::new(BufReader::new(file), bound);
             while let Some(line) = lines.next().map_err(Error::Read)? {
-                let Line::Text(line) = line else { continue };
+                let Line::Text(line) = line else {
+                    return Err(Error::Read(io::Error::other("a line is longer than any of a dump")));
+                };
                 let id = serde_json::from_slice(line).ok().map(|head: Head| head.message_id.into_bytes());
                 if id == literal.key {
                     return copy(dump, &mut [line, b"\n"].concat().as_slice(), out).map(Some);

@@ -91,8 +91,12 @@ pub fn log(
     let mut opened = request.source.open(&scratch, &mut tell)?;
     let snapshot = &mut opened.snapshot;
     snapshot.warnings().iter().for_each(&mut warn);
-    let since = request.since.map_or(0, |since| snapshot.resolve_start(since));
-    let until = request.until.map_or(u64::MAX, |until| snapshot.resolve(until));
+    let newest = snapshot.read_ts();
+    for time in [request.since, request.until].into_iter().flatten() {
+        time.check(newest)?;
+    }
+    let since = request.since.map_or(0, |since| since.start(newest));
+    let until = request.until.map_or(u64::MAX, |until| until.resolve(newest));
     let mut in_range = |change: Change| {
         // The newest come first.
         if change.commit_ts < since {
@@ -103,7 +107,6 @@ pub fn log(
             each(change)
         }
     };
-    let newest = snapshot.read_ts();
     let any = history(snapshot, &scratch, (&object, newest), &mut in_range);
     let any = any.map_err(|error| objects::reason(snapshot, error))?;
     snapshot.check_unchanged()?;
