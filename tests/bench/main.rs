@@ -187,6 +187,10 @@ fn small_files(stage: &mut Stage, count: usize) {
 /// Peak memory: the same for a number of objects and ten times as many, and for one object that fits into no memory.
 fn memory(stage: &mut Stage, count: usize, object: &str) {
     for count in [count, 10 * count].map(|count| count.to_string()) {
+        for archive in ["dump.tar", "dump.tar.zst"] {
+            let name = format!("memory, {archive} of {count} Redis strings");
+            stage.memory_archive(&name, &["--redis-strings", &count], archive);
+        }
         stage.memory(&format!("memory, {count} Redis strings"), &["--redis-strings", &count], &[]);
         let items = ["--dynamodb-tables", "1", "--dynamodb-items", &count];
         stage.memory(&format!("memory, {count} DynamoDB items"), &items, &["--dynamodb-layout", "jsonl"]);

@@ -12,8 +12,10 @@ use sha2::{Digest, Sha256};
 
 use crate::tree::Scratch;
 
-/// Names that stay in memory.
-const IN_MEMORY: usize = 1 << 17;
+/// Names that are collected in memory before they go to the table, in its order.
+const IN_MEMORY: usize = 1 << 16;
+/// Words of the filter that says of most names that the table does not have them.
+const FILTER: usize = 1 << 19;
 /// Bytes of a slot of the table: a digest whose last byte says what stands there.
 const SLOT: usize = 16;
 /// Slots that are read at once.
@@ -42,12 +44,19 @@ type Key = [u8; SLOT];
 #[derive(Debug)]
 pub(super) struct Names {
     scratch: Scratch,
+    /// Those that were set last.
     memory: BTreeMap<Key, Taken>,
     in_memory: usize,
+    /// The others.
     table: Option<Table>,
+    filter: Filter,
     /// Slots of the first table.
     first: u64,
 }
+
+/// Bits that all keys of the table have set; others have them seldom.
+#[derive(Debug, Default)]
+struct Filter(Vec<u64>);
 
 #[derive(Debug)]
 struct Table {
@@ -63,6 +72,7 @@ impl Names {
             memory: BTreeMap::new(),
             in_memory: IN_MEMORY,
             table: None,
+            filter: Filter::default(),
             first: FIRST,
         }
     }
@@ -76,39 +86,58 @@ impl Names {
     /// Returns what has this path.
     pub(super) fn get(&self, path: &[u8]) -> io::Result<Option<Taken>> {
         let key = key(path);
-        let found = match &self.table {
-            None => self.memory.get(&key).copied(),
-            Some(table) => table.find(&key)?.1,
+        let found = match (self.memory.get(&key), &self.table) {
+            (Some(taken), _) => Some(*taken),
+            (None, Some(table)) if self.filter.may_hold(&key) => table.find(&key)?.1,
+            (None, _) => None,
         };
         Ok(found.filter(|taken| *taken != Taken::Free))
     }
 
     /// Says what has this path.
     pub(super) fn set(&mut self, path: &[u8], taken: Taken) -> io::Result<()> {
-        let key = key(path);
-        if self.table.is_none() {
-            if taken == Taken::Free {
-                self.memory.remove(&key);
-                return Ok(());
-            }
-            self.memory.insert(key, taken);
-            if self.memory.len() < self.in_memory {
-                return Ok(());
-            }
-            let mut table = Table::new(&self.scratch, self.first)?;
-            for (key, taken) in std::mem::take(&mut self.memory) {
-                table.set(&key, taken)?;
-            }
-            self.table = Some(table);
+        self.memory.insert(key(path), taken);
+        if self.memory.len() < self.in_memory {
             return Ok(());
         }
-        let Some(table) = &mut self.table else { return Ok(()) };
-        table.set(&key, taken)?;
-        if table.used > table.slots / 2 {
-            let larger = table.grow(&self.scratch)?;
-            self.table = Some(larger);
+        let mut table = match self.table.take() {
+            Some(table) => table,
+            None => Table::new(&self.scratch, self.first)?,
+        };
+        let more = u64::try_from(self.memory.len()).unwrap_or(u64::MAX);
+        while table.used.saturating_add(more) > table.slots / 2 {
+            table = table.grow(&self.scratch)?;
         }
+        for (key, taken) in std::mem::take(&mut self.memory) {
+            table.set(&key, taken)?;
+            self.filter.add(&key);
+        }
+        self.table = Some(table);
         Ok(())
+    }
+}
+
+impl Filter {
+    fn add(&mut self, key: &Key) {
+        self.0.resize(FILTER, 0);
+        for (word, bit) in Self::bits(key) {
+            if let Some(word) = self.0.get_mut(word) {
+                *word |= bit;
+            }
+        }
+    }
+
+    fn may_hold(&self, key: &Key) -> bool {
+        Self::bits(key).all(|(word, bit)| self.0.get(word).is_some_and(|word| word & bit != 0))
+    }
+
+    /// Returns the bits of a key, each with the place of its word.
+    fn bits(key: &Key) -> impl Iterator<Item = (usize, u64)> {
+        let (parts, _) = key.as_chunks::<4>();
+        parts.iter().take(3).map(|part| {
+            let hash = u32::from_le_bytes(*part);
+            (usize::try_from(hash >> 6).unwrap_or(0) % FILTER, 1 << (hash & 63))
+        })
     }
 }
 
@@ -131,7 +160,8 @@ impl Table {
     fn find(&self, key: &Key) -> io::Result<(u64, Option<Taken>)> {
         let groups = self.slots / 16;
         let (first, _) = key.split_first_chunk::<8>().ok_or(io::ErrorKind::InvalidData)?;
-        let mut group = u64::from_le_bytes(*first) % groups;
+        // Keys that ascend go through the table from front to back.
+        let mut group = u64::from_be_bytes(*first) >> (groups.leading_zeros() + 1);
         let mut bytes = [0; GROUP_BYTES];
         loop {
             let offset = group * 256;
@@ -194,7 +224,7 @@ mod tests {
     fn names_are_known_in_memory_and_in_tables_of_any_size() {
         let directory = tempfile::tempdir().unwrap();
         let scratch = Scratch::new(directory.path().to_owned());
-        let mut names = Names { in_memory: 10, first: 4096, ..Names::new(&scratch) };
+        let mut names = Names { in_memory: 100, first: 4096, ..Names::new(&scratch) };
         let kinds = [Taken::File, Taken::Directory, Taken::Entered, Taken::Free];
         for number in 0..20_000_usize {
             let path = number.to_string();

@@ -35,6 +35,21 @@ impl Stage {
         fs::remove_file(&snapshot.path).expect("the snapshot can be removed");
     }
 
+    /// Records the peak memory of a decode into an archive, and of its verification.
+    pub fn memory_archive(&mut self, name: &str, shape: &[&str], archive: &str) {
+        if !name.contains(&self.only) {
+            return;
+        }
+        let snapshot = generate(&self.disk.path().join("memory.fsm"), shape);
+        let out = self.disk.path().join(archive).display().to_string();
+        let (took, peak) = watched(&decode(&snapshot, &out, &[]));
+        self.memory_line(name, snapshot.bytes, took, peak);
+        let (took, peak) = watched(&["verify", &out]);
+        self.memory_line(&format!("{name}, verified"), snapshot.bytes, took, peak);
+        fs::remove_file(&out).expect("the archive can be removed");
+        fs::remove_file(&snapshot.path).expect("the snapshot can be removed");
+    }
+
     /// Records the peak memory of a decode of encrypted values.
     pub fn memory_encrypted(&mut self, name: &str, shape: &[&str]) {
         if !name.contains(&self.only) {
