@@ -30,9 +30,16 @@ const BUFFER: usize = 64 << 10;
 pub struct Wanted {
     bits: Vec<u64>,
     count: u64,
+    everything: bool,
 }
 
 impl Wanted {
+    /// Wants all files.
+    #[must_use]
+    pub fn everything() -> Self {
+        Self { everything: true, ..Self::default() }
+    }
+
     /// Wants the file at `path`.
     pub fn add_path(&mut self, path: &[u8]) {
         self.add(hash(b'p', path));
@@ -46,7 +53,7 @@ impl Wanted {
     /// Whether nothing is wanted.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.count == 0
+        self.count == 0 && !self.everything
     }
 
     /// Whether a path may be wanted.
@@ -72,7 +79,8 @@ impl Wanted {
     }
 
     fn has(&self, hash: u64) -> bool {
-        probes(hash).all(|(word, bit)| self.bits.get(word).is_some_and(|word| word & bit != 0))
+        self.everything
+            || probes(hash).all(|(word, bit)| self.bits.get(word).is_some_and(|word| word & bit != 0))
     }
 }
 

@@ -14,23 +14,24 @@ use super::MEMORY;
 use super::change::{Changes, Record, Sign};
 use super::document::{self, Documents};
 use super::lines;
-use super::side::{self, Side};
+use super::side::{self, File, Side};
+use super::touched::Filter;
+use crate::cursor;
 use crate::error::{Error, Result};
 use crate::keyspace::Namespace;
 use crate::limits;
 use crate::name::file::{self, Contents, FileName, Lines};
 use crate::name::{self, Pattern, Selection};
 use crate::sort::{OwnedSorted, Scratch, Sorter};
-use crate::tree::{Wanted, keymap};
+use crate::tree::{Extent, Wanted, keymap};
 
 /// What the names of S3 sidecars end in.
 const SIDECAR: &[u8] = b".elastickv-meta.json";
 
 const ROW: crate::bug::Bug = crate::bug::Bug::new("a row of a differing file does not read back");
 
-type Digest = [u8; 32];
-/// The digests of one path on the two sides.
-type Pair = [Option<Digest>; 2];
+/// The files of one path on the two sides.
+type Pair = [Option<File>; 2];
 
 /// What has to be read.
 #[derive(Default)]
@@ -82,7 +83,7 @@ impl Gathered {
             };
             let one = take(&mut rows.0, &mut old, order.is_le())?;
             let other = take(&mut rows.1, &mut new, order.is_ge())?;
-            let pair = [one.as_ref().map(|row: &(Vec<u8>, Digest)| row.1), other.as_ref().map(|row| row.1)];
+            let pair = [one.as_ref().map(|row: &(Vec<u8>, File)| row.1), other.as_ref().map(|row| row.1)];
             let Some((path, _)) = one.or(other) else { break };
             if !is_everything && let Some(file) = file::of_file(&path, &mut |_| None) {
                 gathered.offer(file, selection);
@@ -143,7 +144,7 @@ impl Gathered {
 
     /// Takes a path that is not of the dump itself.
     fn differ(&mut self, path: &[u8], pair: Pair, differing: &mut Sorter) -> Result<()> {
-        if pair[0] == pair[1] {
+        if pair[0].map(|file| file.digest) == pair[1].map(|file| file.digest) {
             return Ok(());
         }
         let mut asked = Vec::new();
@@ -179,8 +180,8 @@ impl Gathered {
 
     fn want(&mut self, path: &[u8], pair: Pair) {
         self.wanted.add_path(path);
-        for digest in pair.iter().flatten() {
-            self.wanted.add_digest(digest);
+        for file in pair.iter().flatten() {
+            self.wanted.add_digest(&file.digest);
         }
         self.services.extend(service(path));
     }
@@ -199,15 +200,20 @@ impl Gathered {
     }
 
     /// Reads what is wanted, of both sides.
-    pub(super) fn contents(self, [old, new]: [&mut Side; 2]) -> Result<Read<'_>> {
+    pub(super) fn contents<'s>(
+        self,
+        [old, new]: [&'s mut Side; 2],
+        filter: Option<Filter<'_>>,
+    ) -> Result<Read<'s>> {
         let wanted = Arc::new(self.wanted);
-        let mut sides = [old.contents(&wanted, &self.services)?, new.contents(&wanted, &self.services)?];
+        let mut sides =
+            [old.contents(&wanted, &self.services, filter)?, new.contents(&wanted, &self.services, filter)?];
         let mut originals = BTreeMap::new();
         let mut room = limits::DIFF_ORIGINALS;
         for path in &self.named_by {
             let Some(pair) = self.keymaps.get(path) else { continue };
-            for (side, digest) in sides.iter_mut().zip(pair) {
-                let Some(file) = side.keymap(path, digest.as_ref())? else { continue };
+            for (side, file) in sides.iter_mut().zip(pair) {
+                let Some(file) = side.keymap(path, file.as_ref())? else { continue };
                 let mut reader = keymap::Reader::new(BufReader::new(file));
                 // Where its records end, names stand for themselves: `verify` says what is wrong with it.
                 while let Ok(Some(record)) = reader.read() {
@@ -247,25 +253,31 @@ fn service(path: &[u8]) -> Option<Namespace> {
     name::SERVICES.into_iter().find(|service| service.name().as_bytes() == first)
 }
 
-fn row(rows: &mut OwnedSorted) -> Result<Option<(Vec<u8>, Digest)>> {
-    let Some((path, digest)) = rows.next()? else { return Ok(None) };
-    Ok(Some((path.to_vec(), digest.try_into().map_err(|_| ROW)?)))
+fn row(rows: &mut OwnedSorted) -> Result<Option<(Vec<u8>, File)>> {
+    let Some((path, value)) = rows.next()? else { return Ok(None) };
+    Ok(Some((path.to_vec(), side::file(value).ok_or(ROW)?)))
 }
 
 fn value(pair: Pair) -> Vec<u8> {
-    let mut value = Vec::with_capacity(66);
-    for digest in pair {
-        value.push(u8::from(digest.is_some()));
-        value.extend_from_slice(&digest.unwrap_or_default());
+    let mut value = Vec::new();
+    for file in pair {
+        let kept = file.and_then(|file| file.kept);
+        value.extend([u8::from(file.is_some()), u8::from(kept.is_some())]);
+        value.extend(file.iter().flat_map(|file| file.digest));
+        value.extend(kept.iter().flat_map(|kept| kept.to_bytes()));
     }
     value
 }
 
 fn pair(mut value: &[u8]) -> Result<Pair> {
     let mut pair = [None; 2];
-    for digest in &mut pair {
-        let is_there = crate::cursor::take_u8(&mut value).ok_or(ROW)? != 0;
-        *digest = crate::cursor::take_array(&mut value).filter(|_| is_there);
+    for file in &mut pair {
+        let [is_there, is_kept] = cursor::take_array(&mut value).ok_or(ROW)?;
+        if is_there != 0 {
+            let digest = cursor::take_array(&mut value).ok_or(ROW)?;
+            let kept = if is_kept == 0 { None } else { Some(Extent::take(&mut value).ok_or(ROW)?) };
+            *file = Some(File { digest, kept });
+        }
     }
     Ok(pair)
 }
@@ -297,10 +309,10 @@ impl Read<'_> {
                     let keys = self.keys(kind, path)?;
                     lines.begin(kind, path, &file.name, keys);
                 }
-                for (number, digest) in pair.iter().enumerate() {
-                    let Some(digest) = digest else { continue };
+                for (number, file) in pair.iter().enumerate() {
+                    let Some(file) = file else { continue };
                     let side = self.sides.get_mut(number).ok_or(ROW)?;
-                    let reader = BufReader::new(side.open(path, digest)?);
+                    let reader = BufReader::new(side.open(path, file)?);
                     let read = lines.read(number, reader)?;
                     read.map_err(|error| side.failed(path, error))?;
                 }
@@ -323,7 +335,7 @@ impl Read<'_> {
         &mut self,
         path: &[u8],
         file: &FileName,
-        digests: [Digest; 2],
+        files: [File; 2],
         documents: &mut Documents,
     ) -> Result<Changes> {
         let shape = match file.contents {
@@ -333,8 +345,8 @@ impl Read<'_> {
         };
         if let Some(shape) = shape {
             let mut are_documents = true;
-            for (number, (side, digest)) in self.sides.iter_mut().zip(&digests).enumerate() {
-                let reader = BufReader::new(side.open(path, digest)?);
+            for (number, (side, file)) in self.sides.iter_mut().zip(&files).enumerate() {
+                let reader = BufReader::new(side.open(path, file)?);
                 let read = documents.read(number, shape, reader)?;
                 are_documents &= read.map_err(|error| side.failed(path, error))?;
             }
@@ -344,7 +356,7 @@ impl Read<'_> {
             }
         }
         let [one, other] = &mut self.sides;
-        let [old, new] = &digests;
+        let [old, new] = &files;
         let mut readers = [one.open(path, old)?, other.open(path, new)?];
         let what = if shape.is_some() {
             "text"
@@ -367,10 +379,10 @@ impl Read<'_> {
         let Some((schema, pair)) = self.schemas.iter().find(|(schema, _)| is_schema_of(schema, path)) else {
             return Ok(Vec::new());
         };
-        for (side, digest) in self.sides.iter_mut().zip(pair).rev() {
-            let Some(digest) = digest else { continue };
+        for (side, file) in self.sides.iter_mut().zip(pair).rev() {
+            let Some(file) = file else { continue };
             let mut text = Vec::new();
-            let file = side.open(schema, digest)?;
+            let file = side.open(schema, file)?;
             file.take(limits::DIFF_SCHEMA)
                 .read_to_end(&mut text)
                 .map_err(|error| side.failed(schema, error))?;

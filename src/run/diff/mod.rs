@@ -11,21 +11,24 @@ mod gather;
 mod lines;
 mod options;
 mod side;
+mod touched;
 
 use std::collections::BTreeMap;
 
 pub use change::{Change, Difference, Sign};
 
 use super::Source;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::event::Warning;
 use crate::inputs::Notice;
 use crate::name::{self, Selection};
 use crate::progress::Phase;
 use crate::sort::{Scratch, Sorter};
+use crate::tree;
 use change::Record;
 use gather::Gathered;
 use side::Side;
+use touched::{Filter, Touched};
 
 /// Memory of each sorter, bytes.
 const MEMORY: usize = 4 << 20;
@@ -108,7 +111,16 @@ pub fn diff(
     let mut new = Side::open(&request.new, scratch, &mut say)?;
     options::agree(&mut old, &mut new, &request.selection)?;
     request.new.progress.enter(Phase::Comparing, 0);
-    let rows = (old.rows(&mut say)?, new.rows(&mut say)?);
+    // Of two snapshots only those objects are looked at of which rows differ.
+    let touched = match (old.snapshot(), new.snapshot()) {
+        (Some(one), Some(other)) => Some(Touched::compare(one, other, &old.options.excluded)?),
+        _ => None,
+    };
+    let filter = touched.as_ref().map(|touched| Filter { touched, selection: &request.selection });
+    let rows = both([&mut old, &mut new], |side| side.rows(filter))?;
+    let [(old_rows, old_warnings), (new_rows, new_warnings)] = rows;
+    old_warnings.iter().chain(&new_warnings).for_each(|warning| say(Said::Warning(warning)));
+    let rows = (old_rows, new_rows);
     let (differing, gathered) = Gathered::merge(rows, &request.selection, scratch)?;
     let problems = [old.problems(), new.problems()];
     if !request.selection.is_everything() {
@@ -116,7 +128,7 @@ pub fn diff(
     }
     let mut summary = DiffSummary { problems, ..DiffSummary::default() };
     let mut records = Sorter::new(scratch, MEMORY);
-    let contents = gathered.contents([&mut old, &mut new])?;
+    let contents = gathered.contents([&mut old, &mut new], filter)?;
     summary.names_cut = contents.is_cut();
     contents.compare(differing, &mut records, scratch)?;
     let mut records = records.sort()?;
@@ -139,6 +151,20 @@ pub fn diff(
     old.check_unchanged()?;
     new.check_unchanged()?;
     Ok(summary)
+}
+
+/// Does the same with both sides, at once where the system has another thread.
+fn both<T: Send>([old, new]: [&mut Side; 2], work: impl Fn(&mut Side) -> Result<T> + Sync) -> Result<[T; 2]> {
+    std::thread::scope(|scope| {
+        let (old, work) = (&mut *old, &work);
+        let worker = std::thread::Builder::new().spawn_scoped(scope, move || work(old));
+        let new = work(new);
+        let old = match worker {
+            Ok(worker) => worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
+            Err(error) => Err(Error::Dump(tree::Error { path: "a thread".into(), kind: error.into() })),
+        };
+        Ok([old?, new?])
+    })
 }
 
 /// Counts an object, and passes it on, if it is one that is looked at.

@@ -9,13 +9,16 @@ use std::io::Read;
 use std::sync::Arc;
 
 use super::Said;
+use super::touched::{Filter, Restricted};
 use crate::error::{Error, Result};
+use crate::event::Warning;
 use crate::inputs::Opened;
 use crate::keyspace::Namespace;
-use crate::name::{self, file};
+use crate::name;
 use crate::run::{Source, objects};
 use crate::service::Options;
 use crate::sink::Digest;
+use crate::snapshot::Snapshot;
 use crate::sort::{OwnedSorted, Scratch, Sorter};
 use crate::tree::manifest::Manifest;
 use crate::tree::{DumpReader, Extent, Keep, Wanted};
@@ -41,11 +44,24 @@ pub(super) struct Side {
     pub(super) options: Options,
     scratch: Scratch,
     problems: u64,
+    /// Contents of all that was not left out at the first reading.
+    kept: Option<Arc<Keep>>,
+}
+
+/// A file of a side.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct File {
+    /// SHA-256.
+    pub(super) digest: [u8; 32],
+    /// Where its contents are, if they were kept at the first reading.
+    pub(super) kept: Option<Extent>,
 }
 
 /// Contents of the wanted files of a side, in the order of their paths.
 pub(super) enum Contents<'s> {
-    /// Kept on the disk.
+    /// All kept on the disk at the first reading.
+    All(Arc<Keep>),
+    /// Kept on the disk at the second one.
     Kept(Box<Kept>),
     /// In the tree.
     Tree(&'s mut DumpReader),
@@ -56,7 +72,7 @@ pub(super) struct Kept {
     keep: Arc<Keep>,
     rows: OwnedSorted,
     /// The row at hand.
-    row: Option<(Vec<u8>, [u8; 32], Extent)>,
+    row: Option<(Vec<u8>, File)>,
     /// The KEYMAPs, which are asked for before everything else.
     keymaps: BTreeMap<Vec<u8>, Extent>,
 }
@@ -84,24 +100,48 @@ impl Side {
             }
             _ => Input::Snapshot(Box::new(source.open(scratch, &mut |notice| say(Said::Notice(notice)))?)),
         };
-        Ok(Self { input, name: named, options: Options::default(), scratch: scratch.clone(), problems: 0 })
+        Ok(Self {
+            input,
+            name: named,
+            options: Options::default(),
+            scratch: scratch.clone(),
+            problems: 0,
+            kept: None,
+        })
     }
 
-    /// Returns path and digest of each file, sorted bytewise by path.
-    pub(super) fn rows(&mut self, say: &mut impl FnMut(Said<'_>)) -> Result<OwnedSorted> {
-        match &mut self.input {
+    /// Returns the snapshot, if it is one.
+    pub(super) fn snapshot(&self) -> Option<&Snapshot> {
+        match &self.input {
+            Input::Snapshot(opened) => Some(&opened.snapshot),
+            Input::Tree(_) => None,
+        }
+    }
+
+    /// Returns path and digest of each file, sorted bytewise by path, and the warnings; of two snapshots those of the
+    /// files that can differ.
+    pub(super) fn rows(&mut self, filter: Option<Filter<'_>>) -> Result<(OwnedSorted, Vec<Warning>)> {
+        let opened = match &mut self.input {
             Input::Tree(tree) => {
                 self.problems = tree.1.problems;
-                Ok(tree.0.rows(&self.scratch)?)
+                return Ok((tree.0.rows(&self.scratch)?, Vec::new()));
             }
-            Input::Snapshot(opened) => {
-                let snapshot = &opened.snapshot;
-                let mut sink = Digest::new(&self.scratch, self.options.layout(snapshot));
-                let warn = |warning: &_| say(Said::Warning(warning));
-                self.problems = objects(snapshot, &self.options, &self.scratch, &mut sink, warn)?;
-                sink.into_rows()
+            Input::Snapshot(opened) => opened,
+        };
+        let snapshot = &opened.snapshot;
+        let layout = self.options.layout(snapshot);
+        let mut sink = match filter.filter(|filter| filter.touched.is_small()) {
+            Some(_) => {
+                let keep = Keep::new(Arc::new(Wanted::everything()), &self.scratch)?;
+                self.kept = Some(Arc::clone(&keep));
+                Digest::keeping(&self.scratch, layout, keep)
             }
-        }
+            None => Digest::new(&self.scratch, layout),
+        };
+        let mut warnings = Vec::new();
+        let warn = |warning: &Warning| warnings.push(warning.clone());
+        self.problems = pass(snapshot, &self.options, &self.scratch, filter, &mut sink, warn)?;
+        Ok((sink.into_rows()?, warnings))
     }
 
     /// Returns the contents of what is wanted, which is of these services alone.
@@ -109,7 +149,11 @@ impl Side {
         &mut self,
         wanted: &Arc<Wanted>,
         services: &BTreeSet<Namespace>,
+        filter: Option<Filter<'_>>,
     ) -> Result<Contents<'_>> {
+        if let Some(keep) = &self.kept {
+            return Ok(Contents::All(Arc::clone(keep)));
+        }
         let opened = match &mut self.input {
             Input::Tree(tree) => return Ok(Contents::Tree(&mut tree.0)),
             Input::Snapshot(opened) => opened,
@@ -122,15 +166,15 @@ impl Side {
             let all = name::SERVICES.into_iter();
             options.excluded.extend(all.filter(|service| !services.contains(service)));
             // What it warns of was said at the first reading.
-            objects(&opened.snapshot, &options, &self.scratch, &mut sink, |_| ())?;
+            pass(&opened.snapshot, &options, &self.scratch, filter, &mut sink, |_| ())?;
         }
         let mut kept = sink.into_rows()?;
         let mut rows = Sorter::new(&self.scratch, super::MEMORY);
         let mut keymaps = BTreeMap::new();
         while let Some((path, value)) = kept.next()? {
             rows.push(path, value)?;
-            if file::is_keymap(path) {
-                keymaps.insert(path.to_vec(), extent(value).ok_or(ROW)?.1);
+            if name::file::is_keymap(path) {
+                keymaps.insert(path.to_vec(), file(value).and_then(|file| file.kept).ok_or(ROW)?);
             }
         }
         Ok(Contents::Kept(Box::new(Kept { keep, rows: rows.into_sorted()?, row: None, keymaps })))
@@ -150,37 +194,63 @@ impl Side {
     }
 }
 
-fn extent(mut value: &[u8]) -> Option<([u8; 32], Extent)> {
+/// Passes the objects of a snapshot that can differ to `sink`; returns the number of problems.
+fn pass(
+    snapshot: &Snapshot,
+    options: &Options,
+    scratch: &Scratch,
+    filter: Option<Filter<'_>>,
+    sink: &mut Digest,
+    warn: impl FnMut(&Warning),
+) -> Result<u64> {
+    let Some(filter) = filter else { return objects(snapshot, options, scratch, sink, warn) };
+    let mut options = options.clone();
+    // Patterns have to hear of names that do not differ, too.
+    if filter.selection.is_everything() {
+        options.excluded.extend(filter.touched.untouched());
+    }
+    objects(snapshot, &options, scratch, &mut Restricted::new(filter, sink), warn)
+}
+
+/// Reads the value of a row; `None` where it is none.
+pub(super) fn file(mut value: &[u8]) -> Option<File> {
     let digest = crate::cursor::take_array(&mut value)?;
-    Some((digest, Extent::take(&mut value)?))
+    let kept = if value.is_empty() { None } else { Some(Extent::take(&mut value)?) };
+    Some(File { digest, kept })
 }
 
 impl Contents<'_> {
     /// Opens a KEYMAP; `None` where there is none.
-    pub(super) fn keymap(&mut self, path: &[u8], digest: Option<&[u8; 32]>) -> Result<Option<Box<dyn Read>>> {
+    pub(super) fn keymap(&mut self, path: &[u8], file: Option<&File>) -> Result<Option<Box<dyn Read>>> {
         match self {
+            Self::All(keep) => {
+                let kept = file.and_then(|file| file.kept);
+                Ok(kept.map(|extent| Box::new(keep.read(extent)) as Box<dyn Read>))
+            }
             Self::Kept(kept) => {
                 Ok(kept.keymaps.get(path).map(|extent| Box::new(kept.keep.read(*extent)) as Box<dyn Read>))
             }
             Self::Tree(reader) => {
-                let Some(digest) = digest else { return Ok(None) };
-                Ok(Some(Box::new(reader.file(path, digest)?)))
+                let Some(file) = file else { return Ok(None) };
+                Ok(Some(Box::new(reader.file(path, &file.digest)?)))
             }
         }
     }
 
     /// Opens a file that has this digest. Paths ascend; the last one can be opened again.
-    pub(super) fn open(&mut self, path: &[u8], digest: &[u8; 32]) -> Result<Box<dyn Read>> {
+    pub(super) fn open(&mut self, path: &[u8], wanted: &File) -> Result<Box<dyn Read>> {
         match self {
-            Self::Tree(reader) => Ok(Box::new(reader.file(path, digest)?)),
+            Self::All(keep) => Ok(Box::new(keep.read(wanted.kept.ok_or(ROW)?))),
+            Self::Tree(reader) => Ok(Box::new(reader.file(path, &wanted.digest)?)),
             Self::Kept(kept) => {
-                while kept.row.as_ref().is_none_or(|(name, ..)| name.as_slice() < path) {
+                while kept.row.as_ref().is_none_or(|(name, _)| name.as_slice() < path) {
                     let (name, value) = kept.rows.next()?.ok_or(ROW)?;
-                    let (digest, extent) = extent(value).ok_or(ROW)?;
-                    kept.row = Some((name.to_vec(), digest, extent));
+                    kept.row = Some((name.to_vec(), file(value).ok_or(ROW)?));
                 }
                 match &kept.row {
-                    Some((name, found, extent)) if name == path && found == digest => {
+                    Some((name, File { digest, kept: Some(extent) }))
+                        if name == path && *digest == wanted.digest =>
+                    {
                         Ok(Box::new(kept.keep.read(*extent)))
                     }
                     _ => Err(ROW.into()),
@@ -193,7 +263,7 @@ impl Contents<'_> {
     pub(super) fn failed(&self, path: &[u8], error: std::io::Error) -> Error {
         match self {
             Self::Tree(reader) => reader.failed(path, error).into(),
-            Self::Kept(_) => {
+            Self::All(_) | Self::Kept(_) => {
                 let path = String::from_utf8_lossy(path).into_owned().into();
                 crate::tree::Error { path, kind: error.into() }.into()
             }

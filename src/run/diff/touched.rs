@@ -1,0 +1,279 @@
+//! Which objects of two snapshots can differ: those of which a row differs.
+//!
+//! In: the visible rows of both snapshots, in the order of their encoded keys. Out: a filter that lets them pass, and
+//! hardly any others, so that objects of equal rows are neither laid out nor hashed. Where an object is made of more
+//! than the rows that its key tells (a table that migrates, a bucket, a queue, the filesystem), all of its scope or
+//! service passes.
+
+use std::cmp::Ordering;
+use std::collections::BTreeSet;
+
+use crate::error::Result;
+use crate::keyspace::dynamodb::ItemKey;
+use crate::keyspace::{Family, Namespace};
+use crate::model::{Answer, Object, Piece, Refusal, ScopeEnd, s3};
+use crate::name::{self, SERVICES, Selection};
+use crate::report::Report;
+use crate::run::owner::owner;
+use crate::sink::{Sink, Wants};
+use crate::snapshot::{Entries, Entry, Snapshot};
+use crate::tree::Wanted;
+
+/// Of so many rows one may differ for the contents of all that pass to be kept at the first reading.
+const KEEP_ONE_OF: u64 = 8;
+
+/// Objects of which rows differ.
+#[derive(Debug, Default)]
+pub(super) struct Touched {
+    /// Services of which everything passes.
+    whole: BTreeSet<Namespace>,
+    /// Services of which anything passes.
+    services: BTreeSet<Namespace>,
+    filter: Wanted,
+    key: Vec<u8>,
+    rows: u64,
+    differing: u64,
+}
+
+/// The row at hand of one side.
+#[derive(Default)]
+struct Row {
+    /// User key, then its inverted commit time: rows ascend by it.
+    encoded: Vec<u8>,
+    expire_at: u64,
+    body: Vec<u8>,
+    is_there: bool,
+}
+
+/// Tells tables of which rows of several generations are there.
+#[derive(Default)]
+struct Generations {
+    table: Vec<u8>,
+    generation: u64,
+}
+
+impl Touched {
+    /// Compares the rows of all services but these.
+    pub(super) fn compare(old: &Snapshot, new: &Snapshot, excluded: &BTreeSet<Namespace>) -> Result<Self> {
+        let mut touched = Self::default();
+        for family in Family::all() {
+            let owner = family.owner();
+            if owner != Namespace::Internal && !excluded.contains(&owner) && !touched.whole.contains(&owner) {
+                touched.family(family, old.scan(family), new.scan(family))?;
+            }
+        }
+        Ok(touched)
+    }
+
+    /// Lists the services of which nothing passes.
+    pub(super) fn untouched(&self) -> impl Iterator<Item = Namespace> {
+        SERVICES.into_iter().filter(|service| !self.services.contains(service))
+    }
+
+    /// Whether few enough rows differ for all contents to be kept at once.
+    pub(super) fn is_small(&self) -> bool {
+        self.differing <= self.rows / KEEP_ONE_OF
+    }
+
+    fn family(&mut self, family: Family, mut old: Entries<'_>, mut new: Entries<'_>) -> Result<()> {
+        let (mut one, mut other) = (Row::default(), Row::default());
+        let (mut old_last, mut new_last) = (Generations::default(), Generations::default());
+        one.set(old.next()?);
+        other.set(new.next()?);
+        while one.is_there || other.is_there {
+            let order = match (one.is_there, other.is_there) {
+                (true, true) => one.encoded.cmp(&other.encoded),
+                (true, false) => Ordering::Less,
+                (false, _) => Ordering::Greater,
+            };
+            self.rows += 1;
+            if order.is_ne() || one.expire_at != other.expire_at || one.body != other.body {
+                self.differing += 1;
+                let row = if order.is_gt() { &other } else { &one };
+                self.touch(family, row.key());
+            }
+            if order.is_le() {
+                self.migrates(family, &one, &mut old_last);
+                one.set(old.next()?);
+            }
+            if order.is_ge() {
+                self.migrates(family, &other, &mut new_last);
+                other.set(new.next()?);
+            }
+        }
+        Ok(())
+    }
+
+    /// Lets the object of a row pass.
+    fn touch(&mut self, family: Family, key: &[u8]) {
+        let service = family.owner();
+        self.services.insert(service);
+        let owner = owner(family, key);
+        let is_whole =
+            service == Namespace::Fs || matches!(family, Family::S3ChunkBlob | Family::S3BucketGeneration);
+        match owner {
+            None => drop(self.whole.insert(service)),
+            Some(_) if is_whole => drop(self.whole.insert(service)),
+            Some(owner) => match (service, &owner.key) {
+                (Namespace::Dynamodb, _) if family == Family::DynamodbItem => self.add(service, b"r", key),
+                (Namespace::Redis | Namespace::Kv, Some(name)) => self.add(service, b"k", name),
+                _ => self.add(service, b"s", &owner.scope),
+            },
+        }
+    }
+
+    /// An item of a table that migrates can be made of a row of either generation.
+    fn migrates(&mut self, family: Family, row: &Row, last: &mut Generations) {
+        if family != Family::DynamodbItem {
+            return;
+        }
+        let Ok(key) = ItemKey::parse(row.key()) else { return };
+        if key.table_segment != last.table {
+            last.table.clear();
+            last.table.extend_from_slice(key.table_segment);
+            last.generation = key.generation;
+        } else if key.generation != last.generation {
+            last.generation = key.generation;
+            if let Some(owner) = owner(family, row.key()) {
+                self.add(Namespace::Dynamodb, b"s", &owner.scope);
+            }
+        }
+    }
+
+    fn add(&mut self, service: Namespace, kind: &[u8], name: &[u8]) {
+        set(&mut self.key, service, kind, name);
+        self.filter.add_path(&self.key);
+    }
+
+    fn has(&self, key: &mut Vec<u8>, service: Namespace, kind: &[u8], name: &[u8]) -> bool {
+        set(key, service, kind, name);
+        self.whole.contains(&service) || self.filter.has_path(key)
+    }
+
+    /// Whether an object passes.
+    fn passes(&self, object: &Object<'_>, key: &mut Vec<u8>) -> bool {
+        match object {
+            Object::Redis(object) => self.has(key, Namespace::Redis, b"k", object.key),
+            Object::Kv(pair) => self.has(key, Namespace::Kv, b"k", pair.key),
+            Object::Dynamodb(crate::model::dynamodb::Object::Item(item)) => {
+                self.has(key, Namespace::Dynamodb, b"r", item.row_key)
+                    || self.has(key, Namespace::Dynamodb, b"s", item.table)
+            }
+            // What its items need to have a place.
+            Object::Dynamodb(_) => true,
+            Object::S3(_) => self.has(key, Namespace::S3, b"s", &object.summary().scope),
+            Object::Sqs(_) => self.has(key, Namespace::Sqs, b"s", &object.summary().scope),
+            Object::Fs(_) => true,
+        }
+    }
+}
+
+fn set(key: &mut Vec<u8>, service: Namespace, kind: &[u8], name: &[u8]) {
+    key.clear();
+    key.extend_from_slice(service.name().as_bytes());
+    key.extend_from_slice(kind);
+    key.extend_from_slice(name);
+}
+
+impl Row {
+    fn set(&mut self, entry: Option<Entry<'_>>) {
+        self.is_there = entry.is_some();
+        let Some(entry) = entry else { return };
+        self.encoded.clear();
+        self.encoded.extend_from_slice(entry.key);
+        self.encoded.extend_from_slice(&(!entry.commit_ts).to_be_bytes());
+        self.body.clear();
+        self.body.extend_from_slice(entry.body);
+        self.expire_at = entry.expire_at;
+    }
+
+    fn key(&self) -> &[u8] {
+        self.encoded.split_last_chunk::<8>().map_or(&[], |(key, _)| key)
+    }
+}
+
+/// Which objects are looked at.
+#[derive(Clone, Copy)]
+pub(super) struct Filter<'f> {
+    pub(super) touched: &'f Touched,
+    pub(super) selection: &'f Selection,
+}
+
+/// Passes on the objects that can differ, and are looked at.
+pub(super) struct Restricted<'s> {
+    filter: Filter<'s>,
+    sink: &'s mut dyn Sink,
+    key: Vec<u8>,
+    name: String,
+    /// Whether anything of the scope was passed on.
+    in_scope: bool,
+}
+
+impl<'s> Restricted<'s> {
+    pub(super) fn new(filter: Filter<'s>, sink: &'s mut dyn Sink) -> Self {
+        Self { filter, sink, key: Vec::new(), name: String::new(), in_scope: false }
+    }
+
+    fn passes(&mut self, object: &Object<'_>) -> bool {
+        let Filter { touched, selection } = self.filter;
+        if !selection.is_everything() {
+            name::of(&object.summary(), &mut self.name);
+            // Each pattern hears of each name, so that it is known whether it matches any.
+            if !selection.selects(&self.name) && !selection.reaches(&self.name) {
+                return false;
+            }
+        }
+        touched.passes(object, &mut self.key)
+    }
+}
+
+impl Sink for Restricted<'_> {
+    fn wants(&self) -> Wants {
+        self.sink.wants()
+    }
+
+    fn begin(&mut self, last_commit_ts: u64) {
+        self.sink.begin(last_commit_ts);
+    }
+
+    fn refusal(&self, object: Object<'_>) -> Option<Refusal> {
+        self.sink.refusal(object)
+    }
+
+    fn announce(&mut self, generation: (&[u8], u64), announced: &mut dyn s3::Announced) -> Result<()> {
+        self.sink.announce(generation, announced)
+    }
+
+    fn object(&mut self, report: &mut Report<'_>, object: Object<'_>) -> Result<Answer> {
+        if !self.passes(&object) {
+            return Ok(Answer::Left);
+        }
+        self.in_scope = true;
+        self.sink.object(report, object)
+    }
+
+    fn piece(&mut self, piece: Piece<'_>) -> Result<Answer> {
+        self.sink.piece(piece)
+    }
+
+    fn end(&mut self, report: &mut Report<'_>) -> Result<Answer> {
+        self.sink.end(report)
+    }
+
+    fn abandon(&mut self) -> Result<()> {
+        self.sink.abandon()
+    }
+
+    fn end_scope(&mut self, report: &mut Report<'_>, end: ScopeEnd) -> Result<()> {
+        if std::mem::take(&mut self.in_scope) { self.sink.end_scope(report, end) } else { Ok(()) }
+    }
+
+    fn end_service(&mut self, report: &mut Report<'_>, owner: Namespace) -> Result<()> {
+        self.in_scope = false;
+        self.sink.end_service(report, owner)
+    }
+
+    fn place(&self) -> &[u8] {
+        self.sink.place()
+    }
+}
