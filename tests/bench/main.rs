@@ -7,6 +7,7 @@
 #![allow(clippy::indexing_slicing, clippy::cast_possible_truncation, reason = "a panic ends a failed run")]
 #![allow(clippy::cast_precision_loss, reason = "rates are rounded anyway")]
 
+mod asking;
 #[path = "../fixture/mod.rs"]
 #[allow(dead_code, unused_imports, reason = "each target uses its own part")]
 mod fixture;
@@ -28,6 +29,7 @@ fn main() {
 
     // Trees of many files stay to the end and take memory or inodes that others would have to wait for: they come last.
     inspect(&mut stage, 100_000 / scale);
+    asking::measure(&mut stage, 1_000_000 / scale);
     tables(&mut stage, 100_000 / scale, 1000 / scale);
     several(&mut stage, if quick { 200_000 } else { 2_000_000 }, if quick { 5_000 } else { 50_000 });
     transactions(&mut stage, if quick { 100_000 } else { 10_000_000 });

@@ -1,0 +1,58 @@
+//! Commands that ask a snapshot, beside `inspect` of what they read.
+
+use std::fs;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use crate::stage::{self, Snapshot, Stage};
+
+/// `du` beside `inspect`, `diff` of two snapshots of which a hundredth of the values differ beside `inspect` of both.
+pub fn measure(stage: &mut Stage, count: usize) {
+    let count = count.to_string();
+    let shapes = [
+        ("Redis strings", ["--redis-strings", &count, "--frame", "none"], "!redis|str|"),
+        ("DynamoDB items", ["--dynamodb-items", &count, "--dynamodb-tables=1", "--frame=none"], "!ddb|item|"),
+    ];
+    for (name, shape, prefix) in shapes {
+        let old = stage.snapshot("old", &shape);
+        let new = Snapshot { path: format!("{}.new", old.path), bytes: old.bytes };
+        fs::write(&new.path, changed(&old.path, prefix)).expect("files can be written");
+        let inspect = |path: &str| stage::run(&["inspect", path, "--json"]);
+        stage.measure(
+            &format!("du of {count} {name} / inspect"),
+            old.bytes,
+            |_| stage::run(&["du", &old.path, "--json"]),
+            |_| drop(inspect(&old.path)),
+        );
+        stage.measure(
+            &format!("diff of {count} {name}, 1 % changed / inspect of both"),
+            2 * old.bytes,
+            |_| differ(&old.path, &new.path),
+            |_| drop((inspect(&old.path), inspect(&new.path))),
+        );
+    }
+}
+
+/// Returns a snapshot without checksum in which one byte of each hundredth value is another.
+fn changed(path: &str, prefix: &str) -> Vec<u8> {
+    let mut bytes = fs::read(path).expect("files can be read");
+    let keys: Vec<usize> = memchr::memmem::find_iter(&bytes, prefix.as_bytes()).collect();
+    // A row ends before the lengths of the next one.
+    for at in keys.windows(2).step_by(100).map(|pair| pair[1] - 40) {
+        bytes[at] ^= 1;
+    }
+    bytes
+}
+
+/// Times a comparison of two that differ.
+fn differ(old: &str, new: &str) -> Duration {
+    let start = Instant::now();
+    let status = Command::new(env!("CARGO_BIN_EXE_ekv-backup"))
+        .args(["diff", old, new, "--json"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status()
+        .expect("the binary can be run");
+    assert_eq!(status.code(), Some(1), "they differ");
+    start.elapsed()
+}
