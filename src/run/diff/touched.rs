@@ -159,11 +159,10 @@ impl Touched {
                 self.has(key, Namespace::Dynamodb, b"r", item.row_key)
                     || self.has(key, Namespace::Dynamodb, b"s", item.table)
             }
-            // What its items need to have a place.
-            Object::Dynamodb(_) => true,
             Object::S3(_) => self.has(key, Namespace::S3, b"s", &object.summary().scope),
             Object::Sqs(_) => self.has(key, Namespace::Sqs, b"s", &object.summary().scope),
-            Object::Fs(_) => true,
+            // A table, which its items need to have a place.
+            Object::Dynamodb(_) | Object::Fs(_) => true,
         }
     }
 }
