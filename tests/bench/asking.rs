@@ -22,13 +22,18 @@ pub fn measure(stage: &mut Stage, count: usize) {
             &format!("du of {count} {name} / inspect"),
             old.bytes,
             |_| stage::run(&["du", &old.path, "--json"]),
-            |_| drop(inspect(&old.path)),
+            |_| {
+                inspect(&old.path);
+            },
         );
         stage.measure(
             &format!("diff of {count} {name}, 1 % changed / inspect of both"),
             2 * old.bytes,
             |_| differ(&old.path, &new.path),
-            |_| drop((inspect(&old.path), inspect(&new.path))),
+            |_| {
+                inspect(&old.path);
+                inspect(&new.path);
+            },
         );
     }
 }
