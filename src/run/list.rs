@@ -4,6 +4,7 @@
 
 use std::io::Write;
 
+use super::deleted::Names;
 use super::objects::{Walked, walk};
 use crate::error::Result;
 use crate::event::Warning;
@@ -31,6 +32,17 @@ pub fn list(
     // Objects are selected where they are listed: a table does not go with its items here.
     let selection = options.selection.take().unwrap_or_default();
     let mut list = List::new(&selection, query, snapshot, scratch, render, out)?;
+    if query.deleted {
+        let mut names = Names::new(&selection, scratch);
+        // A table that is gone can be asked for.
+        options.scopes.clear();
+        let walked = walk(snapshot, &options, scratch, &mut names, warn)?;
+        names.scan(snapshot, &options.excluded)?;
+        names.list(&mut list)?;
+        list.finish()?;
+        selection.check()?;
+        return Ok(walked);
+    }
     let walked = walk(snapshot, &options, scratch, &mut list, warn)?;
     list.finish()?;
     selection.check()?;

@@ -14,6 +14,7 @@ use crate::sink::TreeSink;
 use crate::tree::{Tree, TreeOptions};
 
 mod asked;
+mod deleted;
 pub mod diff;
 pub mod du;
 mod estimate;

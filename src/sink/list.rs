@@ -24,6 +24,8 @@ pub struct Query {
     pub until: Option<ReadAt>,
     /// Not in the order in which they come.
     pub order: Option<Order>,
+    /// Not what is there, but what was deleted.
+    pub deleted: bool,
     /// So many at most; where nothing is sorted, reading ends there.
     pub limit: Option<u64>,
 }

@@ -270,3 +270,72 @@ fn names_are_safe_for_a_terminal_and_select_again() {
     let again = list(&work, &["redis/a%1B\\[2J%0A%25"]);
     assert_eq!(again.exits(0).out, "redis/a%1B[2J%0A%25\n");
 }
+
+#[test]
+fn what_was_deleted_is_listed_with_the_time_of_it() {
+    let ts = |seconds: u64| (MS + seconds * 1000) << 16;
+    let value = [0xff, 1, 0, b'v'];
+    let hash = "!hs|meta|\0\0\0\u{1}h";
+    let mut snapshot = Snapshot::new();
+    // Deleted; deleted and there again; changed its type; deleted twice; deleted too late to be seen at an older time.
+    snapshot = snapshot.put_at("!redis|str|gone", ts(1), value).tombstone_at("!redis|str|gone", ts(2));
+    snapshot = snapshot.tombstone_at("!redis|str|back", ts(2)).put_at("!redis|str|back", ts(3), value);
+    snapshot = snapshot.tombstone_at(hash, ts(2)).put_at("!redis|str|h", ts(3), value);
+    snapshot = snapshot.tombstone_at("!redis|hll|twice", ts(4)).tombstone_at("!redis|str|twice", ts(5));
+    snapshot = snapshot.put_at("!redis|str|late", ts(1), value).tombstone_at("!redis|str|late", ts(60));
+    snapshot = snapshot.tombstone_at("!hs|fld|\0\0\0\u{1}enames", ts(3));
+    snapshot = snapshot
+        .tombstone_at("!ddb|meta|table|dA", ts(3))
+        .tombstone_at("!ddb|item|dA|1|a\0\u{1}b\0\u{1}", ts(4));
+    snapshot = snapshot.tombstone_at("!s3|obj|head|b\0\u{1}\0\0\0\0\0\0\0\u{5}o/x\0\u{1}", ts(5));
+    snapshot = snapshot.tombstone_at("!sqs|msg|data|cQ\0\0\0\0\0\0\0\u{1}bQ", ts(6)).tombstone_at("k", ts(7));
+    let work = Work::with(&snapshot.live());
+    let run = list(&work, &["--deleted", "--sort", "time"]);
+    let names = [
+        "redis/late",
+        "kv/k",
+        "sqs/q/m",
+        "redis/twice",
+        "s3/b/o/x",
+        "dynamodb/t/a/b",
+        "dynamodb/t",
+        "redis/e",
+    ];
+    assert_eq!(run.exits(0).out.lines().collect::<Vec<_>>(), [&names[..], &["redis/gone"]].concat());
+    let run = list(&work, &["--deleted", "--at", "-30s", "redis/*"]);
+    assert_eq!(run.exits(0).out, "redis/e\nredis/gone\nredis/twice\n");
+    assert_eq!(list(&work, &["--deleted", "dynamodb/t/a/*"]).exits(0).out, "dynamodb/t/a/b\n");
+    assert_eq!(list(&work, &["--deleted", "--until", "-58s", "--limit", "1"]).exits(0).out, "redis/gone\n");
+    assert!(list(&work, &["--deleted", "redis/ba*"]).exits(0).out.is_empty(), "it matches what is there");
+    let run = list(&work, &["--deleted", "redis/twice", "--json"]);
+    let line: Value = serde_json::from_str(&run.exits(0).out).unwrap();
+    assert_eq!((&line["fullname"], &line["type"]), (&"redis/twice".into(), &"string".into()));
+    assert_eq!((line["deleted_ts"].as_u64(), line.get("commit_ts")), (Some(ts(5)), None));
+    let long = list(&work, &["--deleted", "redis/gone", "--long"]).exits(0).out.clone();
+    assert!(long.contains("2026-11-27T14:05:50Z      redis/gone"), "{long}");
+}
+
+#[test]
+fn what_was_there_before_and_is_no_more_was_deleted() {
+    let mut all = 0;
+    for (name, at) in
+        [("redis", "-5s"), ("redis", "-1s"), ("sqs", "-1s"), ("shop", "-1s"), ("mvcc", "-5s"), ("s3", "-2s")]
+    {
+        let work = Work::new();
+        let input = input(name);
+        let names = |options: &[&str]| -> BTreeSet<String> {
+            let arguments = [&["list", &input, "-q"], options].concat();
+            let run = on_capture(&work, name, &arguments.iter().map(OsStr::new).collect::<Vec<_>>());
+            run.out.lines().map(str::to_owned).collect()
+        };
+        let (now, before, deleted) = (names(&[]), names(&["--at", at]), names(&["--deleted"]));
+        assert!(now.is_disjoint(&deleted), "{name}");
+        let lost: Vec<_> = before.difference(&now).filter(|name| !deleted.contains(*name)).collect();
+        // Objects of a bucket or queue that is gone, or of its older generation, have no tombstones of their own.
+        let lost: Vec<_> =
+            lost.iter().filter(|name| name.starts_with("redis/") || name.starts_with("dynamodb/")).collect();
+        assert!(lost.is_empty(), "{name} {at}: {lost:?}");
+        all += before.difference(&now).count();
+    }
+    assert!(all > 0);
+}

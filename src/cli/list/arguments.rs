@@ -20,6 +20,7 @@ Examples:
   ekv-backup list snap.fsm s3 --sort size --limit 20    the largest objects
   ekv-backup list snap.fsm --since -1h --sort time      what the last hour wrote, newest first
   ekv-backup list snap.fsm 'dynamodb/orders/**' --json  a JSON object a line
+  ekv-backup list snap.fsm redis --deleted --long       what was deleted, and when
 
 Exit codes: 0 listed; 1 a pattern matches nothing, or objects cannot be read; others as for decode";
 
@@ -45,6 +46,10 @@ pub struct Arguments {
     /// Committed at or before this time: as for --at
     #[arg(long, value_name = "TIME", value_parser = at::parse, allow_hyphen_values = true)]
     pub until: Option<At>,
+    /// List what was deleted instead: names whose newest row is a tombstone and of which nothing is left, with the time of
+    /// that; as far back as the snapshot holds tombstones. Not of the filesystem
+    #[arg(long)]
+    pub deleted: bool,
     /// Sort by name, by size (largest first) or by commit time (newest first)
     #[arg(long, value_enum, value_name = "BY")]
     pub sort: Option<By>,
@@ -92,6 +97,6 @@ impl Arguments {
 
     /// Whether something is asked for that only lines show.
     pub fn asks_for_lines(&self) -> bool {
-        self.long || self.json || self.sort.is_some() || self.limit.is_some()
+        self.long || self.json || self.deleted || self.sort.is_some() || self.limit.is_some()
     }
 }

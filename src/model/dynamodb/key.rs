@@ -114,6 +114,88 @@ impl OrderedKey {
     }
 }
 
+/// Hash and range of a primary key, as texts and bytes.
+pub type Parts = (Vec<u8>, Option<Vec<u8>>);
+
+/// Reads a primary key back where its item is gone, ordered or legacy (1.4, 1.5): what reads as a number is one, whose text
+/// is not kept, so that it is `1` whatever was sent.
+#[must_use]
+pub fn parts(primary: &[u8]) -> Option<Parts> {
+    if let Some((hash, rest)) = take_segment(primary) {
+        let range = if rest.is_empty() { None } else { Some(take_segment(rest)?) };
+        let value = |raw: Vec<u8>| number_text(&raw).map_or(raw, String::into_bytes);
+        return match range {
+            None => Some((value(hash), None)),
+            Some((range, [])) => Some((value(hash), Some(value(range)))),
+            Some(_) => None,
+        };
+    }
+    let mut texts = primary.split(|&byte| byte == b'|').map(|text| URL_SAFE_NO_PAD.decode(text).ok());
+    let hash = texts.next()??;
+    let range = texts.next().unwrap_or_else(|| Some(Vec::new()))?;
+    texts.next().is_none().then(|| (hash, Some(range).filter(|range| !range.is_empty())))
+}
+
+/// Takes `seg(raw)` off the front.
+fn take_segment(bytes: &[u8]) -> Option<(Vec<u8>, &[u8])> {
+    let (mut raw, mut rest) = (Vec::new(), bytes);
+    loop {
+        let (piece, behind) = rest.split_at_checked(memchr::memchr(0, rest)?)?;
+        raw.extend_from_slice(piece);
+        match behind {
+            [0, 1, rest @ ..] => return Some((raw, rest)),
+            [0, 0xff, behind @ ..] => {
+                raw.push(0);
+                rest = behind;
+            }
+            _ => return None,
+        }
+    }
+}
+
+/// Returns the shortest text of a numeric key (1.6); `None` where the bytes are none.
+fn number_text(raw: &[u8]) -> Option<String> {
+    let (sign, body) = match raw {
+        [1] => return Some("0".to_owned()),
+        [2, body @ ..] => ("", body.to_vec()),
+        [0, body @ ..] => ("-", body.iter().map(|byte| !byte).collect()),
+        _ => return None,
+    };
+    let (first, rest) = body.split_first()?;
+    let magnitude = |mask: u8| {
+        let (width, rest) = rest.split_first()?;
+        let (bytes, digits) = rest.split_at_checked(usize::from(width ^ mask))?;
+        let bytes = bytes
+            .iter()
+            .try_fold(0_i64, |sum, byte| sum.checked_mul(256)?.checked_add(i64::from(byte ^ mask)))?;
+        Some((bytes, digits))
+    };
+    let (exponent, digits) = match first {
+        1 => (0, rest),
+        2 => magnitude(0)?,
+        0 => magnitude(0xff).map(|(exponent, digits)| (-exponent, digits))?,
+        _ => return None,
+    };
+    let digits = std::str::from_utf8(digits.strip_prefix(&[0])?).ok()?;
+    if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    let text = match usize::try_from(exponent) {
+        Ok(whole) if (1..=PLAIN).contains(&whole) => match digits.split_at_checked(whole) {
+            Some((whole, "")) => whole.to_owned(),
+            Some((whole, fraction)) => format!("{whole}.{fraction}"),
+            None => format!("{digits:0<whole$}"),
+        },
+        Ok(0) => format!("0.{digits}"),
+        _ => {
+            let (first, others) = digits.split_at_checked(1)?;
+            let point = if others.is_empty() { "" } else { "." };
+            format!("{first}{point}{others}e{}", exponent.checked_sub(1)?)
+        }
+    };
+    Some(format!("{sign}{text}"))
+}
+
 /// Appends `seg(raw)` (1.5).
 fn push_segment(out: &mut Vec<u8>, raw: &[u8]) {
     let mut pieces = raw.split(|&byte| byte == 0);
@@ -124,6 +206,9 @@ fn push_segment(out: &mut Vec<u8>, raw: &[u8]) {
     }
     out.extend_from_slice(&[0, 1]);
 }
+
+/// Digits before the point up to which a number is written without an exponent: those of DynamoDB.
+const PLAIN: usize = 38;
 
 #[cfg(test)]
 mod tests {
@@ -163,5 +248,35 @@ mod tests {
         assert!(!hash_only.is_legacy(b"MTA|x"));
         assert!(!hash_only.is_legacy(b"MTAu"));
         assert!(keys(KeyValue::S(""), Some(KeyValue::S("r"))).is_legacy(b"|cg"));
+    }
+
+    #[test]
+    fn a_primary_key_reads_back() {
+        for (hash, range) in [
+            (KeyValue::S("a\0b"), None),
+            (KeyValue::S(""), Some(KeyValue::B(b"\0\x09"))),
+            (KeyValue::N("12.5"), Some(KeyValue::N("-12.5"))),
+            (KeyValue::N("0"), Some(KeyValue::N("12345"))),
+            (KeyValue::N("0.5"), Some(KeyValue::N("100"))),
+            (KeyValue::N("1e-3"), Some(KeyValue::N("-1.25e300"))),
+            (KeyValue::N("1e-300"), Some(KeyValue::S("|"))),
+        ] {
+            let bytes = |value: KeyValue<'_>| value.stored_bytes().to_vec();
+            let want = Some((bytes(hash), range.map(bytes)));
+            assert_eq!(parts(&identity(hash, range)), want);
+        }
+        assert_eq!(parts(b"YQ|Yg"), Some((b"a".to_vec(), Some(b"b".to_vec()))));
+        assert_eq!(parts(b"YQ|"), Some((b"a".to_vec(), None)));
+        assert_eq!(parts(b"YQ"), Some((b"a".to_vec(), None)));
+        for bad in [&b"a\0\x02"[..], b"a\0\x01b", b"a\0\x01b\0\x01c", b"YQ|Yg|Yg", b"*"] {
+            assert_eq!(parts(bad), None);
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn bytes_that_are_no_key_are_read_all_the_same(bytes: Vec<u8>) {
+            let _ = (parts(&bytes), number_text(&bytes));
+        }
     }
 }

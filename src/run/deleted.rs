@@ -1,0 +1,321 @@
+//! Deleted objects: names whose newest row at the read time is a tombstone, and of which nothing is left.
+//!
+//! In: all versions of the families that make objects; the names of the objects that are there. Out: names with the time of
+//! the newest tombstone, bytewise by name. An object that was deleted and came back, moved to another generation, or changed
+//! its type is there. Names of the filesystem are not told: a tombstone of a name says nothing of the path above it.
+
+use std::collections::BTreeSet;
+
+use crate::bug::Bug;
+use crate::cursor;
+use crate::error::Result;
+use crate::keyspace::dynamodb::{ItemKey, schema_table, table_name};
+use crate::keyspace::s3::{ObjectKey, parse_bucket};
+use crate::keyspace::sqs::{self, DataKey};
+use crate::keyspace::{Family, Namespace, redis};
+use crate::model::dynamodb::{Attributes, KeyValues, Schema, key};
+use crate::model::redis::DATABASE;
+use crate::model::{Answer, Object, Summary};
+use crate::name::{self, Selection};
+use crate::report::Report;
+use crate::sink::{List, Listed, Sink};
+use crate::snapshot::{EntryBuf, RowLocation, Snapshot, Version};
+use crate::sort::{Scratch, Sorter};
+
+const RECORD: Bug = Bug::new("a deleted name does not read back");
+/// Memory for names, bytes.
+const MEMORY: usize = 16 << 20;
+
+/// Families that make objects, and what those are. A Redis key is gone with the last of its rows, so that those of
+/// elements count too.
+const FAMILIES: [(Family, &str); 24] = [
+    (Family::DynamodbTable, "table"),
+    (Family::DynamodbItem, "item"),
+    (Family::S3BucketMeta, "bucket"),
+    (Family::S3ObjectHead, "object"),
+    (Family::RedisString, "string"),
+    (Family::RedisHll, "hll"),
+    (Family::RedisHashBlob, "hash"),
+    (Family::RedisSetBlob, "set"),
+    (Family::RedisZsetBlob, "zset"),
+    (Family::RedisStreamBlob, "stream"),
+    (Family::HashMeta, "hash"),
+    (Family::HashField, "hash"),
+    (Family::ListMeta, "list"),
+    (Family::ListItem, "list"),
+    (Family::SetMeta, "set"),
+    (Family::SetMember, "set"),
+    (Family::ZsetMeta, "zset"),
+    (Family::ZsetMember, "zset"),
+    (Family::StreamMeta, "stream"),
+    (Family::StreamEntry, "stream"),
+    (Family::SqsQueueMeta, "queue"),
+    (Family::SqsData, "message"),
+    (Family::Bare, "value"),
+    (Family::Unknown, "value"),
+];
+
+/// Collects names that are there, and then names that have tombstones.
+pub(super) struct Names<'s> {
+    selection: &'s Selection,
+    sorter: Sorter,
+    name: String,
+    record: Vec<u8>,
+}
+
+/// What a key says of its object.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Named {
+    scope: Vec<u8>,
+    name: Vec<u8>,
+    hash_len: Option<usize>,
+}
+
+impl Sink for Names<'_> {
+    fn object(&mut self, _report: &mut Report<'_>, object: Object<'_>) -> Result<Answer> {
+        name::of(&object.summary(), &mut self.name);
+        if self.selection.selects(&self.name) {
+            self.sorter.push(self.name.as_bytes(), b"")?;
+        }
+        Ok(Answer::Left)
+    }
+}
+
+impl<'s> Names<'s> {
+    pub(super) fn new(selection: &'s Selection, scratch: &Scratch) -> Self {
+        Self { selection, sorter: Sorter::new(scratch, MEMORY), name: String::new(), record: Vec::new() }
+    }
+
+    /// Adds what has tombstones.
+    pub(super) fn scan(&mut self, snapshot: &Snapshot, excluded: &BTreeSet<Namespace>) -> Result<()> {
+        for (number, (family, _)) in FAMILIES.into_iter().enumerate() {
+            if excluded.contains(&family.owner()) || snapshot.stats(family).tombstones == 0 {
+                continue;
+            }
+            let number = u8::try_from(number).unwrap_or(u8::MAX);
+            if family == Family::DynamodbItem {
+                self.items(snapshot, number)?;
+                continue;
+            }
+            tombstones(snapshot, family, |key, ts, _| match named(family, key) {
+                Some(named) => self.push(number, &named, ts),
+                None => Ok(()),
+            })?;
+        }
+        Ok(())
+    }
+
+    /// An item's name is in its attributes: of an older version, where there is still one.
+    fn items(&mut self, snapshot: &Snapshot, number: u8) -> Result<()> {
+        let mut schema: Option<(Vec<u8>, Option<Schema>)> = None;
+        tombstones(snapshot, Family::DynamodbItem, |key, ts, before| {
+            let Ok(item) = ItemKey::parse(key) else { return Ok(()) };
+            let Ok(table) = table_name(item.table_segment) else { return Ok(()) };
+            if schema.as_ref().is_none_or(|(of, _)| *of != table) {
+                let row = [Family::DynamodbTable.prefix(), item.table_segment].concat();
+                let mut entry = EntryBuf::default();
+                let is_there = snapshot.get(&row, &mut entry)?;
+                let found = is_there.then(|| Schema::parse(&table, &entry.body).ok()).flatten();
+                schema = Some((table.clone(), found));
+            }
+            let schema = schema.as_ref().and_then(|(_, schema)| schema.as_ref());
+            let mut buffer = EntryBuf::default();
+            if let Some(place) = before {
+                snapshot.read(place, &mut buffer)?;
+            }
+            let attributes = before.and_then(|_| Attributes::parse(&buffer.body).ok());
+            let values = attributes.zip(schema).and_then(|(item, schema)| KeyValues::of(&item, schema).ok());
+            let parts = match values {
+                Some(values) => Some((
+                    values.hash.stored_bytes().to_vec(),
+                    values.range.map(|range| range.stored_bytes().to_vec()),
+                )),
+                None => key::parts(item.primary),
+            };
+            let Some((hash, range)) = parts else { return Ok(()) };
+            let hash_len = range.as_ref().map(|_| hash.len());
+            let name = range.map_or(hash.clone(), |range| [hash, range].join(&b'/'));
+            self.push(number, &Named { scope: table, name, hash_len }, ts)
+        })
+    }
+
+    fn push(&mut self, family: u8, named: &Named, ts: u64) -> Result<()> {
+        let summary = named.summary(family, ts);
+        name::of(&summary, &mut self.name);
+        if !self.selection.selects(&self.name) {
+            return Ok(());
+        }
+        self.record.clear();
+        self.record.extend(ts.to_be_bytes());
+        self.record.push(family);
+        let hash_len = named.hash_len.map_or(u64::MAX, |len| u64::try_from(len).unwrap_or(u64::MAX));
+        self.record.extend(hash_len.to_be_bytes());
+        self.record.extend(u64::try_from(named.scope.len()).unwrap_or(u64::MAX).to_be_bytes());
+        self.record.extend_from_slice(&named.scope);
+        self.record.extend_from_slice(&named.name);
+        Ok(self.sorter.push(self.name.as_bytes(), &self.record)?)
+    }
+
+    /// Lists the names that have tombstones only.
+    pub(super) fn list(mut self, list: &mut List<'_>) -> Result<()> {
+        let mut records = self.sorter.sort()?;
+        let (mut name, mut newest) = (Vec::new(), Vec::new());
+        let mut is_there = true;
+        while let Some((key, record)) = records.next()? {
+            if key != name {
+                add(list, &name, &newest, is_there)?;
+                name = key.to_vec();
+                newest.clear();
+                is_there = false;
+            }
+            is_there |= record.is_empty();
+            if record > newest.as_slice() {
+                newest = record.to_vec();
+            }
+        }
+        add(list, &name, &newest, is_there)
+    }
+}
+
+fn add(list: &mut List<'_>, name: &[u8], record: &[u8], is_there: bool) -> Result<()> {
+    if is_there {
+        return Ok(());
+    }
+    let (family, ts, named) = Named::read(record).ok_or(RECORD)?;
+    let name = String::from_utf8_lossy(name);
+    list.add(&Listed { name: &name, summary: &named.summary(family, ts), deleted: true })
+}
+
+impl Named {
+    fn summary(&self, family: u8, ts: u64) -> Summary<'_> {
+        let (family, kind) = FAMILIES.get(usize::from(family)).copied().unwrap_or((Family::Bare, "value"));
+        Summary {
+            service: family.owner().name(),
+            scope: self.scope.as_slice().into(),
+            name: self.name.as_slice().into(),
+            hash_len: self.hash_len,
+            kind,
+            commit_ts: Some(ts),
+            ..Summary::default()
+        }
+    }
+
+    fn read(mut record: &[u8]) -> Option<(u8, u64, Self)> {
+        let ts = cursor::take_u64_be(&mut record)?;
+        let family = cursor::take_u8(&mut record)?;
+        let hash_len = cursor::take_u64_be(&mut record)?;
+        let scope = usize::try_from(cursor::take_u64_be(&mut record)?).ok()?;
+        let (scope, name) = record.split_at_checked(scope)?;
+        let hash_len = usize::try_from(hash_len).ok().filter(|_| hash_len != u64::MAX);
+        Some((family, ts, Self { scope: scope.to_vec(), name: name.to_vec(), hash_len }))
+    }
+}
+
+/// Calls `each` with the keys of a family whose newest version at the read time is a tombstone, its time, and where the
+/// version before it is.
+fn tombstones(
+    snapshot: &Snapshot,
+    family: Family,
+    mut each: impl FnMut(&[u8], u64, Option<RowLocation>) -> Result<()>,
+) -> Result<()> {
+    let mut versions = snapshot.versions(family);
+    let (mut key, mut is_decided) = (Vec::new(), false);
+    let mut open: Option<u64> = None;
+    while let Some(version) = versions.next()? {
+        let Version { commit_ts, tombstone, encrypted, place, .. } = version;
+        if version.key != key {
+            if let Some(ts) = open.take() {
+                each(&key, ts, None)?;
+            }
+            key.clear();
+            key.extend_from_slice(version.key);
+            is_decided = false;
+        }
+        if commit_ts > snapshot.read_ts() {
+            continue;
+        }
+        if let Some(ts) = open.filter(|_| !tombstone) {
+            open = None;
+            each(&key, ts, Some(place).filter(|_| !encrypted))?;
+        }
+        if !is_decided {
+            is_decided = true;
+            open = tombstone.then_some(commit_ts);
+        }
+    }
+    open.map_or(Ok(()), |ts| each(&key, ts, None))
+}
+
+/// Returns what a key names; `None` where it is malformed: then no object had it.
+fn named(family: Family, key: &[u8]) -> Option<Named> {
+    let of = |scope: &[u8], name: &[u8]| Named { scope: scope.to_vec(), name: name.to_vec(), hash_len: None };
+    let segment = |segment: sqs::Segment<'_>| {
+        let mut text = Vec::new();
+        segment.decode(&mut text);
+        text
+    };
+    let database = DATABASE.as_bytes();
+    match family {
+        Family::DynamodbTable => Some(of(&schema_table(key).ok()?, b"")),
+        Family::S3BucketMeta => Some(of(&parse_bucket(family, key)?, b"")),
+        Family::S3ObjectHead => {
+            let key = ObjectKey::parse(key)?;
+            Some(of(&key.bucket.raw(), &key.object.raw()))
+        }
+        Family::SqsQueueMeta => Some(of(&segment(sqs::queue(family, key).ok()?), b"")),
+        Family::SqsData => {
+            let key = DataKey::parse(key).ok()?;
+            Some(of(&segment(key.queue), &segment(key.message_id)))
+        }
+        Family::Bare | Family::Unknown => Some(of(b"", key)),
+        Family::HashField | Family::SetMember | Family::ZsetMember => {
+            Some(of(database, redis::parse_element(family, key)?.0))
+        }
+        Family::HashMeta | Family::SetMeta | Family::ZsetMeta | Family::StreamMeta => {
+            Some(of(database, redis::parse_meta(family, key)?))
+        }
+        Family::StreamEntry => Some(of(database, redis::parse_entry(key)?.0)),
+        Family::ListItem => Some(of(database, redis::parse_item(key)?.key)),
+        _ => Some(of(database, redis::parse_plain(family, key)?)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn records_come_back() {
+        for hash_len in [None, Some(0), Some(1)] {
+            let named = Named { scope: b"t".to_vec(), name: b"a/b".to_vec(), hash_len };
+            let scratch = Scratch::default();
+            let selection = Selection::default();
+            let mut collected = Names::new(&selection, &scratch);
+            collected.push(1, &named, 7).unwrap();
+            assert_eq!(Named::read(&collected.record), Some((1, 7, named)));
+            assert_eq!(Named::read(&collected.record[..17]), None);
+        }
+    }
+
+    #[test]
+    fn keys_name_their_objects() {
+        for (family, key, want) in [
+            (Family::RedisString, &b"!redis|str|k"[..], "redis/k"),
+            (Family::HashField, b"!hs|fld|\0\0\0\x01kname", "redis/k"),
+            (Family::HashMeta, b"!hs|meta|\0\0\0\x01k", "redis/k"),
+            (Family::ListItem, b"!lst|itm|k\x80\0\0\0\0\0\0\0", "redis/k"),
+            (Family::DynamodbTable, b"!ddb|meta|table|dA", "dynamodb/t"),
+            (Family::S3ObjectHead, b"!s3|obj|head|b\0\x01\0\0\0\0\0\0\0\x05o/x\0\x01", "s3/b/o/x"),
+            (Family::SqsQueueMeta, b"!sqs|queue|meta|cQ", "sqs/q"),
+            (Family::SqsData, b"!sqs|msg|data|cQ\0\0\0\0\0\0\0\x01bQ", "sqs/q/m"),
+            (Family::Bare, b"k", "kv/k"),
+        ] {
+            let number = FAMILIES.iter().position(|(of, _)| *of == family).unwrap();
+            let named = named(family, key).unwrap();
+            let mut name = String::new();
+            name::of(&named.summary(u8::try_from(number).unwrap(), 1), &mut name);
+            assert_eq!(name, want);
+        }
+        assert_eq!(named(Family::HashMeta, b"!hs|meta|\0\0\0\x02k"), None);
+    }
+}
