@@ -51,8 +51,12 @@ fn object_paths(dump: &Dump, literal: &Literal) -> Result<Vec<Vec<u8>>> {
     let mut all = Vec::new();
     match (literal.service, key) {
         (Namespace::S3, Some(key)) => {
-            let keymap = paths::of(Namespace::S3, scope, Some(b"KEYMAP.jsonl"));
-            for keymap in keymap {
+            for keymap in paths::of(Namespace::S3, scope, Some(b"KEYMAP.jsonl")) {
+                // With a sidecar it is an object of that key, and says what it likes.
+                let sidecar = [&*keymap, b".elastickv-meta.json"].concat();
+                if dump.read(&sidecar, |_| ())?.is_some() {
+                    continue;
+                }
                 if let Some(renamed) = dump.read(&keymap, |file| renamed(file, key))?.transpose()?.flatten() {
                     all.extend(paths::of(Namespace::S3, scope, Some(&renamed)));
                 }
