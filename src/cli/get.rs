@@ -41,6 +41,9 @@ pub struct Arguments {
     operands: Vec<OsString>,
     #[command(flatten)]
     source: Source,
+    /// The stored value of the object's row instead of its file
+    #[arg(long)]
+    raw: bool,
     /// Say nothing on standard error but errors
     #[arg(short, long)]
     quiet: bool,
@@ -58,7 +61,8 @@ pub fn run(arguments: &Arguments, interrupt: &Interrupt) -> u8 {
             return exit::USAGE;
         }
     };
-    let request = GetRequest { source: arguments.source.of(&inputs, interrupt), name, key };
+    let request =
+        GetRequest { source: arguments.source.of(&inputs, interrupt), name, key, raw: arguments.raw };
     let words = Words::new(arguments.quiet);
     words.time_taken(arguments.source.at.as_ref());
     let failed = Rc::new(OnceLock::new());

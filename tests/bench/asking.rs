@@ -38,6 +38,37 @@ pub fn measure(stage: &mut Stage, count: usize) {
     }
 }
 
+/// `get` of one object beside `inspect`: its rows are read behind the first pass, and none of the others.
+pub fn get(stage: &mut Stage, count: usize, bodies: usize) {
+    if !stage.wants("get of one") {
+        return;
+    }
+    let (many, few, bodies) = (count.to_string(), (count / 20).to_string(), bodies.to_string());
+    for (name, shape, pattern) in [
+        ("Redis strings", &["--redis-strings", &many][..], "redis/*"),
+        ("Redis hashes", &["--redis-hashes", &few], "redis/*"),
+        ("DynamoDB items", &["--dynamodb-items", &many, "--dynamodb-tables=1"], "dynamodb/*/**"),
+        ("S3 objects of 1 MiB", &["--s3-objects", &bodies, "--s3-object-size", "1MiB"], "s3/*/**"),
+    ] {
+        let snapshot = stage.snapshot("asked", shape);
+        let listed = Command::new(env!("CARGO_BIN_EXE_ekv-backup"))
+            .args(["list", "-q", "--limit", "1", &snapshot.path, pattern])
+            .output()
+            .expect("the binary can be run");
+        let object = String::from_utf8(listed.stdout).expect("names are text");
+        let object = object.trim_end();
+        assert!(object.contains('/'), "{name}: there is an object");
+        stage.measure(
+            &format!("get of one of {name} / inspect"),
+            snapshot.bytes,
+            |_| stage::run(&["get", "-q", &snapshot.path, object]),
+            |_| {
+                stage::run(&["inspect", &snapshot.path, "--json"]);
+            },
+        );
+    }
+}
+
 /// Returns a snapshot without checksum in which one byte of each hundredth value is another.
 fn changed(path: &str, prefix: &str) -> Vec<u8> {
     let mut bytes = fs::read(path).expect("files can be read");

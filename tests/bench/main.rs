@@ -30,6 +30,7 @@ fn main() {
     // Trees of many files stay to the end and take memory or inodes that others would have to wait for: they come last.
     inspect(&mut stage, 100_000 / scale);
     asking::measure(&mut stage, 1_000_000 / scale);
+    asking::get(&mut stage, 2_000_000 / scale, 2000 / scale);
     tables(&mut stage, 100_000 / scale, 1000 / scale);
     several(&mut stage, if quick { 200_000 } else { 2_000_000 }, if quick { 5_000 } else { 50_000 });
     transactions(&mut stage, if quick { 100_000 } else { 10_000_000 });

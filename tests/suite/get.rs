@@ -75,7 +75,7 @@ pub fn source(name: &str) -> Source {
 fn get_of(dump: &Path, name: &str) -> Option<Vec<u8>> {
     let out = Shared::default();
     let source = Source::new(vec![dump.to_owned()]);
-    let request = GetRequest { source, name: name.to_owned(), key: None };
+    let request = GetRequest { source, name: name.to_owned(), key: None, raw: false };
     let got = run::get(&request, Box::new(out.clone()), |_| (), |_| ()).expect("the dump can be read");
     got.bytes.map(|_| out.taken())
 }
@@ -345,4 +345,29 @@ fn the_snapshot_tells_why_something_is_not_there() {
     );
     let scope = get(&["s3/enc/one/zeros"]);
     assert!(scope.contains("near it:\n  s3/enc-bucket\n"), "{scope}");
+}
+
+#[test]
+fn the_stored_value_is_that_of_the_row() {
+    assert!(
+        get(&["s3/product-images/catalog/sku-1/front.png", "--raw"]).exits(0).out.contains("\"upload_id\":")
+    );
+    assert!(
+        get(&["redis/session:0001", "--raw", "--at", "117663357173170175"])
+            .exits(1)
+            .err
+            .contains("not there")
+    );
+    for many in ["redis/cart:user-1", "fs/a"] {
+        let run = get(&[many, "--raw"]);
+        assert!(matches!(run.code, Some(1 | 2)) && run.out.is_empty(), "{run:?}");
+    }
+    let shop = snapshot();
+    let output = Work::new()
+        .command([OsStr::new("get"), shop.as_os_str(), OsStr::new("redis/session:0001"), OsStr::new("--raw")])
+        .output()
+        .expect("the binary can be run");
+    // The envelope of a string with its expiry (`redis.md` 2.1), then the file.
+    assert_eq!(output.stdout[..3], [0xff, 1, 1]);
+    assert_eq!(output.stdout[11..], *get(&["redis/session:0001"]).exits(0).out.as_bytes());
 }

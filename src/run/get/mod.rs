@@ -4,6 +4,7 @@
 
 mod dump;
 mod path;
+mod raw;
 mod why;
 
 use crate::bug::Bug;
@@ -35,6 +36,8 @@ pub struct GetRequest {
     pub name: String,
     /// Key of an item of the table `name`, as JSON.
     pub key: Option<String>,
+    /// The stored value instead of the file.
+    pub raw: bool,
 }
 
 /// What came of it.
@@ -63,10 +66,19 @@ pub fn get(
     mut warn: impl FnMut(&Warning),
     mut tell: impl FnMut(Notice<'_>),
 ) -> Result<Got> {
-    let wanted = Wanted::parse(&request.name, request.key.as_deref())?;
+    if request.raw && name::service(&request.name).is_none() {
+        return Err(Error::Name(format!("{}: --raw is of the name of an object", request.name)));
+    }
+    let wanted = Wanted { raw: request.raw, ..Wanted::parse(&request.name, request.key.as_deref())? };
     if let [input] = request.source.inputs.as_slice()
         && let Some(dump) = Dump::open(input, &request.source.interrupt)?
     {
+        if request.raw {
+            return Err(Error::Name(format!(
+                "{}: a dump holds no stored values, which --raw is of",
+                input.display()
+            )));
+        }
         if request.source.at.is_some() {
             return Err(Error::Name(format!(
                 "{}: a dump is of one time, and --at of snapshots",
@@ -90,6 +102,7 @@ pub fn get(
 pub struct Wanted {
     literal: Option<Literal>,
     paths: Vec<Vec<u8>>,
+    raw: bool,
 }
 
 impl Wanted {
@@ -105,7 +118,7 @@ impl Wanted {
             Err(Error::Name(_)) if !paths.is_empty() => None,
             Err(error) => return Err(error),
         };
-        Ok(Self { literal, paths })
+        Ok(Self { literal, paths, raw: false })
     }
 }
 
@@ -116,6 +129,12 @@ impl Wanted {
 ///
 /// Whatever reading meets.
 pub fn pick(snapshot: &mut Snapshot, scratch: &Scratch, wanted: &Wanted, out: Output) -> Result<Got> {
+    if let (true, Some(literal)) = (wanted.raw, &wanted.literal) {
+        return Ok(match raw::pick(snapshot, literal, out)? {
+            (missing, Some(_)) => Got { why: why::of(snapshot, scratch, literal)?, ..missing },
+            (got, None) => got,
+        });
+    }
     let (mut missing, mut out) = (Got::default(), out);
     if let Some(literal) = &wanted.literal {
         for narrow in [true, false] {

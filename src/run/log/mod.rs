@@ -19,7 +19,7 @@ use crate::service::focus;
 use crate::snapshot::{Focus, InputInfo, ReadAt, Snapshot};
 use crate::sort::{Scratch, Sorter};
 pub use fact::{Difference, Facts};
-use row::Rows;
+pub(super) use row::Rows;
 
 /// Memory of each of the two sorters, bytes.
 const MEMORY: usize = 8 << 20;
