@@ -190,6 +190,44 @@ impl Message<'_> {
     }
 }
 
+/// Where a message is on its way to receivers: what the live server goes by.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Delivery {
+    /// How often it was received.
+    pub receives: i64,
+    /// When the next receive may return it, Unix ms; 0 is at once.
+    pub visible_at: i64,
+    /// When it was received or its visibility changed last, Unix ms, where it is in flight: received and not to be seen.
+    pub in_flight_since: Option<u64>,
+    /// FIFO group; empty where there is none.
+    pub group: String,
+    /// The lock of its group.
+    pub lock: Side<GroupLock>,
+    /// Until when a message of its deduplication id is taken for this one, Unix ms.
+    pub dedup_until: Side<i64>,
+}
+
+/// The lock of a FIFO group: its mere presence locks.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct GroupLock {
+    /// The message that holds it.
+    pub message_id: String,
+    /// When it was taken, Unix ms.
+    pub acquired_at: i64,
+}
+
+/// What is known from a side record.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Side<T> {
+    /// There is none.
+    #[default]
+    Absent,
+    /// It is not as the server writes it.
+    Unreadable,
+    /// It says this.
+    Read(T),
+}
+
 impl Object<'_> {
     pub(super) fn summary(&self) -> Summary<'_> {
         let sqs = Summary { service: "sqs", ..Summary::default() };

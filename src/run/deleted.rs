@@ -183,7 +183,8 @@ fn add(list: &mut List<'_>, name: &[u8], record: &[u8], is_there: bool) -> Resul
     }
     let (family, ts, named) = Named::read(record).ok_or(RECORD)?;
     let name = String::from_utf8_lossy(name);
-    list.add(&Listed { name: &name, summary: &named.summary(family, ts), deleted: true })
+    let summary = named.summary(family, ts);
+    list.add(&Listed { name: &name, summary: &summary, deleted: true, delivery: None })
 }
 
 impl Named {

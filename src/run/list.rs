@@ -8,8 +8,10 @@ use super::deleted::Names;
 use super::objects::{Walked, walk};
 use crate::error::Result;
 use crate::event::Warning;
+use crate::model::sqs::Message;
 use crate::name::Selection;
 use crate::service::Options;
+use crate::service::sqs::delivery;
 use crate::sink::{List, Query, Render};
 use crate::snapshot::Snapshot;
 use crate::sort::Scratch;
@@ -31,7 +33,11 @@ pub fn list(
     options.select(selection);
     // Objects are selected where they are listed: a table does not go with its items here.
     let selection = options.selection.take().unwrap_or_default();
+    let deliveries = |message: &Message<'_>| delivery(snapshot, message);
     let mut list = List::new(&selection, query, snapshot, scratch, render, out)?;
+    if query.deliveries {
+        list = list.with_deliveries(&deliveries);
+    }
     if query.deleted {
         let mut names = Names::new(&selection, scratch);
         // A table that is gone can be asked for.

@@ -13,6 +13,7 @@ use serde::Serialize;
 use super::{Answer, Listed, Sink};
 use crate::error::{Error, Result};
 use crate::model::Object;
+use crate::model::sqs::{Delivery, Side};
 use crate::name;
 use crate::report::Report;
 use crate::tree::json::{self, Html, Lossy};
@@ -45,6 +46,65 @@ struct Line<'a> {
     commit_ts: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     deleted_ts: Option<u64>,
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    delivery: Option<DeliveryLine<'a>>,
+}
+
+/// Where a message is on its way.
+#[derive(Serialize)]
+struct DeliveryLine<'a> {
+    receives: i64,
+    visible_ms: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    in_flight_since_ms: Option<u64>,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    group: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    lock: Option<LockLine<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    dedup_until_ms: Option<i64>,
+    /// Side records that are not as the server writes them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    unreadable: Vec<&'static str>,
+}
+
+#[derive(Serialize)]
+struct LockLine<'a> {
+    message_id: &'a str,
+    acquired_ms: i64,
+}
+
+impl<'a> DeliveryLine<'a> {
+    fn of(delivery: &'a Delivery) -> Self {
+        let mut unreadable = Vec::new();
+        let lock = match &delivery.lock {
+            Side::Read(lock) => {
+                Some(LockLine { message_id: &lock.message_id, acquired_ms: lock.acquired_at })
+            }
+            Side::Absent => None,
+            Side::Unreadable => {
+                unreadable.push("lock");
+                None
+            }
+        };
+        let dedup_until_ms = match delivery.dedup_until {
+            Side::Read(until) => Some(until),
+            Side::Absent => None,
+            Side::Unreadable => {
+                unreadable.push("dedup_until");
+                None
+            }
+        };
+        Self {
+            receives: delivery.receives,
+            visible_ms: delivery.visible_at,
+            in_flight_since_ms: delivery.in_flight_since,
+            group: &delivery.group,
+            lock,
+            dedup_until_ms,
+            unreadable,
+        }
+    }
 }
 
 impl<W: Write> Lines<W> {
@@ -61,7 +121,7 @@ impl<W: Write> Lines<W> {
 
 /// Appends the line of an object.
 pub fn line(out: &mut Vec<u8>, listed: &Listed<'_>) {
-    let Listed { name, summary, deleted } = *listed;
+    let Listed { name, summary, deleted, delivery } = *listed;
     let is_text = std::str::from_utf8(&summary.name).is_ok();
     let line = Line {
         service: summary.service,
@@ -75,6 +135,7 @@ pub fn line(out: &mut Vec<u8>, listed: &Listed<'_>) {
         expires_ms: summary.expires_ms,
         commit_ts: summary.commit_ts.filter(|_| !deleted),
         deleted_ts: summary.commit_ts.filter(|_| deleted),
+        delivery: delivery.map(DeliveryLine::of),
     };
     json::compact(out, &line, Html::Raw);
     out.push(b'\n');
@@ -85,7 +146,7 @@ impl<W: Write> Sink for Lines<W> {
         let summary = object.summary();
         name::of(&summary, &mut self.name);
         self.line.clear();
-        line(&mut self.line, &Listed { name: &self.name, summary: &summary, deleted: false });
+        line(&mut self.line, &Listed { name: &self.name, summary: &summary, deleted: false, delivery: None });
         self.out.write_all(&self.line).map_err(Error::Output)?;
         Ok(Answer::Taken)
     }

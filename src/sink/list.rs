@@ -6,6 +6,7 @@ use std::io::{self, Write};
 
 use super::{Answer, Sink};
 use crate::error::{Error, Result};
+use crate::model::sqs::{self, Delivery, Message};
 use crate::model::{Object, Summary};
 use crate::name::{self, Selection};
 use crate::report::Report;
@@ -24,6 +25,8 @@ pub struct Query {
     pub until: Option<ReadAt>,
     /// Not in the order in which they come.
     pub order: Option<Order>,
+    /// Messages with where they are on their way.
+    pub deliveries: bool,
     /// Not what is there, but what was deleted.
     pub deleted: bool,
     /// So many at most; where nothing is sorted, reading ends there.
@@ -50,13 +53,19 @@ pub struct Listed<'a> {
     pub summary: &'a Summary<'a>,
     /// It is there no more: its commit time is that of its deletion.
     pub deleted: bool,
+    /// Of a message, where somebody asks for it.
+    pub delivery: Option<&'a Delivery>,
 }
 
 /// Makes a line of an object, with its line break.
 pub type Render<'a> = dyn FnMut(&Listed<'_>, &mut Vec<u8>) + 'a;
 
+/// Tells where a message is on its way.
+pub type Deliveries<'a> = dyn Fn(&Message<'_>) -> Result<Delivery> + 'a;
+
 /// Lists objects.
 pub struct List<'a> {
+    deliveries: Option<&'a Deliveries<'a>>,
     selection: &'a Selection,
     query: Query,
     /// First and last commit time, HLC; `None`: no time is asked for.
@@ -94,6 +103,7 @@ impl<'a> List<'a> {
             (first, query.until.map_or(u64::MAX, |time| time.resolve(latest)))
         });
         Ok(Self {
+            deliveries: None,
             selection,
             query,
             times,
@@ -105,6 +115,12 @@ impl<'a> List<'a> {
             key: Vec::new(),
             written: 0,
         })
+    }
+
+    /// Tells of each message where it is on its way.
+    #[must_use]
+    pub fn with_deliveries(self, deliveries: &'a Deliveries<'a>) -> Self {
+        Self { deliveries: Some(deliveries), ..self }
     }
 
     /// Lists an object that is selected, where its time is asked for.
@@ -168,7 +184,12 @@ impl Sink for List<'_> {
         let mut name = std::mem::take(&mut self.name);
         name::of(&summary, &mut name);
         if self.selection.selects(&name) {
-            self.add(&Listed { name: &name, summary: &summary, deleted: false })?;
+            let delivery = match (object, self.deliveries) {
+                (Object::Sqs(sqs::Object::Message(message)), Some(tell)) => Some(tell(message)?),
+                _ => None,
+            };
+            let delivery = delivery.as_ref();
+            self.add(&Listed { name: &name, summary: &summary, deleted: false, delivery })?;
         }
         self.name = name;
         Ok(Answer::Left)

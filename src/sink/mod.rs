@@ -15,7 +15,7 @@ mod tree;
 pub use crate::model::{Answer, Refusal};
 pub use digest::Digest;
 pub use lines::{Lines, line};
-pub use list::{List, Listed, Order, Query, Render};
+pub use list::{Deliveries, List, Listed, Order, Query, Render};
 pub use picked::{IsWanted, Picked};
 pub use selected::Selected;
 pub use tree::{LayoutOptions, TreeSink};

@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
 use std::fs;
 
+use base64::Engine;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use serde_json::Value;
 
 use crate::dump::Tree;
@@ -338,4 +340,70 @@ fn what_was_there_before_and_is_no_more_was_deleted() {
         all += before.difference(&now).count();
     }
     assert!(all > 0);
+}
+
+#[test]
+fn messages_tell_where_they_are_on_their_way() {
+    let seg = |text: &str| URL_SAFE_NO_PAD.encode(text);
+    let generation = "\0\0\0\0\0\0\0\u{1}";
+    let meta = "\0SQ\u{1}{\"name\":\"q.fifo\",\"generation\":1,\"is_fifo\":true}";
+    let message = |id: &str, more: &str| {
+        let body = STANDARD.encode("hi");
+        format!("\0SM\u{1}{{\"message_id\":\"{id}\",\"body\":\"{body}\",\"queue_generation\":1{more}}}")
+    };
+    let data = |id: &str| format!("!sqs|msg|data|{}{generation}{}", seg("q.fifo"), seg(id));
+    let later = MS + 30_000;
+    let held = format!(
+        ",\"receive_count\":2,\"visible_at_millis\":{later},\"message_group_id\":\"g 1\",\"message_deduplication_id\":\"d\""
+    );
+    let hash = "8f434346648f6b96df89dda901c5176b10a6d83961dd3c1ac88b59b2dc327aa4";
+    let snapshot = Snapshot::new()
+        .put_at(format!("!sqs|queue|meta|{}", seg("q.fifo")), MS << 16, meta)
+        .put_at(data("m1"), MS << 16, message("m1", &held))
+        .put_at(data("m2"), MS << 16, message("m2", ",\"message_group_id\":\"g 1\""))
+        .put_at(data("m3"), MS << 16, message("m3", ",\"message_group_id\":\"bad\""))
+        .put_at(data("m4"), MS << 16, message("m4", ",\"receive_count\":1,\"visible_at_millis\":5"))
+        .put_at(
+            format!("!sqs|msg|group|{}{generation}{}", seg("q.fifo"), seg("g 1")),
+            MS << 16,
+            format!("{{\"message_id\":\"m1\",\"acquired_at_ms\":{MS},\"visible_at_ms\":{later}}}"),
+        )
+        .put_at(format!("!sqs|msg|group|{}{generation}{}", seg("q.fifo"), seg("bad")), MS << 16, "x")
+        .put_at(
+            format!("!sqs|msg|dedup|{}{generation}{}", seg("q.fifo"), seg("d")),
+            MS << 16,
+            format!("{{\"message_id\":\"m1\",\"expires_at_millis\":{later}}}"),
+        )
+        .put_at(
+            format!("!sqs|msg|dedup|{}{generation}{}", seg("q.fifo"), seg(hash)),
+            MS << 16,
+            format!("{{\"message_id\":\"m2\",\"expires_at_millis\":{later}}}"),
+        );
+    let work = Work::with(&snapshot.live());
+    let run = list(&work, &["sqs/q.fifo/*", "--long", "--sort", "name"]);
+    let ways: Vec<_> =
+        run.exits(0).out.lines().map(|line| &line[line.find("receives=").unwrap()..]).collect();
+    let (time, until) = ("2026-11-27T14:05:48Z", "2026-11-27T14:06:18Z");
+    assert_eq!(
+        ways,
+        [
+            format!(
+                "receives=2 visible={until} in_flight_since={time} group=g%201 lock=m1@{time} dedup_until={until} sqs/q.fifo/m1"
+            ),
+            format!(
+                "receives=0 visible=1970-01-01T00:00:00Z group=g%201 lock=m1@{time} dedup_until={until} sqs/q.fifo/m2"
+            ),
+            "receives=0 visible=1970-01-01T00:00:00Z group=bad lock=unreadable sqs/q.fifo/m3".to_owned(),
+            "receives=1 visible=1970-01-01T00:00:00.005Z sqs/q.fifo/m4".to_owned(),
+        ]
+    );
+    let run = list(&work, &["sqs/q.fifo/m[13]", "--json", "--sort", "name"]);
+    let lines: Vec<Value> =
+        run.exits(0).out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(lines[0]["lock"], serde_json::json!({ "message_id": "m1", "acquired_ms": MS }));
+    assert_eq!((&lines[0]["receives"], &lines[0]["in_flight_since_ms"]), (&2.into(), &MS.into()));
+    assert_eq!((&lines[0]["dedup_until_ms"], &lines[0]["group"]), (&later.into(), &"g 1".into()));
+    assert_eq!(lines[1]["unreadable"], serde_json::json!(["lock"]));
+    work.write("names", list(&work, &["sqs/q.fifo/m1", "--long"]).out.as_bytes());
+    work.decode(&["--from-list", "names"]).exits(0);
 }

@@ -2,6 +2,8 @@
 
 use std::io::Write as _;
 
+use ekv_backup::model::sqs::{Delivery, Side};
+use ekv_backup::name;
 use ekv_backup::sink::{self, Listed};
 
 use crate::cli::time::{hlc_time, ms_time};
@@ -42,12 +44,46 @@ fn long(line: &mut Vec<u8>, listed: &Listed<'_>) {
         let _ = write!(line, "  {time:<24}");
     }
     line.extend_from_slice(b"  ");
+    if let Some(delivery) = listed.delivery {
+        way(line, delivery);
+    }
     line.extend_from_slice(listed.name.as_bytes());
+}
+
+/// Says where a message is on its way, as `member=value` without blanks.
+fn way(line: &mut Vec<u8>, delivery: &Delivery) {
+    let mut tell = |member: &str, value: &str| {
+        let mut shown = String::new();
+        name::escape(value.as_bytes(), true, &mut shown);
+        // What follows a blank is the name.
+        let shown = shown.replace(' ', "%20");
+        line.extend_from_slice(format!("{member}={shown} ").as_bytes());
+    };
+    let time = |ms: i64| u64::try_from(ms).map_or_else(|_| ms.to_string(), ms_time);
+    tell("receives", &delivery.receives.to_string());
+    tell("visible", &time(delivery.visible_at));
+    if let Some(since) = delivery.in_flight_since {
+        tell("in_flight_since", &ms_time(since));
+    }
+    if !delivery.group.is_empty() {
+        tell("group", &delivery.group);
+    }
+    match &delivery.lock {
+        Side::Absent => {}
+        Side::Unreadable => tell("lock", "unreadable"),
+        Side::Read(lock) => tell("lock", &format!("{}@{}", lock.message_id, time(lock.acquired_at))),
+    }
+    match &delivery.dedup_until {
+        Side::Absent => {}
+        Side::Unreadable => tell("dedup_until", "unreadable"),
+        Side::Read(until) => tell("dedup_until", &time(*until)),
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use ekv_backup::model::Summary;
+    use ekv_backup::model::sqs::GroupLock;
 
     use super::*;
 
@@ -62,7 +98,11 @@ mod tests {
         };
         let line = |summary: &Summary<'_>| {
             let mut line = Vec::new();
-            write(&mut line, &Listed { name: "redis/a b", summary, deleted: false }, Form::Long);
+            write(
+                &mut line,
+                &Listed { name: "redis/a b", summary, deleted: false, delivery: None },
+                Form::Long,
+            );
             String::from_utf8(line).unwrap()
         };
         assert_eq!(
@@ -72,6 +112,24 @@ mod tests {
         let none = line(&Summary { kind: "string", bytes: Some(1), ..Summary::default() });
         assert_eq!(none.find("redis/"), line(&summary).find("redis/"));
         assert_eq!(none.split_whitespace().count(), 7);
+        let delivery = Delivery {
+            receives: 2,
+            visible_at: 1_714_400_000_000,
+            in_flight_since: Some(1_714_399_970_000),
+            group: "a b/%".to_owned(),
+            lock: Side::Read(GroupLock { message_id: "m".to_owned(), acquired_at: 1_714_399_970_000 }),
+            dedup_until: Side::Unreadable,
+        };
+        let mut text = Vec::new();
+        let message =
+            Listed { name: "sqs/q/m", summary: &summary, deleted: false, delivery: Some(&delivery) };
+        write(&mut text, &message, Form::Long);
+        assert!(
+            String::from_utf8(text).unwrap().ends_with(
+                "  receives=2 visible=2024-04-29T14:13:20Z in_flight_since=2024-04-29T14:12:50Z group=a%20b%2F%25 \
+                 lock=m@2024-04-29T14:12:50Z dedup_until=unreadable sqs/q/m\n"
+            )
+        );
         let far = line(&Summary { kind: "string", expires_ms: Some(u64::MAX), ..Summary::default() });
         assert!(far.contains(" 18446744073709551615ms "), "{far}");
     }

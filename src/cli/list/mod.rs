@@ -73,6 +73,7 @@ fn pass(arguments: &Arguments, patterns: Vec<Pattern>, source: &Source, words: W
         since: arguments.since.as_ref().map(|at| at.read),
         until: arguments.until.as_ref().map(|at| at.read),
         order: arguments.sort.map(Into::into),
+        deliveries: !is_overview && arguments.form() != line::Form::Name,
         deleted: arguments.deleted,
         limit: arguments.limit,
     };

@@ -112,6 +112,45 @@ pub fn any_queue(key: &[u8]) -> Option<Segment<'_>> {
     }
 }
 
+/// Returns the key of the lock of a FIFO group (`sqs.md` 1.2).
+#[must_use]
+pub fn group_key(queue: &[u8], partition: Option<u32>, generation: u64, group: &[u8]) -> Vec<u8> {
+    let mut key = front(Family::SqsGroup, queue, partition, generation);
+    segment::push(&mut key, group);
+    key
+}
+
+/// Returns the key of the deduplication window of an id, which a partitioned queue has by group (`sqs.md` 1.2).
+#[must_use]
+pub fn dedup_key(
+    queue: &[u8],
+    partition: Option<u32>,
+    generation: u64,
+    (group, id): (&[u8], &[u8]),
+) -> Vec<u8> {
+    let mut key = front(Family::SqsDedup, queue, partition, generation);
+    if partition.is_some() {
+        segment::push(&mut key, group);
+        key.push(b'|');
+    }
+    segment::push(&mut key, id);
+    key
+}
+
+fn front(family: Family, queue: &[u8], partition: Option<u32>, generation: u64) -> Vec<u8> {
+    let mut key = family.prefix().to_vec();
+    if partition.is_some() {
+        key.extend_from_slice(PARTITIONED);
+    }
+    segment::push(&mut key, queue);
+    if let Some(partition) = partition {
+        key.push(b'|');
+        key.extend_from_slice(&partition.to_be_bytes());
+    }
+    key.extend_from_slice(&generation.to_be_bytes());
+    key
+}
+
 /// The families that have a partitioned form.
 const BY_PARTITION: [Family; 5] =
     [Family::SqsByAge, Family::SqsData, Family::SqsDedup, Family::SqsGroup, Family::SqsVisibility];

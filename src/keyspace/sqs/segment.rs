@@ -42,6 +42,11 @@ impl<'a> Segment<'a> {
     }
 }
 
+/// Appends the segment of a name or id.
+pub(super) fn push(key: &mut Vec<u8>, raw: &[u8]) {
+    key.extend_from_slice(URL_SAFE_NO_PAD.encode(raw).as_bytes());
+}
+
 /// Whether the byte belongs to the base64url alphabet.
 pub(super) fn is_symbol(byte: u8) -> bool {
     value(byte).is_some()

@@ -5,6 +5,7 @@
 //! one queue's few facts and one message, whatever the number of queues and messages.
 
 mod collect;
+mod delivery;
 mod filter;
 pub(crate) mod message;
 mod other_group;
@@ -16,6 +17,8 @@ mod record;
 mod stored;
 mod value;
 mod write;
+
+pub use delivery::delivery;
 
 use super::{Context, Scope};
 use crate::error::Result;
