@@ -84,12 +84,23 @@ pub fn of_scope(service: Namespace, scope: &[u8]) -> String {
 /// Appends bytes as they are shown; `part` says that the part ends at the next `/`.
 pub fn escape(bytes: &[u8], part: bool, out: &mut String) {
     for chunk in bytes.utf8_chunks() {
-        for c in chunk.valid().chars() {
-            if c == '%' || (part && c == '/') || is_unseen(c) {
-                percent(c.encode_utf8(&mut [0; 4]).as_bytes(), out);
-            } else {
-                out.push(c);
+        let mut rest = chunk.valid();
+        while !rest.is_empty() {
+            // Most of all names is plain ASCII.
+            let is_plain =
+                |byte: u8| (b' '..=b'~').contains(&byte) && byte != b'%' && !(part && byte == b'/');
+            let end = rest.bytes().position(|byte| !is_plain(byte)).unwrap_or(rest.len());
+            let (plain, behind) = rest.split_at(end);
+            out.push_str(plain);
+            let mut others = behind.chars();
+            if let Some(c) = others.next() {
+                if c == '%' || (part && c == '/') || is_unseen(c) {
+                    percent(c.encode_utf8(&mut [0; 4]).as_bytes(), out);
+                } else {
+                    out.push(c);
+                }
             }
+            rest = others.as_str();
         }
         percent(chunk.invalid(), out);
     }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use crate::stage::{self, Snapshot, Stage};
 
-/// `du` beside `inspect`, `diff` of two snapshots of which a hundredth of the values differ beside `inspect` of both.
+/// `list` and `du` beside `inspect`, `diff` of two snapshots of which a hundredth of the values differ beside `inspect` of both.
 pub fn measure(stage: &mut Stage, count: usize) {
     let count = count.to_string();
     let shapes = [
@@ -18,6 +18,16 @@ pub fn measure(stage: &mut Stage, count: usize) {
         let new = Snapshot { path: format!("{}.new", old.path), bytes: old.bytes };
         fs::write(&new.path, changed(&old.path, prefix)).expect("files can be written");
         let inspect = |path: &str| stage::run(&["inspect", path, "--json"]);
+        for options in [&[][..], &["--long"], &["--json"], &["--sort=size"]] {
+            stage.measure(
+                &format!("list {} of {count} {name} / inspect", options.concat()),
+                old.bytes,
+                |_| stage::run(&[&["list", &old.path, "--quiet"], options].concat()),
+                |_| {
+                    inspect(&old.path);
+                },
+            );
+        }
         stage.measure(
             &format!("du of {count} {name} / inspect"),
             old.bytes,

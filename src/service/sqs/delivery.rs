@@ -27,13 +27,16 @@ struct DedupRecord {
 
 /// Returns how far a message's delivery is at the time that the snapshot is read at.
 pub fn delivery(snapshot: &Snapshot, message: &Message<'_>) -> Result<Delivery> {
-    let is_hidden = u64::try_from(message.visible_at).is_ok_and(|visible| visible > snapshot.read_ms());
+    let is_hidden = u64::try_from(message.visible_at).is_ok_and(|visible| visible > snapshot.now_ms());
     let is_in_flight = message.receive_count > 0 && is_hidden;
+    // Receiving and changing the visibility are what rewrites the row; its commit time is up to 10 s ahead of the clock
+    // that the other times are of.
+    let first = u64::try_from(message.first_receive).ok().filter(|first| *first > 0);
+    let since = first.filter(|_| message.receive_count == 1).unwrap_or(message.commit_ts >> 16);
     let mut delivery = Delivery {
         receives: message.receive_count,
         visible_at: message.visible_at,
-        // Receiving and changing the visibility are what rewrites the row.
-        in_flight_since: is_in_flight.then_some(message.commit_ts >> 16),
+        in_flight_since: is_in_flight.then_some(since),
         group: message.group_id.clone().into_owned(),
         ..Delivery::default()
     };
@@ -45,6 +48,11 @@ pub fn delivery(snapshot: &Snapshot, message: &Message<'_>) -> Result<Delivery> 
     let lock = side::<LockRecord>(snapshot, &group_key(queue, partition, generation, group))?;
     delivery.lock = lock
         .map(|lock| Side::Read(GroupLock { message_id: lock.message_id, acquired_at: lock.acquired_at_ms }));
+    if let (Side::Read(lock), Some(since)) = (&delivery.lock, &mut delivery.in_flight_since)
+        && lock.message_id == message.id
+    {
+        *since = u64::try_from(lock.acquired_at).unwrap_or(*since);
+    }
     let id = match &*message.deduplication_id {
         "" => hex::encode(Sha256::digest(message.body)),
         id => id.to_owned(),
