@@ -6,6 +6,7 @@ use super::Result;
 use super::Snapshot;
 use super::encrypted::Plaintext;
 use super::entry::{Entry, EntryBuf, RowLocation, Version};
+use super::focus::RowFilter;
 use super::merge::{Merge, Next};
 use super::read_view::ReadView;
 use super::scan::{KeyFilter, VersionMode};
@@ -13,6 +14,7 @@ use super::version::{VersionFilter, Visibility};
 use crate::bug::Bug;
 use crate::container::VALUE_HEADER;
 use crate::cursor;
+use crate::keyspace::Family;
 
 /// A scan that lends visible entries; after the first error or the end it yields nothing more.
 #[derive(Debug)]
@@ -24,15 +26,22 @@ pub struct Entries<'s> {
     plaintext: Plaintext,
     /// Prefixes that are scanned when the rows end.
     rest: VecDeque<Vec<u8>>,
+    /// What the rows have to pass, and the family that they are of.
+    filter: Option<(&'s dyn RowFilter, Family)>,
 }
 
 const EDITED: Bug = Bug::new("the key of a write that is due does not read back");
 
 impl<'s> Entries<'s> {
     pub(super) fn new(snapshot: &'s Snapshot, rows: Merge<'s>, wanted: KeyFilter) -> Self {
+        let family = match &wanted {
+            KeyFilter::Family(family) => *family,
+            KeyFilter::Prefix(prefix) => Family::of(prefix),
+        };
+        let filter = snapshot.focus.filter().map(|filter| (filter, family));
         let rows = Self::edited(snapshot, rows, wanted);
         let (write, plaintext) = (EntryBuf::default(), Plaintext::default());
-        Self { snapshot, rows, write, plaintext, rest: VecDeque::new() }
+        Self { snapshot, rows, write, plaintext, rest: VecDeque::new(), filter }
     }
 
     /// Scans one prefix after the other, the first one from a hint on.
@@ -42,9 +51,11 @@ impl<'s> Entries<'s> {
         hint: Option<RowLocation>,
     ) -> Self {
         let first = rest.pop_front();
+        let family = first.as_deref().map(Family::of);
+        let filter = snapshot.focus.filter().zip(family);
         let rows = first.map_or_else(Merge::default, |prefix| Self::of_prefix(snapshot, prefix, hint));
         let (write, plaintext) = (EntryBuf::default(), Plaintext::default());
-        Self { snapshot, rows, write, plaintext, rest }
+        Self { snapshot, rows, write, plaintext, rest, filter }
     }
 
     fn of_prefix(snapshot: &'s Snapshot, prefix: Vec<u8>, hint: Option<RowLocation>) -> Merge<'s> {
@@ -70,7 +81,14 @@ impl<'s> Entries<'s> {
     pub fn next(&mut self) -> Result<Option<Entry<'_>>> {
         loop {
             match self.rows.advance()? {
-                Some(Next::Row(part)) => return self.stored(part),
+                Some(Next::Row(part)) => {
+                    if let Some((filter, family)) = self.filter
+                        && !filter.passes(family, self.rows.row(part)?.1.key)
+                    {
+                        continue;
+                    }
+                    return self.stored(part);
+                }
                 Some(Next::Write(intent)) => return self.written(intent),
                 None => {}
             }

@@ -3,16 +3,36 @@
 //! In: families, each with what the keys of the wanted rows begin with. Out: for each scan the prefixes that are left.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 
 use crate::keyspace::Family;
 
-/// What the keys that are wanted begin with, by family; families without an entry are whole.
+/// Says which rows are lent.
+pub trait RowFilter: std::fmt::Debug + Send + Sync {
+    /// Whether the rows of a key of a family are.
+    fn passes(&self, family: Family, key: &[u8]) -> bool;
+}
+
+/// What the keys that are wanted begin with, by family; families without an entry are whole. Scans of visible entries
+/// lend only rows that pass the filter, if there is one.
 #[derive(Clone, Debug, Default)]
 pub struct Focus {
     prefixes: BTreeMap<Family, Vec<Vec<u8>>>,
+    filter: Option<Arc<dyn RowFilter>>,
 }
 
 impl Focus {
+    /// Passes by all rows but those that pass a filter.
+    #[must_use]
+    pub fn passing(filter: Arc<dyn RowFilter>) -> Self {
+        Self { filter: Some(filter), ..Self::default() }
+    }
+
+    /// Returns the filter of rows.
+    pub(super) fn filter(&self) -> Option<&dyn RowFilter> {
+        self.filter.as_deref()
+    }
+
     /// Narrows a family to keys with one of these prefixes, which begin with that of the family; without prefixes to
     /// none. No key with one of them may belong to another family.
     pub fn narrow(&mut self, family: Family, mut prefixes: Vec<Vec<u8>>) {

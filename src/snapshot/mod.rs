@@ -60,7 +60,7 @@ pub use encrypted::{Encrypted, FirstEncrypted};
 pub use entries::{Entries, Versions};
 pub use entry::{Entry, EntryBuf, RowLocation, Version};
 pub use error::{Error, Result};
-pub use focus::Focus;
+pub use focus::{Focus, RowFilter};
 pub use missing::MissingGroups;
 pub use read_at::ReadAt;
 pub use stats::{FamilyStats, GroupOrigin, InputInfo, Large};

@@ -14,6 +14,7 @@ mod side;
 mod touched;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 pub use change::{Change, Difference, Sign};
 
@@ -113,7 +114,7 @@ pub fn diff(
     request.new.progress.enter(Phase::Comparing, 0);
     // Of two snapshots only those objects are looked at of which rows differ.
     let touched = match (old.snapshot(), new.snapshot()) {
-        (Some(one), Some(other)) => Some(Touched::compare(one, other, &old.options.excluded)?),
+        (Some(one), Some(other)) => Some(Arc::new(Touched::compare(one, other, &old.options.excluded)?)),
         _ => None,
     };
     let filter = touched.as_ref().map(|touched| Filter { touched, selection: &request.selection });

@@ -9,7 +9,7 @@ use std::io::Read;
 use std::sync::Arc;
 
 use super::Said;
-use super::touched::{Filter, Restricted};
+use super::touched::{Filter, Restricted, Touched};
 use crate::error::{Error, Result};
 use crate::event::Warning;
 use crate::inputs::Opened;
@@ -18,7 +18,7 @@ use crate::name;
 use crate::run::{Source, objects};
 use crate::service::Options;
 use crate::sink::Digest;
-use crate::snapshot::Snapshot;
+use crate::snapshot::{Focus, Snapshot};
 use crate::sort::{OwnedSorted, Scratch, Sorter};
 use crate::tree::manifest::Manifest;
 use crate::tree::{DumpReader, Extent, Keep, Wanted};
@@ -128,6 +128,11 @@ impl Side {
             }
             Input::Snapshot(opened) => opened,
         };
+        // Patterns have to hear of names that do not differ, too.
+        if let Some(filter) = filter.filter(|filter| filter.selection.is_everything()) {
+            let touched: Arc<Touched> = Arc::clone(filter.touched);
+            opened.snapshot.set_focus(Focus::passing(touched));
+        }
         let snapshot = &opened.snapshot;
         let layout = self.options.layout(snapshot);
         let mut sink = match filter.filter(|filter| filter.touched.is_small()) {
@@ -205,7 +210,6 @@ fn pass(
 ) -> Result<u64> {
     let Some(filter) = filter else { return objects(snapshot, options, scratch, sink, warn) };
     let mut options = options.clone();
-    // Patterns have to hear of names that do not differ, too.
     if filter.selection.is_everything() {
         options.excluded.extend(filter.touched.untouched());
     }

@@ -7,6 +7,10 @@
 
 use std::cmp::Ordering;
 use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use crate::error::Result;
 use crate::keyspace::dynamodb::ItemKey;
@@ -16,7 +20,7 @@ use crate::name::{self, SERVICES, Selection};
 use crate::report::Report;
 use crate::run::owner::owner;
 use crate::sink::{Sink, Wants};
-use crate::snapshot::{Entries, Entry, Snapshot};
+use crate::snapshot::{Entries, Entry, RowFilter, Snapshot};
 use crate::tree::Wanted;
 
 /// Of so many rows one may differ for the contents of all that pass to be kept at the first reading.
@@ -76,32 +80,49 @@ impl Touched {
     }
 
     fn family(&mut self, family: Family, mut old: Entries<'_>, mut new: Entries<'_>) -> Result<()> {
-        let (mut one, mut other) = (Row::default(), Row::default());
         let (mut old_last, mut new_last) = (Generations::default(), Generations::default());
-        one.set(old.next()?);
-        other.set(new.next()?);
-        while one.is_there || other.is_there {
-            let order = match (one.is_there, other.is_there) {
-                (true, true) => one.encoded.cmp(&other.encoded),
-                (true, false) => Ordering::Less,
-                (false, _) => Ordering::Greater,
-            };
-            self.rows += 1;
-            if order.is_ne() || one.expire_at != other.expire_at || one.body != other.body {
-                self.differing += 1;
-                let row = if order.is_gt() { &other } else { &one };
-                self.touch(family, row.key());
+        let (mut one, mut other) = (Row::default(), Row::default());
+        loop {
+            // As a rule both sides have the same row, and nothing is copied.
+            match (old.next()?, new.next()?) {
+                (None, None) => return Ok(()),
+                (Some(left), Some(right)) if is_same(&left, &right) => {
+                    self.rows += 1;
+                    self.migrates(family, left.key, &mut old_last);
+                    self.migrates(family, right.key, &mut new_last);
+                    continue;
+                }
+                (left, right) => {
+                    one.set(left);
+                    other.set(right);
+                }
             }
-            if order.is_le() {
-                self.migrates(family, &one, &mut old_last);
-                one.set(old.next()?);
-            }
-            if order.is_ge() {
-                self.migrates(family, &other, &mut new_last);
-                other.set(new.next()?);
+            loop {
+                let order = match (one.is_there, other.is_there) {
+                    (false, false) => return Ok(()),
+                    (true, true) => one.encoded.cmp(&other.encoded),
+                    (true, false) => Ordering::Less,
+                    (false, true) => Ordering::Greater,
+                };
+                self.rows += 1;
+                if order.is_ne() || one.expire_at != other.expire_at || one.body != other.body {
+                    self.differing += 1;
+                    let row = if order.is_gt() { &other } else { &one };
+                    self.touch(family, row.key());
+                }
+                if order.is_le() {
+                    self.migrates(family, one.key(), &mut old_last);
+                }
+                if order.is_ge() {
+                    self.migrates(family, other.key(), &mut new_last);
+                }
+                match order {
+                    Ordering::Less => one.set(old.next()?),
+                    Ordering::Greater => other.set(new.next()?),
+                    Ordering::Equal => break,
+                }
             }
         }
-        Ok(())
     }
 
     /// Lets the object of a row pass.
@@ -123,24 +144,30 @@ impl Touched {
     }
 
     /// An item of a table that migrates can be made of a row of either generation.
-    fn migrates(&mut self, family: Family, row: &Row, last: &mut Generations) {
+    fn migrates(&mut self, family: Family, key: &[u8], last: &mut Generations) {
         if family != Family::DynamodbItem {
             return;
         }
-        let Ok(key) = ItemKey::parse(row.key()) else { return };
+        let whole = key;
+        let Ok(key) = ItemKey::parse(key) else { return };
         if key.table_segment != last.table {
             last.table.clear();
             last.table.extend_from_slice(key.table_segment);
             last.generation = key.generation;
         } else if key.generation != last.generation {
             last.generation = key.generation;
-            if let Some(owner) = owner(family, row.key()) {
+            if let Some(owner) = owner(family, whole) {
                 self.add(Namespace::Dynamodb, b"s", &owner.scope);
             }
         }
     }
 
     fn add(&mut self, service: Namespace, kind: &[u8], name: &[u8]) {
+        if service == Namespace::Dynamodb && kind == b"s" {
+            // Rows have the name as a segment.
+            set(&mut self.key, service, b"t", URL_SAFE_NO_PAD.encode(name).as_bytes());
+            self.filter.add_path(&self.key);
+        }
         set(&mut self.key, service, kind, name);
         self.filter.add_path(&self.key);
     }
@@ -165,6 +192,35 @@ impl Touched {
             Object::Dynamodb(_) | Object::Fs(_) => true,
         }
     }
+}
+
+impl RowFilter for Touched {
+    fn passes(&self, family: Family, key: &[u8]) -> bool {
+        let (service, mut buffer) = (family.owner(), Vec::new());
+        if family == Family::DynamodbItem {
+            return match ItemKey::parse(key) {
+                Ok(item) => {
+                    self.has(&mut buffer, service, b"r", key)
+                        || self.has(&mut buffer, service, b"t", item.table_segment)
+                }
+                Err(_) => true,
+            };
+        }
+        if !matches!(service, Namespace::Redis | Namespace::Kv) {
+            return true;
+        }
+        owner(family, key)
+            .and_then(|owner| owner.key)
+            .is_none_or(|name| self.has(&mut buffer, service, b"k", &name))
+    }
+}
+
+/// Whether two rows are the same.
+fn is_same(one: &Entry<'_>, other: &Entry<'_>) -> bool {
+    one.commit_ts == other.commit_ts
+        && one.expire_at == other.expire_at
+        && one.key == other.key
+        && one.body == other.body
 }
 
 fn set(key: &mut Vec<u8>, service: Namespace, kind: &[u8], name: &[u8]) {
@@ -194,7 +250,7 @@ impl Row {
 /// Which objects are looked at.
 #[derive(Clone, Copy)]
 pub(super) struct Filter<'f> {
-    pub(super) touched: &'f Touched,
+    pub(super) touched: &'f Arc<Touched>,
     pub(super) selection: &'f Selection,
 }
 
