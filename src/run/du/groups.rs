@@ -24,6 +24,13 @@ impl Groups {
         add(self.sums.entry(label.to_vec()).or_default());
     }
 
+    /// Adds the sums of others.
+    pub(super) fn absorb(&mut self, other: Self) {
+        for (label, usage) in other.sums {
+            self.add(&label, |sum| sum.add(&usage));
+        }
+    }
+
     /// Counts the smaller half as one group of each table, bucket, queue or service.
     fn fold(&mut self) {
         let mut sizes: Vec<_> = self.sums.values().map(|usage| (usage.total(), usage.objects)).collect();

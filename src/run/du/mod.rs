@@ -80,18 +80,31 @@ pub fn du(
     warn: impl FnMut(&Warning),
 ) -> Result<Vec<Usage>> {
     let snapshot = &opened.snapshot;
-    let mut groups = Groups::default();
     let labels = Labels::new(request.depth);
-    for family in Family::all() {
-        if snapshot.stats(family).rows > 0 {
+    let all_rows = || -> Result<Groups> {
+        let mut groups = Groups::default();
+        for family in Family::all().filter(|family| snapshot.stats(*family).rows > 0) {
             rows(snapshot, family, request, labels, &mut groups)?;
         }
-    }
-    let mut options = Options::default();
-    options.excluded.extend(request.selection.excluded());
-    let mut counted = Counted { groups: &mut groups, labels, request, name: String::new() };
-    objects(snapshot, &options, scratch, &mut counted, warn)?;
-    Ok(groups.finish())
+        Ok(groups)
+    };
+    let mut counted = Counted { groups: Groups::default(), labels, request, name: String::new() };
+    let groups = std::thread::scope(|scope| {
+        // This thread does it alone where no other is to be had.
+        let worker = std::thread::Builder::new().spawn_scoped(scope, all_rows).ok();
+        let mut options = Options::default();
+        options.excluded.extend(request.selection.excluded());
+        if request.selection.is_everything() {
+            // Their rows tell.
+            options.excluded.insert(Namespace::Dynamodb);
+        }
+        objects(snapshot, &options, scratch, &mut counted, warn)?;
+        worker.map_or_else(all_rows, |worker| {
+            worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        })
+    })?;
+    counted.groups.absorb(groups);
+    Ok(counted.groups.finish())
 }
 
 /// Counts the rows of a family.
@@ -116,6 +129,7 @@ fn rows(
                 (false, false) => (&mut usage.history_rows, &mut usage.history_bytes),
                 (false, true) => {
                     usage.bytes += version.bytes;
+                    usage.objects += u64::from(is_everything && family == Family::DynamodbItem);
                     return;
                 }
             };
@@ -134,10 +148,10 @@ fn selects(selection: &Selection, family: Family, name: &str) -> bool {
 }
 
 /// Counts objects.
-struct Counted<'g> {
-    groups: &'g mut Groups,
+struct Counted<'r> {
+    groups: Groups,
     labels: Labels,
-    request: &'g DuRequest,
+    request: &'r DuRequest,
     name: String,
 }
 
