@@ -17,6 +17,8 @@ use crate::cursor;
 
 /// Bits of the filter, a power of two: 16 MiB, of a few millions of files about one in a million passes unwanted.
 const BITS: u64 = 1 << 27;
+/// Bits of the filter in front of it, a power of two: small enough for a cache, which keeps most questions from memory.
+const COARSE: u64 = 1 << 20;
 /// Bits that one file sets.
 const PROBES: u64 = 4;
 /// Contents of one file that stay in memory until its end, bytes.
@@ -28,6 +30,7 @@ const BUFFER: usize = 64 << 10;
 /// Which files are wanted.
 #[derive(Debug, Default)]
 pub struct Wanted {
+    coarse: Vec<u64>,
     bits: Vec<u64>,
     count: u64,
     everything: bool,
@@ -70,7 +73,13 @@ impl Wanted {
 
     fn add(&mut self, hash: u64) {
         self.count += 1;
-        self.bits.resize(usize::try_from(BITS / 64).unwrap_or(usize::MAX), 0);
+        let words = |bits: u64| usize::try_from(bits / 64).unwrap_or(usize::MAX);
+        self.coarse.resize(words(COARSE), 0);
+        self.bits.resize(words(BITS), 0);
+        let (word, bit) = place(hash % COARSE);
+        if let Some(word) = self.coarse.get_mut(word) {
+            *word |= bit;
+        }
         for (word, bit) in probes(hash) {
             if let Some(word) = self.bits.get_mut(word) {
                 *word |= bit;
@@ -94,10 +103,12 @@ fn hash(kind: u8, bytes: &[u8]) -> u64 {
 /// Lists the words of the filter and the bits in them.
 fn probes(hash: u64) -> impl Iterator<Item = (usize, u64)> {
     let step = (hash >> 32) | 1;
-    (0..PROBES).map(move |probe| {
-        let bit = hash.wrapping_add(step.wrapping_mul(probe)) % BITS;
-        (usize::try_from(bit / 64).unwrap_or(usize::MAX), 1 << (bit % 64))
-    })
+    (0..PROBES).map(move |probe| place(hash.wrapping_add(step.wrapping_mul(probe)) % BITS))
+}
+
+/// Returns the word of a bit, and the bit in it.
+fn place(bit: u64) -> (usize, u64) {
+    (usize::try_from(bit / 64).unwrap_or(usize::MAX), 1 << (bit % 64))
 }
 
 /// Where the contents of files are kept.
