@@ -79,7 +79,7 @@ pub fn of_file(path: &[u8], originals: Originals<'_>) -> Option<FileName> {
                 b"lists" => (&b".json"[..], Contents::Document("item")),
                 b"sets" | b"zsets" => (&b".json"[..], Contents::Document("member")),
                 b"streams" => (&b".jsonl"[..], Contents::Stream),
-                _ => return Some(other(path)),
+                _ => return Some(by_path(path)),
             };
             let segment = file.strip_suffix(suffix).unwrap_or(file);
             object(names.redis(database, segment), contents)
@@ -120,7 +120,7 @@ pub fn of_file(path: &[u8], originals: Originals<'_>) -> Option<FileName> {
             let key = names.component(b"extra/kv/", segment);
             object(name("kv", b"", &key, None), Contents::Bytes)
         }
-        _ => other(path),
+        _ => by_path(path),
     })
 }
 
@@ -175,7 +175,9 @@ pub fn keymap_of(path: &[u8]) -> Option<Vec<u8>> {
     }
 }
 
-fn other(path: &[u8]) -> FileName {
+/// Returns the name of a file that is of no known object: its path.
+#[must_use]
+pub fn by_path(path: &[u8]) -> FileName {
     let mut name = String::new();
     super::escape(path, false, &mut name);
     FileName { name, contents: Contents::Bytes, is_main: true }

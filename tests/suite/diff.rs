@@ -133,6 +133,53 @@ fn a_capture_at_two_times_differs_as_the_trees_of_these_times_do() {
     assert!(compared > 500, "{compared} objects are few");
 }
 
+/// Makes CHECKSUMS true.
+fn write_checksums(dump: &Path) {
+    let checksums = std::process::Command::new("sh")
+        .args(["-c", "find . -type f ! -name CHECKSUMS | sed 's,^./,,' | LC_ALL=C sort | xargs -d '\\n' sha256sum > CHECKSUMS"])
+        .current_dir(dump)
+        .status();
+    assert!(checksums.unwrap().success());
+}
+
+#[test]
+fn keymaps_and_schemas_are_not_passed_over() {
+    let work = Work::new();
+    let shop = snapshot("shop").display().to_string();
+    for dump in ["old", "new"] {
+        work.run(["decode", &shop, "-q", "-o", dump, "--dynamodb-layout=jsonl"]).exits(0);
+    }
+    let diff = |dump: &str, file: &str, text: &str| {
+        fs::write(work.path(dump).join(file), text).unwrap();
+        write_checksums(&work.path(dump));
+        work.run(["diff", "-q", "old", "new"])
+    };
+    // Nothing but a KEYMAP differs.
+    let keymap = "redis/db_0/KEYMAP.jsonl";
+    let long = "0123456789abcdef0123456789abcdef__k";
+    let record =
+        |key: &str| format!("{{\"encoded\":\"{long}\",\"original\":\"{key}\",\"kind\":\"sha-fallback\"}}\n");
+    let run = diff("new", keymap, &record("YQ"));
+    assert_eq!(run.exits(1).out, format!("+ {keymap}\n1 added, 0 removed, 0 changed\n"));
+    let run = diff("old", keymap, &record("Yg"));
+    assert!(run.exits(1).out.starts_with(&format!("M {keymap}  value ")), "{}", run.out);
+    // It names what differs.
+    let run = diff("new", &format!("redis/db_0/strings/{long}.bin"), "1");
+    assert_eq!(run.exits(1).out, "+ redis/a\n1 added, 0 removed, 0 changed\n");
+    // It cannot be read.
+    let run = diff("new", keymap, &(record("YQ") + "nonsense\n"));
+    assert!(run.exits(3).err.contains("KEYMAP.jsonl: line 2: not a record"), "{}", run.err);
+    diff("new", keymap, &record("YQ")).exits(1);
+    // The key attributes of items are not known.
+    let items = fs::read_to_string(work.path("new/dynamodb/users/items/data-00001.jsonl")).unwrap();
+    diff("new", "dynamodb/users/items/data-00001.jsonl", &items.replacen("user-1", "user-one", 1)).exits(1);
+    let run = diff("new", "dynamodb/users/_schema.json", "{}");
+    assert!(run.exits(3).err.contains("_schema.json: missing field `primary_key`"), "{}", run.err);
+    let run = diff("new", "dynamodb/users/_schema.json", "{\"primary_key\":{\"hash_key\":{}}}");
+    // Those of the other side are.
+    assert!(run.exits(1).out.contains("+ dynamodb/users/user-one"), "{}", run.out);
+}
+
 #[test]
 fn what_changed_is_said_in_a_line() {
     let work = Work::new();
@@ -151,11 +198,7 @@ fn what_changed_is_said_in_a_line() {
     fs::write(work.path("new/redis/db_0/strings/session%3A0001.bin"), "short").unwrap();
     fs::write(work.path("new/redis/db_0/strings/a%2Fb.bin"), "new").unwrap();
     fs::remove_file(work.path("new/redis/db_0/strings/session%3A0002.bin")).unwrap();
-    let checksums = std::process::Command::new("sh")
-        .args(["-c", "find . -type f ! -name CHECKSUMS | sed 's,^./,,' | LC_ALL=C sort | xargs -d '\\n' sha256sum > CHECKSUMS"])
-        .current_dir(work.path("new"))
-        .status();
-    assert!(checksums.unwrap().success());
+    write_checksums(&work.path("new"));
     let run = work.run(["diff", "-q", "old", "new"]);
     golden("diff/lines.txt", run.exits(1).out.as_bytes());
     let run = work.run(["diff", "-q", "old", "new", "--stat"]);

@@ -15,6 +15,7 @@ use serde_json::value::RawValue;
 
 use super::MEMORY;
 use super::change::{Change, Changes, Sign};
+use crate::bug::Bug;
 use crate::error::Result;
 use crate::limits;
 use crate::sort::{self, Scratch, Sorted, Sorter};
@@ -53,7 +54,7 @@ impl Documents {
         shape: Shape,
         reader: impl BufRead,
     ) -> Result<io::Result<bool>> {
-        let Some(rows) = self.sides.get_mut(side) else { return Ok(Ok(false)) };
+        let rows = self.sides.get_mut(side).ok_or(Bug::new("a comparison has two sides"))?;
         let mut failed = None;
         let read = match shape {
             Shape::Document(noun) => {
@@ -69,6 +70,7 @@ impl Documents {
         Ok(match read {
             Ok(()) => Ok(true),
             Err(error) if error.is_io() => Err(error.into()),
+            // Their bytes are compared instead.
             Err(_) => Ok(false),
         })
     }
@@ -82,7 +84,7 @@ impl Documents {
         let mut changes = Changes::default();
         let mut items = Items::default();
         join(&mut self.sides, |key, old, new| {
-            let Some((&tag, name)) = key.split_first() else { return Ok(()) };
+            let (&tag, name) = key.split_first().ok_or(Bug::new("a member of a document has no tag"))?;
             if tag == ITEM {
                 items.add(name, old, new);
             } else if old != new {

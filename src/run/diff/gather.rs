@@ -90,7 +90,7 @@ impl Gathered {
             }
             gathered.take(&path, pair, &mut differing)?;
         }
-        gathered.want_keymaps();
+        gathered.take_keymaps(&mut differing)?;
         Ok((differing, gathered))
     }
 
@@ -144,7 +144,7 @@ impl Gathered {
 
     /// Takes a path that is not of the dump itself.
     fn differ(&mut self, path: &[u8], pair: Pair, differing: &mut Sorter) -> Result<()> {
-        if pair[0].map(|file| file.digest) == pair[1].map(|file| file.digest) {
+        if !differ(&pair) {
             return Ok(());
         }
         let mut asked = Vec::new();
@@ -186,17 +186,24 @@ impl Gathered {
         self.services.extend(service(path));
     }
 
-    /// A service of which a KEYMAP is wanted is read whole, since it is what makes the records.
-    fn want_keymaps(&mut self) {
-        let there: Vec<_> =
-            self.named_by.iter().filter(|path| self.keymaps.contains_key(*path)).cloned().collect();
-        for path in there {
-            self.wanted.add_path(&path);
-            match service(&path) {
+    /// Wants the KEYMAPs that may name what differs. One that differs by itself is told like a file.
+    fn take_keymaps(&mut self, differing: &mut Sorter) -> Result<()> {
+        for (path, pair) in &self.keymaps {
+            let names = self.named_by.contains(path);
+            if !names && !differ(pair) {
+                continue;
+            }
+            if !names {
+                differing.push(path, &value(*pair))?;
+            }
+            self.wanted.add_path(path);
+            // A service of which a KEYMAP is wanted is read whole, since it is what makes the records.
+            match service(path) {
                 Some(service) => drop(self.services.insert(service)),
                 None => self.services.extend(name::SERVICES),
             }
         }
+        Ok(())
     }
 
     /// Reads what is wanted, of both sides.
@@ -215,8 +222,7 @@ impl Gathered {
             for (side, file) in sides.iter_mut().zip(pair) {
                 let Some(file) = side.keymap(path, file.as_ref())? else { continue };
                 let mut reader = keymap::Reader::new(BufReader::new(file));
-                // Where its records end, names stand for themselves: `verify` says what is wrong with it.
-                while let Ok(Some(record)) = reader.read() {
+                while let Some(record) = reader.read().map_err(|error| side.unsound(path, &error))? {
                     let whole = from_root(path, record.encoded.as_bytes());
                     let length = whole.len() + record.original.len();
                     if room >= length && (self.asked.has_path(&whole) || path.starts_with(b"redis/")) {
@@ -242,6 +248,11 @@ fn is_schema_of(schema: &[u8], path: &[u8]) -> bool {
 fn from_root(keymap: &[u8], encoded: &[u8]) -> Vec<u8> {
     let directory = keymap.strip_suffix(b"KEYMAP.jsonl").unwrap_or_default();
     if directory == b"extra/" { encoded.to_vec() } else { [directory, encoded].concat() }
+}
+
+/// Whether the digests of the two sides differ.
+fn differ([old, new]: &Pair) -> bool {
+    old.map(|file| file.digest) != new.map(|file| file.digest)
 }
 
 fn service(path: &[u8]) -> Option<Namespace> {
@@ -301,7 +312,9 @@ impl Read<'_> {
         while let Some((path, value)) = sorted.next()? {
             let pair = pair(value)?;
             let originals = &self.originals;
-            let Some(file) = file::of_file(path, &mut |path| originals.get(path).cloned()) else { continue };
+            // A KEYMAP stands for itself.
+            let file = file::of_file(path, &mut |path| originals.get(path).cloned())
+                .unwrap_or_else(|| file::by_path(path));
             if let Contents::Lines(kind) = file.contents {
                 // The parts of a table are one file.
                 if !lines.is_of(kind, path) {
@@ -376,19 +389,22 @@ impl Read<'_> {
         if kind != Lines::Items {
             return Ok(Vec::new());
         }
-        let Some((schema, pair)) = self.schemas.iter().find(|(schema, _)| is_schema_of(schema, path)) else {
+        let Some((schema_path, pair)) = self.schemas.iter().find(|(schema, _)| is_schema_of(schema, path))
+        else {
             return Ok(Vec::new());
         };
         for (side, file) in self.sides.iter_mut().zip(pair).rev() {
             let Some(file) = file else { continue };
             let mut text = Vec::new();
-            let file = side.open(schema, file)?;
+            let file = side.open(schema_path, file)?;
             file.take(limits::DIFF_SCHEMA)
                 .read_to_end(&mut text)
-                .map_err(|error| side.failed(schema, error))?;
-            let Ok(schema) = serde_json::from_slice::<Schema>(&text) else { continue };
-            let keys = [Some(schema.primary_key.hash_key), schema.primary_key.range_key];
-            return Ok(keys.into_iter().flatten().filter_map(|key| key.name).collect());
+                .map_err(|error| side.failed(schema_path, error))?;
+            let schema = serde_json::from_slice::<Schema>(&text);
+            let Schema { primary_key } = schema.map_err(|error| side.unsound(schema_path, &error))?;
+            if let Some(hash) = primary_key.hash_key.name {
+                return Ok([Some(hash), primary_key.range_key.name].into_iter().flatten().collect());
+            }
         }
         Ok(Vec::new())
     }
@@ -402,10 +418,11 @@ struct Schema {
 #[derive(Deserialize)]
 struct PrimaryKey {
     hash_key: Key,
-    range_key: Option<Key>,
+    #[serde(default)]
+    range_key: Key,
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 struct Key {
     name: Option<String>,
 }

@@ -10,10 +10,12 @@ use std::io::{self, BufRead};
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use serde_json::value::RawValue;
+use sha2::{Digest, Sha256};
 
 use super::MEMORY;
-use super::change::{Changes, Record, Sign};
+use super::change::{Change, Changes, Record, Sign};
 use super::document::{change, join, next_line};
+use crate::bug::Bug;
 use crate::error::Result;
 use crate::name::file::{self, Lines};
 use crate::sort::{Scratch, Sorter};
@@ -24,8 +26,12 @@ type Members<'l> = BTreeMap<Cow<'l, str>, &'l RawValue>;
 #[derive(Debug)]
 pub(super) struct Joined {
     sides: [Sorter; 2],
+    /// Of all lines of each side, as they stand there.
+    digests: [Sha256; 2],
     open: Option<Open>,
 }
+
+const NOT_BEGUN: Bug = Bug::new("lines are compared that were not begun");
 
 /// What the lines are of.
 #[derive(Debug)]
@@ -41,7 +47,11 @@ struct Open {
 
 impl Joined {
     pub(super) fn new(scratch: &Scratch) -> Self {
-        Self { sides: [(); 2].map(|()| Sorter::new(scratch, MEMORY)), open: None }
+        Self {
+            sides: [(); 2].map(|()| Sorter::new(scratch, MEMORY)),
+            digests: [(); 2].map(|()| Sha256::new()),
+            open: None,
+        }
     }
 
     /// Whether the file at `path` goes on with the lines at hand.
@@ -60,11 +70,17 @@ impl Joined {
 
     /// Reads the lines of one side to their end.
     pub(super) fn read(&mut self, side: usize, mut reader: impl BufRead) -> Result<io::Result<()>> {
-        let (Some(rows), Some(open)) = (self.sides.get_mut(side), &self.open) else { return Ok(Ok(())) };
+        let rows = self.sides.get_mut(side).ok_or(NOT_BEGUN)?;
+        let digest = self.digests.get_mut(side).ok_or(NOT_BEGUN)?;
+        let open = self.open.as_ref().ok_or(NOT_BEGUN)?;
         let mut line = Vec::new();
         loop {
             match next_line(&mut reader, &mut line) {
-                Ok(true) => rows.push(&open.identity(&line), &line)?,
+                Ok(true) => {
+                    digest.update(&line);
+                    digest.update(b"\n");
+                    rows.push(&open.identity(&line), &line)?;
+                }
                 Ok(false) => return Ok(Ok(())),
                 Err(error) => return Ok(Err(error)),
             }
@@ -83,16 +99,29 @@ impl Joined {
             Lines::Buckets => ("member", false),
             Lines::Inodes => ("inode member", true),
         };
+        let mut count = 0_u64;
         join(&mut self.sides, |_, old, new| {
             if old == new {
                 return Ok(());
             }
+            count += 1;
             let name = open.name(new.or(old).unwrap_or_default(), originals);
             let changes = members_of(open.kind, noun, old, new);
             let sign = Sign::of(old.is_some(), new.is_some());
+            // A line of no known object says nothing about whether its table or queue is there.
+            let is_main = is_main && name.is_some();
             let record = Record { sign, is_main, file: file.clone(), changes };
+            let name = name.as_deref().unwrap_or(&open.scope);
             Ok(records.push(name.as_bytes(), &record.write()?)?)
-        })
+        })?;
+        let [old, new] = &mut self.digests;
+        if old.finalize_reset() != new.finalize_reset() && count == 0 {
+            let mut changes = Changes::default();
+            changes.push(|| Change::new("order of lines", None, None, None));
+            let record = Record { sign: Sign::Changed, is_main: false, file, changes };
+            records.push(open.scope.as_bytes(), &record.write()?)?;
+        }
+        Ok(())
     }
 }
 
@@ -126,15 +155,15 @@ impl Open {
         }
     }
 
-    /// Returns the name of the object of a line.
-    fn name(&self, line: &[u8], originals: &BTreeMap<Vec<u8>, Vec<u8>>) -> String {
+    /// Returns the name of the object of a line; `None` where the line does not tell it.
+    fn name(&self, line: &[u8], originals: &BTreeMap<Vec<u8>, Vec<u8>>) -> Option<String> {
         let members = parse(line);
         let text = |name: &str| {
             let value = members.get(name)?.get();
             serde_json::from_str::<String>(value).ok()
         };
         let base64 = |name: &str| URL_SAFE_NO_PAD.decode(text(name)?).ok();
-        let name = match self.kind {
+        match self.kind {
             Lines::Expiries => text("key").map(|segment| {
                 file::of_redis_segment(segment.as_bytes(), &mut |path| originals.get(path).cloned())
             }),
@@ -149,8 +178,7 @@ impl Open {
                 .and_then(|key| STANDARD.decode(key).ok())
                 .map(|key| file::below(&self.scope, &key)),
             Lines::Inodes => base64("path").map(|path| file::of_fs_path(&path)),
-        };
-        name.unwrap_or_else(|| self.scope.clone())
+        }
     }
 
     /// Returns the name of an item: its key attributes as they are.
@@ -178,9 +206,9 @@ fn parse(line: &[u8]) -> Members<'_> {
 }
 
 /// Compares two lines member by member.
-fn members_of(kind: Lines, noun: &'static str, old: Option<&[u8]>, new: Option<&[u8]>) -> Changes {
+fn members_of(kind: Lines, noun: &'static str, one: Option<&[u8]>, other: Option<&[u8]>) -> Changes {
     let mut changes = Changes::default();
-    let (old, new) = (old.map(parse).unwrap_or_default(), new.map(parse).unwrap_or_default());
+    let (old, new) = (one.map(parse).unwrap_or_default(), other.map(parse).unwrap_or_default());
     let names: BTreeSet<_> = old.keys().chain(new.keys()).collect();
     for name in names {
         let value = |members: &Members<'_>| members.get(name).map(|value| value.get().to_owned());
@@ -193,6 +221,12 @@ fn members_of(kind: Lines, noun: &'static str, old: Option<&[u8]>, new: Option<&
             let bytes = |value: &Option<String>| value.as_ref().map(|value| value.as_bytes().to_vec());
             change(what, name.as_bytes(), bytes(&one).as_deref(), bytes(&other).as_deref())
         });
+    }
+    if changes.is_empty() {
+        // No objects, or the same members in another form.
+        let shown = |line: Option<&[u8]>| line.map(|line| String::from_utf8_lossy(line).into_owned());
+        let (old, new) = (shown(one), shown(other));
+        changes.push(|| Change::new("line", None, old.as_deref(), new.as_deref()));
     }
     changes
 }
@@ -233,9 +267,10 @@ mod tests {
             compared(Lines::Messages, "sqs/q", &[], old, new),
             ["- sqs/q/a body,message_id", "M sqs/q/b body", "+ sqs/q/c body,message_id"]
         );
-        // Their order does not count.
+        // Another order alone is told of the queue.
         let turned = "{\"message_id\":\"b\",\"body\":\"1\"}\n{\"message_id\":\"a\",\"body\":\"1\"}\n";
-        assert!(compared(Lines::Messages, "sqs/q", &[], old, turned).is_empty());
+        assert_eq!(compared(Lines::Messages, "sqs/q", &[], old, turned), ["M sqs/q order of lines"]);
+        assert!(compared(Lines::Messages, "sqs/q", &[], old, old).is_empty());
     }
 
     #[test]
@@ -271,6 +306,11 @@ mod tests {
 
     #[test]
     fn a_line_that_is_no_object_is_told_by_itself() {
-        assert_eq!(compared(Lines::Messages, "sqs/q", &[], "nonsense\n", ""), ["- sqs/q "]);
+        assert_eq!(compared(Lines::Messages, "sqs/q", &[], "nonsense\n", ""), ["- sqs/q line"]);
+        let both = compared(Lines::Messages, "sqs/q", &[], "nonsense\n{\n", "nonsense\n}\n");
+        assert_eq!(both, ["- sqs/q line", "+ sqs/q line"]);
+        // The same members in another form.
+        let (old, new) = ("{\"message_id\":\"a\"}\n", "{ \"message_id\":\"a\"}\n");
+        assert_eq!(compared(Lines::Messages, "sqs/q", &[], old, new), ["M sqs/q/a line"]);
     }
 }

@@ -6,10 +6,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::Said;
 use super::touched::{Filter, Restricted, Touched};
+use crate::bug::{Bug, Place};
 use crate::error::{Error, Result};
 use crate::event::Warning;
 use crate::inputs::Opened;
@@ -21,7 +23,7 @@ use crate::sink::Digest;
 use crate::snapshot::{Focus, Snapshot};
 use crate::sort::{OwnedSorted, Scratch, Sorter};
 use crate::tree::manifest::Manifest;
-use crate::tree::{DumpReader, Extent, Keep, Wanted};
+use crate::tree::{DumpReader, ErrorKind, Extent, Keep, Wanted};
 
 use super::options::Asked;
 
@@ -77,8 +79,13 @@ pub(super) struct Kept {
     keymaps: BTreeMap<Vec<u8>, Extent>,
 }
 
-const ROW: crate::bug::Bug =
-    crate::bug::Bug::new("a file that is compared has other contents at the second reading");
+const ROW: Bug = Bug::new("a file that is compared has other contents at the second reading");
+
+const UNREAD: Bug = Bug::new("a KEYMAP or schema of our own does not read back");
+
+fn bytes_path(path: &[u8]) -> PathBuf {
+    String::from_utf8_lossy(path).into_owned().into()
+}
 
 impl Side {
     /// Opens the input of a side.
@@ -226,19 +233,12 @@ pub(super) fn file(mut value: &[u8]) -> Option<File> {
 impl Contents<'_> {
     /// Opens a KEYMAP; `None` where there is none.
     pub(super) fn keymap(&mut self, path: &[u8], file: Option<&File>) -> Result<Option<Box<dyn Read>>> {
-        match self {
-            Self::All(keep) => {
-                let kept = file.and_then(|file| file.kept);
-                Ok(kept.map(|extent| Box::new(keep.read(extent)) as Box<dyn Read>))
-            }
-            Self::Kept(kept) => {
-                Ok(kept.keymaps.get(path).map(|extent| Box::new(kept.keep.read(*extent)) as Box<dyn Read>))
-            }
-            Self::Tree(reader) => {
-                let Some(file) = file else { return Ok(None) };
-                Ok(Some(Box::new(reader.file(path, &file.digest)?)))
-            }
-        }
+        let Some(file) = file else { return Ok(None) };
+        Ok(Some(match self {
+            Self::All(keep) => Box::new(keep.read(file.kept.ok_or(ROW)?)),
+            Self::Kept(kept) => Box::new(kept.keep.read(*kept.keymaps.get(path).ok_or(ROW)?)),
+            Self::Tree(reader) => Box::new(reader.file(path, &file.digest)?),
+        }))
     }
 
     /// Opens a file that has this digest. Paths ascend; the last one can be opened again.
@@ -263,13 +263,24 @@ impl Contents<'_> {
         }
     }
 
+    /// Returns the error of a KEYMAP or schema of this side that does not parse.
+    pub(super) fn unsound(&self, path: &[u8], error: &impl std::fmt::Display) -> Error {
+        match self {
+            Self::Tree(reader) => {
+                let kind = ErrorKind::Unsound(error.to_string());
+                crate::tree::Error { kind, ..reader.failed(path, std::io::ErrorKind::InvalidData.into()) }
+                    .into()
+            }
+            Self::All(_) | Self::Kept(_) => UNREAD.at(Place::Path(bytes_path(path))).into(),
+        }
+    }
+
     /// Returns the error of a file of this side that could not be read to its end.
     pub(super) fn failed(&self, path: &[u8], error: std::io::Error) -> Error {
         match self {
             Self::Tree(reader) => reader.failed(path, error).into(),
             Self::All(_) | Self::Kept(_) => {
-                let path = String::from_utf8_lossy(path).into_owned().into();
-                crate::tree::Error { path, kind: error.into() }.into()
+                crate::tree::Error { path: bytes_path(path), kind: error.into() }.into()
             }
         }
     }
