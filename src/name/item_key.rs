@@ -23,9 +23,12 @@ pub enum ItemKey {
 
 /// A value of a key attribute, owned.
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Owned {
+pub enum KeyPart {
+    /// A text.
     S(String),
+    /// A number.
     N(String),
+    /// Bytes.
     B(Vec<u8>),
 }
 
@@ -68,6 +71,12 @@ impl ItemKey {
             Self::Json(values) => of_json(values, names)?,
             Self::Text(text) => of_text(text, names.1.is_some()),
         };
+        if matches!(self, Self::Json(_)) && (hashes.is_empty() || ranges.as_ref().is_some_and(Vec::is_empty))
+        {
+            return Err(Error::ItemKey(
+                "expected texts, numbers, or values with their type such as {\"N\":\"3\"}".to_owned(),
+            ));
+        }
         each(&hashes, ranges.as_deref(), take);
         Ok(())
     }
@@ -84,17 +93,12 @@ impl ItemKey {
         self.each((schema.hash_key(), schema.range_key()), |keys| {
             identities.push(ordered.identity(keys).to_vec());
         })?;
-        if identities.is_empty() && matches!(self, Self::Json(_)) {
-            return Err(Error::ItemKey(
-                "expected texts, numbers, or values with their type such as {\"N\":\"3\"}".to_owned(),
-            ));
-        }
         Ok(identities)
     }
 }
 
 /// Goes through all that a key can mean.
-fn each(hashes: &[Owned], ranges: Option<&[Owned]>, mut take: impl FnMut(&KeyValues<'_>)) {
+fn each(hashes: &[KeyPart], ranges: Option<&[KeyPart]>, mut take: impl FnMut(&KeyValues<'_>)) {
     for hash in hashes {
         match ranges {
             None => take(&KeyValues { hash: hash.borrow(), range: None }),
@@ -108,7 +112,7 @@ fn each(hashes: &[Owned], ranges: Option<&[Owned]>, mut take: impl FnMut(&KeyVal
 }
 
 /// What hash and range can be.
-type Meanings = (Vec<Owned>, Option<Vec<Owned>>);
+type Meanings = (Vec<KeyPart>, Option<Vec<KeyPart>>);
 
 fn of_json(values: &Map<String, Value>, (hash, range): (&str, Option<&str>)) -> Result<Meanings> {
     let names: Vec<_> = std::iter::once(hash).chain(range).collect();
@@ -128,11 +132,11 @@ fn of_text(text: &str, has_range: bool) -> Meanings {
 }
 
 /// Lists what a part of a name can be; texts and bytes have one identity.
-fn texts(part: &str) -> Vec<Owned> {
+fn texts(part: &str) -> Vec<KeyPart> {
     let bytes = unescape(part);
-    let number = std::str::from_utf8(&bytes).ok().map(|text| Owned::N(text.to_owned()));
-    let text = std::str::from_utf8(&bytes).ok().map(|text| Owned::S(text.to_owned()));
-    [text, number, Some(Owned::B(bytes))].into_iter().flatten().collect()
+    let number = std::str::from_utf8(&bytes).ok().map(|text| KeyPart::N(text.to_owned()));
+    let text = std::str::from_utf8(&bytes).ok().map(|text| KeyPart::S(text.to_owned()));
+    [text, number, Some(KeyPart::B(bytes))].into_iter().flatten().collect()
 }
 
 /// Whether an item has one of these identities.
@@ -144,25 +148,32 @@ pub fn is_one_of(keys: &KeyValues<'_>, identities: &[Vec<u8>]) -> bool {
 }
 
 /// Lists what a JSON value can be.
-fn meanings(value: &Value) -> Vec<Owned> {
+fn meanings(value: &Value) -> Vec<KeyPart> {
     match value {
-        Value::String(text) => vec![Owned::S(text.clone()), Owned::N(text.clone())],
-        Value::Number(number) => vec![Owned::N(number.to_string())],
-        Value::Object(typed) => match typed.iter().next() {
-            Some((name, Value::String(text))) if typed.len() == 1 => match name.as_str() {
-                "S" => vec![Owned::S(text.clone())],
-                "N" => vec![Owned::N(text.clone())],
-                "B" => STANDARD.decode(text).map(Owned::B).into_iter().collect(),
-                _ => Vec::new(),
-            },
-            _ => Vec::new(),
-        },
-        _ => Vec::new(),
+        Value::String(text) => vec![KeyPart::S(text.clone()), KeyPart::N(text.clone())],
+        Value::Number(number) => vec![KeyPart::N(number.to_string())],
+        value => KeyPart::of_attribute(value).into_iter().collect(),
     }
 }
 
-impl Owned {
-    fn borrow(&self) -> KeyValue<'_> {
+impl KeyPart {
+    /// Reads a value with its type, `{"N":"3"}`; `None` for what cannot be a key.
+    #[must_use]
+    pub fn of_attribute(attribute: &Value) -> Option<Self> {
+        let typed = attribute.as_object().filter(|typed| typed.len() == 1)?;
+        let (name, text) = typed.iter().next()?;
+        let text = text.as_str()?;
+        Some(match name.as_str() {
+            "S" => Self::S(text.to_owned()),
+            "N" => Self::N(text.to_owned()),
+            "B" => Self::B(STANDARD.decode(text).ok()?),
+            _ => return None,
+        })
+    }
+
+    /// Returns it as a key has it.
+    #[must_use]
+    pub fn borrow(&self) -> KeyValue<'_> {
         match self {
             Self::S(text) => KeyValue::S(text),
             Self::N(text) => KeyValue::N(text),
@@ -178,10 +189,10 @@ mod tests {
     #[test]
     fn a_value_is_what_its_type_or_its_spelling_says() {
         let of = |text: &str| meanings(&serde_json::from_str(text).unwrap());
-        assert_eq!(of("3"), [Owned::N("3".into())]);
-        assert_eq!(of("\"3\""), [Owned::S("3".into()), Owned::N("3".into())]);
-        assert_eq!(of(r#"{"N":"3.0"}"#), [Owned::N("3.0".into())]);
-        assert_eq!(of(r#"{"B":"AAEC"}"#), [Owned::B(vec![0, 1, 2])]);
+        assert_eq!(of("3"), [KeyPart::N("3".into())]);
+        assert_eq!(of("\"3\""), [KeyPart::S("3".into()), KeyPart::N("3".into())]);
+        assert_eq!(of(r#"{"N":"3.0"}"#), [KeyPart::N("3.0".into())]);
+        assert_eq!(of(r#"{"B":"AAEC"}"#), [KeyPart::B(vec![0, 1, 2])]);
         for none in ["null", "[]", "{}", r#"{"X":"1"}"#, r#"{"B":"?"}"#, r#"{"S":"a","N":"1"}"#, r#"{"N":3}"#]
         {
             assert_eq!(of(none), [], "{none}");

@@ -12,7 +12,7 @@ mod literal;
 mod pattern;
 mod selection;
 
-pub use item_key::{ItemKey, is_one_of};
+pub use item_key::{ItemKey, KeyPart, is_one_of};
 pub use list::{ListError, NameList};
 pub use literal::Literal;
 pub use pattern::{Pattern, PatternError};

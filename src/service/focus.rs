@@ -37,6 +37,28 @@ pub fn set(snapshot: &mut Snapshot, object: &Literal) -> Result<()> {
     Ok(())
 }
 
+/// Narrows a snapshot to the rows of which the history of an object is made: those of all generations of its table or
+/// bucket.
+pub fn set_history(snapshot: &mut Snapshot, object: &Literal) -> Result<()> {
+    let mut focus = Focus::default();
+    match object.service {
+        Namespace::S3 => {
+            for family in [Family::S3BucketMeta, Family::S3ObjectHead] {
+                focus.narrow(family, vec![ObjectKey::bucket_prefix(family, &object.scope)]);
+            }
+        }
+        Namespace::Dynamodb => {
+            let segment = URL_SAFE_NO_PAD.encode(&object.scope);
+            for (family, end) in [(Family::DynamodbTable, ""), (Family::DynamodbItem, "|")] {
+                focus.narrow(family, vec![[family.prefix(), segment.as_bytes(), end.as_bytes()].concat()]);
+            }
+        }
+        _ => return set(snapshot, object),
+    }
+    snapshot.set_focus(focus);
+    Ok(())
+}
+
 fn redis(key: &[u8], focus: &mut Focus) {
     for family in Family::all().filter(|family| family.owner() == Namespace::Redis) {
         // `!lst|meta|d|…` is of two families; of the rest no service reads rows.

@@ -315,6 +315,45 @@ fn an_item_is_found_by_its_key() {
 }
 
 #[test]
+fn what_of_a_dump_does_not_parse_is_not_taken_as_missing() {
+    let work = Work::new();
+    let shop = snapshot();
+    let shop = shop.to_str().expect("the path is text");
+    work.run(["decode", "-q", shop, "-o", "items"]).exits(0);
+    work.run(["decode", "-q", shop, "-o", "lines", "--dynamodb-layout=jsonl", "--dynamodb-bundle-size=4KiB"])
+        .exits(0);
+    let json = |run: &Run| serde_json::from_str::<serde_json::Value>(&run.exits(0).out).expect("it is JSON");
+    let get = |dump: &str, name: &str| work.run(["get", "-q", dump, name]);
+    let mut count = 0;
+    for line in
+        work.run(["list", "-q", shop, "dynamodb/*"]).out.lines().filter(|line| line.contains("/user-"))
+    {
+        let name = line.split_whitespace().last().expect("there is a name");
+        assert_eq!(json(&get("items", name)), json(&get("lines", name)), "{name}");
+        count += 1;
+    }
+    assert!(count > 5, "{count}");
+    get("lines", "dynamodb/orders/user-1/99").exits(1);
+    let put = |file: &str, text: &str| fs::write(work.path(file), text).expect("it can be written");
+    let said = |dump: &str, name: &str, words: &str| {
+        let run = get(dump, name);
+        assert!(run.exits(3).err.contains(words) && run.out.is_empty(), "{}", run.err);
+    };
+    // One line may be the one that is wanted; another one that is there is.
+    let messages = fs::read_to_string(work.path("items/sqs/orders/messages.jsonl")).expect("there are some");
+    let first: serde_json::Value =
+        serde_json::from_str(messages.lines().next().expect("there is one")).unwrap();
+    let first = format!("sqs/orders/{}", first["message_id"].as_str().expect("it has an ID"));
+    put("items/sqs/orders/messages.jsonl", &format!("nonsense\n{messages}"));
+    get("items", &first).exits(0);
+    said("items", "sqs/orders/none", "sqs/orders/messages.jsonl: line 1: expected");
+    put("items/dynamodb/orders/items/user-1/3.json", "{");
+    said("items", "dynamodb/orders/user-1/3", "user-1/3.json: EOF");
+    put("items/dynamodb/orders/_schema.json", "{}");
+    said("items", "dynamodb/orders/user-1/1", "_schema.json: missing field `primary_key`");
+}
+
+#[test]
 fn what_is_not_there_has_names_near_it_and_nothing_on_standard_output() {
     let run = get(&["redis/cart:user-99"]);
     assert_eq!(run.exits(1).out, "");

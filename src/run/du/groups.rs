@@ -72,7 +72,8 @@ mod tests {
         let count = u64::try_from(3 * limits::DU_PREFIXES).unwrap();
         for number in 0..count {
             let key = format!("k{number}:x").into_bytes();
-            let label = labels.object(&Summary { service: "redis", name: key.into(), ..Summary::default() });
+            let label =
+                labels.object(&Summary { service: "redis", name: key.into(), ..Summary::default() }).unwrap();
             groups.add(&label, |usage| {
                 usage.bytes += 1 + 1_000_000 * u64::from(number == 5);
                 usage.objects += 1;

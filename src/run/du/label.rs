@@ -3,6 +3,7 @@
 //! A label is a kind, then the name of a table, bucket or queue with its length, then the front of a name: cheap to make
 //! of each row. Only what is printed becomes a [name](crate::name).
 
+use crate::bug::Bug;
 use crate::cursor;
 use crate::keyspace::{Family, Namespace, Role};
 use crate::model::Summary;
@@ -54,10 +55,10 @@ impl Labels {
     }
 
     /// Returns the label of an object.
-    pub(super) fn object(self, summary: &Summary<'_>) -> Vec<u8> {
+    pub(super) fn object(self, summary: &Summary<'_>) -> Result<Vec<u8>, Bug> {
         let mut label = Vec::new();
         let service = SERVICES.into_iter().find(|service| service.name() == summary.service);
-        let service = service.unwrap_or(Namespace::Kv);
+        let service = service.ok_or(Bug::new("an object is of no service"))?;
         // Of an item the keys of rows tell no more than the hash key, of a message and a node not even that.
         let front = match service {
             Namespace::Dynamodb | Namespace::Sqs | Namespace::Fs => &[],
@@ -65,12 +66,12 @@ impl Labels {
         };
         let scope: &[u8] = if name::has_scope(service) { &summary.scope } else { b"" };
         self.push(&mut label, service, scope, front);
-        label
+        Ok(label)
     }
 
     fn push(self, label: &mut Vec<u8>, service: Namespace, scope: &[u8], front: &[u8]) {
-        let number = SERVICES.iter().position(|other| *other == service).unwrap_or_default();
-        label.push(u8::try_from(number).unwrap_or(NO_OBJECT));
+        let number = SERVICES.iter().position(|other| *other == service);
+        label.push(number.and_then(|number| u8::try_from(number).ok()).unwrap_or(NO_OBJECT));
         let mut parts = self.depth;
         if name::has_scope(service) && parts > 0 {
             parts -= 1;
@@ -175,7 +176,7 @@ mod tests {
         let labels = Labels::new(2);
         let object = |service, scope: &'static [u8], key: &'static [u8]| {
             let summary = Summary { service, scope: scope.into(), name: key.into(), ..Summary::default() };
-            name(&labels.object(&summary))
+            name(&labels.object(&summary).unwrap())
         };
         assert_eq!(object("redis", b"db_0", b"cart:1:x"), "redis/cart:1:");
         assert_eq!(object("s3", b"images", b"catalog/sku-1/x"), "s3/images/catalog/");

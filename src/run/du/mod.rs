@@ -175,7 +175,7 @@ impl Sink for Counted<'_> {
                 return Ok(Answer::Left);
             }
         }
-        let label = self.labels.object(&summary);
+        let label = self.labels.object(&summary)?;
         self.groups.add(&label, |usage| usage.objects += 1);
         Ok(Answer::Left)
     }

@@ -10,11 +10,12 @@ use crate::error::{Error, Result};
 use crate::keyspace::Namespace;
 use crate::layout::paths;
 use crate::limits;
-use crate::model::dynamodb::KeyValue;
-use crate::name::{ItemKey, Literal};
+use crate::model::dynamodb::KeyValues;
+use crate::model::dynamodb::key::OrderedKey;
+use crate::name::{ItemKey, KeyPart, Literal, is_one_of};
 use crate::tree::keymap::Reader as Keymap;
 use crate::tree::lines::{Line, Lines};
-use crate::tree::{Dump, Output};
+use crate::tree::{Dump, ErrorKind, Output};
 
 /// Bytes that are read at once.
 const BUFFER: usize = 64 << 10;
@@ -71,50 +72,81 @@ fn object_paths(dump: &Dump, literal: &Literal) -> Result<Vec<Vec<u8>>> {
     Ok(all)
 }
 
-/// Finds an item: of paths that items of several types can have, the one whose file has the key.
+/// Finds an item: the file, or the line of a bundle, that has the key.
 fn item(dump: &Dump, table: &[u8], key: &ItemKey, out: &mut Output) -> Result<Option<Got>> {
     let schema = paths::of(Namespace::Dynamodb, table, None);
     let [schema] = schema.as_slice() else { return Ok(None) };
-    let Some((hash, range)) = dump.read(schema, key_names)?.flatten() else { return Ok(None) };
-    let mut candidates = Vec::new();
+    let names = dump.read(schema, |file| key_names(file).map_err(|error| unsound(schema, error)))?;
+    let Some((hash, range)) = names.transpose()? else { return Ok(None) };
+    let (mut candidates, mut identities) = (Vec::new(), Vec::new());
+    let mut ordered = OrderedKey::default();
     key.each((&hash, range.as_deref()), |keys| {
-        let names = [Some(&hash), range.as_ref()].into_iter().flatten().cloned();
-        let values: Vec<_> = names.zip(keys.iter().map(is_of)).collect();
-        candidates.extend(paths::of_item(table, keys).into_iter().map(|path| (path, values.clone())));
+        candidates.extend(paths::of_item(table, keys));
+        identities.push(ordered.identity(keys).to_vec());
     })?;
-    for (path, values) in candidates {
+    let is_own = |text: &[u8]| -> serde_json::Result<bool> {
+        let item: Value = serde_json::from_slice(text)?;
+        let part = |name: &str| item.get(name).and_then(KeyPart::of_attribute);
+        let Some(hash) = part(&hash) else { return Ok(false) };
+        let own = range.as_deref().map(part);
+        if matches!(own, Some(None)) {
+            return Ok(false);
+        }
+        let own = own.flatten();
+        let keys = KeyValues { hash: hash.borrow(), range: own.as_ref().map(KeyPart::borrow) };
+        Ok(is_one_of(&keys, &identities))
+    };
+    for path in candidates {
         let text = dump.read(&path, |file| {
             let mut text = Vec::new();
             file.take(limits::ITEM_FRAME).read_to_end(&mut text).map(|_| text).map_err(Error::Read)
         });
         let Some(text) = text?.transpose()? else { continue };
-        let item: Value = serde_json::from_slice(&text).unwrap_or_default();
-        let is_own = values.iter().all(|(name, (kind, value))| {
-            let stored = item.get(name).and_then(|attribute| attribute.get(kind)?.as_str());
-            stored.is_some_and(|stored| value.as_ref().is_none_or(|value| value == stored))
-        });
-        if is_own {
+        if is_own(&text).map_err(|error| unsound(&path, error))? {
             let bytes = copy(dump, &mut text.as_slice(), out)?;
             return Ok(Some(Got { bytes: Some(bytes), ..Got::default() }));
+        }
+    }
+    for part in 1_u64.. {
+        let file = format!("items/data-{part:05}.jsonl");
+        let path = [schema.strip_suffix(b"_schema.json").unwrap_or(schema), file.as_bytes()].concat();
+        match dump.read(&path, |file| line(dump, (&path, file), is_own, out))?.transpose()? {
+            None => break,
+            Some(None) => {}
+            Some(bytes) => return Ok(Some(Got { bytes, ..Got::default() })),
         }
     }
     Ok(None)
 }
 
-/// Returns the type of a value, and its text where there is but one spelling of it.
-fn is_of(value: KeyValue<'_>) -> (&'static str, Option<String>) {
-    match value {
-        KeyValue::S(text) => ("S", Some(text.to_owned())),
-        KeyValue::N(_) => ("N", None),
-        KeyValue::B(_) => ("B", None),
+/// Reads the names of the key attributes from `_schema.json`.
+fn key_names(file: &mut dyn Read) -> serde_json::Result<(String, Option<String>)> {
+    #[derive(Deserialize)]
+    struct Schema {
+        primary_key: PrimaryKey,
     }
+    #[derive(Deserialize)]
+    struct PrimaryKey {
+        hash_key: Hash,
+        #[serde(default)]
+        range_key: Range,
+    }
+    #[derive(Deserialize)]
+    struct Hash {
+        name: String,
+    }
+    #[derive(Default, Deserialize)]
+    struct Range {
+        name: Option<String>,
+    }
+    let Schema { primary_key } = serde_json::from_reader(file.take(limits::MANIFEST))?;
+    Ok((primary_key.hash_key.name, primary_key.range_key.name.filter(|name| !name.is_empty())))
 }
 
-/// Reads the names of the key attributes from `_schema.json`.
-fn key_names(file: &mut dyn Read) -> Option<(String, Option<String>)> {
-    let schema: Value = serde_json::from_reader(file.take(limits::MANIFEST)).ok()?;
-    let name = |role: &str| Some(schema.get("primary_key")?.get(role)?.get("name")?.as_str()?.to_owned());
-    Some((name("hash_key")?, name("range_key").filter(|name| !name.is_empty())))
+/// Returns the error of a file of a dump that does not parse.
+fn unsound(path: &[u8], detail: impl std::fmt::Display) -> Error {
+    let path = String::from_utf8_lossy(path).into_owned().into();
+    crate::tree::Error { path, kind: ErrorKind::Unsound(detail.to_string()) }.into()
 }
 
 /// Finds the path below the bucket's directory of an object that is not at its key.
@@ -153,24 +185,42 @@ fn message(dump: &Dump, literal: &Literal, out: &mut Output) -> Result<Option<Go
     struct Head {
         message_id: String,
     }
-    let bound = usize::try_from(limits::LENGTH).unwrap_or(usize::MAX);
+    let is_own = |line: &[u8]| {
+        serde_json::from_slice(line).map(|head: Head| Some(head.message_id.into_bytes()) == literal.key)
+    };
     for path in paths::of(literal.service, &literal.scope, literal.key.as_deref()) {
-        let found = dump.read(&path, |file| {
-            let mut lines = Lines::new(BufReader::new(file), bound);
-            while let Some(line) = lines.next().map_err(Error::Read)? {
-                let Line::Text(line) = line else {
-                    return Err(Error::Read(io::Error::other("a line is longer than any of a dump")));
-                };
-                let id = serde_json::from_slice(line).ok().map(|head: Head| head.message_id.into_bytes());
-                if id == literal.key {
-                    return copy(dump, &mut [line, b"\n"].concat().as_slice(), out).map(Some);
-                }
-            }
-            Ok(None)
-        });
-        if let Some(bytes) = found?.transpose()?.flatten() {
+        let found = dump.read(&path, |file| line(dump, (&path, file), is_own, out))?;
+        if let Some(bytes) = found.transpose()?.flatten() {
             return Ok(Some(Got { bytes: Some(bytes), ..Got::default() }));
         }
     }
     Ok(None)
+}
+
+/// Passes the first line that is wanted to `out`. Where there is none, one that does not parse is an error: it may be the
+/// one.
+fn line(
+    dump: &Dump,
+    (path, file): (&[u8], &mut dyn Read),
+    is_own: impl Fn(&[u8]) -> serde_json::Result<bool>,
+    out: &mut Output,
+) -> Result<Option<u64>> {
+    let bound = usize::try_from(limits::LENGTH).unwrap_or(usize::MAX);
+    let mut lines = Lines::new(BufReader::new(file), bound);
+    let mut failed = None;
+    for number in 1_u64.. {
+        dump.interrupt().check()?;
+        match lines.next().map_err(Error::Read)? {
+            None => break,
+            Some(Line::TooLong | Line::Endless) => {
+                return Err(unsound(path, format!("line {number}: longer than any of a dump")));
+            }
+            Some(Line::Text(line)) => match is_own(line) {
+                Ok(true) => return copy(dump, &mut [line, b"\n"].concat().as_slice(), out).map(Some),
+                Ok(false) => {}
+                Err(error) => failed = failed.or(Some((number, error))),
+            },
+        }
+    }
+    failed.map_or(Ok(None), |(number, error)| Err(unsound(path, format!("line {number}: {error}"))))
 }

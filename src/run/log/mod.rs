@@ -124,7 +124,7 @@ pub fn history(
     (object, newest): (&Literal, u64),
     each: &mut dyn FnMut(Change) -> Result<bool>,
 ) -> Result<bool> {
-    focus::set(snapshot, object)?;
+    focus::set_history(snapshot, object)?;
     let changes = changes(snapshot, scratch, object, newest);
     snapshot.set_focus(Focus::default());
     let mut changes = changes?;

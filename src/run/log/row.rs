@@ -5,18 +5,15 @@
 
 use std::collections::BTreeSet;
 
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-
 use super::fact::{self, Facts};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::keyspace::dynamodb::ItemKey;
 use crate::keyspace::s3::{ObjectKey, parse_bucket};
 use crate::keyspace::sqs::{self, DataKey};
 use crate::keyspace::{Family, Namespace, fs};
 use crate::layout;
 use crate::model::dynamodb::{Attributes, Schema};
-use crate::name::Literal;
+use crate::name::{ItemKey as ItemKeyText, Literal};
 use crate::service::redis::history::{self, Part};
 use crate::snapshot::{EntryBuf, Snapshot};
 
@@ -42,13 +39,8 @@ impl<'l> Rows<'l> {
         let mut row = EntryBuf::default();
         match (object.service, &object.key) {
             (Namespace::Dynamodb, _) => {
-                let segment = URL_SAFE_NO_PAD.encode(&object.scope);
-                let key = [Family::DynamodbTable.prefix(), segment.as_bytes()].concat();
-                if let Some(item) = &object.item
-                    && snapshot.get(&key, &mut row)?
-                    && let Ok(schema) = Schema::parse(&object.scope, &row.body)
-                {
-                    rows.primaries = item.primaries(&schema)?;
+                if let Some(item) = &object.item {
+                    rows.primaries = primaries(snapshot, object, item)?;
                 }
             }
             (Namespace::Fs, None) => _ = rows.inodes.insert(fs::ROOT),
@@ -181,6 +173,35 @@ impl<'l> Rows<'l> {
         facts.retain(|name, _| !matches!(&**name, "parts" | "upload_id"));
         Ok(facts)
     }
+}
+
+/// Returns the primary keys that an item can have, whatever schema its table had.
+fn primaries(snapshot: &Snapshot, object: &Literal, item: &ItemKeyText) -> Result<Vec<Vec<u8>>> {
+    let (mut primaries, mut failed) = (Vec::new(), None);
+    let mut take = |key: &[u8], body: &[u8]| {
+        if crate::keyspace::dynamodb::schema_table(key).is_ok_and(|table| table == object.scope) {
+            let schema = Schema::parse(&object.scope, body)
+                .map_err(|error| Error::Name(format!("{}: the table's schema: {error}", object.name)));
+            match schema.and_then(|schema| item.primaries(&schema)) {
+                Ok(own) => primaries.extend(own),
+                Err(error) => failed = Some(error),
+            }
+        }
+    };
+    let mut versions = snapshot.versions(Family::DynamodbTable);
+    while let Some(version) = versions.next()? {
+        if !version.tombstone {
+            take(version.key, version.body);
+        }
+    }
+    let mut entries = snapshot.scan(Family::DynamodbTable);
+    while let Some(entry) = entries.next()? {
+        take(entry.key, entry.body);
+    }
+    primaries.sort_unstable();
+    primaries.dedup();
+    // What one schema refuses another one may take.
+    failed.filter(|_| primaries.is_empty()).map_or(Ok(primaries), Err)
 }
 
 fn inode_of(body: &[u8]) -> Option<u64> {
