@@ -2,10 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use ekv_backup::name::Literal;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use ekv_backup::keyspace::Family;
+use ekv_backup::keyspace::dynamodb::{ItemKey, table_name};
+use ekv_backup::keyspace::s3::ObjectKey;
+use ekv_backup::name::{self, Literal};
 use ekv_backup::run::{Change, ChangeKind, Source, Wanted, history, objects, pick};
 use ekv_backup::service::Options;
-use ekv_backup::snapshot::ReadAt;
+use ekv_backup::snapshot::{EntryBuf, ReadAt};
 use serde_json::Value;
 
 use crate::get::{Names, Shared, source};
@@ -136,6 +141,64 @@ fn mvcc_at_each_time() {
 #[test]
 fn encrypted_at_each_time() {
     at_each_time("encrypted", 20);
+}
+
+/// Each generation of an object of which a row is held is in its log, whether its table is there or not.
+#[test]
+fn all_generations_are_in_a_log() {
+    let (mut count, mut gone) = (0, 0);
+    let mut row = EntryBuf::default();
+    for (capture, family) in [("dynamodb", Family::DynamodbItem), ("s3", Family::S3ObjectHead)] {
+        let work = Work::new();
+        let source = source(capture);
+        let scratch = source.scratch(work.path("."));
+        let opened = source.open(&scratch, &mut |_| ()).expect("a capture can be opened");
+        let mut oldest = u64::MAX;
+        let mut versions = opened.snapshot.versions(family);
+        while let Some(version) = versions.next().expect("it can be read") {
+            oldest = oldest.min(version.commit_ts);
+        }
+        // Most tables are not there yet.
+        let source = Source { at: Some(ReadAt::Hlc(oldest)), ..source.clone() };
+        let mut opened = source.open(&scratch, &mut |_| ()).expect("it can be read then");
+        let snapshot = &mut opened.snapshot;
+        let mut held: BTreeMap<(Vec<u8>, Vec<u8>), BTreeSet<u64>> = BTreeMap::new();
+        let mut versions = snapshot.versions(family);
+        while let Some(version) = versions.next().expect("it can be read") {
+            let (scope, generation, key) = if family == Family::DynamodbItem {
+                let key = ItemKey::parse(version.key).expect("it is a key");
+                let table = table_name(key.table_segment).expect("it is a table");
+                // A hash key alone, and a text.
+                let Some(text) = key.primary.strip_suffix(b"\0\x01") else { continue };
+                (table, key.generation, text.to_vec())
+            } else {
+                let key = ObjectKey::parse(version.key).expect("it is a key");
+                (key.bucket.raw().into_owned(), key.generation, key.object.raw().into_owned())
+            };
+            if !version.tombstone && key.iter().all(u8::is_ascii_lowercase) && !key.is_empty() {
+                held.entry((scope, key)).or_default().insert(generation);
+            }
+        }
+        drop(versions);
+        for ((scope, key), generations) in held {
+            let mut name = format!("{capture}/");
+            name::escape(&scope, true, &mut name);
+            name.extend(["/", std::str::from_utf8(&key).expect("it is ASCII")]);
+            let object = Literal::parse(&name, None).expect("this is a name");
+            let mut found = BTreeSet::new();
+            let mut each = |change: Change| {
+                found.extend(change.what.rsplit_once(' ').map(|(_, number)| number.parse::<u64>().unwrap()));
+                Ok(true)
+            };
+            history(snapshot, &scratch, (&object, u64::MAX), &mut each).expect("it can be read");
+            assert_eq!(found, generations, "{name}");
+            count += 1;
+            let table = [Family::DynamodbTable.prefix(), URL_SAFE_NO_PAD.encode(&scope).as_bytes()].concat();
+            let is_table = family == Family::DynamodbItem;
+            gone += usize::from(is_table && !snapshot.get(&table, &mut row).expect("it can be read"));
+        }
+    }
+    assert!(count > 30 && gone > 10, "{count}, {gone}");
 }
 
 #[test]
