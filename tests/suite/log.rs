@@ -202,6 +202,32 @@ fn all_generations_are_in_a_log() {
 }
 
 #[test]
+fn files_are_in_a_log_before_their_directories_are_there() {
+    let work = Work::new();
+    let source = source("fs");
+    let scratch = source.scratch(work.path("."));
+    let opened = source.open(&scratch, &mut |_| ()).expect("a capture can be opened");
+    let mut all = Names::default();
+    objects(&opened.snapshot, &Options::default(), &scratch, &mut all, |_| ()).expect("it can be read");
+    let mut oldest = u64::MAX;
+    let mut versions = opened.snapshot.versions(Family::FsName);
+    while let Some(version) = versions.next().expect("it can be read") {
+        oldest = oldest.min(version.commit_ts);
+    }
+    let source = Source { at: Some(ReadAt::Hlc(oldest)), ..source.clone() };
+    let mut opened = source.open(&scratch, &mut |_| ()).expect("it can be read then");
+    let deep = all.names.iter().filter(|(name, _)| name.starts_with("fs/") && name.matches('/').count() > 1);
+    let mut count = 0;
+    for (name, _) in deep.take(50) {
+        let object = Literal::parse(name, None).expect("this is a name");
+        let any = history(&mut opened.snapshot, &scratch, (&object, u64::MAX), &mut |_| Ok(false));
+        assert!(any.expect("it can be read"), "{name}");
+        count += 1;
+    }
+    assert!(count > 5, "{count}");
+}
+
+#[test]
 fn logs_of_the_shop() {
     let shop = testdata("live/shop/000000000000016e.fsm");
     let shop = shop.to_str().expect("the path is text");

@@ -84,7 +84,7 @@ impl Gathered {
             let one = take(&mut rows.0, &mut old, order.is_le())?;
             let other = take(&mut rows.1, &mut new, order.is_ge())?;
             let pair = [one.as_ref().map(|row: &(Vec<u8>, File)| row.1), other.as_ref().map(|row| row.1)];
-            let Some((path, _)) = one.or(other) else { break };
+            let (path, _) = one.or(other).ok_or(ROW)?;
             if !is_everything && let Some(file) = file::of_file(&path, &mut |_| None) {
                 gathered.offer(file, selection);
             }

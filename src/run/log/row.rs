@@ -26,8 +26,8 @@ pub struct Rows<'l> {
     object: &'l Literal,
     /// Primary keys of an item.
     primaries: Vec<Vec<u8>>,
-    /// Row key of a file's name.
-    name: Vec<u8>,
+    /// Row keys of a file's name.
+    names: BTreeSet<Vec<u8>>,
     /// Inodes that the name ever had.
     inodes: BTreeSet<u64>,
 }
@@ -35,7 +35,8 @@ pub struct Rows<'l> {
 impl<'l> Rows<'l> {
     /// Finds the rows of an object.
     pub fn of(snapshot: &Snapshot, object: &'l Literal) -> Result<Self> {
-        let mut rows = Self { object, primaries: Vec::new(), name: Vec::new(), inodes: BTreeSet::new() };
+        let mut rows =
+            Self { object, primaries: Vec::new(), names: BTreeSet::new(), inodes: BTreeSet::new() };
         let mut row = EntryBuf::default();
         match (object.service, &object.key) {
             (Namespace::Dynamodb, _) => {
@@ -45,17 +46,26 @@ impl<'l> Rows<'l> {
             }
             (Namespace::Fs, None) => _ = rows.inodes.insert(fs::ROOT),
             (Namespace::Fs, Some(path)) => {
-                let mut directory = fs::ROOT;
+                // Directories that had the name at any time.
+                let mut directories = BTreeSet::from([fs::ROOT]);
                 let mut names = path.split(|&byte| byte == b'/').peekable();
                 while let Some(name) = names.next() {
-                    rows.name = fs::name_key(directory, name);
+                    rows.names = directories.iter().map(|&directory| fs::name_key(directory, name)).collect();
                     if names.peek().is_none() {
                         break;
                     }
-                    let inode = if snapshot.get(&rows.name, &mut row)? { inode_of(&row.body) } else { None };
-                    rows.name.clear();
-                    let Some(inode) = inode else { break };
-                    directory = inode;
+                    directories.clear();
+                    let mut versions = snapshot.versions(Family::FsName);
+                    while let Some(version) = versions.next()? {
+                        if rows.names.contains(version.key) {
+                            directories.extend(inode_of(version.body));
+                        }
+                    }
+                    for name in &rows.names {
+                        if snapshot.get(name, &mut row)? {
+                            directories.extend(inode_of(&row.body));
+                        }
+                    }
                 }
             }
             _ => {}
@@ -111,7 +121,7 @@ impl<'l> Rows<'l> {
                 let partition = key.partition.map_or(String::new(), |number| format!(", partition {number}"));
                 (self.is_queue(key.queue) && Some(&*id) == own).then(|| format!("message{partition}"))
             }
-            Family::FsName => (key == self.name).then(|| "name".to_owned()),
+            Family::FsName => self.names.contains(key).then(|| "name".to_owned()),
             Family::FsInode => {
                 let inode = fs::inode(key).filter(|inode| self.inodes.contains(inode))?;
                 Some(format!("inode {inode}"))
