@@ -94,10 +94,6 @@ pub fn du(
         let worker = std::thread::Builder::new().spawn_scoped(scope, all_rows).ok();
         let mut options = Options::default();
         options.excluded.extend(request.selection.excluded());
-        if request.selection.is_everything() {
-            // Their rows tell.
-            options.excluded.insert(Namespace::Dynamodb);
-        }
         objects(snapshot, &options, scratch, &mut counted, warn)?;
         worker.map_or_else(all_rows, |worker| {
             worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
@@ -129,7 +125,6 @@ fn rows(
                 (false, false) => (&mut usage.history_rows, &mut usage.history_bytes),
                 (false, true) => {
                     usage.bytes += version.bytes;
-                    usage.objects += u64::from(is_everything && family == Family::DynamodbItem);
                     return;
                 }
             };
