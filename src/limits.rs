@@ -52,6 +52,10 @@ pub const LINE_SKIPPED: u64 = 64 << 20;
 pub const ARCHIVE_EXTENSION: u64 = 1 << 20;
 /// Zeros that may follow the end of an archive, bytes: the rest of a block of a tape.
 pub const ARCHIVE_END: u64 = 1 << 20;
+/// Bytes of a compressed archive that are always decompressed to the disk, to read its files in any order.
+pub const ARCHIVE_SPOOL: u64 = 64 << 30;
+/// Bytes that each compressed one adds to [`ARCHIVE_SPOOL`].
+pub const ARCHIVE_SPOOL_A_BYTE: u64 = 256;
 /// Longest MANIFEST.json that is read, bytes.
 pub const MANIFEST: u64 = 256 << 20;
 /// Most bytes of an item's JSON that stand around its texts: indentation, brackets, types.

@@ -37,9 +37,9 @@ pub enum Command {
     Verify(Verify),
     /// Show what is in snapshots; write nothing
     Inspect(Inspect),
-    /// List the objects of snapshots by name; write nothing
+    /// List the objects of snapshots or of a dump by name; write nothing
     List(super::list::Arguments),
-    /// Show what differs between two snapshots, dump trees, or times
+    /// Show what differs between two snapshots, dumps, or times
     Diff(Diff),
     /// Print one object of snapshots or of a dump
     Get(super::get::Arguments),
@@ -254,7 +254,7 @@ pub struct Inspect {
 #[derive(Debug, Args)]
 #[command(after_help = DIFF_HELP)]
 pub struct Diff {
-    /// Old and new: each a snapshot, a data directory, or a dump tree; then names or patterns of objects that are looked at
+    /// Old and new: each a snapshot, a data directory, or a dump (a tree, .tar or .tar.zst); then names or patterns of objects that are looked at
     /// ('redis/cart:*'). One snapshot with --old-at or --new-at is compared with itself at another time
     #[arg(required = true, num_args = 1.., value_name = "OLD NEW [PATTERN]")]
     pub inputs: Vec<OsString>,

@@ -36,7 +36,7 @@ Exit code 1: it is not there, or not whole; the reasons go to standard error.";
 #[command(after_help = EXAMPLES)]
 #[command(override_usage = "ekv-backup get [OPTIONS] <INPUT>... <NAME> [KEY]")]
 pub struct Arguments {
-    /// Inputs as of decode, or one dump; then the name of an object, and for an item of a table perhaps its key as JSON
+    /// Inputs as of decode, or one dump (a tree, .tar or .tar.zst); then the name of an object, and for an item of a table perhaps its key as JSON
     #[arg(required = true, value_name = "INPUT")]
     operands: Vec<OsString>,
     #[command(flatten)]

@@ -16,6 +16,8 @@ const SIDECAR: &[u8] = b".elastickv-meta.json";
 pub struct FileName {
     /// Name of the object; of a file of lines that of the table, bucket or queue, or of the service.
     pub name: String,
+    /// What the path says of it.
+    pub summary: Summary<'static>,
     /// What is in it.
     pub contents: Contents,
     /// Whether the object is there if, and only if, the file is; a sidecar only adds to it.
@@ -66,36 +68,48 @@ pub fn of_file(path: &[u8], originals: Originals<'_>) -> Option<FileName> {
     if !path.contains(&b'/') || is_keymap(path) && !path.starts_with(b"s3/") {
         return None;
     }
-    let object = |name, contents| FileName { name, contents, is_main: true };
-    let side = |name, contents| FileName { name, contents, is_main: false };
+    let object = |summary: Summary<'static>, contents| {
+        let mut name = String::new();
+        of(&summary, &mut name);
+        FileName { name, summary, contents, is_main: true }
+    };
+    let side = |summary, contents| FileName { is_main: false, ..object(summary, contents) };
+    let all = |service: Namespace, lines| FileName {
+        name: service.name().to_owned(),
+        summary: summary(service.name(), "", b"", b""),
+        contents: Contents::Lines(lines),
+        is_main: false,
+    };
     Some(match *parts.as_slice() {
-        [b"redis", _, b"strings_ttl.jsonl" | b"hll_ttl.jsonl"] => {
-            side("redis".to_owned(), Contents::Lines(Lines::Expiries))
-        }
+        [b"redis", _, b"strings_ttl.jsonl" | b"hll_ttl.jsonl"] => all(Namespace::Redis, Lines::Expiries),
         [b"redis", database, kind, file] => {
-            let (suffix, contents) = match kind {
-                b"strings" | b"hll" => (&b".bin"[..], Contents::Bytes),
-                b"hashes" => (&b".json"[..], Contents::Document("field")),
-                b"lists" => (&b".json"[..], Contents::Document("item")),
-                b"sets" | b"zsets" => (&b".json"[..], Contents::Document("member")),
-                b"streams" => (&b".jsonl"[..], Contents::Stream),
+            let (kind, suffix, contents) = match kind {
+                b"strings" => ("string", &b".bin"[..], Contents::Bytes),
+                b"hll" => ("hll", &b".bin"[..], Contents::Bytes),
+                b"hashes" => ("hash", &b".json"[..], Contents::Document("field")),
+                b"lists" => ("list", &b".json"[..], Contents::Document("item")),
+                b"sets" => ("set", &b".json"[..], Contents::Document("member")),
+                b"zsets" => ("zset", &b".json"[..], Contents::Document("member")),
+                b"streams" => ("stream", &b".jsonl"[..], Contents::Stream),
                 _ => return Some(by_path(path)),
             };
             let segment = file.strip_suffix(suffix).unwrap_or(file);
-            object(names.redis(database, segment), contents)
+            object(names.redis(database, segment, kind), contents)
         }
         [b"dynamodb", table, b"_schema.json"] => {
-            object(names.scope("dynamodb", table), Contents::Document("schema member"))
+            object(names.scope("dynamodb", table, "table"), Contents::Document("schema member"))
         }
         [b"dynamodb", table, b"items", file] if file.starts_with(b"data-") && file.ends_with(b".jsonl") => {
-            object(names.scope("dynamodb", table), Contents::Lines(Lines::Items))
+            object(names.scope("dynamodb", table, "table"), Contents::Lines(Lines::Items))
         }
         [b"dynamodb", table, b"items", file] => {
             object(names.item(table, file), Contents::Document("attribute"))
         }
-        [b"s3", bucket, b"_bucket.json"] => object(names.scope("s3", bucket), Contents::Document("member")),
+        [b"s3", bucket, b"_bucket.json"] => {
+            object(names.scope("s3", bucket, "bucket"), Contents::Document("member"))
+        }
         [b"s3", bucket, b"_incomplete_uploads", b"records.jsonl"] => {
-            object(names.scope("s3", bucket), Contents::Lines(Lines::Uploads))
+            object(names.scope("s3", bucket, "bucket"), Contents::Lines(Lines::Uploads))
         }
         [b"s3", bucket, _, ..] => {
             let key = path.get(b"s3/".len() + bucket.len() + 1..).unwrap_or_default();
@@ -104,49 +118,40 @@ pub fn of_file(path: &[u8], originals: Originals<'_>) -> Option<FileName> {
                 None => object(names.s3(bucket, key), Contents::Bytes),
             }
         }
-        [b"sqs", queue, b"_queue.json"] => object(names.scope("sqs", queue), Contents::Document("setting")),
+        [b"sqs", queue, b"_queue.json"] => {
+            object(names.scope("sqs", queue, "queue"), Contents::Document("setting"))
+        }
         [b"sqs", queue, b"messages.jsonl"] => {
-            object(names.scope("sqs", queue), Contents::Lines(Lines::Messages))
+            object(names.scope("sqs", queue, "queue"), Contents::Lines(Lines::Messages))
         }
         [b"sqs", queue, b"_internals", b"side_records.jsonl"] => {
-            object(names.scope("sqs", queue), Contents::Lines(Lines::SideRecords))
+            object(names.scope("sqs", queue, "queue"), Contents::Lines(Lines::SideRecords))
         }
-        [b"extra", b"sqs", b"queues.jsonl"] => side("sqs".to_owned(), Contents::Lines(Lines::Queues)),
-        [b"extra", b"s3", b"buckets.jsonl"] => side("s3".to_owned(), Contents::Lines(Lines::Buckets)),
-        [b"extra", b"fs", b"inodes.jsonl"] => object("fs".to_owned(), Contents::Lines(Lines::Inodes)),
+        [b"extra", b"sqs", b"queues.jsonl"] => all(Namespace::Sqs, Lines::Queues),
+        [b"extra", b"s3", b"buckets.jsonl"] => all(Namespace::S3, Lines::Buckets),
+        [b"extra", b"fs", b"inodes.jsonl"] => {
+            object(summary("fs", "directory", b"", b""), Contents::Lines(Lines::Inodes))
+        }
         [b"extra", b"fs", b"tree", _] => object(names.fs(path), Contents::Bytes),
         [b"extra", b"kv", file] => {
             let segment = file.strip_suffix(b".bin").unwrap_or(file);
             let key = names.component(b"extra/kv/", segment);
-            object(name("kv", b"", &key, None), Contents::Bytes)
+            object(summary("kv", "value", b"", &key), Contents::Bytes)
         }
         _ => by_path(path),
     })
 }
 
-/// Returns the name of a message, or of a record of a queue.
-#[must_use]
-pub fn below(scope: &str, key: &[u8]) -> String {
-    let mut name = format!("{scope}/");
-    super::escape(key, false, &mut name);
-    name
+/// Returns the Redis key whose file is called `segment`.
+pub(super) fn of_redis_segment(segment: &[u8], originals: Originals<'_>) -> Summary<'static> {
+    Names { originals }.redis(b"db_0", segment, "")
 }
 
-/// Returns the name of a queue or bucket.
+/// Returns the path from the root that a record of a KEYMAP is about.
 #[must_use]
-pub fn of_scope(service: &'static str, scope: &[u8]) -> String {
-    name(service, scope, b"", None)
-}
-
-/// Returns the name of the Redis key whose file is called `segment`.
-pub fn of_redis_segment(segment: &[u8], originals: Originals<'_>) -> String {
-    Names { originals }.redis(b"db_0", segment)
-}
-
-/// Returns the name of a path of the filesystem.
-#[must_use]
-pub fn of_fs_path(path: &[u8]) -> String {
-    name("fs", b"", path, None)
+pub fn from_root(keymap: &[u8], encoded: &[u8]) -> Vec<u8> {
+    let directory = keymap.strip_suffix(KEYMAP).unwrap_or_default();
+    if directory == b"extra/" { encoded.to_vec() } else { [directory, encoded].concat() }
 }
 
 /// Whether a file is a KEYMAP; that of a bucket is an object of the user's if it has a sidecar.
@@ -180,16 +185,17 @@ pub fn keymap_of(path: &[u8]) -> Option<Vec<u8>> {
 pub fn by_path(path: &[u8]) -> FileName {
     let mut name = String::new();
     super::escape(path, false, &mut name);
-    FileName { name, contents: Contents::Bytes, is_main: true }
+    FileName { name, summary: summary("", "file", b"", path), contents: Contents::Bytes, is_main: true }
 }
 
-fn name(service: &'static str, scope: &[u8], name: &[u8], hash_len: Option<usize>) -> String {
-    let mut out = String::new();
-    of(
-        &Summary { service, scope: scope.into(), name: name.into(), hash_len, ..Summary::default() },
-        &mut out,
-    );
-    out
+pub(super) fn summary(
+    service: &'static str,
+    kind: &'static str,
+    scope: &[u8],
+    name: &[u8],
+) -> Summary<'static> {
+    let (scope, name) = (scope.to_vec().into(), name.to_vec().into());
+    Summary { service, scope, name, kind, ..Summary::default() }
 }
 
 /// Reads components.
@@ -200,65 +206,64 @@ struct Names<'o> {
 impl Names<'_> {
     /// Returns what a segment stands for that follows `before`.
     fn component(&mut self, before: &[u8], text: &[u8]) -> Vec<u8> {
-        segment::decode(text)
+        self.file(before, text, b"")
+    }
+
+    /// Does the same for the name of a file, whose record has its suffix too.
+    fn file(&mut self, before: &[u8], text: &[u8], suffix: &[u8]) -> Vec<u8> {
+        let segment = text.strip_suffix(suffix).unwrap_or(text);
+        segment::decode(segment)
             .ok()
             .or_else(|| (self.originals)(&[before, text].concat()))
-            .unwrap_or_else(|| text.to_vec())
+            .unwrap_or_else(|| segment.to_vec())
     }
 
-    fn scope(&mut self, service: &'static str, directory: &[u8]) -> String {
+    fn scope(&mut self, service: &'static str, directory: &[u8], kind: &'static str) -> Summary<'static> {
         let scope = self.component(format!("{service}/").as_bytes(), directory);
-        name(service, &scope, b"", None)
+        summary(service, kind, &scope, b"")
     }
 
-    fn redis(&mut self, database: &[u8], segment: &[u8]) -> String {
+    fn redis(&mut self, database: &[u8], segment: &[u8], kind: &'static str) -> Summary<'static> {
         let key = self.component(&[b"redis/", database, b"/"].concat(), segment);
-        name(Namespace::Redis.name(), b"", &key, None)
+        summary(Namespace::Redis.name(), kind, database, &key)
     }
 
-    fn item(&mut self, table: &[u8], file: &[u8]) -> String {
+    fn item(&mut self, table: &[u8], file: &[u8]) -> Summary<'static> {
         let before = [b"dynamodb/", table, b"/items/"].concat();
         let table = self.component(b"dynamodb/", table);
-        // A file has its suffix in its record.
-        let mut file_of = |before: &[u8], file: &[u8]| {
-            let segment = file.strip_suffix(b".json").unwrap_or(file);
-            let whole = [before, file].concat();
-            segment::decode(segment)
-                .ok()
-                .or_else(|| (self.originals)(&whole))
-                .unwrap_or_else(|| segment.to_vec())
-        };
         let Some(slash) = memchr::memchr(b'/', file) else {
-            return name("dynamodb", &table, &file_of(&before, file), None);
+            return summary("dynamodb", "item", &table, &self.file(&before, file, b".json"));
         };
         let (directory, rest) = file.split_at(slash);
-        let range = file_of(&[&before, directory, b"/"].concat(), rest.get(1..).unwrap_or_default());
+        let rest = rest.get(1..).unwrap_or_default();
+        let range = self.file(&[&before, directory, b"/"].concat(), rest, b".json");
         let hash = self.component(&before, directory);
         let both = [&*hash, &*range].join(&b'/');
-        name("dynamodb", &table, &both, Some(hash.len()))
+        Summary { hash_len: Some(hash.len()), ..summary("dynamodb", "item", &table, &both) }
     }
 
-    fn s3(&mut self, directory: &[u8], path: &[u8]) -> String {
+    fn s3(&mut self, directory: &[u8], path: &[u8]) -> Summary<'static> {
         let key = (self.originals)(&[b"s3/", directory, b"/", path].concat());
         let bucket = self.component(b"s3/", directory);
-        name("s3", &bucket, key.as_deref().unwrap_or(path), None)
+        summary("s3", "object", &bucket, key.as_deref().unwrap_or(path))
     }
 
     /// A node has a record of its own path, one below a directory in SHA form one of that directory alone.
-    fn fs(&mut self, path: &[u8]) -> String {
+    fn fs(&mut self, path: &[u8]) -> Summary<'static> {
         const TREE: &[u8] = b"extra/fs/tree/";
+        let node = |path: &[u8]| summary("fs", "file", b"", path);
         let own = path.strip_prefix(TREE).unwrap_or(path);
         if !own.split(|&byte| byte == b'/').any(segment::looks_like_fallback) {
-            return of_fs_path(own);
+            return node(own);
         }
         let ends = memchr::memrchr_iter(b'/', path).filter(|&end| end > TREE.len());
         for end in std::iter::once(path.len()).chain(ends) {
             let (front, rest) = path.split_at(end);
             if let Some(original) = (self.originals)(front) {
-                return of_fs_path(&[&*original, rest].concat());
+                return node(&[&*original, rest].concat());
             }
         }
-        of_fs_path(own)
+        node(own)
     }
 }
 

@@ -7,6 +7,7 @@
 
 pub mod file;
 mod item_key;
+pub mod line;
 mod list;
 mod literal;
 mod pattern;

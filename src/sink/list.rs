@@ -10,7 +10,7 @@ use crate::model::sqs::{self, Delivery, Message};
 use crate::model::{Object, Summary};
 use crate::name::{self, Selection};
 use crate::report::Report;
-use crate::snapshot::{ReadAt, Snapshot};
+use crate::snapshot::ReadAt;
 use crate::sort::{Scratch, Sorter};
 
 /// Memory for lines that are sorted, bytes.
@@ -80,8 +80,8 @@ pub struct List<'a> {
 }
 
 impl<'a> List<'a> {
-    /// Lists what is selected and asked for in `out`; times before the last commit are before the time that the
-    /// snapshot is read at.
+    /// Lists what is selected and asked for in `out`; times before the last commit are before `latest`, the time that
+    /// the snapshot is read at.
     ///
     /// # Errors
     ///
@@ -89,12 +89,11 @@ impl<'a> List<'a> {
     pub fn new(
         selection: &'a Selection,
         query: Query,
-        snapshot: &Snapshot,
+        latest: u64,
         scratch: &Scratch,
         render: &'a mut Render<'a>,
         out: &'a mut dyn Write,
     ) -> Result<Self> {
-        let latest = snapshot.read_ts();
         for time in [query.since, query.until].into_iter().flatten() {
             time.check(latest)?;
         }

@@ -4,12 +4,14 @@
 
 mod batch;
 mod run;
+mod table;
 
 use std::io;
 use std::path::PathBuf;
 
 use batch::Batch;
 use run::{Merge, Runs};
+pub use table::{Table, TableWriter};
 
 use crate::bug::{Bug, Place};
 use crate::interrupt::{Interrupt, Interrupted};

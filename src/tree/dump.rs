@@ -1,42 +1,98 @@
-//! A dump that is there already, to read single files of: a directory with a MANIFEST.json, or an archive.
+//! A dump as somebody else's input, a directory or an archive: its manifest, the rows of its CHECKSUMS, its files.
 //!
-//! In: paths from the root. Out: contents. Nothing is read through a link.
+//! In: a path. Out: paths with their digests, sorted; contents that are proved against them. What breaks a rule is an error
+//! with the path and the line: nothing is repaired here, [`verify`](super::verify) says all that is wrong. Nothing is read
+//! through a link.
 
-use std::fs::{self, File};
-use std::io::{self, Read};
+use std::ffi::OsStr;
+use std::fs::File;
+use std::io::{self, BufReader, Read};
 use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use rustix::fs::{FileType, Mode, OFlags};
+use rustix::fs::{AtFlags, FileType, Mode, OFlags};
 use rustix::io::{Errno, retry_on_intr};
+use sha2::{Digest, Sha256};
 
-use super::archive::{self, EntryKind, Format};
-use super::directory::{check_name, open_directory};
-use super::{Error, Result, manifest};
+use super::archive::{Format, Index};
+use super::directory::{Directories, check_name, open_directory, split};
+use super::lines::{Line, Lines};
+use super::manifest::{self, Manifest};
+use super::{Error, ErrorKind, OwnedSorted, Result, Scratch, Sorter, checksums};
 use crate::interrupt::Interrupt;
+use crate::limits;
 use crate::progress::Progress;
 
-/// A finished dump.
+/// Memory of the rows, bytes.
+const MEMORY: usize = 8 << 20;
+/// Directories that are kept open.
+const OPEN_DIRECTORIES: usize = 8;
+/// Bytes that are proved at once.
+const BUFFER: usize = 64 << 10;
+
+/// A dump that is read.
 #[derive(Debug)]
 pub struct Dump {
     path: PathBuf,
-    /// The directory; `None` of an archive.
-    root: Option<OwnedFd>,
+    place: Place,
+    scratch: Scratch,
     interrupt: Interrupt,
 }
 
+#[derive(Debug)]
+enum Place {
+    Directory(OwnedFd, Directories),
+    Archive(Index),
+}
+
+/// A file of a dump. At its end it is an error if its digest is not that of CHECKSUMS.
+#[derive(Debug)]
+pub struct DumpFile {
+    file: Arc<File>,
+    start: u64,
+    length: u64,
+    /// Bytes that were read.
+    read: u64,
+    /// `None` behind the end, and for CHECKSUMS itself.
+    hash: Option<Sha256>,
+    digest: [u8; 32],
+}
+
+/// What a reader says at the end of a file that is not what CHECKSUMS says.
+#[derive(Debug, thiserror::Error)]
+#[error("has another digest than CHECKSUMS says")]
+pub struct Changed;
+
 impl Dump {
-    /// Opens the dump at a path; `None` where there is none: anything that is neither a directory with a MANIFEST.json
-    /// nor called as archives are.
-    pub fn open(path: &Path, interrupt: &Interrupt) -> Result<Option<Self>> {
-        let dump = |root| Some(Self { path: path.to_owned(), root, interrupt: interrupt.clone() });
-        if path.is_dir() {
-            let is_dump = fs::symlink_metadata(path.join(manifest::NAME)).is_ok_and(|file| file.is_file());
-            let open =
-                || File::open(path).map_err(|error| Error { path: path.to_owned(), kind: error.into() });
-            return if is_dump { Ok(dump(Some(open()?.into()))) } else { Ok(None) };
-        }
-        Ok(if matches!(Format::of(path), Ok(Some(_))) && path.is_file() { dump(None) } else { None })
+    /// Opens the dump at a path; `None` where there is none: anything that is neither a directory with a MANIFEST.json or
+    /// CHECKSUMS nor called as archives are. An archive is passed over once; what is sorted or decompressed of it goes to
+    /// `scratch`.
+    pub fn open(
+        path: &Path,
+        scratch: &Scratch,
+        (interrupt, progress): (&Interrupt, &Progress),
+    ) -> Result<Option<Self>> {
+        let place = if path.is_dir() {
+            let is_there = |name: &str| {
+                rustix::fs::statat(rustix::fs::CWD, path.join(name), AtFlags::SYMLINK_NOFOLLOW).is_ok()
+            };
+            if ![manifest::NAME, checksums::NAME].into_iter().any(is_there) {
+                return Ok(None);
+            }
+            let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+            let root = retry_on_intr(|| rustix::fs::open(path, flags, Mode::empty()))
+                .map_err(|errno| Error { path: path.to_owned(), kind: errno.into() })?;
+            Place::Directory(root, Directories::new(OPEN_DIRECTORIES))
+        } else if matches!(Format::of(path), Ok(Some(Format::Tar | Format::TarZst))) && path.is_file() {
+            Place::Archive(Index::open(path, scratch, (interrupt, progress))?)
+        } else {
+            return Ok(None);
+        };
+        let (path, scratch, interrupt) = (path.to_owned(), scratch.clone(), interrupt.clone());
+        Ok(Some(Self { path, place, scratch, interrupt }))
     }
 
     /// Returns the request to stop.
@@ -44,73 +100,254 @@ impl Dump {
         &self.interrupt
     }
 
-    /// Lends the contents of a file; `None` where there is no regular file of that path.
-    pub fn read<R>(&self, path: &[u8], read: impl FnOnce(&mut dyn Read) -> R) -> Result<Option<R>> {
-        let failure = |error: io::Error| {
-            let below = String::from_utf8_lossy(path);
-            Error { path: self.path.join(&*below), kind: error.into() }
-        };
-        match &self.root {
-            Some(root) => match open_file(root, path) {
-                Ok(Some(mut file)) => Ok(Some(read(&mut file))),
-                Ok(None) | Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP | Errno::INVAL) => Ok(None),
-                Err(error) => Err(failure(error.into())),
-            },
-            None => self.read_entry(path, read).map_err(failure),
+    /// Reads MANIFEST.json; returns its text too, for what [`Manifest`] does not read back.
+    pub fn manifest(&mut self) -> Result<(Manifest, Vec<u8>)> {
+        let name = manifest::NAME.as_bytes();
+        let mut text = Vec::new();
+        let file = self.regular(name)?;
+        let read = file.take(limits::MANIFEST + 1).read_to_end(&mut text);
+        let length = read.map_err(|error| self.error(name, error))?;
+        let manifest = manifest::check_length(u64::try_from(length).unwrap_or(u64::MAX))
+            .and_then(|()| Manifest::read(&text))
+            .map_err(|error| self.error(name, ErrorKind::Unsound(error.to_string())))?;
+        Ok((manifest, text))
+    }
+
+    /// Returns the rows of CHECKSUMS, sorted bytewise by path. Those of an archive are its files, no more and no less.
+    pub fn rows(&mut self) -> Result<OwnedSorted> {
+        let mut rows = Sorter::new(&self.scratch, MEMORY);
+        self.each_row(|dump, path, digest| {
+            if let Place::Archive(index) = &mut dump.place
+                && index.find(path)?.is_none()
+            {
+                return Err(dump.unsound(path, "is not there, and CHECKSUMS lists it"));
+            }
+            Ok(rows.push(path, digest)?)
+        })?;
+        if let Place::Archive(index) = &self.place
+            && index.len() != rows.len().saturating_add(1)
+        {
+            let what = format!("lists {} files, and {} are there", rows.len(), index.len().saturating_sub(1));
+            return Err(self.unsound(checksums::NAME.as_bytes(), &what));
+        }
+        Ok(rows.into_sorted()?)
+    }
+
+    /// Passes each row to `each`, as they stand there.
+    pub(crate) fn each_row(
+        &mut self,
+        mut each: impl FnMut(&mut Self, &[u8], &[u8; 32]) -> Result<()>,
+    ) -> Result<()> {
+        let name = checksums::NAME.as_bytes();
+        let file = self.regular(name)?;
+        let mut lines = Lines::new(BufReader::with_capacity(1 << 16, file), limits::CHECKSUMS_LINE);
+        for number in 1_u64.. {
+            let detail = match lines.next() {
+                Ok(None) => break,
+                Ok(Some(Line::Text(b"" | b"\r"))) => continue,
+                Ok(Some(Line::Text(line))) => match checksums::parse(line) {
+                    Ok(row) => {
+                        each(self, &row.path, &row.digest)?;
+                        continue;
+                    }
+                    Err(error) => error.to_string(),
+                },
+                Ok(Some(Line::TooLong | Line::Endless)) => "line too long".to_owned(),
+                Err(error) => return Err(self.error(name, error)),
+            };
+            return Err(self.unsound(name, &format!("line {number}: {detail}")));
+        }
+        Ok(())
+    }
+
+    /// Opens a file; `digest` is what CHECKSUMS says.
+    pub fn file(&mut self, path: &[u8], digest: &[u8; 32]) -> Result<DumpFile> {
+        Ok(DumpFile { hash: Some(Sha256::new()), digest: *digest, ..self.regular(path)? })
+    }
+
+    /// Opens a file that was read to its end once, and is what CHECKSUMS says.
+    pub fn proved(&mut self, path: &[u8], digest: &[u8; 32]) -> Result<DumpFile> {
+        let mut file = self.file(path, digest)?;
+        let mut buffer = vec![0; BUFFER];
+        loop {
+            self.interrupt.check().map_err(|interrupted| self.error(path, interrupted))?;
+            if file.read(&mut buffer).map_err(|error| self.failed(path, error))? == 0 {
+                return Ok(DumpFile { read: 0, hash: Some(Sha256::new()), ..file });
+            }
         }
     }
 
-    fn read_entry<R>(&self, path: &[u8], read: impl FnOnce(&mut dyn Read) -> R) -> io::Result<Option<R>> {
-        let mut reader = archive::open(&self.path, &self.interrupt, &Progress::default())?;
-        while let Some(mut entry) = reader.next().map_err(io::Error::other)? {
-            if entry.kind() == EntryKind::File && entry.path() == path {
-                return Ok(Some(read(&mut entry)));
+    /// Returns those of some paths that CHECKSUMS lists, with their digests, in the order of `paths`. A file that is there
+    /// without a row is an error.
+    pub fn listed(&mut self, paths: &[Vec<u8>]) -> Result<Vec<(Vec<u8>, [u8; 32])>> {
+        let mut digests = vec![None; paths.len()];
+        self.each_row(|_, row, digest| {
+            for (_, place) in paths.iter().zip(&mut digests).filter(|(path, _)| *path == row) {
+                *place = Some(*digest);
+            }
+            Ok(())
+        })?;
+        let mut listed = Vec::new();
+        for (path, digest) in paths.iter().zip(digests) {
+            match digest {
+                Some(digest) => listed.push((path.clone(), digest)),
+                None if self.find(path)?.is_some() => return Err(self.unsound(path, "is not in CHECKSUMS")),
+                None => {}
             }
         }
-        Ok(None)
+        Ok(listed)
+    }
+
+    /// Lends the proved contents of a file; `None` where neither the file nor its row is there.
+    pub fn read<R>(&mut self, path: &[u8], read: impl FnOnce(&mut dyn Read) -> R) -> Result<Option<R>> {
+        let listed = self.listed(&[path.to_vec()])?;
+        let [(_, digest)] = listed.as_slice() else { return Ok(None) };
+        Ok(Some(read(&mut self.proved(path, digest)?)))
+    }
+
+    /// Returns the length of a file, bytes.
+    pub fn length(&mut self, path: &[u8]) -> Result<u64> {
+        Ok(self.regular(path)?.length)
+    }
+
+    fn regular(&mut self, path: &[u8]) -> Result<DumpFile> {
+        self.find(path)?.ok_or_else(|| self.unsound(path, "no regular file is there"))
+    }
+
+    /// Opens a regular file, and nothing through a link; `None` for anything else.
+    fn find(&mut self, path: &[u8]) -> Result<Option<DumpFile>> {
+        let found = match &mut self.place {
+            Place::Archive(index) => index.find(path)?,
+            Place::Directory(root, directories) => match open_file(root, directories, path) {
+                Ok(file) => file.map(|(file, length)| (Arc::new(file), 0, length)),
+                Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP | Errno::INVAL | Errno::NXIO) => None,
+                Err(errno) => return Err(self.error(path, errno)),
+            },
+        };
+        let file =
+            |(file, start, length)| DumpFile { file, start, length, read: 0, hash: None, digest: [0; 32] };
+        Ok(found.map(file))
+    }
+
+    /// Returns the error of a file that could not be read to its end.
+    #[must_use]
+    pub fn failed(&self, path: &[u8], error: io::Error) -> Error {
+        match error.get_ref().and_then(|error| error.downcast_ref::<Changed>()) {
+            Some(changed) => self.unsound(path, &changed.to_string()),
+            None => self.error(path, error),
+        }
+    }
+
+    /// Returns the error of a file that breaks a rule.
+    pub(crate) fn unsound(&self, path: &[u8], what: &str) -> Error {
+        self.error(path, ErrorKind::Unsound(what.to_owned()))
+    }
+
+    fn error(&self, path: &[u8], kind: impl Into<ErrorKind>) -> Error {
+        Error { path: self.path.join(OsStr::from_bytes(path)), kind: kind.into() }
     }
 }
 
-/// Opens a regular file below a directory, and nothing through a link; `None` for anything else.
-fn open_file(root: &OwnedFd, path: &[u8]) -> rustix::io::Result<Option<File>> {
-    let (directories, name) = match memchr::memrchr(b'/', path).and_then(|at| path.split_at_checked(at)) {
-        Some((directories, name)) => (Some(directories), name.get(1..).unwrap_or_default()),
-        None => (None, path),
-    };
-    let mut handle = None;
-    for directory in directories.into_iter().flat_map(|path| path.split(|&byte| byte == b'/')) {
-        check_name(directory).map_err(|_| Errno::INVAL)?;
-        handle = Some(open_directory(handle.as_ref().map_or(root.as_fd(), AsFd::as_fd), directory)?);
-    }
-    check_name(name).map_err(|_| Errno::INVAL)?;
+fn open_file(
+    root: &OwnedFd,
+    directories: &mut Directories,
+    path: &[u8],
+) -> rustix::io::Result<Option<(File, u64)>> {
+    let (directory, name) = split(path).map_err(|_| Errno::INVAL)?;
+    let directory = directories.open(directory, |parent, name, _| {
+        check_name(name).map_err(|_| Errno::INVAL)?;
+        open_directory(parent.map_or(root.as_fd(), AsFd::as_fd), name)
+    })?;
+    let directory = directory.as_ref().map_or(root.as_fd(), |directory| directory.as_fd());
     // A pipe in the place of the file must not stop us.
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
-    let parent = handle.as_ref().map_or(root.as_fd(), AsFd::as_fd);
-    let file = retry_on_intr(|| rustix::fs::openat(parent, name, flags, Mode::empty()))?;
-    let is_file = FileType::from_raw_mode(rustix::fs::fstat(&file)?.st_mode) == FileType::RegularFile;
-    Ok(is_file.then(|| file.into()))
+    let handle = retry_on_intr(|| rustix::fs::openat(directory, name, flags, Mode::empty()))?;
+    let stat = rustix::fs::fstat(&handle)?;
+    let is_file = FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile;
+    Ok(is_file.then(|| (handle.into(), u64::try_from(stat.st_size).unwrap_or_default())))
+}
+
+impl Read for DumpFile {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let left = usize::try_from(self.length - self.read).unwrap_or(usize::MAX);
+        let most = left.min(buffer.len());
+        let buffer = buffer.get_mut(..most).unwrap_or_default();
+        let read = self.file.read_at(buffer, self.start.saturating_add(self.read))?;
+        self.read += u64::try_from(read).unwrap_or_default();
+        match &mut self.hash {
+            Some(hash) if read > 0 => hash.update(buffer.get(..read).unwrap_or_default()),
+            Some(_) if most == 0 && left > 0 => {}
+            hash => {
+                if hash.take().is_some_and(|hash| hash.finalize()[..] != self.digest) {
+                    return Err(io::Error::other(Changed));
+                }
+            }
+        }
+        Ok(read)
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
+    fn open(path: &Path) -> Option<Dump> {
+        let (interrupt, progress) = (Interrupt::default(), Progress::default());
+        Dump::open(path, &Scratch::default(), (&interrupt, &progress)).unwrap()
+    }
+
+    fn rows(text: &str) -> (tempfile::TempDir, Result<Vec<Vec<u8>>>) {
+        let directory = tempfile::tempdir().unwrap();
+        fs::write(directory.path().join("CHECKSUMS"), text).unwrap();
+        let rows = open(directory.path()).unwrap().rows().map(|mut rows| {
+            let mut all = Vec::new();
+            while let Some((path, digest)) = rows.next().unwrap() {
+                assert_eq!(digest, [0xab; 32]);
+                all.push(path.to_vec());
+            }
+            all
+        });
+        (directory, rows)
+    }
+
     #[test]
-    fn files_are_read_and_nothing_through_a_link() {
+    fn rows_are_sorted_and_a_line_that_is_none_is_an_error() {
+        let digits = "ab".repeat(32);
+        let (directory, all) = rows(&format!("{digits}  b\n\n{digits} *a/x\n"));
+        assert_eq!(all.unwrap(), [b"a/x".to_vec(), b"b".to_vec()]);
+        assert!(open(&directory.path().join("x")).is_none());
+        let (_directory, all) = rows(&format!("{digits}  b\n{digits}  ../b\n"));
+        assert!(all.unwrap_err().to_string().ends_with("CHECKSUMS: line 2: not a path inside the dump"));
+    }
+
+    #[test]
+    fn a_file_is_proved_and_nothing_is_read_through_a_link() {
         let directory = tempfile::tempdir().unwrap();
         let root = directory.path();
-        let none = Interrupt::default();
-        assert!(Dump::open(root, &none).unwrap().is_none());
-        fs::write(root.join("MANIFEST.json"), b"{}").unwrap();
+        assert!(open(root).is_none());
         fs::create_dir(root.join("a")).unwrap();
-        fs::write(root.join("a/b"), b"contents").unwrap();
+        fs::write(root.join("a/b"), "xyz").unwrap();
+        fs::write(root.join("a/unlisted"), "xyz").unwrap();
         std::os::unix::fs::symlink("b", root.join("a/link")).unwrap();
         std::os::unix::fs::symlink("a", root.join("other")).unwrap();
-        let dump = Dump::open(root, &none).unwrap().unwrap();
-        let read = |path: &[u8]| dump.read(path, |file| io::read_to_string(file).unwrap()).unwrap();
-        assert_eq!(read(b"a/b").as_deref(), Some("contents"));
-        for none in [&b"a"[..], b"a/c", b"a/link", b"other/b", b"../a/b", b"", b"a/b/c", b"/a/b"] {
-            assert_eq!(read(none), None, "{}", none.escape_ascii());
+        let row = |text: &str, path: &str| format!("{}  {path}\n", hex::encode(Sha256::digest(text)));
+        let list =
+            |text: &str| fs::write(root.join("CHECKSUMS"), row(text, "a/b") + &row("", "gone")).unwrap();
+        list("xyz");
+        let mut dump = open(root).unwrap();
+        let mut read = |path: &[u8]| {
+            let read = dump.read(path, |file| io::read_to_string(file).unwrap());
+            read.map_err(|error| error.to_string())
+        };
+        assert_eq!(read(b"a/b").unwrap().as_deref(), Some("xyz"));
+        for none in [&b"a/c"[..], b"a/link", b"other/b", b"../a/b", b"", b"a/b/c", b"/a/b"] {
+            assert_eq!(read(none), Ok(None), "{}", none.escape_ascii());
         }
+        assert!(read(b"a/unlisted").unwrap_err().ends_with("a/unlisted: is not in CHECKSUMS"));
+        assert!(read(b"gone").unwrap_err().ends_with("gone: no regular file is there"));
+        list("xy");
+        assert!(read(b"a/b").unwrap_err().ends_with("a/b: has another digest than CHECKSUMS says"));
     }
 }

@@ -16,7 +16,6 @@ pub mod keymap;
 pub(crate) mod lines;
 pub mod manifest;
 mod pick;
-mod reader;
 pub mod segment;
 pub mod verify;
 mod writer;
@@ -25,12 +24,11 @@ pub use crate::codec::gojson as json;
 pub use crate::sort::{OwnedSorted, Scratch, Sorted, Sorter};
 pub(crate) use digests::DigestFile;
 pub use digests::{Digested, Digests};
-pub use dump::Dump;
+pub use dump::{Changed, Dump, DumpFile};
 pub use error::{Error, ErrorKind, Full, Size};
 pub use files::{Tree, TreeFile};
 pub use kept::{Extent, ExtentReader, Keep, Wanted};
 pub use pick::{Output, Pick, PickFile};
-pub use reader::{Changed, DumpFile, DumpReader};
 pub use writer::{Disk, Finished, Notice, TreeOptions};
 
 /// Result of this stage.

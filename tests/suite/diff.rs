@@ -236,7 +236,7 @@ fn sides_that_cannot_be_compared_are_refused() {
     refused(&["diff", "plain", "jsonl"], "made with different options: --dynamodb-layout");
     refused(&["diff", "plain", "no-extra"], "made with different options: --no-extra");
     refused(&["diff", "plain"], "expected two inputs, or one and --old-at or --new-at");
-    refused(&["diff", "plain", "--old-at", "-1h"], "a dump tree has one time");
+    refused(&["diff", "plain", "--old-at", "-1h"], "a dump has one time");
     refused(&["diff", "plain", &shop, "plain"], "expected two inputs, found 3");
     refused(
         &["diff", "plain", &shop, "redis/carts"],

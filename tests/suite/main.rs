@@ -14,6 +14,7 @@ mod diff;
 mod du;
 #[path = "../dump/mod.rs"]
 mod dump;
+mod dumps;
 mod encrypted;
 mod events;
 #[path = "../fixture/mod.rs"]

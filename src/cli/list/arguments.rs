@@ -21,6 +21,7 @@ Examples:
   ekv-backup list snap.fsm --since -1h --sort time      what the last hour wrote, newest first
   ekv-backup list snap.fsm 'dynamodb/orders/**' --json  a JSON object a line
   ekv-backup list snap.fsm redis --deleted --long       what was deleted, and when
+  ekv-backup list dump.tar.zst --sort size --limit 20   the largest files of a dump
 
 Exit codes: 0 listed; 1 a pattern matches nothing, or objects cannot be read; others as for decode";
 
@@ -28,7 +29,7 @@ Exit codes: 0 listed; 1 a pattern matches nothing, or objects cannot be read; ot
 #[command(override_usage = "ekv-backup list [OPTIONS] <INPUT>... [PATTERN]...", after_help = EXAMPLES)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub struct Arguments {
-    /// Snapshots of one cluster, as for decode; then names or patterns of what is listed [default: everything]. The
+    /// Snapshots of one cluster, as for decode, or one dump (a tree, .tar or .tar.zst); then names or patterns of what is listed [default: everything]. The
     /// first that begins with a service ends the inputs; a file of such a name is ./redis/...
     #[arg(required = true, value_name = "INPUT")]
     pub operands: Vec<OsString>,

@@ -8,8 +8,9 @@ use std::io::{self, BufWriter, IsTerminal, Write};
 
 use ekv_backup::interrupt::Interrupt;
 use ekv_backup::name::{Pattern, Selection};
-use ekv_backup::run::{Source, Walked, list};
+use ekv_backup::run::{Source, Walked, list, list_dump};
 use ekv_backup::sink::{Listed, Query};
+use ekv_backup::tree::Dump;
 use ekv_backup::{Error, Result};
 
 use super::escape::printable;
@@ -62,7 +63,17 @@ fn pass(arguments: &Arguments, patterns: Vec<Pattern>, source: &Source, words: W
     // Nothing is written, so what is spooled and sorted goes where temporary files go.
     let scratch = source.scratch(std::env::temp_dir());
     let display = Display::start(arguments.progress.unless(arguments.quiet), &source.progress);
-    let opened = source.open(&scratch, &mut |notice| words.notice(notice))?;
+    let dump = match &*source.inputs {
+        [input] => Dump::open(input, &scratch, (&source.interrupt, &source.progress))?,
+        _ => None,
+    };
+    let input = match dump {
+        Some(_) if source.at.is_some() => {
+            return Err(Error::Name("a dump is of one time, and --at of snapshots".to_owned()));
+        }
+        Some(dump) => Ok(dump),
+        None => Err(source.open(&scratch, &mut |notice| words.notice(notice))?),
+    };
     // Lines and a line that moves do not go together.
     drop(display);
     let mut out = BufWriter::new(io::stdout().lock());
@@ -86,7 +97,11 @@ fn pass(arguments: &Arguments, patterns: Vec<Pattern>, source: &Source, words: W
         }
     };
     let warn = |warning: &_| words.warning(warning);
-    let walked = list(&opened.snapshot, (selection, query), &scratch, warn, &mut render, &mut out)?;
+    let asked = (selection, query);
+    let walked = match input {
+        Ok(mut dump) => list_dump(&mut dump, asked, &scratch, &mut render, &mut out)?,
+        Err(opened) => list(&opened.snapshot, asked, &scratch, warn, &mut render, &mut out)?,
+    };
     if is_overview {
         overview.write(&mut out, arguments.json).map_err(Error::Output)?;
     }

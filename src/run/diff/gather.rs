@@ -5,10 +5,8 @@
 
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::{BufReader, Read as _};
+use std::io::BufReader;
 use std::sync::Arc;
-
-use serde::Deserialize;
 
 use super::MEMORY;
 use super::change::{Changes, Record, Sign};
@@ -21,6 +19,7 @@ use crate::error::{Error, Result};
 use crate::keyspace::Namespace;
 use crate::limits;
 use crate::name::file::{self, Contents, FileName, Lines};
+use crate::name::line::{is_schema_of, key_attributes};
 use crate::name::{self, Pattern, Selection};
 use crate::sort::{OwnedSorted, Scratch, Sorter};
 use crate::tree::{Extent, Wanted, keymap};
@@ -223,7 +222,7 @@ impl Gathered {
                 let Some(file) = side.keymap(path, file.as_ref())? else { continue };
                 let mut reader = keymap::Reader::new(BufReader::new(file));
                 while let Some(record) = reader.read().map_err(|error| side.unsound(path, &error))? {
-                    let whole = from_root(path, record.encoded.as_bytes());
+                    let whole = file::from_root(path, record.encoded.as_bytes());
                     let length = whole.len() + record.original.len();
                     if room >= length && (self.asked.has_path(&whole) || path.starts_with(b"redis/")) {
                         room -= length;
@@ -236,18 +235,6 @@ impl Gathered {
         }
         Ok(Read { sides, originals, schemas: self.schemas, is_cut: room == 0 })
     }
-}
-
-/// Whether a schema is that of the table that a file of items is of.
-fn is_schema_of(schema: &[u8], path: &[u8]) -> bool {
-    let directory = schema.strip_suffix(b"_schema.json").unwrap_or_default();
-    path.strip_prefix(directory).is_some_and(|rest| rest.starts_with(b"items/"))
-}
-
-/// Returns the path from the root that a record of a KEYMAP is about.
-fn from_root(keymap: &[u8], encoded: &[u8]) -> Vec<u8> {
-    let directory = keymap.strip_suffix(b"KEYMAP.jsonl").unwrap_or_default();
-    if directory == b"extra/" { encoded.to_vec() } else { [directory, encoded].concat() }
 }
 
 /// Whether the digests of the two sides differ.
@@ -320,7 +307,7 @@ impl Read<'_> {
                 if !lines.is_of(kind, path) {
                     lines.end(records, &self.originals)?;
                     let keys = self.keys(kind, path)?;
-                    lines.begin(kind, path, &file.name, keys);
+                    lines.begin(kind, path, file, keys);
                 }
                 for (number, file) in pair.iter().enumerate() {
                     let Some(file) = file else { continue };
@@ -395,34 +382,17 @@ impl Read<'_> {
         };
         for (side, file) in self.sides.iter_mut().zip(pair).rev() {
             let Some(file) = file else { continue };
-            let mut text = Vec::new();
-            let file = side.open(schema_path, file)?;
-            file.take(limits::DIFF_SCHEMA)
-                .read_to_end(&mut text)
-                .map_err(|error| side.failed(schema_path, error))?;
-            let schema = serde_json::from_slice::<Schema>(&text);
-            let Schema { primary_key } = schema.map_err(|error| side.unsound(schema_path, &error))?;
-            if let Some(hash) = primary_key.hash_key.name {
-                return Ok([Some(hash), primary_key.range_key.name].into_iter().flatten().collect());
+            let keys = key_attributes(side.open(schema_path, file)?).map_err(|error| {
+                if error.is_io() {
+                    side.failed(schema_path, error.into())
+                } else {
+                    side.unsound(schema_path, &error)
+                }
+            })?;
+            if !keys.is_empty() {
+                return Ok(keys.into_iter().map(|(name, _)| name).collect());
             }
         }
         Ok(Vec::new())
     }
-}
-
-#[derive(Deserialize)]
-struct Schema {
-    primary_key: PrimaryKey,
-}
-
-#[derive(Deserialize)]
-struct PrimaryKey {
-    hash_key: Key,
-    #[serde(default)]
-    range_key: Key,
-}
-
-#[derive(Default, Deserialize)]
-struct Key {
-    name: Option<String>,
 }

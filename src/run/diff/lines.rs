@@ -3,13 +3,9 @@
 //! In: the lines of both sides. Out: a [`Record`] for each one that is not on both sides, under the name of its object.
 //! Lines are told apart by what the service tells objects apart by, and sorted by that.
 
-use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, BufRead};
 
-use base64::Engine;
-use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
-use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
 
 use super::MEMORY;
@@ -17,10 +13,10 @@ use super::change::{Change, Changes, Record, Sign};
 use super::document::{change, join, next_line};
 use crate::bug::Bug;
 use crate::error::Result;
-use crate::name::file::{self, Lines};
+use crate::name;
+use crate::name::file::{FileName, Lines};
+use crate::name::line::{LineNames, Members, parse};
 use crate::sort::{Scratch, Sorter};
-
-type Members<'l> = BTreeMap<Cow<'l, str>, &'l RawValue>;
 
 /// Lines of both sides.
 #[derive(Debug)]
@@ -36,13 +32,11 @@ const NOT_BEGUN: Bug = Bug::new("lines are compared that were not begun");
 /// What the lines are of.
 #[derive(Debug)]
 struct Open {
-    kind: Lines,
+    names: LineNames,
     /// Path of the file; of the parts of a table that of the first one.
     path: Vec<u8>,
     /// Name of what the objects are in.
     scope: String,
-    /// The attributes that are the key of an item.
-    keys: Vec<String>,
 }
 
 impl Joined {
@@ -58,14 +52,15 @@ impl Joined {
     pub(super) fn is_of(&self, kind: Lines, path: &[u8]) -> bool {
         let directory = |path: &[u8]| path.iter().rposition(|&byte| byte == b'/');
         self.open.as_ref().is_some_and(|open| {
-            let common = directory(path).filter(|_| kind == Lines::Items && open.kind == kind);
+            let common = directory(path).filter(|_| kind == Lines::Items && open.names.kind == kind);
             open.path == path || common.is_some_and(|end| open.path.get(..=end) == path.get(..=end))
         })
     }
 
     /// Begins a file.
-    pub(super) fn begin(&mut self, kind: Lines, path: &[u8], scope: &str, keys: Vec<String>) {
-        self.open = Some(Open { kind, path: path.to_vec(), scope: scope.to_owned(), keys });
+    pub(super) fn begin(&mut self, kind: Lines, path: &[u8], file: FileName, keys: Vec<String>) {
+        let names = LineNames { kind, scope: file.summary, keys };
+        self.open = Some(Open { names, path: path.to_vec(), scope: file.name });
     }
 
     /// Reads the lines of one side to their end.
@@ -79,7 +74,7 @@ impl Joined {
                 Ok(true) => {
                     digest.update(&line);
                     digest.update(b"\n");
-                    rows.push(&open.identity(&line), &line)?;
+                    rows.push(&open.names.identity(&line), &line)?;
                 }
                 Ok(false) => return Ok(Ok(())),
                 Err(error) => return Ok(Err(error)),
@@ -91,7 +86,7 @@ impl Joined {
     pub(super) fn end(&mut self, records: &mut Sorter, originals: &BTreeMap<Vec<u8>, Vec<u8>>) -> Result<()> {
         let Some(open) = self.open.take() else { return Ok(()) };
         let file = String::from_utf8_lossy(&open.path).into_owned();
-        let (noun, is_main) = match open.kind {
+        let (noun, is_main) = match open.names.kind {
             Lines::Expiries => ("expiry", false),
             Lines::Items | Lines::Messages => ("attribute", true),
             Lines::SideRecords | Lines::Uploads => ("member", true),
@@ -105,8 +100,14 @@ impl Joined {
                 return Ok(());
             }
             count += 1;
-            let name = open.name(new.or(old).unwrap_or_default(), originals);
-            let changes = members_of(open.kind, noun, old, new);
+            let line = new.or(old).unwrap_or_default();
+            let object = open.names.object(line, &mut |path| originals.get(path).cloned());
+            let name = object.map(|object| {
+                let mut name = String::new();
+                name::of(&object, &mut name);
+                name
+            });
+            let changes = members_of(open.names.kind, noun, old, new);
             let sign = Sign::of(old.is_some(), new.is_some());
             // A line of no known object says nothing about whether its table or queue is there.
             let is_main = is_main && name.is_some();
@@ -123,86 +124,6 @@ impl Joined {
         }
         Ok(())
     }
-}
-
-impl Open {
-    /// Returns what tells a line from others; one that cannot be read is told by itself.
-    fn identity(&self, line: &[u8]) -> Vec<u8> {
-        let members = parse(line);
-        let mut identity = Vec::new();
-        for name in self.keys() {
-            match members.get(name) {
-                Some(value) => identity.extend_from_slice(value.get().as_bytes()),
-                None => return line.to_vec(),
-            }
-            identity.push(0);
-        }
-        identity
-    }
-
-    /// Lists the members that tell lines apart.
-    fn keys(&self) -> Vec<&str> {
-        match self.kind {
-            Lines::Expiries => vec!["key"],
-            Lines::Items if self.keys.is_empty() => vec!["\0"],
-            Lines::Items => self.keys.iter().map(String::as_str).collect(),
-            Lines::Messages => vec!["message_id"],
-            Lines::SideRecords => vec!["prefix", "key_hex"],
-            Lines::Queues => vec!["encoded"],
-            Lines::Buckets => vec!["bucket"],
-            Lines::Uploads => vec!["prefix", "key"],
-            Lines::Inodes => vec!["path"],
-        }
-    }
-
-    /// Returns the name of the object of a line; `None` where the line does not tell it.
-    fn name(&self, line: &[u8], originals: &BTreeMap<Vec<u8>, Vec<u8>>) -> Option<String> {
-        let members = parse(line);
-        let text = |name: &str| {
-            let value = members.get(name)?.get();
-            serde_json::from_str::<String>(value).ok()
-        };
-        let base64 = |name: &str| URL_SAFE_NO_PAD.decode(text(name)?).ok();
-        match self.kind {
-            Lines::Expiries => text("key").map(|segment| {
-                file::of_redis_segment(segment.as_bytes(), &mut |path| originals.get(path).cloned())
-            }),
-            Lines::Items => self.item(&members),
-            Lines::Messages => text("message_id").map(|id| file::below(&self.scope, id.as_bytes())),
-            Lines::SideRecords => text("key_hex")
-                .and_then(|key| hex::decode(key).ok())
-                .map(|key| file::below(&self.scope, &key)),
-            Lines::Queues => base64("encoded").map(|name| file::of_scope("sqs", &name)),
-            Lines::Buckets => text("bucket").map(|name| file::of_scope("s3", name.as_bytes())),
-            Lines::Uploads => text("key")
-                .and_then(|key| STANDARD.decode(key).ok())
-                .map(|key| file::below(&self.scope, &key)),
-            Lines::Inodes => base64("path").map(|path| file::of_fs_path(&path)),
-        }
-    }
-
-    /// Returns the name of an item: its key attributes as they are.
-    fn item(&self, members: &Members<'_>) -> Option<String> {
-        let mut parts = Vec::new();
-        for name in &self.keys {
-            let value: BTreeMap<String, String> =
-                serde_json::from_str(members.get(name.as_str())?.get()).ok()?;
-            parts.push(match value.into_iter().next()? {
-                (kind, text) if kind == "B" => STANDARD.decode(text).ok()?,
-                (_, text) => text.into_bytes(),
-            });
-        }
-        let [hash, range @ ..] = parts.as_slice() else { return None };
-        let mut name = self.scope.clone();
-        name.push('/');
-        crate::name::escape(hash, !range.is_empty(), &mut name);
-        Some(range.first().map_or(name.clone(), |range| file::below(&name, range)))
-    }
-}
-
-/// Returns the members of a line; none where it is no object.
-fn parse(line: &[u8]) -> Members<'_> {
-    serde_json::from_slice(line).unwrap_or_default()
 }
 
 /// Compares two lines member by member.
@@ -234,11 +155,14 @@ fn members_of(kind: Lines, noun: &'static str, one: Option<&[u8]>, other: Option
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::name::file::of_file;
 
-    fn compared(kind: Lines, scope: &str, keys: &[&str], old: &str, new: &str) -> Vec<String> {
+    fn compared(kind: Lines, path: &[u8], keys: &[&str], old: &str, new: &str) -> Vec<String> {
         let scratch = Scratch::default();
         let mut lines = Joined::new(&scratch);
-        lines.begin(kind, b"a/b.jsonl", scope, keys.iter().map(|&key| key.to_owned()).collect());
+        let keys = keys.iter().map(|&key| key.to_owned()).collect();
+        let file = of_file(path, &mut |_| None).unwrap();
+        lines.begin(kind, path, file, keys);
         for (side, text) in [old, new].into_iter().enumerate() {
             lines.read(side, text.as_bytes()).unwrap().unwrap();
         }
@@ -264,13 +188,16 @@ mod tests {
         let old = "{\"message_id\":\"a\",\"body\":\"1\"}\n{\"message_id\":\"b\",\"body\":\"1\"}\n";
         let new = "{\"message_id\":\"c\",\"body\":\"1\"}\n{\"message_id\":\"b\",\"body\":\"2\"}\n";
         assert_eq!(
-            compared(Lines::Messages, "sqs/q", &[], old, new),
+            compared(Lines::Messages, b"sqs/q/messages.jsonl", &[], old, new),
             ["- sqs/q/a body,message_id", "M sqs/q/b body", "+ sqs/q/c body,message_id"]
         );
         // Another order alone is told of the queue.
         let turned = "{\"message_id\":\"b\",\"body\":\"1\"}\n{\"message_id\":\"a\",\"body\":\"1\"}\n";
-        assert_eq!(compared(Lines::Messages, "sqs/q", &[], old, turned), ["M sqs/q order of lines"]);
-        assert!(compared(Lines::Messages, "sqs/q", &[], old, old).is_empty());
+        assert_eq!(
+            compared(Lines::Messages, b"sqs/q/messages.jsonl", &[], old, turned),
+            ["M sqs/q order of lines"]
+        );
+        assert!(compared(Lines::Messages, b"sqs/q/messages.jsonl", &[], old, old).is_empty());
     }
 
     #[test]
@@ -279,7 +206,7 @@ mod tests {
         assert_eq!(
             compared(
                 Lines::Expiries,
-                "redis",
+                b"redis/db_0/strings_ttl.jsonl",
                 &[],
                 &line("a%3A1", 5),
                 &[line("a%3A1", 6), line("b", 7)].concat()
@@ -296,21 +223,36 @@ mod tests {
             )
         };
         assert_eq!(
-            compared(Lines::Items, "dynamodb/t", &["h", "r"], &item("a/b", "1", "x"), &item("a/b", "1", "y")),
+            compared(
+                Lines::Items,
+                b"dynamodb/t/items/data-1.jsonl",
+                &["h", "r"],
+                &item("a/b", "1", "x"),
+                &item("a/b", "1", "y")
+            ),
             ["M dynamodb/t/a%2Fb/1 v"]
         );
         // Without a schema lines that differ are two.
-        let without = compared(Lines::Items, "dynamodb/t", &[], &item("a", "1", "x"), &item("a", "1", "y"));
+        let without = compared(
+            Lines::Items,
+            b"dynamodb/t/items/data-1.jsonl",
+            &[],
+            &item("a", "1", "x"),
+            &item("a", "1", "y"),
+        );
         assert_eq!(without.len(), 2);
     }
 
     #[test]
     fn a_line_that_is_no_object_is_told_by_itself() {
-        assert_eq!(compared(Lines::Messages, "sqs/q", &[], "nonsense\n", ""), ["- sqs/q line"]);
-        let both = compared(Lines::Messages, "sqs/q", &[], "nonsense\n{\n", "nonsense\n}\n");
+        assert_eq!(
+            compared(Lines::Messages, b"sqs/q/messages.jsonl", &[], "nonsense\n", ""),
+            ["- sqs/q line"]
+        );
+        let both = compared(Lines::Messages, b"sqs/q/messages.jsonl", &[], "nonsense\n{\n", "nonsense\n}\n");
         assert_eq!(both, ["- sqs/q line", "+ sqs/q line"]);
         // The same members in another form.
         let (old, new) = ("{\"message_id\":\"a\"}\n", "{ \"message_id\":\"a\"}\n");
-        assert_eq!(compared(Lines::Messages, "sqs/q", &[], old, new), ["M sqs/q/a line"]);
+        assert_eq!(compared(Lines::Messages, b"sqs/q/messages.jsonl", &[], old, new), ["M sqs/q/a line"]);
     }
 }

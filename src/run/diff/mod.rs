@@ -1,4 +1,4 @@
-//! What differs between two states of the data: snapshots, data directories, dump trees.
+//! What differs between two states of the data: snapshots, data directories, dumps.
 //!
 //! In: two [sides](side), each of which lists its files with their digests. Out: a [`Difference`] an object, sorted by
 //! name, and counts. Contents are read only where digests differ. Memory does not grow with the number of objects: rows,
@@ -37,7 +37,7 @@ const MEMORY: usize = 4 << 20;
 /// What is compared.
 #[derive(Debug)]
 pub struct DiffRequest {
-    /// The old side: one input, which may be a dump tree.
+    /// The old side: one input, which may be a dump.
     pub old: Source,
     /// The new side.
     pub new: Source,

@@ -2,7 +2,7 @@
 //! wanted.
 //!
 //! A snapshot is read twice: once for the digests of what its dump would hold, once for the contents of the files that
-//! are wanted. Of a dump tree CHECKSUMS is read, and the wanted files.
+//! are wanted. Of a dump CHECKSUMS is read, and the wanted files.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
@@ -23,7 +23,7 @@ use crate::sink::Digest;
 use crate::snapshot::{Focus, Snapshot};
 use crate::sort::{OwnedSorted, Scratch, Sorter};
 use crate::tree::manifest::Manifest;
-use crate::tree::{DumpReader, ErrorKind, Extent, Keep, Wanted};
+use crate::tree::{Dump, ErrorKind, Extent, Keep, Wanted};
 
 use super::options::Asked;
 
@@ -32,8 +32,8 @@ use super::options::Asked;
 pub(super) enum Input {
     /// Snapshots of one cluster.
     Snapshot(Box<Opened>),
-    /// A dump tree, its manifest, and what was asked for when it was made.
-    Tree(Box<(DumpReader, Manifest, Asked)>),
+    /// A dump, its manifest, and what was asked for when it was made.
+    Tree(Box<(Dump, Manifest, Asked)>),
 }
 
 /// One side.
@@ -65,8 +65,8 @@ pub(super) enum Contents<'s> {
     All(Arc<Keep>),
     /// Kept on the disk at the second one.
     Kept(Box<Kept>),
-    /// In the tree.
-    Tree(&'s mut DumpReader),
+    /// In the dump.
+    Tree(&'s mut Dump),
 }
 
 /// Contents that a second reading has kept.
@@ -92,20 +92,23 @@ impl Side {
     pub(super) fn open(source: &Source, scratch: &Scratch, say: &mut impl FnMut(Said<'_>)) -> Result<Self> {
         let named =
             source.inputs.iter().map(|input| input.display().to_string()).collect::<Vec<_>>().join(" ");
-        let input = match &*source.inputs {
-            [path] if DumpReader::is_dump(path) => {
+        let dump = match &*source.inputs {
+            [path] => Dump::open(path, scratch, (&source.interrupt, &source.progress))?,
+            _ => None,
+        };
+        let input = match dump {
+            Some(mut dump) => {
                 if source.at.is_some() {
                     return Err(Error::Incomparable(format!(
-                        "{named}: a dump tree has one time, that of its MANIFEST.json"
+                        "{named}: a dump has one time, that of its MANIFEST.json"
                     )));
                 }
-                let mut reader = DumpReader::open(path)?;
-                let (manifest, text) = reader.manifest()?;
+                let (manifest, text) = dump.manifest()?;
                 let asked =
                     Asked::read(&text).map_err(|error| Error::Incomparable(format!("{named}: {error}")))?;
-                Input::Tree(Box::new((reader, manifest, asked)))
+                Input::Tree(Box::new((dump, manifest, asked)))
             }
-            _ => Input::Snapshot(Box::new(source.open(scratch, &mut |notice| say(Said::Notice(notice)))?)),
+            None => Input::Snapshot(Box::new(source.open(scratch, &mut |notice| say(Said::Notice(notice)))?)),
         };
         Ok(Self {
             input,
@@ -131,7 +134,7 @@ impl Side {
         let opened = match &mut self.input {
             Input::Tree(tree) => {
                 self.problems = tree.1.problems;
-                return Ok((tree.0.rows(&self.scratch)?, Vec::new()));
+                return Ok((tree.0.rows()?, Vec::new()));
             }
             Input::Snapshot(opened) => opened,
         };

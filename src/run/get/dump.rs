@@ -7,11 +7,13 @@ use serde_json::Value;
 
 use super::{Got, Wanted};
 use crate::error::{Error, Result};
+use crate::interrupt::Interrupt;
 use crate::keyspace::Namespace;
 use crate::layout::paths;
 use crate::limits;
 use crate::model::dynamodb::KeyValues;
 use crate::model::dynamodb::key::OrderedKey;
+use crate::name::line::key_attributes;
 use crate::name::{ItemKey, KeyPart, Literal, is_one_of};
 use crate::tree::keymap::Reader as Keymap;
 use crate::tree::lines::{Line, Lines};
@@ -21,7 +23,8 @@ use crate::tree::{Dump, ErrorKind, Output};
 const BUFFER: usize = 64 << 10;
 
 /// Passes one object of a dump to `out`: a name first, then a path.
-pub(super) fn pick(dump: &Dump, wanted: &Wanted, mut out: Output) -> Result<Got> {
+pub(super) fn pick(dump: &mut Dump, wanted: &Wanted, mut out: Output) -> Result<Got> {
+    let mut paths = Vec::new();
     if let Some(literal) = &wanted.literal {
         if literal.service == Namespace::Sqs && literal.key.is_some() {
             if let Some(got) = message(dump, literal, &mut out)? {
@@ -32,22 +35,14 @@ pub(super) fn pick(dump: &Dump, wanted: &Wanted, mut out: Output) -> Result<Got>
                 return Ok(got);
             }
         } else {
-            for path in object_paths(dump, literal)? {
-                if let Some(got) = file(dump, &path, &mut out)? {
-                    return Ok(got);
-                }
-            }
+            paths = object_paths(dump, literal)?;
         }
     }
-    for path in &wanted.paths {
-        if let Some(got) = file(dump, path, &mut out)? {
-            return Ok(got);
-        }
-    }
-    Ok(Got::default())
+    paths.extend_from_slice(&wanted.paths);
+    file(dump, &paths, &mut out)
 }
 
-fn object_paths(dump: &Dump, literal: &Literal) -> Result<Vec<Vec<u8>>> {
+fn object_paths(dump: &mut Dump, literal: &Literal) -> Result<Vec<Vec<u8>>> {
     let (scope, key) = (&*literal.scope, literal.key.as_deref());
     let mut all = Vec::new();
     match (literal.service, key) {
@@ -73,22 +68,26 @@ fn object_paths(dump: &Dump, literal: &Literal) -> Result<Vec<Vec<u8>>> {
 }
 
 /// Finds an item: the file, or the line of a bundle, that has the key.
-fn item(dump: &Dump, table: &[u8], key: &ItemKey, out: &mut Output) -> Result<Option<Got>> {
+fn item(dump: &mut Dump, table: &[u8], key: &ItemKey, out: &mut Output) -> Result<Option<Got>> {
     let schema = paths::of(Namespace::Dynamodb, table, None);
     let [schema] = schema.as_slice() else { return Ok(None) };
-    let names = dump.read(schema, |file| key_names(file).map_err(|error| unsound(schema, error)))?;
-    let Some((hash, range)) = names.transpose()? else { return Ok(None) };
+    let Some(names) = dump.read(schema, |file| key_attributes(file))? else { return Ok(None) };
+    let names: Vec<_> =
+        names.map_err(|error| unsound(schema, error))?.into_iter().map(|(name, _)| name).collect();
+    let [hash, range @ ..] = names.as_slice() else { return Err(unsound(schema, "no hash key")) };
+    let range = range.first();
+    let interrupt = dump.interrupt().clone();
     let (mut candidates, mut identities) = (Vec::new(), Vec::new());
     let mut ordered = OrderedKey::default();
-    key.each((&hash, range.as_deref()), |keys| {
+    key.each((hash, range.map(String::as_str)), |keys| {
         candidates.extend(paths::of_item(table, keys));
         identities.push(ordered.identity(keys).to_vec());
     })?;
     let is_own = |text: &[u8]| -> serde_json::Result<bool> {
         let item: Value = serde_json::from_slice(text)?;
         let part = |name: &str| item.get(name).and_then(KeyPart::of_attribute);
-        let Some(hash) = part(&hash) else { return Ok(false) };
-        let own = range.as_deref().map(part);
+        let Some(hash) = part(hash) else { return Ok(false) };
+        let own = range.map(|name| part(name));
         if matches!(own, Some(None)) {
             return Ok(false);
         }
@@ -96,51 +95,25 @@ fn item(dump: &Dump, table: &[u8], key: &ItemKey, out: &mut Output) -> Result<Op
         let keys = KeyValues { hash: hash.borrow(), range: own.as_ref().map(KeyPart::borrow) };
         Ok(is_one_of(&keys, &identities))
     };
-    for path in candidates {
-        let text = dump.read(&path, |file| {
-            let mut text = Vec::new();
-            file.take(limits::ITEM_FRAME).read_to_end(&mut text).map(|_| text).map_err(Error::Read)
-        });
-        let Some(text) = text?.transpose()? else { continue };
+    for (path, digest) in dump.listed(&candidates)? {
+        let mut text = Vec::new();
+        let file = dump.proved(&path, &digest)?;
+        file.take(limits::ITEM_FRAME).read_to_end(&mut text).map_err(Error::Read)?;
         if is_own(&text).map_err(|error| unsound(&path, error))? {
-            let bytes = copy(dump, &mut text.as_slice(), out)?;
+            let bytes = copy(&interrupt, &mut text.as_slice(), out)?;
             return Ok(Some(Got { bytes: Some(bytes), ..Got::default() }));
         }
     }
     for part in 1_u64.. {
         let file = format!("items/data-{part:05}.jsonl");
         let path = [schema.strip_suffix(b"_schema.json").unwrap_or(schema), file.as_bytes()].concat();
-        match dump.read(&path, |file| line(dump, (&path, file), is_own, out))?.transpose()? {
+        match dump.read(&path, |file| line(&interrupt, (&path, file), is_own, out))?.transpose()? {
             None => break,
             Some(None) => {}
             Some(bytes) => return Ok(Some(Got { bytes, ..Got::default() })),
         }
     }
     Ok(None)
-}
-
-/// Reads the names of the key attributes from `_schema.json`.
-fn key_names(file: &mut dyn Read) -> serde_json::Result<(String, Option<String>)> {
-    #[derive(Deserialize)]
-    struct Schema {
-        primary_key: PrimaryKey,
-    }
-    #[derive(Deserialize)]
-    struct PrimaryKey {
-        hash_key: Hash,
-        #[serde(default)]
-        range_key: Range,
-    }
-    #[derive(Deserialize)]
-    struct Hash {
-        name: String,
-    }
-    #[derive(Default, Deserialize)]
-    struct Range {
-        name: Option<String>,
-    }
-    let Schema { primary_key } = serde_json::from_reader(file.take(limits::MANIFEST))?;
-    Ok((primary_key.hash_key.name, primary_key.range_key.name.filter(|name| !name.is_empty())))
 }
 
 /// Returns the error of a file of a dump that does not parse.
@@ -160,16 +133,19 @@ fn renamed(file: &mut dyn Read, key: &[u8]) -> Result<Option<Vec<u8>>> {
     Ok(None)
 }
 
-fn file(dump: &Dump, path: &[u8], out: &mut Output) -> Result<Option<Got>> {
-    let copied = dump.read(path, |file| copy(dump, file, out))?.transpose()?;
-    Ok(copied.map(|bytes| Got { bytes: Some(bytes), ..Got::default() }))
+/// Passes on the first of some files that is there.
+fn file(dump: &mut Dump, paths: &[Vec<u8>], out: &mut Output) -> Result<Got> {
+    let listed = dump.listed(paths)?;
+    let Some((path, digest)) = listed.first() else { return Ok(Got::default()) };
+    let bytes = copy(&dump.interrupt().clone(), &mut dump.proved(path, digest)?, out)?;
+    Ok(Got { bytes: Some(bytes), ..Got::default() })
 }
 
-fn copy(dump: &Dump, file: &mut dyn Read, out: &mut Output) -> Result<u64> {
+fn copy(interrupt: &Interrupt, file: &mut dyn Read, out: &mut Output) -> Result<u64> {
     let mut buffer = vec![0; BUFFER];
     let mut bytes = 0_u64;
     loop {
-        dump.interrupt().check()?;
+        interrupt.check()?;
         let read = file.read(&mut buffer).map_err(Error::Read)?;
         let Some(piece) = buffer.get(..read).filter(|piece| !piece.is_empty()) else { break };
         out.write_all(piece).map_err(Error::Output)?;
@@ -180,7 +156,7 @@ fn copy(dump: &Dump, file: &mut dyn Read, out: &mut Output) -> Result<u64> {
 }
 
 /// Finds the line of a message.
-fn message(dump: &Dump, literal: &Literal, out: &mut Output) -> Result<Option<Got>> {
+fn message(dump: &mut Dump, literal: &Literal, out: &mut Output) -> Result<Option<Got>> {
     #[derive(Deserialize)]
     struct Head {
         message_id: String,
@@ -188,8 +164,9 @@ fn message(dump: &Dump, literal: &Literal, out: &mut Output) -> Result<Option<Go
     let is_own = |line: &[u8]| {
         serde_json::from_slice(line).map(|head: Head| Some(head.message_id.into_bytes()) == literal.key)
     };
+    let interrupt = dump.interrupt().clone();
     for path in paths::of(literal.service, &literal.scope, literal.key.as_deref()) {
-        let found = dump.read(&path, |file| line(dump, (&path, file), is_own, out))?;
+        let found = dump.read(&path, |file| line(&interrupt, (&path, file), is_own, out))?;
         if let Some(bytes) = found.transpose()?.flatten() {
             return Ok(Some(Got { bytes: Some(bytes), ..Got::default() }));
         }
@@ -200,7 +177,7 @@ fn message(dump: &Dump, literal: &Literal, out: &mut Output) -> Result<Option<Go
 /// Passes the first line that is wanted to `out`. Where there is none, one that does not parse is an error: it may be the
 /// one.
 fn line(
-    dump: &Dump,
+    interrupt: &Interrupt,
     (path, file): (&[u8], &mut dyn Read),
     is_own: impl Fn(&[u8]) -> serde_json::Result<bool>,
     out: &mut Output,
@@ -209,14 +186,14 @@ fn line(
     let mut lines = Lines::new(BufReader::new(file), bound);
     let mut failed = None;
     for number in 1_u64.. {
-        dump.interrupt().check()?;
+        interrupt.check()?;
         match lines.next().map_err(Error::Read)? {
             None => break,
             Some(Line::TooLong | Line::Endless) => {
                 return Err(unsound(path, format!("line {number}: longer than any of a dump")));
             }
             Some(Line::Text(line)) => match is_own(line) {
-                Ok(true) => return copy(dump, &mut [line, b"\n"].concat().as_slice(), out).map(Some),
+                Ok(true) => return copy(interrupt, &mut [line, b"\n"].concat().as_slice(), out).map(Some),
                 Ok(false) => {}
                 Err(error) => failed = failed.or(Some((number, error))),
             },

@@ -70,8 +70,10 @@ pub fn get(
         return Err(Error::Name(format!("{}: --raw is of the name of an object", request.name)));
     }
     let wanted = Wanted { raw: request.raw, ..Wanted::parse(&request.name, request.key.as_deref())? };
+    let scratch = request.source.scratch(std::env::temp_dir());
     if let [input] = request.source.inputs.as_slice()
-        && let Some(dump) = Dump::open(input, &request.source.interrupt)?
+        && let shared = (&request.source.interrupt, &request.source.progress)
+        && let Some(mut dump) = Dump::open(input, &scratch, shared)?
     {
         if request.raw {
             return Err(Error::Name(format!(
@@ -85,9 +87,8 @@ pub fn get(
                 input.display()
             )));
         }
-        return dump::pick(&dump, &wanted, out);
+        return dump::pick(&mut dump, &wanted, out);
     }
-    let scratch = request.source.scratch(std::env::temp_dir());
     let mut opened = request.source.open(&scratch, &mut tell)?;
     let snapshot = &mut opened.snapshot;
     snapshot.warnings().iter().for_each(&mut warn);

@@ -284,6 +284,12 @@ impl<R: Read> Entry<'_, R> {
         self.kind
     }
 
+    /// Returns where the contents begin, in the uncompressed archive: until they are read.
+    #[must_use]
+    pub fn offset(&self) -> u64 {
+        self.reader.offset
+    }
+
     /// Returns the length of the contents, bytes: what the header says.
     #[must_use]
     pub fn size(&self) -> u64 {

@@ -1,20 +1,23 @@
-//! `list`: the objects of snapshots, a line each, and nothing written but those.
+//! `list`: the objects of snapshots, or of a dump, a line each, and nothing written but those.
 //!
 //! In: a snapshot, what is asked for. Out: lines; the problems that were met on the way.
+
+mod dump;
 
 use std::io::Write;
 
 use super::deleted::Names;
 use super::objects::{Walked, walk};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::event::Warning;
 use crate::model::sqs::Message;
 use crate::name::Selection;
 use crate::service::Options;
 use crate::service::sqs::delivery;
-use crate::sink::{List, Query, Render};
+use crate::sink::{List, Listed, Order, Query, Render};
 use crate::snapshot::Snapshot;
 use crate::sort::Scratch;
+use crate::tree::Dump;
 
 /// Lists the selected objects in `out`. `warn` is called with each warning that is kept.
 ///
@@ -34,7 +37,7 @@ pub fn list(
     // Objects are selected where they are listed: a table does not go with its items here.
     let selection = options.selection.take().unwrap_or_default();
     let deliveries = |message: &Message<'_>| delivery(snapshot, message);
-    let mut list = List::new(&selection, query, snapshot, scratch, render, out)?;
+    let mut list = List::new(&selection, query, snapshot.read_ts(), scratch, render, out)?;
     if query.deliveries {
         list = list.with_deliveries(&deliveries);
     }
@@ -53,4 +56,36 @@ pub fn list(
     list.finish()?;
     selection.check()?;
     Ok(walked)
+}
+
+/// Lists the selected objects of a dump in `out`; of those that its snapshot had and it has not, only the number is known.
+///
+/// # Errors
+///
+/// [`Error::Name`] where times are asked for, which no dump has; whatever is wrong with the dump.
+pub fn list_dump(
+    dump: &mut Dump,
+    (selection, query): (Selection, Query),
+    scratch: &Scratch,
+    render: &mut Render<'_>,
+    out: &mut dyn Write,
+) -> Result<Walked> {
+    let asks_for_times = query.since.is_some() || query.until.is_some() || query.order == Some(Order::Time);
+    if asks_for_times || query.deleted {
+        let what = "a dump does not know when its objects were committed, nor what was deleted: --since, --until, \
+                    --sort time and --deleted are of snapshots";
+        return Err(Error::Name(what.to_owned()));
+    }
+    let (manifest, _) = dump.manifest()?;
+    let mut list = List::new(&selection, query, 0, scratch, render, out)?;
+    dump::objects(dump, scratch, |name| selection.reaches(name), &mut |name, summary| {
+        if selection.selects(name) {
+            list.add(&Listed { name, summary, deleted: false, delivery: None })
+        } else {
+            Ok(())
+        }
+    })?;
+    list.finish()?;
+    selection.check()?;
+    Ok(Walked { problems: manifest.problems, listed: Vec::new() })
 }
