@@ -4,47 +4,47 @@
 //! error that is.
 
 /// Takes `N` bytes off the front of `bytes`.
-pub fn take_array<const N: usize>(bytes: &mut &[u8]) -> Option<[u8; N]> {
+pub(crate) fn take_array<const N: usize>(bytes: &mut &[u8]) -> Option<[u8; N]> {
     let (head, rest) = bytes.split_first_chunk::<N>()?;
     *bytes = rest;
     Some(*head)
 }
 
 /// Takes `length` bytes off the front of `bytes`.
-pub fn take<'a>(bytes: &mut &'a [u8], length: usize) -> Option<&'a [u8]> {
+pub(crate) fn take<'a>(bytes: &mut &'a [u8], length: usize) -> Option<&'a [u8]> {
     let (head, rest) = bytes.split_at_checked(length)?;
     *bytes = rest;
     Some(head)
 }
 
 /// Takes one byte.
-pub fn take_u8(bytes: &mut &[u8]) -> Option<u8> {
+pub(crate) fn take_u8(bytes: &mut &[u8]) -> Option<u8> {
     take_array(bytes).map(u8::from_be_bytes)
 }
 
 /// Takes a big-endian `u16`.
-pub fn take_u16_be(bytes: &mut &[u8]) -> Option<u16> {
+pub(crate) fn take_u16_be(bytes: &mut &[u8]) -> Option<u16> {
     take_array(bytes).map(u16::from_be_bytes)
 }
 
 /// Takes a big-endian `u32`.
-pub fn take_u32_be(bytes: &mut &[u8]) -> Option<u32> {
+pub(crate) fn take_u32_be(bytes: &mut &[u8]) -> Option<u32> {
     take_array(bytes).map(u32::from_be_bytes)
 }
 
 /// Takes a big-endian `u64`.
-pub fn take_u64_be(bytes: &mut &[u8]) -> Option<u64> {
+pub(crate) fn take_u64_be(bytes: &mut &[u8]) -> Option<u64> {
     take_array(bytes).map(u64::from_be_bytes)
 }
 
 /// Takes a little-endian `u64`.
-pub fn take_u64_le(bytes: &mut &[u8]) -> Option<u64> {
+pub(crate) fn take_u64_le(bytes: &mut &[u8]) -> Option<u64> {
     take_array(bytes).map(u64::from_le_bytes)
 }
 
 /// Splits the last 8 bytes off and reads them as a big-endian `u64`.
 #[must_use]
-pub fn split_last_u64_be(bytes: &[u8]) -> Option<(&[u8], u64)> {
+pub(crate) fn split_last_u64_be(bytes: &[u8]) -> Option<(&[u8], u64)> {
     let (head, tail) = bytes.split_last_chunk::<8>()?;
     Some((head, u64::from_be_bytes(*tail)))
 }

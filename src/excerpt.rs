@@ -3,25 +3,25 @@
 use crate::container::Excerpt;
 
 /// Bytes of a key that are shown.
-pub const KEY: usize = 64;
+pub(crate) const KEY: usize = 64;
 /// Bytes of a name that are shown: of a table, a bucket, a queue, a path.
-pub const NAME: usize = 256;
+pub(crate) const NAME: usize = 256;
 
 /// Returns a key as text, at most [`KEY`] bytes of it.
 #[must_use]
-pub fn key(bytes: &[u8]) -> String {
+pub(crate) fn key(bytes: &[u8]) -> String {
     text(bytes, KEY)
 }
 
 /// Returns a name as text, at most [`NAME`] bytes of it.
 #[must_use]
-pub fn name(bytes: &[u8]) -> String {
+pub(crate) fn name(bytes: &[u8]) -> String {
     text(bytes, NAME)
 }
 
 /// Returns a name as text: whole up to [`NAME`] bytes, of a longer one its first bytes as ASCII and its length.
 #[must_use]
-pub fn name_or_length(bytes: &[u8]) -> String {
+pub(crate) fn name_or_length(bytes: &[u8]) -> String {
     if bytes.len() > NAME {
         Excerpt::of(bytes).to_string()
     } else {
@@ -31,13 +31,13 @@ pub fn name_or_length(bytes: &[u8]) -> String {
 
 /// Returns the first bytes of a key in hex.
 #[must_use]
-pub fn hex(bytes: &[u8]) -> String {
+pub(crate) fn hex(bytes: &[u8]) -> String {
     hex::encode(bytes.get(..KEY).unwrap_or(bytes))
 }
 
 /// Whether a key is shown as `\xHH` in part, so that its hex says more.
 #[must_use]
-pub fn needs_hex(bytes: &[u8]) -> bool {
+pub(crate) fn needs_hex(bytes: &[u8]) -> bool {
     std::str::from_utf8(bytes).is_err()
 }
 

@@ -10,18 +10,18 @@
 //! values.
 
 pub mod bug;
-pub mod codec;
-pub mod container;
+pub(crate) mod codec;
+pub(crate) mod container;
 pub mod crypto;
-pub mod cursor;
+pub(crate) mod cursor;
 pub mod error;
 pub mod event;
-pub mod excerpt;
+pub(crate) mod excerpt;
 pub mod inputs;
 pub mod interrupt;
 pub mod keyspace;
-pub mod layout;
-pub mod limits;
+pub(crate) mod layout;
+pub(crate) mod limits;
 pub mod model;
 pub mod name;
 pub mod not_there;

@@ -1,127 +1,127 @@
 //! Every limit that a length is checked against before anything is allocated for it.
 
 /// Longest encoded key that a restore accepts, bytes (`container.md` 5). Longer ones are read and warned.
-pub const RESTORE_KEY: u64 = (1 << 20) + 8;
+pub(crate) const RESTORE_KEY: u64 = (1 << 20) + 8;
 /// Longest encoded value that a restore accepts, bytes (`container.md` 5). Longer ones are read and warned.
-pub const RESTORE_VALUE: u64 = (256 << 20) + 9 + 34;
+pub(crate) const RESTORE_VALUE: u64 = (256 << 20) + 9 + 34;
 /// Longest key or value that is read at all, bytes (`decisions.md` 4).
-pub const LENGTH: u64 = 1 << 30;
+pub(crate) const LENGTH: u64 = 1 << 30;
 /// Longest user key in `EKVMVCC2`, bytes (`container.md` 7).
-pub const MEMORY_KEY: u64 = 1 << 20;
+pub(crate) const MEMORY_KEY: u64 = 1 << 20;
 /// Longest value in `EKVMVCC2`, bytes (`container.md` 7).
-pub const MEMORY_VALUE: u64 = 256 << 20;
+pub(crate) const MEMORY_VALUE: u64 = 256 << 20;
 /// Most versions of one key in `EKVMVCC2` (`container.md` 7).
-pub const MEMORY_VERSIONS: u64 = 1 << 20;
+pub(crate) const MEMORY_VERSIONS: u64 = 1 << 20;
 /// Longest manifest of an SST-ingest bundle, bytes (`container.md` 8).
-pub const BUNDLE_MANIFEST: u64 = 64 << 20;
+pub(crate) const BUNDLE_MANIFEST: u64 = 64 << 20;
 /// Most tables of an SST-ingest bundle (`container.md` 8).
-pub const BUNDLE_TABLES: usize = 1 << 20;
+pub(crate) const BUNDLE_TABLES: usize = 1 << 20;
 /// Longest block of a table, stored or decompressed, bytes: a block holds at least one row (`container.md` 8.1).
-pub const TABLE_BLOCK: u64 = LENGTH;
+pub(crate) const TABLE_BLOCK: u64 = LENGTH;
 /// Longest metaindex or properties block of a table, bytes; nodes write some 500 bytes.
-pub const TABLE_PROPERTIES: u64 = 1 << 20;
+pub(crate) const TABLE_PROPERTIES: u64 = 1 << 20;
 /// Keys and values of one table before its last row, bytes: prefix compression makes much of little. Nodes begin a
 /// new table after 64 MiB (`container.md` 8).
-pub const TABLE_ROWS: u64 = 1 << 30;
+pub(crate) const TABLE_ROWS: u64 = 1 << 30;
 /// Shortest and longest extension of a version 2 FSM header, bytes (`container.md` 3).
-pub const HEADER_PAYLOAD: std::ops::RangeInclusive<u16> = 16..=1024;
+pub(crate) const HEADER_PAYLOAD: std::ops::RangeInclusive<u16> = 16..=1024;
 /// Unix ms from which on no HLC holds a time, 48 bits (`container.md` 2, 5.2).
-pub const CEILING_MS: u64 = 1 << 48;
+pub(crate) const CEILING_MS: u64 = 1 << 48;
 /// Longest manifest of an offloaded payload that is read, bytes (`container.md` 2.2).
-pub const OFFLOAD_MANIFEST: u64 = 1 << 20;
+pub(crate) const OFFLOAD_MANIFEST: u64 = 1 << 20;
 /// Manifests that are looked at for the one of a payload, at most (`container.md` 2.2).
-pub const OFFLOAD_MANIFESTS: usize = 100_000;
+pub(crate) const OFFLOAD_MANIFESTS: usize = 100_000;
 /// Longest encoded segment, bytes (`dump.md` 2).
-pub const SEGMENT: usize = 240;
+pub(crate) const SEGMENT: usize = 240;
 /// Raw bytes that a SHA fallback keeps in readable form (`dump.md` 2).
-pub const FALLBACK_TAIL: usize = 64;
+pub(crate) const FALLBACK_TAIL: usize = 64;
 /// Longest file name of common file systems, bytes (`s3.md` 7).
-pub const FILE_NAME: usize = 255;
+pub(crate) const FILE_NAME: usize = 255;
 /// Longest path that a system call takes, bytes: from the root of the dump, so that `sha256sum -c` can open it
 /// there (`s3.md` D10).
-pub const PATH: usize = 4095;
+pub(crate) const PATH: usize = 4095;
 /// Longest line of a KEYMAP, bytes (`dump.md` 3).
-pub const KEYMAP_LINE: usize = 4 << 20;
+pub(crate) const KEYMAP_LINE: usize = 4 << 20;
 /// Longest original of which a KEYMAP line surely holds the base64 form beside a path, bytes (`dump.md` 3).
-pub const KEYMAP_ORIGINAL: usize = (KEYMAP_LINE - CHECKSUMS_LINE) / 4 * 3;
+pub(crate) const KEYMAP_ORIGINAL: usize = (KEYMAP_LINE - CHECKSUMS_LINE) / 4 * 3;
 /// Longest line of CHECKSUMS, bytes (`dump.md` 5).
-pub const CHECKSUMS_LINE: usize = 8 << 10;
+pub(crate) const CHECKSUMS_LINE: usize = 8 << 10;
 /// Bytes of a line over its limit that are skipped; one that goes on is not read further.
-pub const LINE_SKIPPED: u64 = 64 << 20;
+pub(crate) const LINE_SKIPPED: u64 = 64 << 20;
 /// Longest extension of a header in an archive, bytes: a path, and what other tools note of a file.
-pub const ARCHIVE_EXTENSION: u64 = 1 << 20;
+pub(crate) const ARCHIVE_EXTENSION: u64 = 1 << 20;
 /// Zeros that may follow the end of an archive, bytes: the rest of a block of a tape.
-pub const ARCHIVE_END: u64 = 1 << 20;
+pub(crate) const ARCHIVE_END: u64 = 1 << 20;
 /// Bytes of a compressed archive that are always decompressed to the disk, to read its files in any order.
-pub const ARCHIVE_SPOOL: u64 = 64 << 30;
+pub(crate) const ARCHIVE_SPOOL: u64 = 64 << 30;
 /// Bytes that each compressed one adds to [`ARCHIVE_SPOOL`].
-pub const ARCHIVE_SPOOL_A_BYTE: u64 = 256;
+pub(crate) const ARCHIVE_SPOOL_A_BYTE: u64 = 256;
 /// Longest MANIFEST.json that is read, bytes.
-pub const MANIFEST: u64 = 256 << 20;
+pub(crate) const MANIFEST: u64 = 256 << 20;
 /// Most bytes of an item's JSON that stand around its texts: indentation, brackets, types.
-pub const ITEM_FRAME: u64 = 2 << 30;
+pub(crate) const ITEM_FRAME: u64 = 2 << 30;
 /// Digits of a number in a DynamoDB key that are divided to put a fraction in lowest terms. DynamoDB's own numbers have
 /// 38.
-pub const FRACTION_DIGITS: usize = 2048;
+pub(crate) const FRACTION_DIGITS: usize = 2048;
 /// Warnings of one event that are kept and shown one by one; further ones are counted.
-pub const WARNINGS_PER_EVENT: u64 = 100;
+pub(crate) const WARNINGS_PER_EVENT: u64 = 100;
 /// Unknown rows of one prefix that are named one by one in `PROBLEMS.jsonl` (`decisions.md` 4).
-pub const UNKNOWN_ROWS_NAMED: u64 = 100;
+pub(crate) const UNKNOWN_ROWS_NAMED: u64 = 100;
 /// Bytes that are always written through S3 chunk references, which may share one chunk (`s3.md` 2.6): those of all
 /// objects together.
-pub const S3_SHARED: u64 = 8 << 30;
+pub(crate) const S3_SHARED: u64 = 8 << 30;
 /// Bytes that each stored byte of S3 chunks and references adds to [`S3_SHARED`]. Rows that repeat are seldom worth
 /// a fiftieth of what was backed up.
-pub const S3_SHARED_A_BYTE: u64 = 64;
+pub(crate) const S3_SHARED_A_BYTE: u64 = 64;
 /// Most bytes of an S3 object's headers (names, values, 16 for each of the user's): servers take requests with 1 MiB
 /// of them.
-pub const S3_HEADERS: usize = 4 << 20;
+pub(crate) const S3_HEADERS: usize = 4 << 20;
 /// Largest file of the filesystem that is written, bytes: its size is a claim (`keyspaces.md` 8).
-pub const FILESYSTEM_FILE: u64 = 1 << 40;
+pub(crate) const FILESYSTEM_FILE: u64 = 1 << 40;
 /// Bytes of holes in all files of the filesystem that are always written: the tree's readers read each of them.
-pub const FILESYSTEM_HOLES: u64 = 8 << 30;
+pub(crate) const FILESYSTEM_HOLES: u64 = 8 << 30;
 /// Bytes of holes that each stored byte of the filesystem adds to [`FILESYSTEM_HOLES`].
-pub const FILESYSTEM_HOLES_A_BYTE: u64 = 16;
+pub(crate) const FILESYSTEM_HOLES_A_BYTE: u64 = 16;
 /// Bytes of files that are written under a second name, besides as many as are stored. Servers make no links.
-pub const FILESYSTEM_COPIES: u64 = 1 << 30;
+pub(crate) const FILESYSTEM_COPIES: u64 = 1 << 30;
 /// Longest path in the filesystem, bytes: a KEYMAP line holds it in base64 (`dump.md` 3).
-pub const FILESYSTEM_PATH: usize = 1 << 20;
+pub(crate) const FILESYSTEM_PATH: usize = 1 << 20;
 /// Memory of each of the few sorters that resolve transactions and keys in several groups, bytes.
-pub const STORE_SORT: usize = 8 << 20;
+pub(crate) const STORE_SORT: usize = 8 << 20;
 /// Edits of transactions and of keys in several groups that stay in memory, bytes; more go to a file.
-pub const OVERLAY: usize = 1 << 20;
+pub(crate) const OVERLAY: usize = 1 << 20;
 /// Snapshots that are read together.
-pub const INPUTS: usize = 1024;
+pub(crate) const INPUTS: usize = 1024;
 /// Levels of directories that are searched below one that was named: cluster, node, group, `fsm-snap`, and two above.
-pub const SEARCH_DEPTH: usize = 6;
+pub(crate) const SEARCH_DEPTH: usize = 6;
 /// Directories that are searched below one that was named.
-pub const SEARCH_DIRECTORIES: usize = 1 << 14;
+pub(crate) const SEARCH_DIRECTORIES: usize = 1 << 14;
 /// Entries of all these directories that are looked at.
-pub const SEARCH_ENTRIES: usize = 1 << 20;
+pub(crate) const SEARCH_ENTRIES: usize = 1 << 20;
 /// Files that were passed over and are named one by one.
-pub const PASSED_OVER: usize = 1000;
+pub(crate) const PASSED_OVER: usize = 1000;
 /// Routes of the catalog that are kept; a larger one is not used.
-pub const ROUTES: usize = 1 << 16;
+pub(crate) const ROUTES: usize = 1 << 16;
 /// Descriptors of all routes together, bytes; a larger catalog is not used.
-pub const ROUTE_BYTES: usize = 16 << 20;
+pub(crate) const ROUTE_BYTES: usize = 16 << 20;
 /// Missing groups whose ranges a warning lists.
-pub const GROUPS_NAMED: usize = 64;
+pub(crate) const GROUPS_NAMED: usize = 64;
 /// Ranges of one missing group that a warning lists.
-pub const RANGES_NAMED: usize = 16;
+pub(crate) const RANGES_NAMED: usize = 16;
 /// Undecided locks that are listed one by one.
-pub const TXN_UNDECIDED: u64 = 10_000;
+pub(crate) const TXN_UNDECIDED: u64 = 10_000;
 /// Largest key file that is read, bytes: about 5000 keys (`encryption.md` 15).
-pub const KEY_FILE: u64 = 1 << 20;
+pub(crate) const KEY_FILE: u64 = 1 << 20;
 /// Bytes of names in SHA form and of what they stand for that a comparison holds.
-pub const DIFF_ORIGINALS: usize = 64 << 20;
+pub(crate) const DIFF_ORIGINALS: usize = 64 << 20;
 /// Longest line of a dump that is compared, bytes.
-pub const DIFF_LINE: u64 = 1 << 30;
+pub(crate) const DIFF_LINE: u64 = 1 << 30;
 /// Longest `_schema.json` that key attributes are taken from, bytes.
-pub const DIFF_SCHEMA: u64 = 64 << 20;
+pub(crate) const DIFF_SCHEMA: u64 = 64 << 20;
 /// Most names in a file of names, and most tables, buckets, queues and directories that they are in: 36 bytes of memory
 /// each.
-pub const LISTED_NAMES: usize = 4 << 20;
+pub(crate) const LISTED_NAMES: usize = 4 << 20;
 /// Longest line of a file of names, bytes: three times a key of a 1 MiB, and its columns.
-pub const LISTED_LINE: usize = 16 << 20;
+pub(crate) const LISTED_LINE: usize = 16 << 20;
 /// Name prefixes that `du` holds at once.
-pub const DU_PREFIXES: usize = 1 << 16;
+pub(crate) const DU_PREFIXES: usize = 1 << 16;

@@ -15,7 +15,7 @@ use super::at::{self, At};
 /// Decode elastickv snapshots offline into a tree of ordinary files
 #[derive(Debug, Parser)]
 #[command(version, max_term_width = 100, after_help = EXIT_CODES)]
-pub struct Arguments {
+pub(super) struct Arguments {
     #[command(subcommand)]
     pub command: Command,
 }
@@ -30,7 +30,7 @@ Exit codes:
   130  interrupted (SIGINT); 143 for SIGTERM, 129 for SIGHUP";
 
 #[derive(Debug, Subcommand)]
-pub enum Command {
+pub(super) enum Command {
     /// Decode the snapshots of one cluster into a dump tree
     Decode(Decode),
     /// Check a dump tree or archive against its MANIFEST and CHECKSUMS
@@ -51,7 +51,7 @@ pub enum Command {
 
 /// Where progress goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Progress {
+pub(super) enum Progress {
     /// A bar on a terminal, else a plain line every 30 s
     Auto,
     /// A bar
@@ -64,14 +64,14 @@ pub enum Progress {
 
 impl Progress {
     /// Returns how progress is shown, where nothing is said when `quiet`.
-    pub fn unless(self, quiet: bool) -> Self {
+    pub(super) fn unless(self, quiet: bool) -> Self {
         if quiet { Self::None } else { self }
     }
 }
 
 #[derive(Debug, Args)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
-pub struct Decode {
+pub(super) struct Decode {
     /// Snapshots of one cluster: .fsm files (also .zst or .gz), - for standard input, or data directories of nodes, of
     /// which the newest snapshot of each Raft group is read
     #[arg(required = true, value_name = "INPUT")]
@@ -175,7 +175,7 @@ pub struct Decode {
 
 /// How snapshots are read.
 #[derive(Debug, Args)]
-pub struct Source {
+pub(super) struct Source {
     /// Read at an older time: an HLC, an RFC 3339 time, a date (UTC), or -2h (s, m, h, d) before the last commit
     #[arg(long, value_name = "TIME", value_parser = at::parse, allow_hyphen_values = true)]
     pub at: Option<At>,
@@ -192,7 +192,7 @@ pub struct Source {
 
 impl Source {
     /// Returns what the library calls it, with these inputs.
-    pub fn of(&self, inputs: &[PathBuf], interrupt: &Interrupt) -> run::Source {
+    pub(super) fn of(&self, inputs: &[PathBuf], interrupt: &Interrupt) -> run::Source {
         run::Source {
             inputs: inputs.to_vec(),
             txn_from: self.txn_from.clone(),
@@ -205,7 +205,7 @@ impl Source {
 }
 
 #[derive(Debug, Args)]
-pub struct Verify {
+pub(super) struct Verify {
     /// Root of the dump tree; or an archive of it, - for one on standard input
     pub directory: PathBuf,
     /// Print one JSON object to standard output when the run ends
@@ -224,7 +224,7 @@ pub struct Verify {
 
 #[derive(Debug, Args)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
-pub struct Inspect {
+pub(super) struct Inspect {
     /// Snapshots of one cluster: .fsm files (also .zst or .gz), - for standard input, or data directories of nodes, of
     /// which the newest snapshot of each Raft group is read
     #[arg(required = true, value_name = "INPUT")]
@@ -253,7 +253,7 @@ pub struct Inspect {
 
 #[derive(Debug, Args)]
 #[command(after_help = DIFF_HELP)]
-pub struct Diff {
+pub(super) struct Diff {
     /// Old and new: each a snapshot, a data directory, or a dump (a tree, .tar or .tar.zst); then names or patterns of objects that are looked at
     /// ('redis/cart:*'). One snapshot with --old-at or --new-at is compared with itself at another time
     #[arg(required = true, num_args = 1.., value_name = "OLD NEW [PATTERN]")]
@@ -292,7 +292,7 @@ Examples:
 
 #[derive(Debug, Args)]
 #[command(after_help = DU_HELP)]
-pub struct Du {
+pub(super) struct Du {
     /// Snapshots of one cluster as for decode; then names or patterns of objects that are counted ('redis/cart:*')
     #[arg(required = true, num_args = 1.., value_name = "INPUT [PATTERN]")]
     pub inputs: Vec<OsString>,
@@ -328,7 +328,7 @@ Examples:
 
 /// How DynamoDB items are laid out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Layout {
+pub(super) enum Layout {
     PerItem,
     Jsonl,
 }
@@ -352,10 +352,11 @@ fn layout(text: &str) -> Result<Layout, String> {
 }
 
 /// The adapters that `--adapter` and `--scope` know, in the order of the dump.
-pub const ADAPTERS: [Namespace; 4] = [Namespace::Dynamodb, Namespace::S3, Namespace::Redis, Namespace::Sqs];
+pub(super) const ADAPTERS: [Namespace; 4] =
+    [Namespace::Dynamodb, Namespace::S3, Namespace::Redis, Namespace::Sqs];
 
 /// Adapters by name.
-pub type Adapters = BTreeSet<Namespace>;
+pub(super) type Adapters = BTreeSet<Namespace>;
 
 /// Reads a list of adapters; blanks around a name and a comma behind the last are fine (`decisions.md` 5).
 fn adapters(text: &str) -> Result<Adapters, String> {
@@ -372,7 +373,7 @@ fn adapters(text: &str) -> Result<Adapters, String> {
 }
 
 /// Reads the name of an adapter.
-pub fn adapter(text: &str) -> Result<Namespace, String> {
+pub(super) fn adapter(text: &str) -> Result<Namespace, String> {
     ADAPTERS
         .into_iter()
         .find(|owner| owner.name() == text)

@@ -6,7 +6,7 @@ use time::format_description::well_known::Rfc3339;
 
 /// What `--at` asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct At {
+pub(super) struct At {
     /// The time.
     pub read: ReadAt,
     /// How a time without zone was taken, RFC 3339.
@@ -14,7 +14,7 @@ pub struct At {
 }
 
 /// Reads a decimal HLC, an RFC 3339 time, a date or time without zone (UTC), or `-<n>s|m|h|d` before the last commit.
-pub fn parse(text: &str) -> Result<At, String> {
+pub(super) fn parse(text: &str) -> Result<At, String> {
     let exactly = |read| Ok(At { read, taken_as: None });
     if let Some(length) = text.strip_prefix('-') {
         return exactly(ReadAt::Before(duration(length)?));

@@ -43,7 +43,7 @@ struct Output<'a> {
 }
 
 /// Runs the command and returns its exit code.
-pub fn run(arguments: &args::Decode, interrupt: &Interrupt) -> u8 {
+pub(super) fn run(arguments: &args::Decode, interrupt: &Interrupt) -> u8 {
     let request = match request(arguments, interrupt) {
         Ok(request) => request,
         Err(message) => {

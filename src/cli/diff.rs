@@ -50,7 +50,7 @@ struct ScopeLine<'a> {
 }
 
 /// Runs the command and returns its exit code.
-pub fn run(arguments: &args::Diff, interrupt: &Interrupt) -> u8 {
+pub(super) fn run(arguments: &args::Diff, interrupt: &Interrupt) -> u8 {
     let words = Words::new(arguments.quiet);
     let mut out = BufWriter::with_capacity(1 << 16, io::stdout());
     let result = match request(arguments, interrupt) {

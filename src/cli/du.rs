@@ -59,7 +59,7 @@ impl From<&Usage> for Line {
 }
 
 /// Runs the command and returns its exit code.
-pub fn run(arguments: &args::Du, interrupt: &Interrupt) -> u8 {
+pub(super) fn run(arguments: &args::Du, interrupt: &Interrupt) -> u8 {
     let words = Words::new(arguments.quiet);
     let result = match request(arguments, interrupt) {
         Ok((source, request)) => measure(arguments, &source, &request, words),

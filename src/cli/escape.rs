@@ -5,14 +5,14 @@ const SHOWN: usize = 96;
 
 /// Returns the bytes with everything but printable ASCII as `\xHH`, cut at 96 bytes with the full
 /// length behind.
-pub fn escaped(bytes: &[u8]) -> String {
+pub(super) fn escaped(bytes: &[u8]) -> String {
     let shown = bytes.get(..SHOWN).unwrap_or(bytes);
     let text = shown.escape_ascii();
     if shown.len() < bytes.len() { format!("{text}… ({} bytes)", bytes.len()) } else { text.to_string() }
 }
 
 /// Returns text with control characters escaped: for names of files and messages that may quote them.
-pub fn printable(text: &str) -> String {
+pub(super) fn printable(text: &str) -> String {
     text.chars()
         .map(|c| if c.is_control() { c.escape_default().to_string() } else { c.to_string() })
         .collect()

@@ -3,20 +3,20 @@
 use ekv_backup::{Error, crypto, snapshot};
 
 /// Everything was decoded; the tree is sound.
-pub const COMPLETE: u8 = 0;
+pub(super) const COMPLETE: u8 = 0;
 /// Objects are missing or altered; `verify` found differences.
-pub const PROBLEMS: u8 = 1;
+pub(super) const PROBLEMS: u8 = 1;
 /// Bad usage.
-pub const USAGE: u8 = 2;
+pub(super) const USAGE: u8 = 2;
 /// The input is corrupt or not supported.
-pub const INPUT: u8 = 3;
+pub(super) const INPUT: u8 = 3;
 /// Input unreadable, output not writable, disk or inodes full.
-pub const IO: u8 = 4;
+pub(super) const IO: u8 = 4;
 /// What cannot happen did: a fault of this program.
-pub const INTERNAL: u8 = 70;
+pub(super) const INTERNAL: u8 = 70;
 
 /// Returns the exit code that an error asks for.
-pub fn code(error: &Error) -> u8 {
+pub(super) fn code(error: &Error) -> u8 {
     match error {
         Error::Inputs(error) if error.is_usage() => USAGE,
         Error::Inputs(error) if error.is_unreadable() => IO,

@@ -35,7 +35,7 @@ Exit code 1: it is not there, or not whole; the reasons go to standard error.";
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 #[command(override_usage = "ekv-backup get [OPTIONS] <INPUT>... <NAME> [KEY]")]
-pub struct Arguments {
+pub(super) struct Arguments {
     /// Inputs as of decode, or one dump (a tree, .tar or .tar.zst); then the name of an object, and for an item of a table perhaps its key as JSON
     #[arg(required = true, value_name = "INPUT")]
     operands: Vec<OsString>,
@@ -53,7 +53,7 @@ pub struct Arguments {
 }
 
 /// Runs the command and returns its exit code.
-pub fn run(arguments: &Arguments, interrupt: &Interrupt) -> u8 {
+pub(super) fn run(arguments: &Arguments, interrupt: &Interrupt) -> u8 {
     let (inputs, name, key) = match operands(&arguments.operands) {
         Ok(operands) => operands,
         Err(message) => {
@@ -138,7 +138,7 @@ fn reason(why: &Why) -> String {
 }
 
 /// Splits the arguments: the name is the last one, or the last but one when a key follows it.
-pub fn operands(arguments: &[OsString]) -> Result<(Vec<PathBuf>, String, Option<String>), String> {
+pub(super) fn operands(arguments: &[OsString]) -> Result<(Vec<PathBuf>, String, Option<String>), String> {
     let is_key = |argument: &OsString| argument.as_encoded_bytes().first() == Some(&b'{');
     let (arguments, key) = match arguments.split_last() {
         Some((key, front)) if is_key(key) => (front, Some(key)),

@@ -134,7 +134,7 @@ struct Inspected {
 }
 
 /// Runs the command and returns its exit code.
-pub fn run(arguments: &args::Inspect, interrupt: &Interrupt) -> u8 {
+pub(super) fn run(arguments: &args::Inspect, interrupt: &Interrupt) -> u8 {
     let source = Source { allow_encrypted: true, ..arguments.source.of(&arguments.inputs, interrupt) };
     let words = Words::new(arguments.quiet);
     words.time_taken(arguments.source.at.as_ref());

@@ -33,7 +33,7 @@ Exit code 1: no version of it is held.";
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 #[command(override_usage = "ekv-backup log [OPTIONS] <INPUT>... <NAME> [KEY]")]
-pub struct Arguments {
+pub(super) struct Arguments {
     /// Inputs as of decode; then the name of an object, and for an item of a table perhaps its key as JSON
     #[arg(required = true, value_name = "INPUT")]
     operands: Vec<OsString>,
@@ -69,7 +69,7 @@ struct Line<'a> {
 }
 
 /// Runs the command and returns its exit code.
-pub fn run(arguments: &Arguments, interrupt: &Interrupt) -> u8 {
+pub(super) fn run(arguments: &Arguments, interrupt: &Interrupt) -> u8 {
     let (inputs, name, key) = match operands(&arguments.operands) {
         Ok(operands) => operands,
         Err(message) => {

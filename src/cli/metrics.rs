@@ -12,7 +12,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// What a run tells.
 #[derive(Debug, Default)]
-pub struct Metrics {
+pub(super) struct Metrics {
     /// `decode`, `verify` or `inspect`.
     pub command: &'static str,
     /// Exit code.
@@ -33,7 +33,7 @@ pub struct Metrics {
 
 impl Metrics {
     /// Replaces the file; returns the exit code of the run with that.
-    pub fn write(&self, path: Option<&Path>) -> u8 {
+    pub(super) fn write(&self, path: Option<&Path>) -> u8 {
         let Some(path) = path else { return self.exit_code };
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let Err(error) = replace(path, &self.text(now)) else { return self.exit_code };

@@ -33,7 +33,7 @@ use ekv_backup::interrupt::Interrupt;
 use args::{Arguments, Command};
 
 /// Runs the command line and returns the exit code of `decisions.md` 3.
-pub fn main() -> ExitCode {
+pub(crate) fn main() -> ExitCode {
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) => return ExitCode::from(usage::refuse(&error)),

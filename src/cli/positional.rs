@@ -11,7 +11,7 @@ use ekv_backup::name;
 /// # Errors
 ///
 /// A sentence, where a pattern is no text.
-pub fn split(arguments: &[OsString]) -> Result<(Vec<PathBuf>, Vec<String>), String> {
+pub(super) fn split(arguments: &[OsString]) -> Result<(Vec<PathBuf>, Vec<String>), String> {
     let is_pattern =
         |argument: &OsString| argument.to_str().is_some_and(|text| name::service(text).is_some());
     let patterns = arguments.iter().skip(1).position(is_pattern).map_or(arguments.len(), |at| at + 1);

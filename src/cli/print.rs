@@ -15,7 +15,7 @@ static STATUS: AtomicBool = AtomicBool::new(false);
 const CLEAR: &str = "\r\x1b[K";
 
 /// Prints text to standard output. Whoever closed the pipe has seen enough: that is no error.
-pub fn out(text: &str) -> io::Result<()> {
+pub(super) fn out(text: &str) -> io::Result<()> {
     let mut stdout = io::stdout().lock();
     match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
@@ -24,28 +24,28 @@ pub fn out(text: &str) -> io::Result<()> {
 }
 
 /// Prints one JSON object to standard output.
-pub fn json<T: Serialize>(value: &T) -> io::Result<()> {
+pub(super) fn json<T: Serialize>(value: &T) -> io::Result<()> {
     let mut text = serde_json::to_string_pretty(value)?;
     text.push('\n');
     out(&text)
 }
 
 /// Prints one JSON object to standard error, where standard output holds something else.
-pub fn json_err<T: Serialize>(value: &T) -> io::Result<()> {
+pub(super) fn json_err<T: Serialize>(value: &T) -> io::Result<()> {
     err(&serde_json::to_string_pretty(value)?);
     Ok(())
 }
 
 /// Returns the exit code of a run whose output was `printed`: `exit_code`, or that of a failed write where nothing
 /// worse happened. `left` says what the run has done all the same.
-pub fn exit(exit_code: u8, printed: io::Result<()>, left: &str) -> u8 {
+pub(super) fn exit(exit_code: u8, printed: io::Result<()>, left: &str) -> u8 {
     let Err(error) = printed else { return exit_code };
     err(&format!("error: cannot write to standard output: {error}{left}"));
     if exit_code <= exit::PROBLEMS { exit::IO } else { exit_code }
 }
 
 /// Prints one line to standard error.
-pub fn err(line: &str) {
+pub(super) fn err(line: &str) {
     let mut stderr = io::stderr().lock();
     // The line that moves makes room, and comes again below.
     let clear = if STATUS.swap(false, Ordering::Relaxed) { CLEAR } else { "" };
@@ -53,14 +53,14 @@ pub fn err(line: &str) {
 }
 
 /// Shows a line on the terminal, in the place of the last one.
-pub fn status(line: &str) {
+pub(super) fn status(line: &str) {
     let mut stderr = io::stderr().lock();
     STATUS.store(true, Ordering::Relaxed);
     let _ = write!(stderr, "{CLEAR}{line}").and_then(|()| stderr.flush());
 }
 
 /// Takes the line away.
-pub fn clear_status() {
+pub(super) fn clear_status() {
     let mut stderr = io::stderr().lock();
     if STATUS.swap(false, Ordering::Relaxed) {
         let _ = write!(stderr, "{CLEAR}").and_then(|()| stderr.flush());
@@ -68,12 +68,12 @@ pub fn clear_status() {
 }
 
 /// Prints an error and its causes as one line to standard error.
-pub fn error(error: &dyn std::error::Error) {
+pub(super) fn error(error: &dyn std::error::Error) {
     err(&format!("error: {}", chain(error)));
 }
 
 /// Returns an error and its causes as one line.
-pub fn chain(error: &dyn std::error::Error) -> String {
+pub(super) fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {

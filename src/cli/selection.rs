@@ -10,7 +10,7 @@ use super::args::{self, ADAPTERS, Adapters};
 
 /// What is left out, and which names of an adapter are wanted.
 #[derive(Debug)]
-pub struct Selection {
+pub(super) struct Selection {
     /// Adapters of which nothing is written.
     pub excluded: BTreeSet<Namespace>,
     /// Names by adapter; an adapter without an entry is whole.
@@ -19,7 +19,7 @@ pub struct Selection {
 
 impl Selection {
     /// Selects what the options say. Scopes alone select nothing else, keys outside the adapters included.
-    pub fn of(adapters: Option<&Adapters>, options: &[OsString]) -> Result<Self, String> {
+    pub(super) fn of(adapters: Option<&Adapters>, options: &[OsString]) -> Result<Self, String> {
         let mut scopes: BTreeMap<Namespace, BTreeSet<Vec<u8>>> = BTreeMap::new();
         for option in options {
             let (owner, names) = scope_of(option)?;

@@ -5,7 +5,7 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
 /// Lets each signal end the run through `interrupt`, but for those that were ignored when the program was started:
 /// `nohup` and shells, for what they start in the background, rely on that.
-pub fn watch(interrupt: &Interrupt) {
+pub(super) fn watch(interrupt: &Interrupt) {
     let ignored = ignored(&std::fs::read_to_string("/proc/self/status").unwrap_or_default());
     for signal in [SIGINT, SIGTERM, SIGHUP] {
         let number = usize::try_from(signal).unwrap_or_default();

@@ -4,7 +4,7 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 /// Returns Unix ms as RFC 3339 in UTC; what no date can express stays a number.
-pub fn ms_time(ms: u64) -> String {
+pub(super) fn ms_time(ms: u64) -> String {
     OffsetDateTime::from_unix_timestamp_nanos(i128::from(ms) * 1_000_000)
         .ok()
         .and_then(|time| time.format(&Rfc3339).ok())
@@ -12,7 +12,7 @@ pub fn ms_time(ms: u64) -> String {
 }
 
 /// Returns the millisecond of an HLC timestamp as RFC 3339 in UTC.
-pub fn hlc_time(ts: u64) -> String {
+pub(super) fn hlc_time(ts: u64) -> String {
     ms_time(ts >> 16)
 }
 

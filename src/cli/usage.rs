@@ -19,7 +19,7 @@ struct Output {
 }
 
 /// Prints help, the version, or what is wrong with the arguments, and returns the exit code.
-pub fn refuse(error: &clap::Error) -> u8 {
+pub(super) fn refuse(error: &clap::Error) -> u8 {
     if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
         let printed = match error.print() {
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),

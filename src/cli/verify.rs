@@ -67,7 +67,7 @@ impl From<&Finding> for Found {
 }
 
 /// Runs the command and returns its exit code.
-pub fn run(arguments: &args::Verify, interrupt: &Interrupt) -> u8 {
+pub(super) fn run(arguments: &args::Verify, interrupt: &Interrupt) -> u8 {
     let started = Instant::now();
     let progress = Progress::default();
     let display = Display::start(arguments.progress.unless(arguments.quiet), &progress);

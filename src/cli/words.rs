@@ -12,37 +12,37 @@ use super::print;
 
 /// Says a line each, or nothing.
 #[derive(Clone, Copy, Debug)]
-pub struct Words {
+pub(super) struct Words {
     quiet: bool,
 }
 
 impl Words {
     /// Returns words that are said unless `quiet`.
-    pub fn new(quiet: bool) -> Self {
+    pub(super) fn new(quiet: bool) -> Self {
         Self { quiet }
     }
 
     /// Says a line, whatever it holds.
-    pub fn say(self, line: &str) {
+    pub(super) fn say(self, line: &str) {
         if !self.quiet {
             print::err(&printable(line));
         }
     }
 
     /// Says how a time without zone was taken.
-    pub fn time_taken(self, at: Option<&At>) {
+    pub(super) fn time_taken(self, at: Option<&At>) {
         self.time_taken_for("--at", at);
     }
 
     /// Says how a time without zone was taken that an option gives.
-    pub fn time_taken_for(self, option: &str, at: Option<&At>) {
+    pub(super) fn time_taken_for(self, option: &str, at: Option<&At>) {
         if let Some(time) = at.and_then(|at| at.taken_as.as_deref()) {
             self.say(&format!("note: {option} is taken as {time}"));
         }
     }
 
     /// Says what was chosen or passed over in a directory.
-    pub fn notice(self, notice: Notice<'_>) {
+    pub(super) fn notice(self, notice: Notice<'_>) {
         self.say(&match notice {
             Notice::Chosen(candidate) => {
                 let group = candidate.group.map_or(String::new(), |group| format!("group {group}, "));
@@ -58,7 +58,7 @@ impl Words {
     }
 
     /// Says a warning: the event and its fields.
-    pub fn warning(self, warning: &Warning) {
+    pub(super) fn warning(self, warning: &Warning) {
         let mut line = format!("warning: {}", warning.event);
         for (name, value) in &warning.fields {
             let _ = write!(line, " {name}={value}");
@@ -67,7 +67,7 @@ impl Words {
     }
 
     /// Says the first problems, and how many more there are.
-    pub fn problems(self, listed: &[ListedProblem], total: u64) {
+    pub(super) fn problems(self, listed: &[ListedProblem], total: u64) {
         for problem in listed {
             self.say(&line_of(problem));
         }

@@ -1,4 +1,4 @@
 //! Grammars that several stages read or write; no rows, no files.
 
 pub mod gojson;
-pub mod protobuf;
+pub(crate) mod protobuf;

@@ -7,7 +7,7 @@
 use crate::cursor;
 
 /// Nested messages, groups included, that are followed: what `prost` follows (`dynamodb.md` 2.1).
-pub const NESTING: u32 = 100;
+pub(crate) const NESTING: u32 = 100;
 
 /// The bytes are no protobuf message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -34,7 +34,7 @@ pub enum Malformed {
 
 /// Value of a field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Value<'a> {
+pub(crate) enum Value<'a> {
     /// Wire type 0.
     Varint(u64),
     /// Wire type 2: a string, bytes or a message.
@@ -46,21 +46,21 @@ pub enum Value<'a> {
 }
 
 /// Reads the bytes of a `string` field.
-pub fn text(bytes: &[u8]) -> Result<&str, Malformed> {
+pub(crate) fn text(bytes: &[u8]) -> Result<&str, Malformed> {
     std::str::from_utf8(bytes).map_err(|_| Malformed::Utf8)
 }
 
 /// Field number, 1 to 2^29-1, and value.
-pub type Field<'a> = (u32, Value<'a>);
+pub(crate) type Field<'a> = (u32, Value<'a>);
 
 /// Iterates over the fields of a message; after the first error it yields nothing more.
 #[derive(Clone, Debug)]
-pub struct Fields<'a>(&'a [u8]);
+pub(crate) struct Fields<'a>(&'a [u8]);
 
 impl<'a> Fields<'a> {
     /// Reads the fields of `message`.
     #[must_use]
-    pub fn new(message: &'a [u8]) -> Self {
+    pub(crate) fn new(message: &'a [u8]) -> Self {
         Self(message)
     }
 
@@ -108,7 +108,7 @@ fn take_key(bytes: &mut &[u8]) -> Result<(u32, u8), Malformed> {
 /// Takes an unsigned LEB128 number of at most 64 bits off the front of `bytes`. Most are one byte: keys of fields, lengths
 /// of texts.
 #[inline]
-pub fn take_varint(bytes: &mut &[u8]) -> Result<u64, Malformed> {
+pub(crate) fn take_varint(bytes: &mut &[u8]) -> Result<u64, Malformed> {
     match bytes.split_first() {
         Some((&byte, rest)) if byte < 0x80 => {
             *bytes = rest;

@@ -11,7 +11,7 @@ const BODY: u64 = 16;
 
 /// A pass over a whole file that computes its checksums.
 #[derive(Debug)]
-pub struct Checksums<'s> {
+pub(crate) struct Checksums<'s> {
     source: &'s Source,
     layout: Layout,
     buffer: Vec<u8>,
@@ -25,13 +25,13 @@ pub struct Checksums<'s> {
 impl<'s> Checksums<'s> {
     /// Returns a pass that has read nothing yet.
     #[must_use]
-    pub fn new(source: &'s Source, layout: &Layout) -> Self {
+    pub(crate) fn new(source: &'s Source, layout: &Layout) -> Self {
         let (file, body) = (Checksum::new(source.len()), crc32fast::Hasher::new());
         Self { source, layout: *layout, buffer: vec![0; STEP], next: 0, file, body, last: [0; 4] }
     }
 
     /// Hashes the next bytes; `false` when there are none.
-    pub fn step(&mut self) -> Result<bool, Error> {
+    pub(crate) fn step(&mut self) -> Result<bool, Error> {
         let read = self.source.read_at(&mut self.buffer, self.next)?;
         let bytes = self.buffer.get(..read).unwrap_or_default();
         self.file.update(self.next, bytes);
@@ -50,7 +50,7 @@ impl<'s> Checksums<'s> {
     }
 
     /// Compares all checksums; returns the offset behind the payload and the footer, if there is one.
-    pub fn finish(self, start: &MemoryHeader) -> Result<(u64, Option<u32>), Error> {
+    pub(crate) fn finish(self, start: &MemoryHeader) -> Result<(u64, Option<u32>), Error> {
         let end = self.source.len().saturating_sub(footer::LEN);
         let mut whole = self.body.clone();
         whole.update(&self.last);

@@ -9,7 +9,7 @@ use super::row::Row;
 /// Bytes that count at each end of a body.
 pub(super) const EDGE: usize = 16;
 /// Longest body of which both ends count where it is not read as a whole, bytes; of a longer one the beginning does.
-pub const NEAR: usize = 4096;
+pub(crate) const NEAR: usize = 4096;
 
 /// Odd constants without a pattern: digits of pi.
 const SEEDS: [u64; 3] = [0x243f_6a88_85a3_08d3, 0x1319_8a2e_0370_7345, 0xa409_3822_299f_31d1];

@@ -6,9 +6,11 @@ use std::path::Path;
 use super::Source;
 
 // The writers of the integration tests, which share nothing with this module.
+#[allow(unreachable_pub, reason = "shared with the test programs")]
 #[path = "../../tests/fixture/bundle.rs"]
 #[allow(dead_code, missing_docs, clippy::pedantic, reason = "written for the integration tests")]
 pub(crate) mod bundle;
+#[allow(unreachable_pub, reason = "shared with the test programs")]
 #[path = "../../tests/fixture/table.rs"]
 #[allow(dead_code, missing_docs, clippy::pedantic, clippy::cast_possible_truncation, reason = "as above")]
 pub(crate) mod table;

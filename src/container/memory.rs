@@ -16,7 +16,7 @@ const VERSION: usize = 25;
 
 /// What stands in front of the entries.
 #[derive(Clone, Copy, Debug)]
-pub struct MemoryHeader {
+pub(crate) struct MemoryHeader {
     /// Checksum of everything behind it.
     pub(super) crc32: u32,
     /// HLC timestamp.
@@ -27,7 +27,7 @@ pub struct MemoryHeader {
 
 impl MemoryHeader {
     /// Reads it from the payload of a source.
-    pub fn read(source: &Source, layout: &Layout) -> Result<Self, Error> {
+    pub(crate) fn read(source: &Source, layout: &Layout) -> Result<Self, Error> {
         let mut bytes = [0; START];
         let found = source.read_at(&mut bytes, layout.payload_offset)?;
         let found = (layout.payload_end - layout.payload_offset).min(found as u64);
@@ -51,7 +51,7 @@ impl MemoryHeader {
 
 /// A walk over the versions of all entries.
 #[derive(Debug)]
-pub struct Rows<'s> {
+pub(super) struct Rows<'s> {
     window: Window<'s>,
     /// Offset of the current entry, and of the one behind it.
     entry: u64,

@@ -30,26 +30,25 @@ mod sst;
 mod stream;
 mod window;
 
-pub use checksums::Checksums;
-pub use compression::Compression;
-pub use contents::Contents;
-pub use error::{Error, ErrorKind, Excerpt};
-pub use header::Header;
-pub use layout::{Layout, Payload};
-pub use memory::MemoryHeader;
-pub use name::snapshot_index;
-pub use offload::Proof;
-pub use open::is_dump;
+pub(crate) use checksums::Checksums;
+pub(crate) use compression::Compression;
+pub(crate) use contents::Contents;
+pub(crate) use error::{Error, ErrorKind, Excerpt};
+pub(crate) use layout::{Layout, Payload};
+pub(crate) use memory::MemoryHeader;
+pub(crate) use name::snapshot_index;
+pub(crate) use offload::Proof;
+pub(crate) use open::is_dump;
 pub(crate) use open::read_full;
-pub use position::Position;
-pub use row::{KEY_SUFFIX, Row, RowHeader, VALUE_HEADER};
-pub use rows::{End, Rows};
-pub use source::Source;
-pub use sst::Manifest;
+pub(crate) use position::Position;
+pub(crate) use row::{KEY_SUFFIX, Row, RowHeader, VALUE_HEADER};
+pub(crate) use rows::Rows;
+pub(crate) use source::Source;
+pub(crate) use sst::Manifest;
 
 /// Reads `last_commit_ts` of a payload's own header or manifest, an HLC timestamp; 0 where there is no payload, or
 /// where the manifest is damaged: [`Contents::open`] tells.
-pub fn last_commit_ts(source: &Source, layout: &Layout) -> Result<u64, Error> {
+pub(crate) fn last_commit_ts(source: &Source, layout: &Layout) -> Result<u64, Error> {
     match layout.payload {
         Payload::Native => native::last_commit_ts(source, layout),
         Payload::Memory => Ok(MemoryHeader::read(source, layout)?.last_commit_ts),

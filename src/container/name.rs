@@ -5,7 +5,7 @@ use std::path::Path;
 
 /// Reads the index: the stem must be exactly 16 lower-case hex digits, `.fsm`, perhaps `.gz` or `.zst` behind it.
 #[must_use]
-pub fn snapshot_index(path: &Path) -> Option<u64> {
+pub(crate) fn snapshot_index(path: &Path) -> Option<u64> {
     let digits = digits(path)?;
     (digits.len() == 16 && is_hex(digits)).then(|| u64::from_str_radix(digits, 16).ok())?
 }

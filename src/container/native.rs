@@ -42,7 +42,7 @@ pub(super) fn ends_without_footer(source: &Source, offset: u64) -> Result<bool, 
 /// A walk over raw rows. `advance` makes a row current: its key and the head of its value are then here; the
 /// whole value is read when it is asked for.
 #[derive(Debug)]
-pub struct Rows<'s> {
+pub(super) struct Rows<'s> {
     window: Window<'s>,
     offset: u64,
     next: u64,

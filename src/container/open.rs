@@ -50,7 +50,7 @@ pub(super) fn open(path: &Path, spool: &Spool<'_>) -> Result<Source, Error> {
 
 /// Whether a directory looks like a dump.
 #[must_use]
-pub fn is_dump(directory: &Path) -> bool {
+pub(crate) fn is_dump(directory: &Path) -> bool {
     ["CHECKSUMS", "MANIFEST.json"].iter().all(|name| directory.join(name).is_file())
 }
 

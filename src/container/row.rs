@@ -4,9 +4,9 @@ use super::{ErrorKind, Excerpt, Position};
 use crate::cursor;
 
 /// Length of the timestamp suffix of an encoded key, bytes.
-pub const KEY_SUFFIX: usize = 8;
+pub(crate) const KEY_SUFFIX: usize = 8;
 /// Length of the header of an encoded value, bytes.
-pub const VALUE_HEADER: usize = 9;
+pub(crate) const VALUE_HEADER: usize = 9;
 
 /// What a row says besides its body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -12,7 +12,7 @@ use crate::cursor;
 
 /// A walk over the rows of one source. A row is current from one `advance` to the next.
 #[derive(Debug)]
-pub struct Rows<'s>(Form<'s>);
+pub(crate) struct Rows<'s>(Form<'s>);
 
 #[derive(Debug)]
 enum Form<'s> {
@@ -23,7 +23,7 @@ enum Form<'s> {
 
 /// What the end of a first walk tells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct End {
+pub(crate) struct End {
     /// Offset behind the last row.
     pub rows_end: u64,
     /// The footer, verified.
@@ -33,7 +33,12 @@ pub struct End {
 impl<'s> Rows<'s> {
     /// Walks the rows between two boundaries that a walk gave ([`Rows::span`]).
     #[must_use]
-    pub fn between(source: &'s Source, contents: &'s Contents, start: Position, end: Position) -> Self {
+    pub(crate) fn between(
+        source: &'s Source,
+        contents: &'s Contents,
+        start: Position,
+        end: Position,
+    ) -> Self {
         Self(match (contents.payload(), contents.bundle()) {
             (_, Some(bundle)) => Form::Sst(Box::new(sst::Rows::between(source, bundle, start, end))),
             (Payload::Memory, _) => Form::Memory(memory::Rows::between(source, start.offset(), end.offset())),
@@ -44,7 +49,7 @@ impl<'s> Rows<'s> {
     /// Walks all rows for the first time, in the order of the file; but for `EKVMVCC2`, threads of `scope` help where
     /// it is worth it.
     #[must_use]
-    pub fn first<'scope>(
+    pub(crate) fn first<'scope>(
         source: &'s Source,
         layout: &Layout,
         contents: &'s Contents,
@@ -65,12 +70,12 @@ impl<'s> Rows<'s> {
 
     /// Walks no row of a payload that cannot be opened, but hashes the file like a first walk.
     #[must_use]
-    pub fn none(source: &'s Source, layout: &Layout) -> Self {
+    pub(crate) fn none(source: &'s Source, layout: &Layout) -> Self {
         Self(Form::Native(native::Rows::first(source, layout, None)))
     }
 
     /// Goes on at another stretch between two boundaries.
-    pub fn seek(&mut self, start: Position, end: Position) {
+    pub(crate) fn seek(&mut self, start: Position, end: Position) {
         match &mut self.0 {
             Form::Native(rows) => rows.seek(start.offset(), end.offset()),
             Form::Memory(rows) => rows.seek(start.offset(), end.offset()),
@@ -80,7 +85,7 @@ impl<'s> Rows<'s> {
 
     /// Goes on at the first block that can hold the encoded key `target` or a greater one; `false` where the payload
     /// has no index of its own.
-    pub fn seek_key(&mut self, target: &[u8], end: Position) -> bool {
+    pub(crate) fn seek_key(&mut self, target: &[u8], end: Position) -> bool {
         match &mut self.0 {
             Form::Native(_) | Form::Memory(_) => false,
             Form::Sst(rows) => {
@@ -92,7 +97,7 @@ impl<'s> Rows<'s> {
 
     /// Makes the next row current; `false` at the end.
     #[inline]
-    pub fn advance(&mut self) -> Result<bool, Error> {
+    pub(crate) fn advance(&mut self) -> Result<bool, Error> {
         match &mut self.0 {
             Form::Native(rows) => rows.advance(),
             Form::Memory(rows) => rows.advance(),
@@ -102,7 +107,7 @@ impl<'s> Rows<'s> {
 
     /// Returns the position of the current row.
     #[must_use]
-    pub fn position(&self) -> Position {
+    pub(crate) fn position(&self) -> Position {
         match &self.0 {
             Form::Native(rows) => Position::at(rows.offset()),
             Form::Memory(rows) => Position::at(rows.offset()),
@@ -113,7 +118,7 @@ impl<'s> Rows<'s> {
     /// Returns the error that the current row is.
     #[cold]
     #[must_use]
-    pub fn error(&self, kind: ErrorKind) -> Error {
+    pub(crate) fn error(&self, kind: ErrorKind) -> Error {
         match &self.0 {
             Form::Native(rows) => rows.error(kind),
             Form::Memory(rows) => rows.error(kind),
@@ -123,7 +128,7 @@ impl<'s> Rows<'s> {
 
     /// Returns the boundaries around the current row: of all versions of its key in `EKVMVCC2`.
     #[must_use]
-    pub fn span(&self) -> (Position, Position) {
+    pub(crate) fn span(&self) -> (Position, Position) {
         match &self.0 {
             Form::Native(rows) => (Position::at(rows.offset()), Position::at(rows.next_offset())),
             Form::Memory(rows) => {
@@ -137,7 +142,7 @@ impl<'s> Rows<'s> {
     /// Returns the encoded key of the current row.
     #[inline]
     #[must_use]
-    pub fn key(&self) -> &[u8] {
+    pub(crate) fn key(&self) -> &[u8] {
         match &self.0 {
             Form::Native(rows) => rows.key(),
             Form::Memory(rows) => rows.key(),
@@ -147,7 +152,7 @@ impl<'s> Rows<'s> {
 
     /// Returns the length of the encoded value, bytes.
     #[must_use]
-    pub fn value_len(&self) -> usize {
+    pub(crate) fn value_len(&self) -> usize {
         match &self.0 {
             Form::Native(rows) => rows.value_len(),
             Form::Memory(rows) => VALUE_HEADER + rows.value_len(),
@@ -157,7 +162,7 @@ impl<'s> Rows<'s> {
 
     /// Splits the current row, which must be no operational row.
     #[inline]
-    pub fn head(&self) -> Result<RowHeader, Error> {
+    pub(crate) fn head(&self) -> Result<RowHeader, Error> {
         match &self.0 {
             Form::Native(rows) => {
                 RowHeader::parse(rows.key(), rows.value_head()).map_err(|kind| self.error(kind))
@@ -169,7 +174,7 @@ impl<'s> Rows<'s> {
 
     /// Returns the id of the data key that the current row's envelope names; 0 when it is cut.
     #[must_use]
-    pub fn key_id(&self) -> u32 {
+    pub(crate) fn key_id(&self) -> u32 {
         let value = match &self.0 {
             Form::Native(rows) => rows.value_head(),
             Form::Sst(rows) => rows.value(),
@@ -180,7 +185,7 @@ impl<'s> Rows<'s> {
     }
 
     /// Returns the current row's encoded key and raw value.
-    pub fn key_and_value(&mut self) -> Result<(&[u8], &[u8]), Error> {
+    pub(crate) fn key_and_value(&mut self) -> Result<(&[u8], &[u8]), Error> {
         match &mut self.0 {
             Form::Native(rows) => rows.key_and_value(),
             Form::Memory(rows) => rows.key_and_value(),
@@ -190,7 +195,7 @@ impl<'s> Rows<'s> {
 
     /// Lends the current row, of which `head` was split before.
     #[inline]
-    pub fn row(&mut self, head: RowHeader) -> Result<Row<'_>, Error> {
+    pub(crate) fn row(&mut self, head: RowHeader) -> Result<Row<'_>, Error> {
         let position = self.position();
         let (key, body) = match &mut self.0 {
             Form::Native(rows) => {
@@ -207,7 +212,7 @@ impl<'s> Rows<'s> {
     /// Returns the fingerprint of the current row, of which `head` was split before; of a long body only the beginning
     /// counts, so that no more is read than a walk reads anyway.
     #[inline]
-    pub fn fingerprint(&mut self, head: &RowHeader) -> Result<u64, Error> {
+    pub(crate) fn fingerprint(&mut self, head: &RowHeader) -> Result<u64, Error> {
         let len = self.value_len().saturating_sub(VALUE_HEADER);
         let (key, body) = match &mut self.0 {
             Form::Native(rows) if len <= fingerprint::NEAR => {
@@ -229,7 +234,7 @@ impl<'s> Rows<'s> {
     }
 
     /// Returns the body of a row of `EKVMVCC2` that was current before; nothing for other payloads.
-    pub fn body_at(&mut self, position: Position, value_len: usize) -> Result<&[u8], Error> {
+    pub(crate) fn body_at(&mut self, position: Position, value_len: usize) -> Result<&[u8], Error> {
         match &mut self.0 {
             Form::Memory(rows) => rows.value_at(position.offset(), value_len),
             Form::Native(_) | Form::Sst(_) => Ok(&[]),
@@ -237,7 +242,7 @@ impl<'s> Rows<'s> {
     }
 
     /// Hashes some more of what a first walk left unread; `false` when nothing is left.
-    pub fn pass_on(&mut self) -> Result<bool, Error> {
+    pub(crate) fn pass_on(&mut self) -> Result<bool, Error> {
         match &mut self.0 {
             Form::Native(rows) => rows.pass_on(),
             Form::Memory(_) => Ok(false),
@@ -247,7 +252,7 @@ impl<'s> Rows<'s> {
 
     /// Ends a first walk: reads what is left of the file and compares the footer. That of an
     /// `EKVMVCC2` file is a matter of [`super::Checksums`].
-    pub fn finish(&mut self, source: &Source, layout: &Layout) -> Result<End, Error> {
+    pub(crate) fn finish(&mut self, source: &Source, layout: &Layout) -> Result<End, Error> {
         let (rows_end, checksum) = match &mut self.0 {
             Form::Native(rows) => rows.finish()?,
             Form::Sst(rows) => rows.finish()?,

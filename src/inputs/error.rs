@@ -7,7 +7,7 @@ use crate::interrupt::Interrupted;
 use crate::{container, limits, snapshot};
 
 /// Result of this stage.
-pub type Result<T, E = Error> = std::result::Result<T, E>;
+pub(super) type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// The inputs cannot be found or read together.
 #[derive(Debug, thiserror::Error)]

@@ -5,17 +5,17 @@ use crate::error::Result;
 use crate::tree::{Tree, TreeFile};
 
 /// Files up to this size, bytes, are written by one call.
-pub const BUFFER: usize = 256 << 10;
+pub(crate) const BUFFER: usize = 256 << 10;
 
 /// The bytes of a file that were not written yet; the room is used again for the next file.
 #[derive(Debug, Default)]
-pub struct FileBuffer {
+pub(crate) struct FileBuffer {
     bytes: Vec<u8>,
     file: Option<TreeFile>,
 }
 
 /// Writes the file at `path`.
-pub struct FileWriter<'d> {
+pub(crate) struct FileWriter<'d> {
     /// What was appended so far.
     pub buffer: &'d mut FileBuffer,
     /// Where the file goes.
@@ -45,7 +45,7 @@ impl Output for FileWriter<'_> {
 
 impl FileWriter<'_> {
     /// Writes what is left.
-    pub fn finish(self) -> Result<()> {
+    pub(crate) fn finish(self) -> Result<()> {
         match self.buffer.file.take() {
             None => self.tree.write(self.path, &self.buffer.bytes)?,
             Some(mut file) => {
@@ -60,7 +60,7 @@ impl FileWriter<'_> {
 
 impl FileBuffer {
     /// Drops the file that was begun, and what was appended.
-    pub fn discard(&mut self) {
+    pub(crate) fn discard(&mut self) {
         self.clear();
         self.file = None;
     }

@@ -14,7 +14,7 @@ const MEMORY: usize = 4 << 20;
 
 /// Writes the files, and remembers the names that need a KEYMAP record.
 #[derive(Debug)]
-pub struct Layout {
+pub(crate) struct Layout {
     path: Vec<u8>,
     keymap: Sorter,
 }
@@ -22,12 +22,12 @@ pub struct Layout {
 impl Layout {
     /// Returns a layout without files.
     #[must_use]
-    pub fn new(scratch: &Scratch) -> Self {
+    pub(crate) fn new(scratch: &Scratch) -> Self {
         Self { path: Vec::new(), keymap: Sorter::new(scratch, MEMORY) }
     }
 
     /// Writes one key's file.
-    pub fn pair(&mut self, root: &mut Root, pair: &Pair<'_>) -> Result<Answer> {
+    pub(crate) fn pair(&mut self, root: &mut Root, pair: &Pair<'_>) -> Result<Answer> {
         if root.options.no_extra {
             return Ok(Answer::Left);
         }
@@ -61,7 +61,7 @@ impl Layout {
     }
 
     /// Writes `KEYMAP.jsonl`, sorted by the encoded name; none when no name needs a record.
-    pub fn finish(&mut self, root: &mut Root) -> Result<()> {
+    pub(crate) fn finish(&mut self, root: &mut Root) -> Result<()> {
         write_lines(&mut root.tree, KEYMAP, &mut self.keymap)
     }
 }

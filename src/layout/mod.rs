@@ -3,15 +3,15 @@
 //!
 //! In: [objects](crate::model). Out: files in a tree; names that others have or that are too long, as refusals.
 
-pub mod dynamodb;
+pub(crate) mod dynamodb;
 pub(crate) mod file_writer;
-pub mod fs;
-pub mod kv;
+pub(crate) mod fs;
+pub(crate) mod kv;
 pub(crate) mod output;
 pub(crate) mod paths;
-pub mod redis;
-pub mod s3;
-pub mod sqs;
+pub(crate) mod redis;
+pub(crate) mod s3;
+pub(crate) mod sqs;
 
 use crate::error::Result;
 use crate::tree::{Scratch, Sorter, Tree, keymap};
@@ -33,7 +33,7 @@ pub struct LayoutOptions {
 
 /// What the layouts of all services share.
 #[derive(Debug)]
-pub struct Root {
+pub(crate) struct Root {
     /// Where files go.
     pub tree: Tree,
     /// Records of `extra/KEYMAP.jsonl`.
@@ -45,13 +45,13 @@ pub struct Root {
 impl Root {
     /// Lays a dump out in `tree`.
     #[must_use]
-    pub fn new(tree: Tree, options: LayoutOptions) -> Self {
+    pub(crate) fn new(tree: Tree, options: LayoutOptions) -> Self {
         let keymap = ExtraKeymap::new(tree.scratch());
         Self { tree, keymap, options }
     }
 
     /// Writes `extra/KEYMAP.jsonl`.
-    pub fn write_keymap(&mut self) -> Result<()> {
+    pub(crate) fn write_keymap(&mut self) -> Result<()> {
         if self.options.no_extra {
             return Ok(());
         }

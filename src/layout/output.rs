@@ -10,7 +10,7 @@ use crate::error::Result;
 use crate::tree::json::{self, Html, PIECE};
 
 /// Takes the bytes of a file in their order.
-pub trait Output {
+pub(crate) trait Output {
     /// Returns the bytes that were not written yet, to append to.
     fn buffer(&mut self) -> &mut Vec<u8>;
 
@@ -30,7 +30,7 @@ impl Output for Vec<u8> {
 }
 
 /// Appends a JSON string, quotes included.
-pub fn text(out: &mut impl Output, text: &str) -> Result<()> {
+pub(crate) fn text(out: &mut impl Output, text: &str) -> Result<()> {
     if text.len() <= PIECE {
         json::string(out.buffer(), text, Html::Escaped);
         return Ok(());
@@ -45,7 +45,7 @@ pub fn text(out: &mut impl Output, text: &str) -> Result<()> {
 }
 
 /// Appends a JSON string that holds the base64 of `value`, quotes included.
-pub fn base64(out: &mut impl Output, value: &[u8], engine: &GeneralPurpose) -> Result<()> {
+pub(crate) fn base64(out: &mut impl Output, value: &[u8], engine: &GeneralPurpose) -> Result<()> {
     out.buffer().push(b'"');
     for piece in value.chunks(PIECE) {
         out.buffer().extend_from_slice(engine.encode(piece).as_bytes());

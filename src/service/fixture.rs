@@ -24,11 +24,11 @@ const COMMIT_TS: u64 = 0x018f_2a33_f800_0001;
 
 /// The rows of a snapshot.
 #[derive(Clone, Debug, Default)]
-pub struct Rows(BTreeMap<Vec<u8>, Vec<u8>>);
+pub(super) struct Rows(BTreeMap<Vec<u8>, Vec<u8>>);
 
 /// What an adapter made of a snapshot.
 #[derive(Debug)]
-pub struct Dumped {
+pub(super) struct Dumped {
     /// Path from the dump root -> content; directories end in `/` and are empty.
     pub files: BTreeMap<Vec<u8>, Vec<u8>>,
     /// Warnings, in the order in which they came up.
@@ -45,7 +45,7 @@ pub struct Dumped {
 
 impl Rows {
     /// Adds a visible row.
-    pub fn put(&mut self, user_key: &[u8], body: &[u8]) {
+    pub(super) fn put(&mut self, user_key: &[u8], body: &[u8]) {
         let key = [user_key, &(!COMMIT_TS).to_be_bytes()].concat();
         self.0.insert(key, [&[0; 9], body].concat());
     }
@@ -61,7 +61,7 @@ impl Rows {
     }
 
     /// Opens the rows as a store, and a directory for what is made of it.
-    pub fn open(&self) -> Result<(tempfile::TempDir, Snapshot)> {
+    pub(super) fn open(&self) -> Result<(tempfile::TempDir, Snapshot)> {
         let directory = tempfile::tempdir().unwrap();
         let input = directory.path().join("rows.fsm");
         fs::write(&input, self.payload()).unwrap();
@@ -71,7 +71,7 @@ impl Rows {
     }
 
     /// Decodes the rows with one adapter into digests: path from the dump root -> SHA-256.
-    pub fn digests(
+    pub(super) fn digests(
         &self,
         options: &Options,
         adapter: impl FnOnce(&mut Context<'_, '_>) -> Result<Scope>,
@@ -99,7 +99,7 @@ impl Rows {
     }
 
     /// Decodes the rows with one adapter.
-    pub fn dump(
+    pub(super) fn dump(
         &self,
         options: &Options,
         adapter: impl FnOnce(&mut Context<'_, '_>) -> Result<Scope>,
@@ -153,12 +153,12 @@ impl Rows {
 
 impl Dumped {
     /// Returns the event of each warning.
-    pub fn events(&self) -> Vec<&'static str> {
+    pub(super) fn events(&self) -> Vec<&'static str> {
         self.warnings.iter().map(|warning| warning.event.name()).collect()
     }
 
     /// Returns (class, key) of each problem.
-    pub fn classes(&self) -> Vec<(String, Vec<u8>)> {
+    pub(super) fn classes(&self) -> Vec<(String, Vec<u8>)> {
         use base64::Engine;
         let key = |value: &serde_json::Value| {
             base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(value.as_str().unwrap()).unwrap()

@@ -14,7 +14,7 @@ use crate::name::Literal;
 use crate::snapshot::{EntryBuf, Focus, Snapshot};
 
 /// Narrows a snapshot to the rows of an object; to the whole service where nothing narrower is known.
-pub fn set(snapshot: &mut Snapshot, object: &Literal) -> Result<()> {
+pub(crate) fn set(snapshot: &mut Snapshot, object: &Literal) -> Result<()> {
     snapshot.set_focus(Focus::default());
     let mut focus = Focus::default();
     let key = object.key.as_deref();
@@ -39,7 +39,7 @@ pub fn set(snapshot: &mut Snapshot, object: &Literal) -> Result<()> {
 
 /// Narrows a snapshot to the rows of which the history of an object is made: those of all generations of its table or
 /// bucket.
-pub fn set_history(snapshot: &mut Snapshot, object: &Literal) -> Result<()> {
+pub(crate) fn set_history(snapshot: &mut Snapshot, object: &Literal) -> Result<()> {
     let mut focus = Focus::default();
     match object.service {
         Namespace::S3 => {

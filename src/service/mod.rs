@@ -3,15 +3,15 @@
 //! In: a [`Snapshot`]. Out: objects in a [`Sink`], warnings and problems in a [`Report`], and the names that the
 //! manifest lists as in scope. Adapters never import each other.
 
-pub mod dynamodb;
+pub(crate) mod dynamodb;
 #[cfg(test)]
 mod fixture;
-pub mod focus;
-pub mod fs;
-pub mod kv;
-pub mod redis;
-pub mod s3;
-pub mod sqs;
+pub(crate) mod focus;
+pub(crate) mod fs;
+pub(crate) mod kv;
+pub(crate) mod redis;
+pub(crate) mod s3;
+pub(crate) mod sqs;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

@@ -2,7 +2,6 @@
 //!
 //! In: names, originals and kinds. Out: lines, and records again.
 
-use std::collections::BTreeMap;
 use std::io::BufRead;
 
 use base64::Engine;
@@ -16,7 +15,7 @@ use crate::limits;
 
 /// Why a name is not the plain encoding of its key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Kind {
+pub(crate) enum Kind {
     /// The segment is a SHA fallback.
     ShaFallback,
     /// An S3 object whose name a longer key needs as a directory.
@@ -35,7 +34,7 @@ impl Kind {
 
     /// Returns the kind as it stands in the file.
     #[must_use]
-    pub fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Kind::ShaFallback => "sha-fallback",
             Kind::S3LeafData => "s3-leaf-data",
@@ -45,14 +44,14 @@ impl Kind {
 
     /// Returns the kind of this name.
     #[must_use]
-    pub fn from_name(name: &str) -> Option<Self> {
+    pub(crate) fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.name() == name)
     }
 }
 
 /// Appends one line, newline included. `encoded` is the segment or path as it stands in the tree, `original`
 /// the user's bytes.
-pub fn line(out: &mut Vec<u8>, encoded: &[u8], original: &[u8], kind: Kind) {
+pub(crate) fn line(out: &mut Vec<u8>, encoded: &[u8], original: &[u8], kind: Kind) {
     out.extend_from_slice(br#"{"encoded":""#);
     let written = escape::lossy(out, encoded, Html::Raw);
     debug_assert!(written.is_ok(), "a Vec takes every write");
@@ -66,7 +65,7 @@ pub fn line(out: &mut Vec<u8>, encoded: &[u8], original: &[u8], kind: Kind) {
 /// Says that a line would be longer than readers take: `None` where it is not. The limit is on the line without its
 /// newline.
 #[must_use]
-pub fn too_long(encoded: &[u8], original: &[u8]) -> Option<String> {
+pub(crate) fn too_long(encoded: &[u8], original: &[u8]) -> Option<String> {
     // The longest kind, and each byte of the name as an escape.
     let frame = FRAME + Kind::ALL.iter().map(|kind| kind.name().len()).max().unwrap_or_default();
     let digits = base64::encoded_len(original.len(), false).unwrap_or(usize::MAX);
@@ -83,7 +82,7 @@ fn push_base64(out: &mut Vec<u8>, raw: &[u8]) {
 
 /// One record as it was read. The kind may be one that this version does not know.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Record {
+pub(crate) struct Record {
     /// The segment or path as it stands in the tree; not empty.
     pub encoded: String,
     /// The user's bytes.
@@ -95,7 +94,7 @@ pub struct Record {
 /// What is wrong with a line.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("line {line}: {kind}")]
-pub struct ReadError {
+pub(crate) struct ReadError {
     /// Number of the line, from 1.
     pub line: u64,
     /// What was found.
@@ -105,7 +104,7 @@ pub struct ReadError {
 /// The rules of `dump.md` 3.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-pub enum ReadErrorKind {
+pub(crate) enum ReadErrorKind {
     /// The file cannot be read.
     #[error("cannot be read: {0}")]
     Io(String),
@@ -131,7 +130,7 @@ pub enum ReadErrorKind {
 
 /// Reads records line by line; after the first error it keeps returning that error.
 #[derive(Debug)]
-pub struct Reader<R> {
+pub(crate) struct Reader<R> {
     lines: Lines<R>,
     line: u64,
     failed: Option<ReadErrorKind>,
@@ -139,12 +138,12 @@ pub struct Reader<R> {
 
 impl<R: BufRead> Reader<R> {
     /// Returns a reader before the first line.
-    pub fn new(input: R) -> Self {
+    pub(crate) fn new(input: R) -> Self {
         Self { lines: Lines::new(input, limits::KEYMAP_LINE), line: 0, failed: None }
     }
 
     /// Returns the next record, `None` at the end. The last line may lack its newline.
-    pub fn read(&mut self) -> Result<Option<Record>, ReadError> {
+    pub(crate) fn read(&mut self) -> Result<Option<Record>, ReadError> {
         if self.failed.is_none() {
             self.line += 1;
         }
@@ -175,7 +174,7 @@ struct Members {
 }
 
 /// Parses one line, without its newline.
-pub fn parse(line: &[u8]) -> Result<Record, ReadErrorKind> {
+pub(crate) fn parse(line: &[u8]) -> Result<Record, ReadErrorKind> {
     if line.trim_ascii().is_empty() {
         return Err(ReadErrorKind::Blank);
     }
@@ -193,22 +192,23 @@ pub fn parse(line: &[u8]) -> Result<Record, ReadErrorKind> {
     Ok(Record { encoded, original, kind })
 }
 
-/// Reads all records into memory by their encoded name; of several records of one name the last counts. For
-/// trees whose size is known: the map grows with the file.
-pub fn load<R: BufRead>(input: R) -> Result<BTreeMap<String, Record>, ReadError> {
-    let mut reader = Reader::new(input);
-    let mut records = BTreeMap::new();
-    while let Some(record) = reader.read()? {
-        records.insert(record.encoded.clone(), record);
-    }
-    Ok(records)
-}
-
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use proptest::prelude::*;
 
     use super::*;
+
+    /// Reads all records by their encoded name; of several records of one name the last counts.
+    fn load(input: &[u8]) -> Result<BTreeMap<String, Record>, ReadError> {
+        let mut reader = Reader::new(input);
+        let mut records = BTreeMap::new();
+        while let Some(record) = reader.read()? {
+            records.insert(record.encoded.clone(), record);
+        }
+        Ok(records)
+    }
 
     fn kind_of(line: &[u8]) -> ReadErrorKind {
         parse(line).unwrap_err()

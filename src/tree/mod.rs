@@ -12,7 +12,7 @@ mod error;
 mod files;
 mod hashing;
 mod kept;
-pub mod keymap;
+pub(crate) mod keymap;
 pub(crate) mod lines;
 pub mod manifest;
 mod pick;

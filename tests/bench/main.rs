@@ -4,6 +4,7 @@
 //! create the same files, read or hash the same bytes. Both are repeated; the table shows medians. Nothing is asserted.
 //! `BENCH_DIR` chooses the file system.
 
+#![allow(unreachable_pub, reason = "modules that several test programs share")]
 #![allow(clippy::indexing_slicing, clippy::cast_possible_truncation, reason = "a panic ends a failed run")]
 #![allow(clippy::cast_precision_loss, reason = "rates are rounded anyway")]
 

@@ -1,6 +1,7 @@
 //! The golden cases: one test for each file of `testdata/cases/<part>/` and `testdata/malformed/`
 //! (`testdata/README.md`).
 
+#![allow(unreachable_pub, reason = "modules that several test programs share")]
 #![allow(clippy::indexing_slicing, clippy::cast_possible_truncation, reason = "a panic fails the test")]
 
 mod bytes;

@@ -3,6 +3,7 @@
 //!
 //! In: a directory to make, a seed, a count. Out: `NAME.fsm`, and in `NAME.options` the words of its options.
 
+#![allow(unreachable_pub, reason = "modules that several test programs share")]
 #![allow(
     clippy::indexing_slicing,
     clippy::cast_possible_truncation,

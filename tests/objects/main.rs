@@ -2,6 +2,8 @@
 //!
 //! `cargo run --release --example objects -- testdata/live/shop/000000000000016e.fsm`
 
+#![allow(unreachable_pub, reason = "modules that several test programs share")]
+
 use std::io::{self, BufWriter, Write};
 
 use ekv_backup::run::{Source, objects};

@@ -2,6 +2,7 @@
 //!
 //! A snapshot of 10 GiB can go through a pipe. `cargo run --release --example snapshot -- --help`
 
+#![allow(unreachable_pub, reason = "modules that several test programs share")]
 #![allow(clippy::indexing_slicing, clippy::cast_possible_truncation, reason = "a panic ends a failed run")]
 
 #[path = "../fixture/mod.rs"]

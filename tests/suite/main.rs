@@ -1,5 +1,6 @@
 //! Tests of the binary as its users run it; modules are named as commands and themes are.
 
+#![allow(unreachable_pub, reason = "modules that several test programs share")]
 #![allow(
     clippy::indexing_slicing,
     clippy::cast_possible_truncation,

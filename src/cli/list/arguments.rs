@@ -28,7 +28,7 @@ Exit codes: 0 listed; 1 a pattern matches nothing, or objects cannot be read; ot
 #[derive(Debug, Args)]
 #[command(override_usage = "ekv-backup list [OPTIONS] <INPUT>... [PATTERN]...", after_help = EXAMPLES)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
-pub struct Arguments {
+pub(crate) struct Arguments {
     /// Snapshots of one cluster, as for decode, or one dump (a tree, .tar or .tar.zst); then names or patterns of what is listed [default: everything]. The
     /// first that begins with a service ends the inputs; a file of such a name is ./redis/...
     #[arg(required = true, value_name = "INPUT")]
@@ -88,7 +88,7 @@ impl From<By> for Order {
 
 impl Arguments {
     /// Returns how a line looks.
-    pub fn form(&self) -> Form {
+    pub(crate) fn form(&self) -> Form {
         match (self.json, self.long) {
             (true, _) => Form::Json,
             (_, true) => Form::Long,
@@ -97,7 +97,7 @@ impl Arguments {
     }
 
     /// Whether something is asked for that only lines show.
-    pub fn asks_for_lines(&self) -> bool {
+    pub(crate) fn asks_for_lines(&self) -> bool {
         self.long || self.json || self.deleted || self.sort.is_some() || self.limit.is_some()
     }
 }

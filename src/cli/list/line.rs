@@ -10,7 +10,7 @@ use crate::cli::time::{hlc_time, ms_time};
 
 /// How a line looks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Form {
+pub(crate) enum Form {
     /// The name alone.
     Name,
     /// Type, bytes, elements, expiry, commit time, name.
@@ -20,7 +20,7 @@ pub enum Form {
 }
 
 /// Appends the line of an object.
-pub fn write(line: &mut Vec<u8>, listed: &Listed<'_>, form: Form) {
+pub(super) fn write(line: &mut Vec<u8>, listed: &Listed<'_>, form: Form) {
     match form {
         Form::Name => line.extend_from_slice(listed.name.as_bytes()),
         Form::Long => long(line, listed),

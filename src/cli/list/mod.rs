@@ -18,11 +18,11 @@ use super::progress::Display;
 use super::words::Words;
 use super::{exit, positional, print};
 
-pub use arguments::Arguments;
+pub(super) use arguments::Arguments;
 use overview::Overview;
 
 /// Runs the command and returns its exit code.
-pub fn run(arguments: &Arguments, interrupt: &Interrupt) -> u8 {
+pub(super) fn run(arguments: &Arguments, interrupt: &Interrupt) -> u8 {
     let (inputs, patterns) = match positional::split(&arguments.operands).and_then(|(inputs, patterns)| {
         let patterns = patterns.iter().map(|text| Pattern::glob(text)).collect::<std::result::Result<_, _>>();
         Ok((inputs, patterns.map_err(|error| print::chain(&error))?))

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 /// What was counted, by name of the scope and type of its objects. There are as many entries as scopes, not objects.
 #[derive(Debug, Default)]
-pub struct Overview {
+pub(super) struct Overview {
     counts: BTreeMap<(String, &'static str), Count>,
     name: String,
 }
@@ -31,7 +31,7 @@ struct Line<'a> {
 
 impl Overview {
     /// Counts an object; a table, bucket or queue makes the line of what it holds.
-    pub fn count(&mut self, listed: &Listed<'_>) {
+    pub(super) fn count(&mut self, listed: &Listed<'_>) {
         let summary = listed.summary;
         self.name.clear();
         self.name.push_str(summary.service);
@@ -54,7 +54,7 @@ impl Overview {
     }
 
     /// Writes a line a scope and type.
-    pub fn write(&self, out: &mut dyn Write, json: bool) -> io::Result<()> {
+    pub(super) fn write(&self, out: &mut dyn Write, json: bool) -> io::Result<()> {
         if json {
             for ((fullname, kind), &count) in &self.counts {
                 serde_json::to_writer(&mut *out, &Line { fullname, kind, count })?;

@@ -25,14 +25,14 @@ const PLAIN_LOOKS: u32 = 30;
 const COLUMNS: usize = 80;
 
 /// Shows progress from a thread of its own until it is dropped.
-pub struct Display {
+pub(super) struct Display {
     stop: Option<Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Display {
     /// Starts to show `progress`, or nothing.
-    pub fn start(how: args::Progress, progress: &Progress) -> Self {
+    pub(super) fn start(how: args::Progress, progress: &Progress) -> Self {
         let terminal = std::io::stderr().is_terminal();
         // A terminal that cannot go back in its line gets plain lines.
         let moves = terminal && std::env::var_os("TERM").is_none_or(|term| term != "dumb");

@@ -20,7 +20,7 @@ mod table;
 mod tests;
 
 pub(super) use bundle::Bundle;
-pub use manifest::Manifest;
+pub(crate) use manifest::Manifest;
 pub(super) use rows::Rows;
 
 use super::ErrorKind;

@@ -34,19 +34,19 @@ pub(super) struct BigUint(Vec<u64>);
 
 impl BigUint {
     /// Returns 1.
-    pub fn one() -> Self {
+    pub(super) fn one() -> Self {
         Self(vec![1])
     }
 
     /// Reads ASCII digits.
-    pub fn from_digits(digits: impl Iterator<Item = u8>) -> Self {
+    pub(super) fn from_digits(digits: impl Iterator<Item = u8>) -> Self {
         let digits: Vec<u8> = digits.map(|digit| digit - b'0').collect();
         let limb = |chunk: &[u8]| chunk.iter().fold(0, |limb, &digit| limb * 10 + u64::from(digit));
         Self(digits.rchunks(9).map(limb).collect())
     }
 
     /// Divides by `prime` as often as it goes without a remainder, at most `most` times, and says how often.
-    pub fn divide_out(&mut self, prime: Prime, most: usize) -> usize {
+    pub(super) fn divide_out(&mut self, prime: Prime, most: usize) -> usize {
         let (prime, step) = prime.step();
         let mut divided = 0;
         while divided < most {
@@ -83,7 +83,7 @@ impl BigUint {
     }
 
     /// Multiplies by `prime`, so often.
-    pub fn multiply(&mut self, prime: Prime, mut times: usize) {
+    pub(super) fn multiply(&mut self, prime: Prime, mut times: usize) {
         let (prime, step) = prime.step();
         while times > 0 {
             let factors = step.min(times);
@@ -103,7 +103,7 @@ impl BigUint {
     }
 
     /// Appends the digits.
-    pub fn push(&self, out: &mut Vec<u8>) {
+    pub(super) fn push(&self, out: &mut Vec<u8>) {
         let mut limbs = self.0.iter().rev();
         if let Some(first) = limbs.next() {
             out.extend_from_slice(first.to_string().as_bytes());

@@ -15,18 +15,18 @@ pub(super) struct Bundle {
 
 impl Bundle {
     /// Writes parts of at most `size` bytes, longer lines apart, into `items/` of a table's directory.
-    pub fn new(table_directory: &[u8], size: u64) -> Self {
+    pub(super) fn new(table_directory: &[u8], size: u64) -> Self {
         let directory = [table_directory, b"/items/"].concat();
         Self { directory, size, part: 0, path: Vec::new(), file: None }
     }
 
     /// Returns the path of the part that the last line is in.
-    pub fn path(&self) -> &[u8] {
+    pub(super) fn path(&self) -> &[u8] {
         &self.path
     }
 
     /// Returns the file for a line of this length, bytes, newline included.
-    pub fn file(&mut self, tree: &mut Tree, length: u64) -> Result<&mut TreeFile> {
+    pub(super) fn file(&mut self, tree: &mut Tree, length: u64) -> Result<&mut TreeFile> {
         let fits = |file: &TreeFile| file.len().saturating_add(length) <= self.size;
         let file = match self.file.take() {
             Some(file) if file.is_empty() || fits(&file) => file,
@@ -45,7 +45,7 @@ impl Bundle {
     }
 
     /// Finishes the last part, if there is any.
-    pub fn finish(self, tree: &mut Tree) -> Result<()> {
+    pub(super) fn finish(self, tree: &mut Tree) -> Result<()> {
         self.file.map_or(Ok(()), |file| Ok(file.finish(tree)?))
     }
 }

@@ -65,12 +65,12 @@ struct Claim<'a> {
 
 impl Claims {
     /// Returns a table without items.
-    pub fn new(scratch: &Scratch) -> Self {
+    pub(super) fn new(scratch: &Scratch) -> Self {
         Self { round: Sorter::new(scratch, MEMORY), key: Vec::new(), value: Vec::new() }
     }
 
     /// Notes the plain name of the item of this number, whose `path` is that of the table's items and the rest.
-    pub fn push(
+    pub(super) fn push(
         &mut self,
         tree: &Tree,
         path: (&[u8], &[u8]),
@@ -96,7 +96,7 @@ impl Claims {
 
     /// Enters each item under its name, below the directory `items/` of a table; returns the number of those that have
     /// none, each of which is a problem.
-    pub fn decide(
+    pub(super) fn decide(
         self,
         tree: &mut Tree,
         items: &[u8],

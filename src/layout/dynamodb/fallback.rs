@@ -44,13 +44,13 @@ pub(super) struct Fallbacks {
 
 impl Fallbacks {
     /// Returns an empty collection.
-    pub fn new(scratch: &Scratch) -> Self {
+    pub(super) fn new(scratch: &Scratch) -> Self {
         Self { records: Sorter::new(scratch, MEMORY), last: Vec::new(), key: Vec::new(), record: Vec::new() }
     }
 
     /// Notes that the last component of `path`, counted from the dump root, stands for `original` in the name of the
     /// table's item of this number. What the least number says of a path counts.
-    pub fn push(&mut self, path: &[u8], original: &[u8], reason: Reason, number: u64) -> Result<()> {
+    pub(super) fn push(&mut self, path: &[u8], original: &[u8], reason: Reason, number: u64) -> Result<()> {
         self.key.clear();
         self.key.extend_from_slice(path);
         self.key.push(0);
@@ -67,7 +67,7 @@ impl Fallbacks {
     }
 
     /// Passes the records on, sorted by path, each once; to no keymap with `--no-extra`.
-    pub fn finish(
+    pub(super) fn finish(
         mut self,
         mut keymap: Option<&mut ExtraKeymap>,
         report: &mut Report<'_>,

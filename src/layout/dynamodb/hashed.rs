@@ -13,12 +13,12 @@ pub(super) struct Hashed {
 
 impl Hashed {
     /// Returns an empty file; `path` is checked as if it were its name.
-    pub fn new(digests: &Digests, path: &[u8]) -> Result<Self> {
+    pub(super) fn new(digests: &Digests, path: &[u8]) -> Result<Self> {
         Ok(Self { buffer: Vec::new(), file: digests.unnamed(path)? })
     }
 
     /// Returns what is known of the file.
-    pub fn finish(mut self) -> Result<Digested> {
+    pub(super) fn finish(mut self) -> Result<Digested> {
         self.file.write(&self.buffer);
         Ok(self.file.digest()?)
     }

@@ -59,12 +59,12 @@ pub(super) struct Members<'a> {
 
 impl<'a> Members<'a> {
     /// Returns a list without maps; all entries will stand in `body`.
-    pub fn new(body: &'a [u8]) -> Self {
+    pub(super) fn new(body: &'a [u8]) -> Self {
         Self { body, members: Vec::new() }
     }
 
     /// Opens a map: sorts its entries. Of equal names the last one counts.
-    pub fn open(
+    pub(super) fn open(
         &mut self,
         entries: impl Iterator<Item = Result<&'a [u8], Malformed>>,
     ) -> Result<Range<usize>> {
@@ -93,7 +93,7 @@ impl<'a> Members<'a> {
     }
 
     /// Returns name and entry at `at`; `None` where a later entry of the same name follows.
-    pub fn get(&self, map: &Range<usize>, at: usize) -> Result<Option<(&'a str, &'a [u8])>> {
+    pub(super) fn get(&self, map: &Range<usize>, at: usize) -> Result<Option<(&'a str, &'a [u8])>> {
         let member = self.members.get(at).ok_or(OUTSIDE)?;
         let name = member.name.get(self.body);
         let next = self.members.get(at + 1).filter(|_| map.contains(&(at + 1)));
@@ -104,7 +104,7 @@ impl<'a> Members<'a> {
     }
 
     /// Finds the entry of a name in a map.
-    pub fn find(&self, map: &Range<usize>, name: &str) -> Option<&'a [u8]> {
+    pub(super) fn find(&self, map: &Range<usize>, name: &str) -> Option<&'a [u8]> {
         let members = self.members.get(map.clone())?;
         let behind = members.partition_point(|member| member.name.get(self.body) <= name.as_bytes());
         let last = members.get(behind.checked_sub(1)?)?;
@@ -112,7 +112,7 @@ impl<'a> Members<'a> {
     }
 
     /// Closes the map that was opened last.
-    pub fn close(&mut self, map: &Range<usize>) {
+    pub(super) fn close(&mut self, map: &Range<usize>) {
         self.members.truncate(map.start);
     }
 }

@@ -42,7 +42,7 @@ const NO_TABLE: Bug = Bug::new("an item of DynamoDB comes without its table");
 
 /// Writes the files.
 #[derive(Debug, Default)]
-pub struct Layout {
+pub(crate) struct Layout {
     table: Option<OpenTable>,
     /// A line of a bundle.
     line: Vec<u8>,
@@ -64,7 +64,7 @@ enum Files {
 
 impl Layout {
     /// Writes what an object has of files.
-    pub fn object(&mut self, root: &mut Root, object: Object<'_>) -> Result<Answer> {
+    pub(crate) fn object(&mut self, root: &mut Root, object: Object<'_>) -> Result<Answer> {
         match object {
             Object::Table(table) => self.table(root, table),
             Object::Item(item) => self.item(root, item).map_err(|error| match error {
@@ -116,7 +116,7 @@ impl Layout {
 
     /// Returns the path of the last item's file.
     #[must_use]
-    pub fn place(&self) -> &[u8] {
+    pub(crate) fn place(&self) -> &[u8] {
         match self.table.as_ref().map(|table| &table.files) {
             Some(Files::PerItem(files)) => files.path(),
             Some(Files::Bundle(parts)) => parts.path(),
@@ -125,7 +125,7 @@ impl Layout {
     }
 
     /// Finishes the last part, and says what there is to say of the names.
-    pub fn end_table(&mut self, root: &mut Root, report: &mut Report<'_>) -> Result<()> {
+    pub(crate) fn end_table(&mut self, root: &mut Root, report: &mut Report<'_>) -> Result<()> {
         let OpenTable { name, files, mut fallbacks } = self.table.take().ok_or(NO_TABLE)?;
         let shown = excerpt::name(&name);
         match files {

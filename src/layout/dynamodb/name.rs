@@ -38,7 +38,7 @@ struct Component {
 
 impl Originals {
     /// Returns what the names of an item stand for: of a number its canonical text.
-    pub fn of(keys: &KeyValues<'_>) -> Self {
+    pub(super) fn of(keys: &KeyValues<'_>) -> Self {
         let original = |key: KeyValue<'_>| match key {
             KeyValue::S(text) => (b'S', text.as_bytes().to_vec()),
             KeyValue::B(bytes) => (b'B', bytes.to_vec()),
@@ -54,12 +54,12 @@ impl Originals {
 
 impl ItemName {
     /// Returns the name that an item has by itself.
-    pub fn plain(originals: Originals) -> Self {
+    pub(super) fn plain(originals: Originals) -> Self {
         Self::new(originals, Component::plain)
     }
 
     /// Returns the name of an item whose plain name is taken: in all its parts another one.
-    pub fn taken(originals: Originals) -> Self {
+    pub(super) fn taken(originals: Originals) -> Self {
         Self::new(originals, Component::taken)
     }
 
@@ -73,7 +73,7 @@ impl ItemName {
     }
 
     /// Appends the path; returns where the part of the directory ends.
-    pub fn push(&self, path: &mut Vec<u8>) -> usize {
+    pub(super) fn push(&self, path: &mut Vec<u8>) -> usize {
         let mut directory_end = path.len();
         // An empty hash has no directory of its own (10, L8).
         if let Some(name) = self.directory.as_ref().filter(|name| !name.text.is_empty()) {
@@ -87,7 +87,7 @@ impl ItemName {
     }
 
     /// How many of its components are in SHA form: none, some, all.
-    pub fn sha_form(&self) -> ShaForm {
+    pub(super) fn sha_form(&self) -> ShaForm {
         let is_sha = |name: &Component| name.fallback.is_some();
         match (self.directory.as_ref().map(is_sha), is_sha(&self.file)) {
             (None | Some(true), true) => ShaForm::All,
@@ -97,13 +97,19 @@ impl ItemName {
     }
 
     /// Says that no reader would take the KEYMAP line of one of its components.
-    pub fn too_long(&self, path: &[u8]) -> Option<String> {
+    pub(super) fn too_long(&self, path: &[u8]) -> Option<String> {
         let mut names = self.directory.iter().chain([&self.file]).filter(|name| name.fallback.is_some());
         names.find_map(|name| keymap::too_long(path, &name.original))
     }
 
     /// Notes what needs a record: this is the name of the table's item of this number.
-    pub fn note(&self, fallbacks: &mut Fallbacks, path: &[u8], directory: usize, number: u64) -> Result<()> {
+    pub(super) fn note(
+        &self,
+        fallbacks: &mut Fallbacks,
+        path: &[u8],
+        directory: usize,
+        number: u64,
+    ) -> Result<()> {
         let directory = self.directory.as_ref().zip(path.get(..directory));
         for (name, path) in directory.into_iter().chain([(&self.file, path)]) {
             if let Some(reason) = name.fallback {

@@ -28,19 +28,24 @@ pub(super) struct PerItem {
 
 impl PerItem {
     /// Writes into the directory `items/` of a table's directory.
-    pub fn new(tree: &Tree, table_directory: &[u8]) -> Self {
+    pub(super) fn new(tree: &Tree, table_directory: &[u8]) -> Self {
         let path = [table_directory, b"/items/"].concat();
         let claims = (!tree.knows_names()).then(|| Claims::new(tree.scratch()));
         Self { directory: path.len(), path, buffer: FileBuffer::default(), items: 0, claims }
     }
 
     /// Returns the path of the last item.
-    pub fn path(&self) -> &[u8] {
+    pub(super) fn path(&self) -> &[u8] {
         &self.path
     }
 
     /// Writes an item, or says why it has no place.
-    pub fn put(&mut self, tree: &mut Tree, fallbacks: &mut Fallbacks, item: &Item<'_>) -> Result<Answer> {
+    pub(super) fn put(
+        &mut self,
+        tree: &mut Tree,
+        fallbacks: &mut Fallbacks,
+        item: &Item<'_>,
+    ) -> Result<Answer> {
         let originals = Originals::of(&item.keys);
         if self.claims.is_some() {
             return self.claim(tree, originals, item);
@@ -97,7 +102,7 @@ impl PerItem {
     }
 
     /// Decides what was left open; returns the number of items that have a file.
-    pub fn finish(
+    pub(super) fn finish(
         mut self,
         tree: &mut Tree,
         fallbacks: &mut Fallbacks,

@@ -16,7 +16,7 @@ const MEMORY: usize = 16 << 20;
 /// The lines so far. Depth first in the order of names is not the order of paths (`a.b` < `a/x`), so they are
 /// sorted.
 #[derive(Debug)]
-pub struct Listing {
+pub(super) struct Listing {
     lines: Sorter,
     line: Vec<u8>,
 }
@@ -41,12 +41,12 @@ struct Line<'a> {
 impl Listing {
     /// Returns a list without lines.
     #[must_use]
-    pub fn new(scratch: &Scratch) -> Self {
+    pub(super) fn new(scratch: &Scratch) -> Self {
         Self { lines: Sorter::new(scratch, MEMORY), line: Vec::new() }
     }
 
     /// Adds the line of one path. `inode` is the key's, which counts.
-    pub fn push(&mut self, path: &[u8], inode: u64, record: &InodeRecord) -> Result<()> {
+    pub(super) fn push(&mut self, path: &[u8], inode: u64, record: &InodeRecord) -> Result<()> {
         self.line.clear();
         append_line(&mut self.line, path, inode, record);
         self.lines.push(path, &self.line)?;
@@ -54,7 +54,7 @@ impl Listing {
     }
 
     /// Writes the file; none when there are no lines.
-    pub fn write(&mut self, tree: &mut Tree) -> Result<()> {
+    pub(super) fn write(&mut self, tree: &mut Tree) -> Result<()> {
         write_lines(tree, PATH, &mut self.lines)
     }
 }

@@ -17,7 +17,7 @@ use path::NodePath;
 
 /// Writes the files.
 #[derive(Debug)]
-pub struct Layout {
+pub(crate) struct Layout {
     listing: Listing,
     open: Option<OpenFile>,
 }
@@ -44,7 +44,7 @@ const NOT_OPEN: Bug = Bug::new("content of a file that is not open");
 
 /// Says that a path is too long for the tree.
 #[must_use]
-pub fn refusal(node: &Node<'_>) -> Option<Refusal> {
+pub(crate) fn refusal(node: &Node<'_>) -> Option<Refusal> {
     let message = "the path is too long for CHECKSUMS or KEYMAP".to_owned();
     (!NodePath::of(node.path).fits(node.path)).then_some(Refusal { class: Class::FS_PATH_TOO_LONG, message })
 }
@@ -57,12 +57,12 @@ pub(crate) fn disk_path(path: &[u8]) -> Vec<u8> {
 impl Layout {
     /// Returns a layout without files.
     #[must_use]
-    pub fn new(scratch: &Scratch) -> Self {
+    pub(crate) fn new(scratch: &Scratch) -> Self {
         Self { listing: Listing::new(scratch), open: None }
     }
 
     /// Lists a node, and creates it when it is a directory.
-    pub fn node(&mut self, root: &mut Root, node: &Node<'_>) -> Result<Answer> {
+    pub(crate) fn node(&mut self, root: &mut Root, node: &Node<'_>) -> Result<Answer> {
         self.listing.push(node.path, node.inode, node.record)?;
         let path = NodePath::of(node.path);
         if let Some(name) = &path.fallback
@@ -84,7 +84,7 @@ impl Layout {
     }
 
     /// Appends to the file at hand.
-    pub fn piece(&mut self, root: &mut Root, piece: Piece<'_>) -> Result<Answer> {
+    pub(crate) fn piece(&mut self, root: &mut Root, piece: Piece<'_>) -> Result<Answer> {
         let open = self.open.as_mut().ok_or(NOT_OPEN)?;
         let answer = answer(open.append(root, piece), Answer::Open)?;
         if matches!(answer, Answer::Refused(_)) {
@@ -94,18 +94,18 @@ impl Layout {
     }
 
     /// Ends the file at hand.
-    pub fn end(&mut self, root: &mut Root) -> Result<Answer> {
+    pub(crate) fn end(&mut self, root: &mut Root) -> Result<Answer> {
         let open = self.open.take().ok_or(NOT_OPEN)?;
         answer(open.end(root), Answer::Taken)
     }
 
     /// Forgets the file at hand.
-    pub fn abandon(&mut self) {
+    pub(crate) fn abandon(&mut self) {
         self.open = None;
     }
 
     /// Writes the list.
-    pub fn finish(&mut self, root: &mut Root) -> Result<()> {
+    pub(crate) fn finish(&mut self, root: &mut Root) -> Result<()> {
         self.listing.write(&mut root.tree)
     }
 }

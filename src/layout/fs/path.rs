@@ -7,7 +7,7 @@ const TREE: &[u8] = b"extra/fs/tree";
 
 /// A node's path in the dump.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct NodePath {
+pub(super) struct NodePath {
     /// Path from the dump root: names as they are, but for those that are too long for a file.
     pub disk: Vec<u8>,
     /// The SHA fallback that replaces the node's own name.
@@ -17,7 +17,7 @@ pub struct NodePath {
 impl NodePath {
     /// Returns the path of the node whose names, joined with `/`, are `original`.
     #[must_use]
-    pub fn of(original: &[u8]) -> Self {
+    pub(super) fn of(original: &[u8]) -> Self {
         let mut path = Self { disk: TREE.to_vec(), fallback: None };
         let names = original.split(|&byte| byte == b'/').filter(|_| !original.is_empty());
         for name in names {
@@ -31,7 +31,7 @@ impl NodePath {
     /// Whether CHECKSUMS can list a file of this path, and KEYMAP record it: longer paths would make a dump
     /// that `verify` refuses (`dump.md` 3, 5).
     #[must_use]
-    pub fn fits(&self, original: &[u8]) -> bool {
+    pub(super) fn fits(&self, original: &[u8]) -> bool {
         let escapes = self.disk.iter().filter(|byte| matches!(byte, b'\n' | b'\r' | b'\\')).count();
         // The mark of an escaped line, digest, two spaces, path, newline.
         let line = 1 + 64 + 2 + self.disk.len() + escapes + 1;

@@ -22,7 +22,7 @@ use sidecars::Sidecars;
 
 /// Writes the files.
 #[derive(Debug)]
-pub struct Layout {
+pub(crate) struct Layout {
     /// Path of the file at hand.
     path: Vec<u8>,
     buffer: FileBuffer,
@@ -50,7 +50,7 @@ enum Contents {
 impl Layout {
     /// Returns a layout without files.
     #[must_use]
-    pub fn new(scratch: &Scratch, options: &LayoutOptions) -> Self {
+    pub(crate) fn new(scratch: &Scratch, options: &LayoutOptions) -> Self {
         Self {
             path: Vec::new(),
             buffer: FileBuffer::default(),
@@ -60,7 +60,7 @@ impl Layout {
     }
 
     /// Writes the file of a string or an HLL, begins that of a collection.
-    pub fn key(&mut self, root: &mut Root, key: &Key<'_>) -> Result<Answer> {
+    pub(crate) fn key(&mut self, root: &mut Root, key: &Key<'_>) -> Result<Answer> {
         let segment = segment::encode(key.key);
         if segment.fallback
             && let Some(message) = keymap::too_long(segment.text.as_bytes(), key.key)
@@ -88,7 +88,7 @@ impl Layout {
     }
 
     /// Writes an element of the collection at hand.
-    pub fn element(&mut self, root: &mut Root, element: Element<'_>) -> Result<Answer> {
+    pub(crate) fn element(&mut self, root: &mut Root, element: Element<'_>) -> Result<Answer> {
         const ALIEN: Bug = Bug::new("an element of another Redis collection");
         let collection = self.collection.as_mut().ok_or(ALIEN)?;
         let file = &mut FileWriter { buffer: &mut self.buffer, tree: &mut root.tree, path: &self.path };
@@ -114,7 +114,7 @@ impl Layout {
     }
 
     /// Ends the file of the collection at hand, if there is one.
-    pub fn end(&mut self, root: &mut Root) -> Result<Answer> {
+    pub(crate) fn end(&mut self, root: &mut Root) -> Result<Answer> {
         if let Some(open) = self.collection.take() {
             let mut file = FileWriter { buffer: &mut self.buffer, tree: &mut root.tree, path: &self.path };
             match open.contents {
@@ -132,14 +132,14 @@ impl Layout {
     }
 
     /// Forgets the collection at hand, if there is one.
-    pub fn abandon(&mut self) {
+    pub(crate) fn abandon(&mut self) {
         if self.collection.take().is_some() {
             self.buffer.discard();
         }
     }
 
     /// Writes the sidecars.
-    pub fn finish(&mut self, root: &mut Root) -> Result<()> {
+    pub(crate) fn finish(&mut self, root: &mut Root) -> Result<()> {
         self.sidecars.write(&mut root.tree)
     }
 

@@ -29,7 +29,7 @@ const ORDER: Bug = Bug::new("an S3 object came out of its order");
 
 /// Writes the files of buckets.
 #[derive(Debug)]
-pub struct Layout {
+pub(crate) struct Layout {
     names: Names,
     bucket: OpenBucket,
     object: Option<OpenObject>,
@@ -77,7 +77,7 @@ pub(crate) fn path(bucket: &[u8], file: &[u8]) -> Option<Vec<u8>> {
 impl Layout {
     /// Returns a layout without files.
     #[must_use]
-    pub fn new(scratch: &Scratch) -> Self {
+    pub(crate) fn new(scratch: &Scratch) -> Self {
         let placements = PlacementsSorter::new(scratch, PLACEMENTS_MEMORY);
         Self {
             names: Names::Planning(Box::new((Planner::new(scratch), placements))),
@@ -91,7 +91,7 @@ impl Layout {
 
     /// Plans the paths of a bucket's objects. A directory of an include option is reserved only where it will be made:
     /// else the object keeps its name, like `KEYMAP.jsonl` in a bucket without records (D8).
-    pub fn announce(
+    pub(crate) fn announce(
         &mut self,
         root: &Root,
         (bucket, generation): (&[u8], u64),
@@ -111,7 +111,7 @@ impl Layout {
     }
 
     /// Takes an object, or the head of one.
-    pub fn object(&mut self, root: &mut Root, object: Object<'_>) -> Result<Answer> {
+    pub(crate) fn object(&mut self, root: &mut Root, object: Object<'_>) -> Result<Answer> {
         match object {
             Object::Bucket(bucket) => self.bucket(root, bucket),
             Object::Object(head) => self.head(root, head),
@@ -158,7 +158,7 @@ impl Layout {
 
     /// Appends to the body of the open object. Its file is made at the first piece: an object of which none is there
     /// fails for that, whatever its name is.
-    pub fn piece(&mut self, root: &mut Root, piece: Piece<'_>) -> Result<Answer> {
+    pub(crate) fn piece(&mut self, root: &mut Root, piece: Piece<'_>) -> Result<Answer> {
         let object = self.object.as_mut().ok_or(ORDER)?;
         let file = match object.open(root)? {
             Ok(file) => file,
@@ -173,7 +173,7 @@ impl Layout {
     }
 
     /// Finishes the body and writes the sidecar; the object counts only when both are there.
-    pub fn end(&mut self, root: &mut Root) -> Result<Answer> {
+    pub(crate) fn end(&mut self, root: &mut Root) -> Result<Answer> {
         let object = self.object.as_mut().ok_or(ORDER)?;
         if let Err(fault) = object.open(root)? {
             return self.fail(root, fault);
@@ -199,7 +199,7 @@ impl Layout {
     }
 
     /// Removes what there is of the open object.
-    pub fn abandon(&mut self, root: &mut Root) -> Result<()> {
+    pub(crate) fn abandon(&mut self, root: &mut Root) -> Result<()> {
         if let Some(OpenObject { path, file, .. }) = self.object.take() {
             drop(file);
             root.tree.remove_empty_directories(&path)?;
@@ -245,7 +245,7 @@ impl Layout {
     }
 
     /// Ends the files of a bucket.
-    pub fn end_bucket(&mut self, root: &mut Root) -> Result<()> {
+    pub(crate) fn end_bucket(&mut self, root: &mut Root) -> Result<()> {
         let OpenBucket { tracker, uploads, .. } = std::mem::take(&mut self.bucket);
         for file in [tracker, uploads].into_iter().flatten() {
             file.finish(&mut root.tree)?;
@@ -254,7 +254,7 @@ impl Layout {
     }
 
     /// Ends what all buckets share.
-    pub fn finish(&mut self, root: &mut Root) -> Result<()> {
+    pub(crate) fn finish(&mut self, root: &mut Root) -> Result<()> {
         self.end_bucket(root)?;
         self.lines.take().map_or(Ok(()), |lines| Ok(lines.finish(&mut root.tree)?))
     }
@@ -319,6 +319,6 @@ fn no_directory() -> Fault {
 
 /// Says why an object has no place whatever its key is.
 #[must_use]
-pub fn refusal(object: Object<'_>) -> Option<Refusal> {
+pub(crate) fn refusal(object: Object<'_>) -> Option<Refusal> {
     (!Directory::can_be(object.bucket())).then(no_directory)
 }

@@ -9,7 +9,7 @@ use crate::tree::segment;
 
 /// A directory under the root of the dump.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Directory {
+pub(super) struct Directory {
     /// Path from the root.
     pub path: String,
     /// Whether a KEYMAP record is needed to read the name back.
@@ -19,7 +19,7 @@ pub struct Directory {
 impl Directory {
     /// Returns the directory of a queue; its name is not empty.
     #[must_use]
-    pub fn of(name: &[u8]) -> Self {
+    pub(super) fn of(name: &[u8]) -> Self {
         // The two names that mean something to a file system are spelt out here, not hashed.
         let (text, fallback) = match name {
             b"." => ("%2E".to_owned(), false),
@@ -35,7 +35,7 @@ impl Directory {
     /// Returns the directory for side records of a queue that is gone; `segment` is its key segment. `taken`:
     /// there is a queue whose name is [`orphan_name`](crate::model::sqs::orphan_name), and the directory of that name is its own.
     #[must_use]
-    pub fn of_orphan(segment: &[u8], taken: bool) -> Self {
+    pub(super) fn of_orphan(segment: &[u8], taken: bool) -> Self {
         let fallback = taken || segment.len() + ORPHAN.len() > limits::SEGMENT;
         let text =
             if fallback { segment::fallback(segment) } else { String::from_utf8_lossy(segment).into_owned() };
@@ -44,7 +44,7 @@ impl Directory {
 
     /// Returns the path of a file in the directory.
     #[must_use]
-    pub fn file(&self, name: &str) -> Vec<u8> {
+    pub(super) fn file(&self, name: &str) -> Vec<u8> {
         format!("{}/{name}", self.path).into_bytes()
     }
 }

@@ -24,7 +24,7 @@ const SIDE_RECORDS: &str = "_internals/side_records.jsonl";
 
 /// Writes the files.
 #[derive(Debug)]
-pub struct Layout {
+pub(crate) struct Layout {
     /// Lines of [`queue_file::EXTRA`] by queue name, each in pieces: records of one key keep their order.
     extra: Sorter,
     members: Members,
@@ -50,13 +50,13 @@ pub(crate) fn path(queue: &[u8], file: &str) -> Vec<u8> {
 impl Layout {
     /// Returns a layout without files.
     #[must_use]
-    pub fn new(scratch: &Scratch) -> Self {
+    pub(crate) fn new(scratch: &Scratch) -> Self {
         let (extra, members) = (Sorter::new(scratch, 1 << 20), Members::new(scratch));
         Self { extra, members, queue: None, side_file: None, text: Vec::new() }
     }
 
     /// Writes what an object has of files.
-    pub fn object(&mut self, root: &mut Root, object: Object<'_>) -> Result<Answer> {
+    pub(crate) fn object(&mut self, root: &mut Root, object: Object<'_>) -> Result<Answer> {
         match object {
             Object::Queue(queue) => self.queue(root, queue),
             Object::Message(message) => self.message(root, message),
@@ -125,7 +125,7 @@ impl Layout {
     }
 
     /// Ends the files of a queue, or of one that is gone.
-    pub fn end_queue(&mut self, root: &mut Root, last_sequence: u64) -> Result<()> {
+    pub(crate) fn end_queue(&mut self, root: &mut Root, last_sequence: u64) -> Result<()> {
         if let Some(file) = self.side_file.take() {
             file.finish(&mut root.tree)?;
         }
@@ -140,7 +140,7 @@ impl Layout {
     }
 
     /// Writes what the reference layout has no place for.
-    pub fn finish(&mut self, root: &mut Root) -> Result<()> {
+    pub(crate) fn finish(&mut self, root: &mut Root) -> Result<()> {
         write_lines(&mut root.tree, queue_file::EXTRA, &mut self.extra)
     }
 }

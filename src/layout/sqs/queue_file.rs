@@ -12,7 +12,7 @@ use crate::error::Result;
 use crate::model::sqs::{Queue, Throttle};
 
 /// Path of the file that carries what `_queue.json` has no place for.
-pub const EXTRA: &[u8] = b"extra/sqs/queues.jsonl";
+pub(super) const EXTRA: &[u8] = b"extra/sqs/queues.jsonl";
 
 #[derive(Serialize)]
 struct QueueFile<'a> {
@@ -42,7 +42,7 @@ struct QueueFile<'a> {
 }
 
 /// Replaces the content of `out` by the text of `_queue.json`. `name` is the key's.
-pub fn set(out: &mut Vec<u8>, name: &str, queue: &Queue<'_>) {
+pub(super) fn set(out: &mut Vec<u8>, name: &str, queue: &Queue<'_>) {
     out.clear();
     let file = QueueFile {
         format_version: 1,
@@ -65,7 +65,7 @@ pub fn set(out: &mut Vec<u8>, name: &str, queue: &Queue<'_>) {
 
 /// Adds the queue's line of [`EXTRA`], still open at its end: the sequence number is known only after the messages.
 /// `name` and `encoded` are the key's; 0 and empty members are left out.
-pub fn open_extra<W: FnMut(&[u8]) -> Result<()>>(
+pub(super) fn open_extra<W: FnMut(&[u8]) -> Result<()>>(
     out: &mut Pieces<'_, W>,
     members: &mut Members,
     (name, encoded): (&str, &str),
@@ -129,7 +129,7 @@ fn throttle<W: FnMut(&[u8]) -> Result<()>>(out: &mut Pieces<'_, W>, throttle: &T
 
 /// Returns what completes a line of [`EXTRA`], newline included.
 #[must_use]
-pub fn close_extra(sequence_number: u64) -> String {
+pub(super) fn close_extra(sequence_number: u64) -> String {
     match sequence_number {
         0 => "}\n".to_owned(),
         number => format!(",\"sequence_number\":{number}}}\n"),

@@ -9,7 +9,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use crate::model::sqs::SideRecord;
 
 /// Replaces the content of `out` by the line of a row. The prefix is the classic one, whatever the key's form.
-pub fn set(out: &mut Vec<u8>, record: &SideRecord<'_>) {
+pub(super) fn set(out: &mut Vec<u8>, record: &SideRecord<'_>) {
     let (key, value) = (hex::encode(record.key), URL_SAFE_NO_PAD.encode(record.value));
     out.clear();
     for part in ["{\"prefix\":\"", record.family.name(), "\",\"key_hex\":\"", &key] {

@@ -8,7 +8,7 @@ use crate::codec::protobuf::{Fields, Malformed, NESTING, Value, text};
 
 /// What was found on the way.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Checked {
+pub(crate) struct Checked {
     /// Fields that were skipped: unknown ones, and known ones of another wire type.
     pub unknown_fields: u64,
     /// Bytes of indented JSON that stand around the texts and bytes of values.
@@ -16,7 +16,7 @@ pub struct Checked {
 }
 
 /// Checks an `Item`.
-pub fn item(message: &[u8]) -> Result<Checked, InvalidItem> {
+pub(crate) fn item(message: &[u8]) -> Result<Checked, InvalidItem> {
     let mut checker = Checker::default();
     checker.map(message, NESTING, 1)?;
     Ok(checker.0)

@@ -83,7 +83,7 @@ impl<'a> KeyValues<'a> {
 
 /// Buffers for the ordered key of one item after the other.
 #[derive(Debug, Default)]
-pub struct OrderedKey {
+pub(crate) struct OrderedKey {
     bytes: Vec<u8>,
     number: Vec<u8>,
 }
@@ -91,7 +91,7 @@ pub struct OrderedKey {
 impl OrderedKey {
     /// Returns the identity of an item (3.4): its ordered primary key (1.5). A number that is none stands apart
     /// from every real key, behind bytes that no segment begins with.
-    pub fn identity(&mut self, keys: &KeyValues<'_>) -> &[u8] {
+    pub(crate) fn identity(&mut self, keys: &KeyValues<'_>) -> &[u8] {
         self.bytes.clear();
         for value in keys.iter() {
             let raw = match value {
@@ -115,12 +115,12 @@ impl OrderedKey {
 }
 
 /// Hash and range of a primary key, as texts and bytes.
-pub type Parts = (Vec<u8>, Option<Vec<u8>>);
+pub(crate) type Parts = (Vec<u8>, Option<Vec<u8>>);
 
 /// Reads a primary key back where its item is gone, ordered or legacy (1.4, 1.5): what reads as a number is one, whose text
 /// is not kept, so that it is `1` whatever was sent.
 #[must_use]
-pub fn parts(primary: &[u8]) -> Option<Parts> {
+pub(crate) fn parts(primary: &[u8]) -> Option<Parts> {
     if let Some((hash, rest)) = take_segment(primary) {
         let range = if rest.is_empty() { None } else { Some(take_segment(rest)?) };
         let value = |raw: Vec<u8>| number_text(&raw).map_or(raw, String::into_bytes);

@@ -10,7 +10,7 @@ use serde_json::{Value as Json, json};
 
 /// Attribute names of a primary or index key.
 #[derive(Clone, PartialEq, Message)]
-pub struct KeySchema {
+pub(crate) struct KeySchema {
     /// Hash attribute.
     #[prost(string, tag = "1")]
     pub hash_key: String,
@@ -21,7 +21,7 @@ pub struct KeySchema {
 
 /// What an index holds of an item.
 #[derive(Clone, PartialEq, Message)]
-pub struct Projection {
+pub(crate) struct Projection {
     /// `ALL`, `KEYS_ONLY`, `INCLUDE`; blank is served as `ALL`.
     #[prost(string, tag = "1")]
     pub projection_type: String,
@@ -32,7 +32,7 @@ pub struct Projection {
 
 /// A global secondary index.
 #[derive(Clone, PartialEq, Message)]
-pub struct SecondaryIndex {
+pub(crate) struct SecondaryIndex {
     /// Key.
     #[prost(message, optional, tag = "1")]
     pub key_schema: Option<KeySchema>,
@@ -43,7 +43,7 @@ pub struct SecondaryIndex {
 
 /// Body of a `!ddb|meta|table|` row, behind its magic.
 #[derive(Clone, PartialEq, Message)]
-pub struct TableSchema {
+pub(crate) struct TableSchema {
     /// Name of the table.
     #[prost(string, tag = "1")]
     pub table_name: String,
@@ -68,43 +68,43 @@ pub struct TableSchema {
 }
 
 #[derive(Clone, PartialEq, Message)]
-pub struct StringSet {
+pub(crate) struct StringSet {
     #[prost(string, repeated, tag = "1")]
     pub values: Vec<String>,
 }
 
 #[derive(Clone, PartialEq, Message)]
-pub struct NumberSet {
+pub(crate) struct NumberSet {
     #[prost(string, repeated, tag = "1")]
     pub values: Vec<String>,
 }
 
 #[derive(Clone, PartialEq, Message)]
-pub struct BinarySet {
+pub(crate) struct BinarySet {
     #[prost(bytes = "vec", repeated, tag = "1")]
     pub values: Vec<Vec<u8>>,
 }
 
 #[derive(Clone, PartialEq, Message)]
-pub struct ValueList {
+pub(crate) struct ValueList {
     #[prost(message, repeated, tag = "1")]
     pub values: Vec<AttributeValue>,
 }
 
 #[derive(Clone, PartialEq, Message)]
-pub struct ValueMap {
+pub(crate) struct ValueMap {
     #[prost(btree_map = "string, message", tag = "1")]
     pub values: BTreeMap<String, AttributeValue>,
 }
 
 #[derive(Clone, PartialEq, Message)]
-pub struct AttributeValue {
+pub(crate) struct AttributeValue {
     #[prost(oneof = "Value", tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10")]
     pub value: Option<Value>,
 }
 
 #[derive(Clone, PartialEq, Oneof)]
-pub enum Value {
+pub(crate) enum Value {
     #[prost(string, tag = "1")]
     S(String),
     #[prost(string, tag = "2")]
@@ -128,13 +128,13 @@ pub enum Value {
 }
 
 #[derive(Clone, PartialEq, Message)]
-pub struct Item {
+pub(crate) struct Item {
     #[prost(btree_map = "string, message", tag = "1")]
     pub attributes: BTreeMap<String, AttributeValue>,
 }
 
 /// The item as the JSON of `dynamodb.md` 4.3.
-pub fn to_json(item: &Item) -> Json {
+pub(crate) fn to_json(item: &Item) -> Json {
     object(&item.attributes)
 }
 
@@ -143,7 +143,7 @@ fn object(values: &BTreeMap<String, AttributeValue>) -> Json {
 }
 
 /// Reads that JSON back.
-pub fn from_json(item: &Json) -> Item {
+pub(crate) fn from_json(item: &Json) -> Item {
     Item { attributes: members(item) }
 }
 

@@ -5,11 +5,11 @@
 use crate::limits;
 
 /// Greatest power of ten, either way, that is written out; beyond it the text itself is canonical.
-pub const POWER: u64 = 1_000_000;
+pub(crate) const POWER: u64 = 1_000_000;
 
 /// A parsed number text: `int`.`frac` x 10^`exponent`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Number<'a> {
+pub(crate) struct Number<'a> {
     /// A minus sign is there; also for zero.
     pub negative: bool,
     /// ASCII digits before the point; may be empty when `frac` is not.
@@ -24,7 +24,7 @@ pub struct Number<'a> {
 
 impl<'a> Number<'a> {
     /// Parses a text; white space around it counts for nothing.
-    pub fn parse(text: &'a str) -> Option<Self> {
+    pub(crate) fn parse(text: &'a str) -> Option<Self> {
         let text = text.trim();
         let (mantissa, exponent) = match text.split_once(['e', 'E']) {
             Some((mantissa, exponent)) => (mantissa, Some(exponent)),
@@ -48,17 +48,17 @@ impl<'a> Number<'a> {
     }
 
     /// Returns the digits before and behind the point as one sequence.
-    pub fn digits(&self) -> impl DoubleEndedIterator<Item = u8> + Clone + 'a {
+    pub(crate) fn digits(&self) -> impl DoubleEndedIterator<Item = u8> + Clone + 'a {
         self.int.bytes().chain(self.frac.bytes())
     }
 
     /// Returns the number of zeros that the digits begin with; `None` when there is nothing else.
-    pub fn leading_zeros(&self) -> Option<usize> {
+    pub(crate) fn leading_zeros(&self) -> Option<usize> {
         self.digits().position(|digit| digit != b'0')
     }
 
     /// Appends the key bytes, not escaped: equal for equal numbers.
-    pub fn push_key(&self, out: &mut Vec<u8>) {
+    pub(crate) fn push_key(&self, out: &mut Vec<u8>) {
         let Some(leading) = self.leading_zeros() else {
             out.push(1);
             return;
@@ -80,7 +80,7 @@ impl<'a> Number<'a> {
 
 /// Whether finding the lowest terms would divide more than [`limits::FRACTION_DIGITS`] digits: time is the square of
 /// their number.
-pub fn is_long_fraction(text: &str) -> bool {
+pub(crate) fn is_long_fraction(text: &str) -> bool {
     if text.len() <= limits::FRACTION_DIGITS {
         return false;
     }

@@ -27,7 +27,7 @@ const SCHEMA: Shape = Shape(&[
 
 /// Checks a `TableSchema`; returns the number of fields that are skipped: unknown ones, and known ones of another wire
 /// type than their own.
-pub fn check_schema(message: &[u8]) -> Result<u64, Malformed> {
+pub(crate) fn check_schema(message: &[u8]) -> Result<u64, Malformed> {
     SCHEMA.check(message)
 }
 

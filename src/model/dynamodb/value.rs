@@ -39,7 +39,7 @@ impl<'a> Message<'a> {
 }
 
 /// Lists the values of all length-delimited fields of this number.
-pub fn pieces(message: &[u8], number: u32) -> impl Iterator<Item = Result<&[u8], Malformed>> {
+pub(crate) fn pieces(message: &[u8], number: u32) -> impl Iterator<Item = Result<&[u8], Malformed>> {
     Fields::new(message).filter_map(move |field| bytes_of(field, number))
 }
 
@@ -61,7 +61,7 @@ fn or_error<T>(piece: Result<&[u8], Malformed>) -> (&[u8], Option<Result<T, Malf
 }
 
 /// Returns the text behind a path of field numbers: of several ones the last, which is what merging leaves.
-pub fn last_text<'a>(message: &'a [u8], path: &[u32]) -> Result<Option<&'a str>, Malformed> {
+pub(crate) fn last_text<'a>(message: &'a [u8], path: &[u32]) -> Result<Option<&'a str>, Malformed> {
     let [number, rest @ ..] = path else { return text(message).map(Some) };
     let mut last = None;
     for piece in pieces(message, *number) {

@@ -8,7 +8,7 @@ use crate::name::{SERVICES, service};
 use crate::service::Options;
 
 /// Lists the paths that a text can mean, the longest first.
-pub fn candidates(text: &str) -> Vec<Vec<u8>> {
+pub(super) fn candidates(text: &str) -> Vec<Vec<u8>> {
     let text = text.strip_prefix("./").unwrap_or(text);
     let starts = std::iter::once(0).chain(text.match_indices('/').map(|(at, _)| at + 1));
     let paths = starts.filter_map(|at| text.get(at..)).filter(|path| is_path(path));
@@ -31,7 +31,7 @@ fn place(service: Namespace) -> &'static str {
 }
 
 /// Returns what has to be read for a file: the service that it is of, and what a plain dump leaves out.
-pub fn options(path: &[u8]) -> Options {
+pub(super) fn options(path: &[u8]) -> Options {
     let holds = |part: &[u8]| memchr::memmem::find(path, part).is_some();
     let mut options = Options {
         include_orphans: holds(b"/_orphans/"),

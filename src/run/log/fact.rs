@@ -12,7 +12,7 @@ const SHOWN: usize = 120;
 const DIGEST: usize = 8;
 
 /// Values by name, as they are shown.
-pub type Facts = BTreeMap<String, String>;
+pub(crate) type Facts = BTreeMap<String, String>;
 
 /// A value that differs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,13 +26,13 @@ pub struct Difference {
 }
 
 /// Shows bytes: short text in quotes.
-pub fn bytes(value: &[u8]) -> String {
+pub(super) fn bytes(value: &[u8]) -> String {
     let text = std::str::from_utf8(value).ok().filter(|text| text.len() <= SHOWN);
     text.and_then(|text| serde_json::to_string(text).ok()).unwrap_or_else(|| digest(value))
 }
 
 /// Shows a JSON value.
-pub fn json(value: &Value) -> String {
+pub(super) fn json(value: &Value) -> String {
     let text = value.to_string();
     if text.len() <= SHOWN { text } else { digest(text.as_bytes()) }
 }
@@ -43,7 +43,7 @@ fn digest(value: &[u8]) -> String {
 }
 
 /// Adds the members of a JSON object, those of objects in it by `name.name`.
-pub fn members(text: &[u8], facts: &mut Facts) -> bool {
+pub(super) fn members(text: &[u8], facts: &mut Facts) -> bool {
     let Ok(Value::Object(object)) = serde_json::from_slice(text) else { return false };
     for (name, value) in &object {
         match value {
@@ -57,7 +57,7 @@ pub fn members(text: &[u8], facts: &mut Facts) -> bool {
 }
 
 /// Lists what differs, by name.
-pub fn differences(old: &Facts, new: &Facts) -> Vec<Difference> {
+pub(super) fn differences(old: &Facts, new: &Facts) -> Vec<Difference> {
     let mut names: Vec<_> = old.keys().chain(new.keys()).collect();
     names.sort_unstable();
     names.dedup();

@@ -18,7 +18,8 @@ use crate::name::Literal;
 use crate::service::focus;
 use crate::snapshot::{Focus, InputInfo, ReadAt, Snapshot};
 use crate::sort::{Scratch, Sorter};
-pub use fact::{Difference, Facts};
+pub use fact::Difference;
+pub(crate) use fact::Facts;
 pub(super) use row::Rows;
 
 /// Memory of each of the two sorters, bytes.
@@ -79,7 +80,7 @@ pub struct Change {
 ///
 /// # Errors
 ///
-/// Whatever is wrong with the snapshots; [`Error::Name`], [`Error::ItemKey`].
+/// Whatever is wrong with the snapshots; [`Error::Name`](crate::Error::Name), [`Error::ItemKey`](crate::Error::ItemKey).
 pub fn log(
     request: &LogRequest,
     mut warn: impl FnMut(&Warning),

@@ -22,7 +22,7 @@ const MAGIC: usize = 4;
 
 /// The rows of an object.
 #[derive(Debug)]
-pub struct Rows<'l> {
+pub(crate) struct Rows<'l> {
     object: &'l Literal,
     /// Primary keys of an item.
     primaries: Vec<Vec<u8>>,
@@ -34,7 +34,7 @@ pub struct Rows<'l> {
 
 impl<'l> Rows<'l> {
     /// Finds the rows of an object.
-    pub fn of(snapshot: &Snapshot, object: &'l Literal) -> Result<Self> {
+    pub(crate) fn of(snapshot: &Snapshot, object: &'l Literal) -> Result<Self> {
         let mut rows =
             Self { object, primaries: Vec::new(), names: BTreeSet::new(), inodes: BTreeSet::new() };
         let mut row = EntryBuf::default();
@@ -74,7 +74,7 @@ impl<'l> Rows<'l> {
     }
 
     /// Lists the families in which the object can have rows with a history.
-    pub fn families(&self) -> &'static [Family] {
+    pub(crate) fn families(&self) -> &'static [Family] {
         let whole = self.object.key.is_none() && self.object.item.is_none();
         match self.object.service {
             Namespace::Redis => &history::FAMILIES,
@@ -91,7 +91,7 @@ impl<'l> Rows<'l> {
     }
 
     /// Returns what a row is of the object; `None` where it is of another one.
-    pub fn label(&self, family: Family, key: &[u8]) -> Option<String> {
+    pub(crate) fn label(&self, family: Family, key: &[u8]) -> Option<String> {
         let object = self.object;
         let own = object.key.as_deref();
         match family {
@@ -143,7 +143,7 @@ impl<'l> Rows<'l> {
     }
 
     /// Returns what a version says.
-    pub fn facts(&mut self, family: Family, body: &[u8]) -> Result<Facts> {
+    pub(crate) fn facts(&mut self, family: Family, body: &[u8]) -> Result<Facts> {
         let mut facts = Facts::new();
         let mut json = Vec::new();
         let is_read = match family {

@@ -22,13 +22,13 @@ pub(super) struct Counters {
 
 impl Counters {
     /// Counts an item that a server would fail on.
-    pub fn unservable(&mut self, reason: Unservable, path: &[u8]) {
+    pub(super) fn unservable(&mut self, reason: Unservable, path: &[u8]) {
         let path = || (0, excerpt::name(path));
         self.unservable.entry(reason).or_insert_with(path).0 += 1;
     }
 
     /// Counts an item whose row key is not that of its attributes.
-    pub fn mismatch(&mut self, key: &[u8]) {
+    pub(super) fn mismatch(&mut self, key: &[u8]) {
         if self.mismatches == 0 {
             self.first_mismatch = excerpt::hex(key);
         }
@@ -36,12 +36,12 @@ impl Counters {
     }
 
     /// Counts a row that lost to another row of its own generation.
-    pub fn shadowed(&mut self, generation: u64) {
+    pub(super) fn shadowed(&mut self, generation: u64) {
         *self.shadowed.entry(generation).or_default() += 1;
     }
 
     /// Says what was counted.
-    pub fn warn(self, report: &mut Report<'_>, table: &str) {
+    pub(super) fn warn(self, report: &mut Report<'_>, table: &str) {
         for (generation, count) in self.shadowed {
             let warning = Warning::new(Event::DDB_SHADOWED_ITEMS).with("table", table);
             report.warn(warning.with("generation", generation).with("count", count));

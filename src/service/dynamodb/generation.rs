@@ -22,7 +22,7 @@ pub(super) struct Generations {
 
 impl Generations {
     /// Reads the three fields of a schema.
-    pub fn of(schema: &Schema) -> Self {
+    pub(super) fn of(schema: &Schema) -> Self {
         Self::new(schema.generation, schema.migrating_from, schema.key_encoding_version)
     }
 
@@ -39,12 +39,12 @@ impl Generations {
     }
 
     /// Lists the live generations: the active one, then the one that a migration reads.
-    pub fn live(self) -> impl Iterator<Item = (u64, KeyLayout)> {
+    pub(super) fn live(self) -> impl Iterator<Item = (u64, KeyLayout)> {
         std::iter::once(self.active).chain(self.source)
     }
 
     /// Whether two rows can be one item (4.7: states 2 and 3), so that they have to be compared.
-    pub fn needs_comparison(self) -> bool {
+    pub(super) fn needs_comparison(self) -> bool {
         self.active.1 != KeyLayout::Ordered || self.source.is_some()
     }
 }

@@ -97,7 +97,11 @@ pub(super) struct LiveRows(Sorter);
 
 impl LiveRows {
     /// Reads every row again and lends it to `each`.
-    pub fn read(mut self, snapshot: &Snapshot, mut each: impl FnMut(&Entry<'_>) -> Result<()>) -> Result<()> {
+    pub(super) fn read(
+        mut self,
+        snapshot: &Snapshot,
+        mut each: impl FnMut(&Entry<'_>) -> Result<()>,
+    ) -> Result<()> {
         let mut row = EntryBuf::default();
         let mut sorted = self.0.sort()?;
         while let Some((key, place)) = sorted.next()? {

@@ -41,7 +41,7 @@ use writer::TableWriter;
 const NOT_LIVE: Bug = Bug::new("an item of no live generation was chosen");
 
 /// Passes all tables in scope on; returns their names.
-pub fn dump(context: &mut Context<'_, '_>) -> Result<Scope> {
+pub(crate) fn dump(context: &mut Context<'_, '_>) -> Result<Scope> {
     let mut tables = table::read(context)?;
     table::count_rows(context, &mut tables)?;
     pending::warn(context);

@@ -91,7 +91,7 @@ impl Table {
 
     /// Reads the schema again. `name` is the name of this table: with it the schema was found to be valid.
     /// Returns its commit time too, HLC.
-    pub fn schema(&self, snapshot: &Snapshot, name: &[u8]) -> Result<(Schema, u64)> {
+    pub(super) fn schema(&self, snapshot: &Snapshot, name: &[u8]) -> Result<(Schema, u64)> {
         let mut row = EntryBuf::default();
         snapshot.read(self.schema, &mut row)?;
         let schema = Schema::parse(name, &row.body)

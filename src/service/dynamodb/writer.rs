@@ -35,7 +35,12 @@ pub(super) struct TableWriter<'t> {
 
 impl<'t> TableWriter<'t> {
     /// Begins table `name`, which has so many rows of dead generations.
-    pub fn begin(context: &mut Context<'_, '_>, name: &'t [u8], schema: &'t Schema, stale: u64) -> Self {
+    pub(super) fn begin(
+        context: &mut Context<'_, '_>,
+        name: &'t [u8],
+        schema: &'t Schema,
+        stale: u64,
+    ) -> Self {
         let mut counters = Counters::default();
         counters.unknown_fields += schema.unknown_fields;
         let writer = Self { name, schema, ordered: OrderedKey::default(), counters };
@@ -61,7 +66,7 @@ impl<'t> TableWriter<'t> {
     }
 
     /// Passes the item of a row on, whose key is laid out so.
-    pub fn item(
+    pub(super) fn item(
         &mut self,
         context: &mut Context<'_, '_>,
         layout: KeyLayout,
@@ -108,7 +113,7 @@ impl<'t> TableWriter<'t> {
     }
 
     /// Says what there is to say, and ends the table; returns the number of its items.
-    pub fn finish(self, context: &mut Context<'_, '_>) -> Result<u64> {
+    pub(super) fn finish(self, context: &mut Context<'_, '_>) -> Result<u64> {
         let (table, items) = (self.table(), self.counters.items);
         self.counters.warn(context.report, &table);
         context.sink.end_scope(context.report, ScopeEnd::Table)?;

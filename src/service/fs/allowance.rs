@@ -7,7 +7,7 @@ use crate::limits;
 
 /// What is left of both bounds. Files are counted in the order of the walk, so the outcome is the same each time.
 #[derive(Debug, Default)]
-pub struct Allowance {
+pub(super) struct Allowance {
     /// Bytes of holes.
     holes: u64,
     /// Bytes of files that another name has led to already.
@@ -16,7 +16,7 @@ pub struct Allowance {
 
 impl Allowance {
     /// Returns the bounds for a filesystem whose chunk rows take that many bytes.
-    pub fn new(stored: u64) -> Self {
+    pub(super) fn new(stored: u64) -> Self {
         let holes = stored.saturating_mul(limits::FILESYSTEM_HOLES_A_BYTE);
         Self {
             holes: limits::FILESYSTEM_HOLES.saturating_add(holes),
@@ -25,28 +25,28 @@ impl Allowance {
     }
 
     /// Whether holes of any file of `size` bytes are allowed, however little of it is stored.
-    pub fn covers(&self, size: u64) -> bool {
+    pub(super) fn covers(&self, size: u64) -> bool {
         size <= self.holes
     }
 
     /// Returns how many bytes of holes are left.
-    pub fn left(&self) -> u64 {
+    pub(super) fn left(&self) -> u64 {
         self.holes
     }
 
     /// Takes the holes of a file that was written.
-    pub fn take_holes(&mut self, bytes: u64) {
+    pub(super) fn take_holes(&mut self, bytes: u64) {
         self.holes = self.holes.saturating_sub(bytes);
     }
 
     /// Takes a file that was written under another name already, or says how many bytes are left.
-    pub fn take_copy(&mut self, bytes: u64) -> Result<(), u64> {
+    pub(super) fn take_copy(&mut self, bytes: u64) -> Result<(), u64> {
         self.copies = self.copies.checked_sub(bytes).ok_or(self.copies)?;
         Ok(())
     }
 
     /// Takes what was read of such a file beyond its size.
-    pub fn take_read(&mut self, bytes: u64) {
+    pub(super) fn take_read(&mut self, bytes: u64) {
         self.copies = self.copies.saturating_sub(bytes);
     }
 }

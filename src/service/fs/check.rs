@@ -30,7 +30,7 @@ const BOOKKEEPING: [Family; 7] = [
 ];
 
 /// Compares all rows with what the walk met.
-pub fn check(context: &mut Context<'_, '_>, plan: &Plan, walked: &mut Walked) -> Result<()> {
+pub(super) fn check(context: &mut Context<'_, '_>, plan: &Plan, walked: &mut Walked) -> Result<()> {
     let unreachable = plan.live.saturating_sub(walked.reached);
     if unreachable != 0 {
         let warning = Warning::new(Event::FS_UNREACHABLE).with("count", unreachable);
@@ -76,7 +76,10 @@ fn first_unreachable(snapshot: &Snapshot, reached: &mut Sorter) -> Result<Option
 }
 
 /// Counts the chunk rows and their bytes; `malformed` gets the rows whose key does not parse.
-pub fn stored(snapshot: &Snapshot, mut malformed: impl FnMut(&Entry<'_>) -> Result<()>) -> Result<Stored> {
+pub(super) fn stored(
+    snapshot: &Snapshot,
+    mut malformed: impl FnMut(&Entry<'_>) -> Result<()>,
+) -> Result<Stored> {
     let mut stored = Stored::default();
     let mut chunks = snapshot.scan(Family::FsChunk);
     while let Some(row) = chunks.next()? {

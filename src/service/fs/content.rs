@@ -13,7 +13,7 @@ const DEFAULT_CHUNK_SIZE: u64 = 4 << 20;
 
 /// Chunk rows and the bytes in them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Stored {
+pub(super) struct Stored {
     /// Well-formed chunk rows.
     pub rows: u64,
     /// Length of their values, bytes.
@@ -22,13 +22,13 @@ pub struct Stored {
 
 impl Stored {
     /// Counts one chunk row.
-    pub fn count(&mut self, body: &[u8]) {
+    pub(super) fn count(&mut self, body: &[u8]) {
         self.rows += 1;
         self.bytes = self.bytes.saturating_add(length(body));
     }
 
     /// Adds rows that were counted apart.
-    pub fn add(&mut self, other: Self) {
+    pub(super) fn add(&mut self, other: Self) {
         self.rows += other.rows;
         self.bytes = self.bytes.saturating_add(other.bytes);
     }
@@ -36,7 +36,7 @@ impl Stored {
 
 /// Passes the content of a file on, exactly `size` bytes; `seen` counts the chunk rows that were read: with `all` also
 /// those after the end, which no other name has to read again. Returns how many bytes are holes.
-pub fn pass(
+pub(super) fn pass(
     context: &mut Context<'_, '_>,
     inode: u64,
     record: &InodeRecord,
@@ -81,7 +81,7 @@ pub fn pass(
 }
 
 /// Returns how many bytes of the file no chunk covers: a look at its chunks ahead of the write.
-pub fn holes(snapshot: &Snapshot, inode: u64, record: &InodeRecord) -> Result<u64> {
+pub(super) fn holes(snapshot: &Snapshot, inode: u64, record: &InodeRecord) -> Result<u64> {
     let mut left = record.size;
     let mut chunks = snapshot.scan_prefix(&fs::chunks_prefix(record.home_slot, inode), None);
     while let Some(row) = chunks.next()? {

@@ -36,7 +36,7 @@ pub(super) fn named(body: &[u8]) -> Option<u64> {
 const RECORD: Bug = Bug::new("a record of the filesystem's tree does not read back");
 
 /// Writes the filesystem. The scope is empty: the manifest does not list it.
-pub fn dump(context: &mut Context<'_, '_>) -> Result<Scope> {
+pub(crate) fn dump(context: &mut Context<'_, '_>) -> Result<Scope> {
     if context.options.excluded.contains(&Namespace::Fs) {
         return Ok(Scope::new());
     }

@@ -17,7 +17,7 @@ const MEMORY: usize = 8 << 20;
 
 /// What is known about all names and inodes.
 #[derive(Debug, Default)]
-pub struct Plan {
+pub(super) struct Plan {
     /// Inodes with more than one name.
     pub shared: SharedInodes,
     /// Where the name rows of directories begin.
@@ -32,7 +32,7 @@ pub struct Plan {
 
 impl Plan {
     /// Scans all name and inode rows.
-    pub fn new(context: &mut Context<'_, '_>) -> Result<Self> {
+    pub(super) fn new(context: &mut Context<'_, '_>) -> Result<Self> {
         let mut plan = Self::default();
         plan.scan_names(context)?;
         plan.scan_inodes(context)?;

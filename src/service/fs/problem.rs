@@ -7,7 +7,7 @@ use crate::report::{Problem, Report};
 use crate::snapshot::RowLocation;
 
 /// Reports that the object `key` (its path, or a row's user key) is missing or altered.
-pub fn report(
+pub(super) fn report(
     report: &mut Report<'_>,
     key: &[u8],
     class: Class,
@@ -19,12 +19,12 @@ pub fn report(
 }
 
 /// Builds a warning about one inode: fields `inode`, `path`.
-pub fn warning(event: Event, inode: u64, path: &[u8]) -> Warning {
+pub(super) fn warning(event: Event, inode: u64, path: &[u8]) -> Warning {
     Warning::new(event).with("inode", inode).with("path", excerpt::name_or_length(path))
 }
 
 /// Builds a warning about a row that is not user data: field `key_hex`; a long key is cut, `key_len` says its length.
-pub fn row_warning(event: Event, key: &[u8]) -> Warning {
+pub(super) fn row_warning(event: Event, key: &[u8]) -> Warning {
     match key.get(..excerpt::NAME) {
         Some(head) if key.len() > excerpt::NAME => {
             Warning::new(event).with("key_hex", hex::encode(head)).with("key_len", key.len())

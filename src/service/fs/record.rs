@@ -24,7 +24,7 @@ impl InodeRecord {
 
 /// The value of a name row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-pub struct NameRecord {
+pub(super) struct NameRecord {
     /// The inode that has this name.
     pub inode: u64,
     /// A copy of the inode's type; the inode record counts where they differ.
@@ -35,7 +35,7 @@ pub struct NameRecord {
 impl NameRecord {
     /// Parses the body of a name row.
     #[must_use]
-    pub fn parse(body: &[u8]) -> Option<Self> {
+    pub(super) fn parse(body: &[u8]) -> Option<Self> {
         serde_json::from_slice(body).ok()
     }
 }
@@ -43,7 +43,7 @@ impl NameRecord {
 /// A usage row: the old total, or the counters of one routing key.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(default)]
-pub struct UsageRecord {
+pub(super) struct UsageRecord {
     files: u64,
     bytes: u64,
     files_add: u64,
@@ -55,13 +55,13 @@ pub struct UsageRecord {
 impl UsageRecord {
     /// Parses the body of a usage row.
     #[must_use]
-    pub fn parse(body: &[u8]) -> Option<Self> {
+    pub(super) fn parse(body: &[u8]) -> Option<Self> {
         serde_json::from_slice(body).ok()
     }
 
     /// Returns what the row adds to the number of inodes and to the number of stored bytes.
     #[must_use]
-    pub fn share(&self) -> (i128, i128) {
+    pub(super) fn share(&self) -> (i128, i128) {
         let sum = |total: u64, add: u64, sub: u64| i128::from(total) + i128::from(add) - i128::from(sub);
         (sum(self.files, self.files_add, self.files_sub), sum(self.bytes, self.bytes_add, self.bytes_sub))
     }

@@ -13,7 +13,7 @@ const KEPT: usize = 1 << 20;
 
 /// The inodes with more than one name, and which of them the walk has met.
 #[derive(Debug, Default)]
-pub struct SharedInodes {
+pub(super) struct SharedInodes {
     inodes: Vec<u64>,
     met: Vec<bool>,
     /// From here on every inode may be a shared one: there were more than could be kept.
@@ -22,7 +22,7 @@ pub struct SharedInodes {
 
 /// What the walk learns when it comes to an inode by one of its names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Meeting {
+pub(super) enum Meeting {
     /// No name led to it before.
     First,
     /// Another name led to it before.
@@ -33,7 +33,7 @@ pub enum Meeting {
 
 impl SharedInodes {
     /// Collects what comes up more than once. The keys are inodes, ascending.
-    pub fn from_sorted(children: Sorted<'_>) -> Result<Self> {
+    pub(super) fn from_sorted(children: Sorted<'_>) -> Result<Self> {
         Self::keeping(children, KEPT)
     }
 
@@ -57,7 +57,7 @@ impl SharedInodes {
     }
 
     /// Notes that a name leads to `inode`.
-    pub fn meet(&mut self, inode: u64) -> Meeting {
+    pub(super) fn meet(&mut self, inode: u64) -> Meeting {
         if self.unknown_from.is_some_and(|from| inode >= from) {
             return Meeting::Unknown;
         }

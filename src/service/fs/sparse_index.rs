@@ -8,7 +8,7 @@ const MOST: usize = 1 << 16;
 
 /// Places of rows by the number in their key, ascending.
 #[derive(Debug)]
-pub struct SparseIndex {
+pub(super) struct SparseIndex {
     most: usize,
     /// One offer of this many becomes a mark.
     spacing: u64,
@@ -24,7 +24,7 @@ impl Default for SparseIndex {
 
 impl SparseIndex {
     /// Offers the first row of the next greater number.
-    pub fn offer(&mut self, number: u64, place: RowLocation) {
+    pub(super) fn offer(&mut self, number: u64, place: RowLocation) {
         if self.offers.is_multiple_of(self.spacing) {
             if self.places.len() >= self.most {
                 self.thin_out();
@@ -36,7 +36,7 @@ impl SparseIndex {
 
     /// Returns a place from which a scan meets all rows of `number`.
     #[must_use]
-    pub fn at_or_before(&self, number: u64) -> Option<RowLocation> {
+    pub(super) fn at_or_before(&self, number: u64) -> Option<RowLocation> {
         let behind = self.places.partition_point(|(marked, _)| *marked <= number);
         self.places.get(behind.checked_sub(1)?).map(|(_, place)| *place)
     }

@@ -26,7 +26,7 @@ const INODES_MEMORY: usize = 4 << 20;
 
 /// What the walk met.
 #[derive(Debug)]
-pub struct Walked {
+pub(super) struct Walked {
     /// Inodes that a name led to, each once, and the root.
     pub reached: u64,
     /// Their numbers, big-endian.
@@ -47,7 +47,7 @@ impl Walked {
 }
 
 /// Writes everything that the root leads to; nothing when there is no root.
-pub fn tree(context: &mut Context<'_, '_>, plan: &mut Plan) -> Result<Walked> {
+pub(super) fn tree(context: &mut Context<'_, '_>, plan: &mut Plan) -> Result<Walked> {
     let nothing = Walked::new(context.scratch);
     let mut root = EntryBuf::default();
     if !context.snapshot.get(&fs::inode_key(fs::ROOT), &mut root)? {

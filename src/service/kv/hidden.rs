@@ -20,7 +20,7 @@ const STRING: Bug = Bug::new("a key of a string does not begin as its family doe
 const MEMORY: usize = 8 << 20;
 
 /// Writes the bare keys that a string row hides, in the order of keys.
-pub fn write(context: &mut Context<'_, '_>, bare: &mut Bare) -> Result<()> {
+pub(super) fn write(context: &mut Context<'_, '_>, bare: &mut Bare) -> Result<()> {
     let visible = |family| context.snapshot.stats(family).visible;
     if visible(Family::Bare) == 0 || visible(Family::RedisString) == 0 {
         return Ok(());

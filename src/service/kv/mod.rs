@@ -23,7 +23,7 @@ use crate::snapshot::{Entry, RowLocation};
 use unknown::UnknownRows;
 
 /// Writes the keys. The scope is empty: the manifest does not list them.
-pub fn dump(context: &mut Context<'_, '_>) -> Result<Scope> {
+pub(crate) fn dump(context: &mut Context<'_, '_>) -> Result<Scope> {
     let excluded = &context.options.excluded;
     if excluded.contains(&Namespace::Kv) {
         return Ok(Scope::new());

@@ -20,7 +20,7 @@ const NAMESPACES: [(&[u8], Namespace); 9] = [
 
 /// Returns the key up to its second `|`, else the whole key; at most 256 bytes.
 #[must_use]
-pub fn of(key: &[u8]) -> &[u8] {
+pub(super) fn of(key: &[u8]) -> &[u8] {
     let key = key.get(..LENGTH).unwrap_or(key);
     let second = memchr::memchr_iter(b'|', key).nth(1);
     second.and_then(|at| key.get(..=at)).unwrap_or(key)
@@ -28,7 +28,7 @@ pub fn of(key: &[u8]) -> &[u8] {
 
 /// Returns the adapter's namespace that a key or a prefix stands in, and the adapter.
 #[must_use]
-pub fn namespace(key: &[u8]) -> Option<(&'static [u8], Namespace)> {
+pub(super) fn namespace(key: &[u8]) -> Option<(&'static [u8], Namespace)> {
     NAMESPACES.into_iter().find(|(namespace, _)| key.starts_with(namespace))
 }
 

@@ -22,25 +22,25 @@ const BROKEN: Bug = Bug::new("a place of an unknown row does not read back");
 
 /// The rows by prefix, in row order for each.
 #[derive(Debug)]
-pub struct UnknownRows {
+pub(super) struct UnknownRows {
     places: Sorter,
 }
 
 impl UnknownRows {
     /// Returns an empty collection.
     #[must_use]
-    pub fn new(scratch: &Scratch) -> Self {
+    pub(super) fn new(scratch: &Scratch) -> Self {
         Self { places: Sorter::new(scratch, MEMORY) }
     }
 
     /// Adds a row.
-    pub fn push(&mut self, key: &[u8], place: RowLocation) -> Result<()> {
+    pub(super) fn push(&mut self, key: &[u8], place: RowLocation) -> Result<()> {
         self.places.push(prefix::of(key), &place.to_bytes())?;
         Ok(())
     }
 
     /// Says what there is to say.
-    pub fn report(mut self, context: &mut Context<'_, '_>) -> Result<()> {
+    pub(super) fn report(mut self, context: &mut Context<'_, '_>) -> Result<()> {
         if self.places.is_empty() {
             return Ok(());
         }

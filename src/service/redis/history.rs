@@ -12,7 +12,7 @@ use crate::keyspace::redis::{StreamId, parse_meta, parse_plain};
 use crate::model::redis::EntryFields;
 
 /// The families that have a history: indexes and deltas, which follow from others, are not among them.
-pub const FAMILIES: [Family; 17] = [
+pub(crate) const FAMILIES: [Family; 17] = [
     Family::RedisString,
     Family::RedisHll,
     Family::RedisTtl,
@@ -34,7 +34,7 @@ pub const FAMILIES: [Family; 17] = [
 
 /// What a row is of its key.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Part {
+pub(crate) enum Part {
     /// All of it, or what is stored beside the elements: a type, or `expiry`.
     Whole(&'static str),
     /// A field, a member.
@@ -47,7 +47,7 @@ pub enum Part {
 
 /// What a row says.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Said {
+pub(crate) struct Said {
     /// The value without its envelope.
     pub value: Option<Vec<u8>>,
     /// When it expires, Unix ms.
@@ -62,7 +62,7 @@ pub struct Said {
 
 /// Returns which part of `key` a row is; `None` where it is of another key.
 #[must_use]
-pub fn part(family: Family, key: &[u8], row_key: &[u8]) -> Option<Part> {
+pub(crate) fn part(family: Family, key: &[u8], row_key: &[u8]) -> Option<Part> {
     if let Some(collection) = Collection::ALL.into_iter().find(|each| each.elements() == family) {
         let (own, slot) = collection.parse_element(row_key)?;
         return (own == key).then(|| match (slot, collection) {
@@ -90,7 +90,7 @@ pub fn part(family: Family, key: &[u8], row_key: &[u8]) -> Option<Part> {
 
 /// Reads a value; what does not parse is all value.
 #[must_use]
-pub fn said(family: Family, value: &[u8]) -> Said {
+pub(crate) fn said(family: Family, value: &[u8]) -> Said {
     let all = || Said { value: Some(value.to_vec()), ..Said::default() };
     let enveloped = |version| match envelope::parse(version, value) {
         Some(Form::Current { expiry, body }) => {

@@ -16,7 +16,7 @@ mod distinct;
 mod envelope;
 mod expiry;
 mod file;
-pub mod history;
+pub(crate) mod history;
 mod key_record;
 mod key_state;
 mod meta;
@@ -37,7 +37,7 @@ use crate::error::Result;
 use crate::keyspace::Namespace;
 
 /// Writes the database; the scope is `db_0` when anything was written.
-pub fn dump(context: &mut Context<'_, '_>) -> Result<Scope> {
+pub(crate) fn dump(context: &mut Context<'_, '_>) -> Result<Scope> {
     if ![database::NAME, b"0"].iter().any(|name| context.options.in_scope(Namespace::Redis, name)) {
         return Ok(Scope::new());
     }

@@ -10,7 +10,7 @@ use crate::snapshot::Snapshot;
 
 /// What is left of the bound. Objects take from it in the order of their rows, so the outcome is the same each time.
 #[derive(Debug)]
-pub struct Allowance {
+pub(super) struct Allowance {
     /// Bytes.
     left: u64,
 }
@@ -22,13 +22,13 @@ impl Allowance {
     }
 
     /// Returns the bound for a snapshot.
-    pub fn of(snapshot: &Snapshot) -> Self {
+    pub(super) fn of(snapshot: &Snapshot) -> Self {
         let families = [Family::S3Blob, Family::S3ChunkRef, Family::S3ChunkBlob];
         Self::new(families.iter().fold(0, |sum, family| snapshot.stats(*family).bytes.saturating_add(sum)))
     }
 
     /// Says what is wrong when `bytes` are more than what is left.
-    pub fn check(&self, bytes: u64) -> Result<(), Fault> {
+    pub(super) fn check(&self, bytes: u64) -> Result<(), Fault> {
         if bytes <= self.left {
             return Ok(());
         }
@@ -44,12 +44,12 @@ impl Allowance {
 
     /// Leaves only so many bytes.
     #[cfg(test)]
-    pub fn leaving(left: u64) -> Self {
+    pub(super) fn leaving(left: u64) -> Self {
         Self { left }
     }
 
     /// Takes bytes that are about to be written, unless they are too many.
-    pub fn take(&mut self, bytes: u64) -> Result<(), Fault> {
+    pub(super) fn take(&mut self, bytes: u64) -> Result<(), Fault> {
         self.check(bytes)?;
         self.left -= bytes;
         Ok(())

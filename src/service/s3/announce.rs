@@ -10,7 +10,7 @@ use crate::service::Context;
 use crate::snapshot::{EntryBuf, Snapshot};
 
 /// Announces the objects that will come (REQ-7).
-pub fn announce(context: &mut Context<'_, '_>, buckets: &Buckets) -> Result<()> {
+pub(super) fn announce(context: &mut Context<'_, '_>, buckets: &Buckets) -> Result<()> {
     let options = context.options;
     for (bucket, Bucket { generation, objects, refusal, .. }) in buckets {
         let Some(generation) = generation.filter(|_| *objects > 0 && refusal.is_none()) else { continue };

@@ -14,7 +14,7 @@ use crate::snapshot::{EntryBuf, RowLocation, Snapshot};
 
 /// The next chunk that a body needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Wanted {
+pub(super) struct Wanted {
     /// Part number.
     pub part: u64,
     /// Number of the chunk in its part.
@@ -29,12 +29,12 @@ pub struct Wanted {
 
 impl Wanted {
     /// Compares a row of the object's upload with the wanted one: `Equal` for every row of that chunk.
-    pub fn cmp(&self, key: &ChunkKey<'_>) -> Ordering {
+    pub(super) fn cmp(&self, key: &ChunkKey<'_>) -> Ordering {
         (key.part, key.chunk).cmp(&(self.part, self.chunk))
     }
 
     /// Returns what is wrong when the chunk is not there.
-    pub fn missing(&self) -> Fault {
+    pub(super) fn missing(&self) -> Fault {
         let message = format!("chunk {} of part {} is missing", self.chunk, self.part);
         Fault::new(Class::S3_INCOMPLETE_CHUNKS, message)
     }
@@ -42,7 +42,7 @@ impl Wanted {
 
 /// A body that is being written.
 #[derive(Debug)]
-pub struct Body {
+pub(super) struct Body {
     size: i64,
     parts: Vec<Part>,
     part: usize,
@@ -57,7 +57,7 @@ pub struct Body {
 
 impl Body {
     /// Returns a body of `size` bytes, declared by parts in ascending order.
-    pub fn new(size: i64, parts: Vec<Part>) -> Self {
+    pub(super) fn new(size: i64, parts: Vec<Part>) -> Self {
         let mut body =
             Self { size, parts, part: 0, chunk: 0, part_length: 0, length: None, held: None, fault: None };
         body.skip_empty_parts();
@@ -65,7 +65,7 @@ impl Body {
     }
 
     /// Returns the next chunk; `None` when the body is complete, or has failed.
-    pub fn wanted(&self) -> Option<Wanted> {
+    pub(super) fn wanted(&self) -> Option<Wanted> {
         let part = self.parts.get(self.part).filter(|_| self.fault.is_none())?;
         Some(Wanted {
             part: part.number,
@@ -77,7 +77,7 @@ impl Body {
     }
 
     /// Whether the parts declare a row of the object's upload.
-    pub fn declares(&self, key: &ChunkKey<'_>, offloaded: bool) -> bool {
+    pub(super) fn declares(&self, key: &ChunkKey<'_>, offloaded: bool) -> bool {
         let found = self.parts.binary_search_by_key(&key.part, |part| part.number);
         found.ok().and_then(|at| self.parts.get(at)).is_some_and(|part| {
             part.offloaded == offloaded && part.version() == key.version() && key.chunk < part.chunks()
@@ -85,19 +85,19 @@ impl Body {
     }
 
     /// Returns how many bytes the parts declare that are reached through chunk references.
-    pub fn offloaded_bytes(&self) -> u64 {
+    pub(super) fn offloaded_bytes(&self) -> u64 {
         let offloaded = self.parts.iter().filter(|part| part.offloaded);
         offloaded.fold(0, |sum, part| part.chunk_sizes.total().saturating_add(sum))
     }
 
     /// Whether a chunk is held back that no row behind `key` can replace: to be settled before `key` is offered.
-    pub fn holds_before(&self, key: &ChunkKey<'_>) -> bool {
+    pub(super) fn holds_before(&self, key: &ChunkKey<'_>) -> bool {
         self.held.is_some() && self.wanted().is_some_and(|wanted| wanted.cmp(key) == Ordering::Greater)
     }
 
     /// Offers a stored chunk of the object's upload; `true` when it belongs to the body. No chunk reference may
     /// be wanted.
-    pub fn offer(&mut self, sink: &mut dyn Sink, key: &ChunkKey<'_>, row: Row<'_>) -> Result<bool> {
+    pub(super) fn offer(&mut self, sink: &mut dyn Sink, key: &ChunkKey<'_>, row: Row<'_>) -> Result<bool> {
         let Some(wanted) = self.wanted().filter(|wanted| !wanted.offloaded) else { return Ok(false) };
         match wanted.cmp(key) {
             Ordering::Equal if key.version() == wanted.version => {
@@ -118,7 +118,7 @@ impl Body {
     }
 
     /// Appends the wanted chunk.
-    pub fn append(&mut self, sink: &mut dyn Sink, bytes: &[u8]) -> Result<()> {
+    pub(super) fn append(&mut self, sink: &mut dyn Sink, bytes: &[u8]) -> Result<()> {
         let wanted = self.wanted().ok_or(ORDER)?;
         let length = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
         if wanted.size.is_some_and(|size| size != length) {
@@ -134,12 +134,12 @@ impl Body {
     }
 
     /// Lets the object fail.
-    pub fn fail(&mut self, fault: Fault) {
+    pub(super) fn fail(&mut self, fault: Fault) {
         self.fault.get_or_insert(fault);
     }
 
     /// Reads the held chunk, or lets the object fail because the wanted one is missing.
-    pub fn settle(&mut self, snapshot: &Snapshot, sink: &mut dyn Sink) -> Result<()> {
+    pub(super) fn settle(&mut self, snapshot: &Snapshot, sink: &mut dyn Sink) -> Result<()> {
         let wanted = self.wanted().ok_or(ORDER)?;
         let Some(place) = self.held.take() else {
             self.fail(wanted.missing());
@@ -151,7 +151,7 @@ impl Body {
     }
 
     /// Ends the body when no more rows come, or says what is wrong.
-    pub fn finish(&mut self, sink: &mut dyn Sink) -> Result<Result<(), Fault>> {
+    pub(super) fn finish(&mut self, sink: &mut dyn Sink) -> Result<Result<(), Fault>> {
         if let Some(wanted) = self.wanted() {
             self.fail(wanted.missing());
         }
@@ -200,7 +200,7 @@ impl Body {
 
 /// A stored chunk.
 #[derive(Clone, Copy, Debug)]
-pub struct Row<'a> {
+pub(super) struct Row<'a> {
     /// Its bytes.
     pub body: &'a [u8],
     /// Where it stands.

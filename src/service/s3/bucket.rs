@@ -2,7 +2,7 @@
 
 use crate::codec::gojson::read::{self as json, Reader};
 use crate::limits;
-pub use crate::model::s3::BucketMeta;
+pub(super) use crate::model::s3::BucketMeta;
 
 impl BucketMeta {
     /// Parses the value of a bucket row.

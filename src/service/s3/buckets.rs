@@ -15,7 +15,7 @@ use crate::service::{Context, Scope};
 
 /// What the bucket row says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum State {
+pub(super) enum State {
     /// The bucket exists.
     Live,
     /// The bucket was deleted.
@@ -26,7 +26,7 @@ pub enum State {
 
 /// A bucket for which some row was seen.
 #[derive(Clone, Debug)]
-pub struct Bucket {
+pub(super) struct Bucket {
     /// What the bucket row says.
     pub state: State,
     /// The generation whose objects are emitted.
@@ -43,21 +43,21 @@ pub struct Bucket {
 
 impl Bucket {
     /// Returns a bucket of which nothing but the name is known.
-    pub fn named(state: State) -> Self {
+    pub(super) fn named(state: State) -> Self {
         Self { state, generation: None, unreadable: false, pinned: false, objects: 0, refusal: None }
     }
 }
 
 /// Returns the name of a bucket as the scope of a problem: one of megabytes stands in the line once, as its key.
-pub fn scope_of(name: &[u8]) -> &[u8] {
+pub(super) fn scope_of(name: &[u8]) -> &[u8] {
     if name.len() > limits::KEYMAP_ORIGINAL { b"" } else { name }
 }
 
 /// All buckets in scope, by name.
-pub type Buckets = BTreeMap<Vec<u8>, Bucket>;
+pub(super) type Buckets = BTreeMap<Vec<u8>, Bucket>;
 
 /// Finds the buckets, passes them on, and reports what is wrong with them.
-pub fn take(context: &mut Context<'_, '_>, scope: &mut Scope) -> Result<Buckets> {
+pub(super) fn take(context: &mut Context<'_, '_>, scope: &mut Scope) -> Result<Buckets> {
     let mut buckets = Buckets::new();
     traces(context, &mut buckets)?;
     rows(context, scope, &mut buckets)?;

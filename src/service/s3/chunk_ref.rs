@@ -4,7 +4,7 @@ use crate::cursor;
 
 /// A chunk reference. Peers and replicas, hints for fetching, are checked and left out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ChunkRef {
+pub(super) struct ChunkRef {
     /// SHA-256 of the chunk.
     pub digest: [u8; 32],
     /// Length of the chunk, bytes.
@@ -13,7 +13,7 @@ pub struct ChunkRef {
 
 impl ChunkRef {
     /// Parses a value of version 1 or 2; `None` when it is invalid.
-    pub fn parse(value: &[u8]) -> Option<Self> {
+    pub(super) fn parse(value: &[u8]) -> Option<Self> {
         let mut rest = value;
         let version = cursor::take_u8(&mut rest)?;
         let digest = cursor::take_array(&mut rest)?;

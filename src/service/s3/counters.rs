@@ -8,7 +8,7 @@ const NAMED: usize = 100;
 
 /// Counts leftovers of one bucket.
 #[derive(Debug, Default)]
-pub struct Counters {
+pub(super) struct Counters {
     named: Vec<(Vec<u8>, u64)>,
     objects: u64,
     chunks: u64,
@@ -18,7 +18,7 @@ pub struct Counters {
 
 impl Counters {
     /// Counts an object that has chunks and no manifest.
-    pub fn orphan(&mut self, object: &[u8], chunks: u64) {
+    pub(super) fn orphan(&mut self, object: &[u8], chunks: u64) {
         self.objects += 1;
         self.chunks += chunks;
         if self.named.len() < NAMED {
@@ -27,17 +27,17 @@ impl Counters {
     }
 
     /// Counts an object of another generation than the live one.
-    pub fn stale(&mut self) {
+    pub(super) fn stale(&mut self) {
         self.stale += 1;
     }
 
     /// Counts an object that was written although its key ends in `/`.
-    pub fn folder_marker(&mut self) {
+    pub(super) fn folder_marker(&mut self) {
         self.markers += 1;
     }
 
     /// Returns the warnings at the end of a bucket.
-    pub fn warnings(&self, bucket: &[u8], generation: Option<u64>) -> Vec<Warning> {
+    pub(super) fn warnings(&self, bucket: &[u8], generation: Option<u64>) -> Vec<Warning> {
         let orphans = || Warning::new(Event::S3_ORPHAN_CHUNKS).with("bucket", name_or_length(bucket));
         let mut warnings = Vec::new();
         if self.objects > u64::try_from(self.named.len()).unwrap_or(u64::MAX) {

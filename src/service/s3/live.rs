@@ -12,7 +12,7 @@ use crate::snapshot::{EntryBuf, RowLocation};
 
 /// An object whose body is passed on.
 #[derive(Debug)]
-pub struct Live {
+pub(super) struct Live {
     /// The upload whose rows hold the body.
     pub upload: Vec<u8>,
     /// The body.
@@ -23,7 +23,7 @@ pub struct Live {
 
 impl Live {
     /// Starts with the manifest's row; nothing where the sink wants no body.
-    pub fn open(
+    pub(super) fn open(
         context: &mut Context<'_, '_>,
         (bucket, generation, key): (&[u8], u64, &[u8]),
         head: &EntryBuf,
@@ -56,7 +56,7 @@ impl Live {
     }
 
     /// Ends the body; the object counts only when all of it is there.
-    pub fn finish(&mut self, context: &mut Context<'_, '_>) -> Result<Result<(), Fault>> {
+    pub(super) fn finish(&mut self, context: &mut Context<'_, '_>) -> Result<Result<(), Fault>> {
         if let Err(fault) = self.body.finish(context.sink)? {
             context.sink.abandon()?;
             return Ok(Err(fault));

@@ -13,7 +13,7 @@ const METADATA_ENTRY: usize = 16;
 
 /// A manifest. Texts borrow from the row where they can.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub struct Manifest<'a> {
+pub(super) struct Manifest<'a> {
     /// Selects the rows of the body.
     pub upload_id: Cow<'a, str>,
     /// What is told of the object.
@@ -28,7 +28,7 @@ pub struct Manifest<'a> {
 
 impl<'a> Manifest<'a> {
     /// Parses the value of a manifest row and checks what it says about itself.
-    pub fn parse(value: &'a [u8]) -> Result<Self, Fault> {
+    pub(super) fn parse(value: &'a [u8]) -> Result<Self, Fault> {
         let manifest =
             Self::read(value).map_err(|error| Fault::unreadable(Class::S3_INVALID_MANIFEST, value, error))?;
         manifest.check()?;

@@ -33,7 +33,7 @@ use join::Join;
 use reference::References;
 
 /// Passes on buckets, objects and what is kept beside them; returns the names of the buckets that have a place.
-pub fn dump(context: &mut Context<'_, '_>) -> Result<Scope> {
+pub(crate) fn dump(context: &mut Context<'_, '_>) -> Result<Scope> {
     let mut scope = Scope::new();
     let buckets = buckets::take(context, &mut scope)?;
     announce::announce(context, &buckets)?;

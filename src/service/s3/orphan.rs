@@ -13,7 +13,7 @@ use crate::snapshot::{EntryBuf, RowLocation};
 
 /// Passes on each visible chunk of the object that its body, if it has one, does not use; those that `references`
 /// lead to as far as they are there.
-pub fn export(
+pub(super) fn export(
     context: &mut Context<'_, '_>,
     scope: &mut Scope,
     bucket: &[u8],

@@ -4,7 +4,7 @@ use crate::codec::gojson::read::{self as json, Reader};
 
 /// A part of an object.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Part {
+pub(super) struct Part {
     /// Part number.
     pub number: u64,
     /// Length, bytes; 0 when it is not known.
@@ -23,7 +23,7 @@ pub struct Part {
 
 impl Part {
     /// Reads a part object.
-    pub fn read(reader: &mut Reader<'_>) -> Result<Self, json::Error> {
+    pub(super) fn read(reader: &mut Reader<'_>) -> Result<Self, json::Error> {
         let mut part = Self::default();
         reader.members(|name, value| {
             match name {
@@ -46,12 +46,12 @@ impl Part {
     }
 
     /// Returns the number of chunks (REQ-5).
-    pub fn chunks(&self) -> u64 {
+    pub(super) fn chunks(&self) -> u64 {
         if self.chunk_sizes.is_empty() { self.chunk_count } else { self.chunk_sizes.len() }
     }
 
     /// Returns the version in the keys of the rows that the part declares.
-    pub fn version(&self) -> u64 {
+    pub(super) fn version(&self) -> u64 {
         if self.offloaded { self.chunk_ref_version } else { self.blob_version }
     }
 }
@@ -59,7 +59,7 @@ impl Part {
 /// Lengths of a part's chunks as runs of equal ones: writers cut at a fixed length, so that a part takes two
 /// runs whatever its size.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct ChunkSizes {
+pub(super) struct ChunkSizes {
     /// Length and index behind the run's last chunk, both capped: no row is longer, no value lists more.
     runs: Vec<(u32, u32)>,
 }
@@ -74,7 +74,7 @@ impl ChunkSizes {
     }
 
     /// Returns the number of chunks.
-    pub fn len(&self) -> u64 {
+    pub(super) fn len(&self) -> u64 {
         u64::from(self.end())
     }
 
@@ -83,7 +83,7 @@ impl ChunkSizes {
     }
 
     /// Returns the length of all chunks together, bytes.
-    pub fn total(&self) -> u64 {
+    pub(super) fn total(&self) -> u64 {
         let mut begin = 0;
         self.runs.iter().fold(0, |sum, &(size, end)| {
             let chunks = u64::from(end.saturating_sub(std::mem::replace(&mut begin, end)));
@@ -92,12 +92,12 @@ impl ChunkSizes {
     }
 
     /// Whether no length was stored.
-    pub fn is_empty(&self) -> bool {
+    pub(super) fn is_empty(&self) -> bool {
         self.runs.is_empty()
     }
 
     /// Returns the length of one chunk, bytes.
-    pub fn of(&self, chunk: u64) -> Option<u64> {
+    pub(super) fn of(&self, chunk: u64) -> Option<u64> {
         let run = self.runs.partition_point(|&(_, end)| u64::from(end) <= chunk);
         self.runs.get(run).map(|&(size, _)| u64::from(size))
     }

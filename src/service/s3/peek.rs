@@ -6,7 +6,7 @@ use crate::keyspace::Family;
 use crate::snapshot::{Entries, EntryBuf, Snapshot};
 
 /// A scan of one family and a copy of its current entry.
-pub struct Peek<'s> {
+pub(super) struct Peek<'s> {
     entries: Entries<'s>,
     family: Family,
     current: EntryBuf,
@@ -15,7 +15,7 @@ pub struct Peek<'s> {
 
 impl<'s> Peek<'s> {
     /// Starts a scan at its first entry.
-    pub fn new(snapshot: &'s Snapshot, family: Family) -> Result<Self> {
+    pub(super) fn new(snapshot: &'s Snapshot, family: Family) -> Result<Self> {
         let mut peek =
             Self { entries: snapshot.scan(family), family, current: EntryBuf::default(), ended: false };
         peek.advance()?;
@@ -23,7 +23,7 @@ impl<'s> Peek<'s> {
     }
 
     /// Moves to the next entry.
-    pub fn advance(&mut self) -> Result<()> {
+    pub(super) fn advance(&mut self) -> Result<()> {
         match self.entries.next()? {
             None => self.ended = true,
             Some(entry) => {
@@ -43,18 +43,18 @@ impl<'s> Peek<'s> {
     }
 
     /// Returns the current entry; `None` at the end.
-    pub fn entry(&self) -> Option<&EntryBuf> {
+    pub(super) fn entry(&self) -> Option<&EntryBuf> {
         (!self.ended).then_some(&self.current)
     }
 
     /// Returns the current key without its family's prefix; `None` at the end.
-    pub fn key(&self) -> Option<&[u8]> {
+    pub(super) fn key(&self) -> Option<&[u8]> {
         self.entry().and_then(|entry| entry.key.strip_prefix(self.family.prefix()))
     }
 
     /// Moves to the first key that is not below `key`, and tells whether it is that key. Keys must be asked for
     /// in ascending order.
-    pub fn seek(&mut self, key: &[u8]) -> Result<bool> {
+    pub(super) fn seek(&mut self, key: &[u8]) -> Result<bool> {
         while self.key().is_some_and(|current| current < key) {
             self.advance()?;
         }

@@ -6,15 +6,15 @@ use crate::error::Result;
 use crate::event::{Event, Warning};
 use crate::excerpt::name_or_length;
 use crate::keyspace::Family;
-pub use crate::model::s3::{Class, Fault};
+pub(super) use crate::model::s3::{Class, Fault};
 use crate::report::Problem;
 use crate::service::Context;
 use crate::snapshot::RowLocation;
 
 /// A record of the adapter's sorters is not as it was written.
-pub const RECORD: Bug = Bug::new("a record of an S3 object does not read back");
+pub(super) const RECORD: Bug = Bug::new("a record of an S3 object does not read back");
 /// The steps of the adapter are not in their order.
-pub const ORDER: Bug = Bug::new("an S3 object was not open when its rows came");
+pub(super) const ORDER: Bug = Bug::new("an S3 object was not open when its rows came");
 
 impl Fault {
     /// Returns the fault of a value that is not the JSON of its record.
@@ -82,12 +82,12 @@ impl Fault {
 }
 
 /// Warns of a row that no emitted object needs, and whose key does not parse.
-pub fn warn_bad_key(context: &mut Context<'_, '_>, family: Family, key: &[u8]) {
+pub(super) fn warn_bad_key(context: &mut Context<'_, '_>, family: Family, key: &[u8]) {
     context.report.warn(bad_record(family, Class::S3_MALFORMED_KEY).with_key(key));
 }
 
 /// Warns of a malformed value of an object that no emitted one needs.
-pub fn warn_bad_value(
+pub(super) fn warn_bad_value(
     context: &mut Context<'_, '_>,
     (family, class): (Family, Class),
     bucket: &[u8],

@@ -21,7 +21,7 @@ const MEMORY: usize = 4 << 20;
 
 /// The chunk that a reference names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Target {
+pub(super) enum Target {
     /// A sound version of the chunk: where it stands, and its length in bytes.
     Sound(RowLocation, u64),
     /// Every version there is fails its digest.
@@ -57,7 +57,7 @@ impl Target {
 
 /// A chunk reference and what it leads to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Reference {
+pub(super) struct Reference {
     /// The reference; `None` when its value is invalid.
     pub value: Option<ChunkRef>,
     /// The chunk that it names.
@@ -66,7 +66,7 @@ pub struct Reference {
 
 impl Reference {
     /// Returns where the chunk stands, if a live reader would accept it as `size` bytes.
-    pub fn chunk(&self, size: Option<u64>) -> Result<RowLocation, Fault> {
+    pub(super) fn chunk(&self, size: Option<u64>) -> Result<RowLocation, Fault> {
         let invalid = |message: String| Fault::new(Class::S3_INVALID_CHUNK_REF, message);
         let Some(value) = self.value else {
             return Err(invalid("a chunk reference does not parse".into()));
@@ -92,7 +92,7 @@ impl Reference {
 
 /// Collects and joins all visible references.
 #[derive(Debug)]
-pub struct References {
+pub(super) struct References {
     joined: Sorter,
     /// The same once more, for the export of orphans, which comes when an object's references have gone by.
     again: Option<Sorter>,
@@ -100,7 +100,7 @@ pub struct References {
 
 impl References {
     /// Reads both families. Damaged chunks and rows whose keys do not parse are warned of.
-    pub fn collect(context: &mut Context<'_, '_>) -> Result<Self> {
+    pub(super) fn collect(context: &mut Context<'_, '_>) -> Result<Self> {
         let scratch = context.scratch.clone();
         let again = context.options.include_orphans.then(|| Sorter::new(&scratch, MEMORY));
         let mut references = Self { joined: Sorter::new(&scratch, MEMORY), again };
@@ -175,7 +175,7 @@ impl References {
     }
 
     /// Lends the references in row order; with `--include-orphans` a second time.
-    pub fn walks(&mut self) -> Result<(Walk<'_>, Option<Walk<'_>>)> {
+    pub(super) fn walks(&mut self) -> Result<(Walk<'_>, Option<Walk<'_>>)> {
         let again = self.again.as_mut().map(Walk::new).transpose()?;
         Ok((Walk::new(&mut self.joined)?, again))
     }
@@ -243,7 +243,7 @@ impl Reference {
 
 /// Walks the joined references beside the objects.
 #[derive(Debug)]
-pub struct Walk<'s> {
+pub(super) struct Walk<'s> {
     joined: Sorted<'s>,
     key: Vec<u8>,
     reference: Option<Reference>,
@@ -257,7 +257,7 @@ impl<'s> Walk<'s> {
     }
 
     /// Moves to the first reference of an object, if it has any. Objects must be asked for in ascending order.
-    pub fn seek(&mut self, encoded: &[u8]) -> Result<()> {
+    pub(super) fn seek(&mut self, encoded: &[u8]) -> Result<()> {
         while self.current().is_some_and(|(key, _)| key < encoded) {
             self.advance()?;
         }
@@ -265,12 +265,12 @@ impl<'s> Walk<'s> {
     }
 
     /// Returns the current key, without its family's prefix, and the reference; `None` at the end.
-    pub fn current(&self) -> Option<(&[u8], Reference)> {
+    pub(super) fn current(&self) -> Option<(&[u8], Reference)> {
         self.reference.map(|reference| (&*self.key, reference))
     }
 
     /// Moves to the next reference.
-    pub fn advance(&mut self) -> Result<()> {
+    pub(super) fn advance(&mut self) -> Result<()> {
         self.reference = match self.joined.next()? {
             None => None,
             Some((key, value)) => {

@@ -16,7 +16,7 @@ use crate::service::{Context, Scope};
 const FAMILIES: [Family; 2] = [Family::S3UploadMeta, Family::S3UploadPart];
 
 /// Passes on the records of each bucket's emitted generation: the uploads, then their parts.
-pub fn write(context: &mut Context<'_, '_>, scope: &mut Scope, buckets: &Buckets) -> Result<()> {
+pub(super) fn write(context: &mut Context<'_, '_>, scope: &mut Scope, buckets: &Buckets) -> Result<()> {
     check(context)?;
     let mut uploads = Peek::new(context.snapshot, Family::S3UploadMeta)?;
     for (name, bucket) in buckets {

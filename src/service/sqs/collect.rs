@@ -27,7 +27,7 @@ const SIDE_ONLY: [Family; 4] = [Family::SqsByAge, Family::SqsDedup, Family::SqsG
 const LONGEST_INLINE: usize = 1 << 20;
 
 /// Adds a record for each row to `records`.
-pub fn collect(context: &mut Context<'_, '_>, records: &mut Sorter) -> Result<()> {
+pub(super) fn collect(context: &mut Context<'_, '_>, records: &mut Sorter) -> Result<()> {
     let mut collector = Collector {
         snapshot: context.snapshot,
         options: context.options,

@@ -26,7 +26,7 @@ struct DedupRecord {
 }
 
 /// Returns how far a message's delivery is at the time that the snapshot is read at.
-pub fn delivery(snapshot: &Snapshot, message: &Message<'_>) -> Result<Delivery> {
+pub(crate) fn delivery(snapshot: &Snapshot, message: &Message<'_>) -> Result<Delivery> {
     let is_hidden = u64::try_from(message.visible_at).is_ok_and(|visible| visible > snapshot.now_ms());
     let is_in_flight = message.receive_count > 0 && is_hidden;
     // Receiving and changing the visibility are what rewrites the row; its commit time is up to 10 s ahead of the clock

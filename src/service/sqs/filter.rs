@@ -11,7 +11,7 @@ use crate::model::sqs::Queue;
 
 /// Tells the messages of one queue that an API could return from those that it could not.
 #[derive(Clone, Debug, Default)]
-pub struct Filter {
+pub(super) struct Filter {
     meta_generation: u64,
     counter: u64,
     sequence_counter: Option<u64>,
@@ -33,7 +33,7 @@ impl Filter {
     /// Returns a filter for a queue. `counter` is the value of its gen row, 0 when there is none;
     /// `sequence_counter` that of its seq row.
     #[must_use]
-    pub fn new(queue: &Queue<'_>, counter: u64, sequence_counter: Option<u64>, now_ms: u64) -> Self {
+    pub(super) fn new(queue: &Queue<'_>, counter: u64, sequence_counter: Option<u64>, now_ms: u64) -> Self {
         Self {
             meta_generation: queue.generation,
             counter,
@@ -47,12 +47,12 @@ impl Filter {
 
     /// Keeps what receivers did, as `--preserve-sqs-visibility` asks; else messages that lose it are counted.
     #[must_use]
-    pub fn preserving(self, preserved: bool) -> Self {
+    pub(super) fn preserving(self, preserved: bool) -> Self {
         Self { preserved, ..self }
     }
 
     /// Whether the message is to be written. Counts it either way.
-    pub fn keeps(&mut self, sent: &MessageHeader) -> bool {
+    pub(super) fn keeps(&mut self, sent: &MessageHeader) -> bool {
         if self.active_generation().is_some_and(|active| active != sent.generation) {
             self.stale += 1;
             return false;
@@ -77,7 +77,7 @@ impl Filter {
 
     /// Returns the last sequence number that was issued, as far as the queue counts them; else 0.
     #[must_use]
-    pub fn last_sequence(&self) -> u64 {
+    pub(super) fn last_sequence(&self) -> u64 {
         // The counter's part of a transaction over several groups can be lost (`keyspaces.md` 6.1).
         self.sequence_counter.map_or(0, |counter| counter.max(self.highest_sequence))
     }
@@ -94,7 +94,7 @@ impl Filter {
 
     /// Returns the warnings for the queue of this name.
     #[must_use]
-    pub fn warnings(&self, queue: &str) -> Vec<Warning> {
+    pub(super) fn warnings(&self, queue: &str) -> Vec<Warning> {
         let warning = |event| Warning::new(event).with("queue", excerpt::name(queue.as_bytes()));
         let mut warnings = Vec::new();
         if self.meta_generation != 0 && self.counter != 0 && self.meta_generation != self.counter {

@@ -18,7 +18,7 @@ mod stored;
 mod value;
 mod write;
 
-pub use delivery::delivery;
+pub(crate) use delivery::delivery;
 
 use super::{Context, Scope};
 use crate::error::Result;
@@ -28,7 +28,7 @@ use crate::tree::Sorter;
 const MEMORY: usize = 24 << 20;
 
 /// Writes all queues in scope and returns their names.
-pub fn dump(context: &mut Context<'_, '_>) -> Result<Scope> {
+pub(crate) fn dump(context: &mut Context<'_, '_>) -> Result<Scope> {
     if let Some(warning) = pending::warning(context.snapshot.undecided(), context.options) {
         context.report.warn(warning);
     }

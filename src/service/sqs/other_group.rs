@@ -20,7 +20,7 @@ use crate::snapshot::{EntryBuf, Lock, Snapshot};
 const LOCK: Bug = Bug::new("the key of a lock does not begin as its family does");
 
 /// Returns the warnings about partitioned queues with these segments, in their order.
-pub fn warnings(snapshot: &Snapshot, queues: &BTreeSet<Vec<u8>>) -> Result<Vec<Warning>> {
+pub(super) fn warnings(snapshot: &Snapshot, queues: &BTreeSet<Vec<u8>>) -> Result<Vec<Warning>> {
     if queues.is_empty() {
         return Ok(Vec::new());
     }

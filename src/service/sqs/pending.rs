@@ -11,7 +11,7 @@ use crate::snapshot::InDoubt;
 
 /// Returns the warning, when there is such a key. A key that does not tell its queue may belong to any, so it counts.
 #[must_use]
-pub fn warning(undecided: &[InDoubt], options: &Options) -> Option<Warning> {
+pub(super) fn warning(undecided: &[InDoubt], options: &Options) -> Option<Warning> {
     let mut name = Vec::new();
     let mut keys = undecided.iter().map(|lock| lock.key.as_slice()).filter(|key| {
         if Family::of(key).owner() != Namespace::Sqs {

@@ -12,7 +12,7 @@ use crate::keyspace::sqs::Segment;
 
 /// What is known of a segment.
 #[derive(Default)]
-pub struct QueueState {
+pub(super) struct QueueState {
     /// The segment as it stands in the keys.
     pub segment: Vec<u8>,
     /// The queue name that it encodes.
@@ -38,7 +38,7 @@ pub struct QueueState {
 }
 
 /// A queue whose messages are being read.
-pub struct OpenQueue {
+pub(super) struct OpenQueue {
     /// Name, as text.
     pub name: String,
     /// Which messages count.
@@ -48,7 +48,7 @@ pub struct OpenQueue {
 impl QueueState {
     /// Returns a group without rows; `None` when this is no segment.
     #[must_use]
-    pub fn new(segment: &[u8]) -> Option<Self> {
+    pub(super) fn new(segment: &[u8]) -> Option<Self> {
         let mut group = Self { segment: segment.to_vec(), ..Self::default() };
         Segment::new(segment)?.decode(&mut group.name);
         Some(group)
@@ -56,26 +56,26 @@ impl QueueState {
 
     /// Returns the segment as text.
     #[must_use]
-    pub fn encoded(&self) -> String {
+    pub(super) fn encoded(&self) -> String {
         replace_invalid(&self.segment).into_owned()
     }
 
     /// Returns the key of the meta row, whether there is one or not.
     #[must_use]
-    pub fn meta_key(&self) -> Vec<u8> {
+    pub(super) fn meta_key(&self) -> Vec<u8> {
         [Family::SqsQueueMeta.prefix(), &self.segment].concat()
     }
 
     /// Whether there are messages and no row that tells of their queue: it is in the snapshot of another Raft
     /// group. A deleted queue would have left its counter or a tombstone.
     #[must_use]
-    pub fn is_elsewhere(&self) -> bool {
+    pub(super) fn is_elsewhere(&self) -> bool {
         self.orphans > 0 && self.counter.is_none() && !self.tombstone && !self.meta
     }
 
     /// Returns the warnings about rows that were dropped or diverted for want of a queue.
     #[must_use]
-    pub fn orphan_warnings(&self) -> Vec<Warning> {
+    pub(super) fn orphan_warnings(&self) -> Vec<Warning> {
         let mut warnings = Vec::new();
         if self.orphans + self.side_records > 0 {
             let hint = if self.is_elsewhere() {

@@ -11,7 +11,7 @@ use crate::snapshot::RowLocation;
 
 /// What a record tells about its queue; in this order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Kind {
+pub(super) enum Kind {
     /// Value of the gen row: 8 bytes.
     Counter,
     /// Value of the seq row: 8 bytes.
@@ -30,7 +30,7 @@ const KINDS: [Kind; 6] =
     [Kind::Counter, Kind::Sequence, Kind::Tombstone, Kind::Meta, Kind::Message, Kind::Side];
 
 /// Replaces the content of `key` by the sort key of a record.
-pub fn set_key(key: &mut Vec<u8>, segment: &[u8], kind: Kind) {
+pub(super) fn set_key(key: &mut Vec<u8>, segment: &[u8], kind: Kind) {
     key.clear();
     key.extend_from_slice(segment);
     // No byte of a segment sorts below this one, so a segment sorts before those that it is a prefix of.
@@ -39,7 +39,13 @@ pub fn set_key(key: &mut Vec<u8>, segment: &[u8], kind: Kind) {
 }
 
 /// Replaces the content of `key` by the sort key of a message: send time, sequence number, id.
-pub fn set_message_key(key: &mut Vec<u8>, segment: &[u8], send_timestamp: i64, sequence: u64, id: &[u8]) {
+pub(super) fn set_message_key(
+    key: &mut Vec<u8>,
+    segment: &[u8],
+    send_timestamp: i64,
+    sequence: u64,
+    id: &[u8],
+) {
     set_key(key, segment, Kind::Message);
     let ordered = send_timestamp.cast_unsigned() ^ (1 << 63);
     key.extend_from_slice(&ordered.to_be_bytes());
@@ -49,7 +55,7 @@ pub fn set_message_key(key: &mut Vec<u8>, segment: &[u8], send_timestamp: i64, s
 
 /// Splits a sort key into segment and kind.
 #[must_use]
-pub fn split_key(key: &[u8]) -> Option<(&[u8], Kind)> {
+pub(super) fn split_key(key: &[u8]) -> Option<(&[u8], Kind)> {
     let end = memchr::memchr(0, key)?;
     let kind = KINDS.get(usize::from(*key.get(end + 1)?))?;
     Some((key.get(..end)?, *kind))
@@ -66,7 +72,7 @@ const SIDE: [Family; 6] = [
 ];
 
 /// Replaces the content of `out` by a side record, whose family has to be one of [`SIDE`].
-pub fn set_side(out: &mut Vec<u8>, family: Family, key: &[u8], value: &[u8]) -> Result<(), Bug> {
+pub(super) fn set_side(out: &mut Vec<u8>, family: Family, key: &[u8], value: &[u8]) -> Result<(), Bug> {
     let tag = SIDE.iter().zip(0_u8..).find(|(side, _)| **side == family).map(|(_, tag)| tag);
     out.clear();
     out.push(tag.ok_or(Bug::new("a side record of a family that has none"))?);
@@ -78,7 +84,7 @@ pub fn set_side(out: &mut Vec<u8>, family: Family, key: &[u8], value: &[u8]) -> 
 
 /// Reads a side record: family, key, value.
 #[must_use]
-pub fn side(mut record: &[u8]) -> Option<(Family, &[u8], &[u8])> {
+pub(super) fn side(mut record: &[u8]) -> Option<(Family, &[u8], &[u8])> {
     let family = SIDE.get(usize::from(cursor::take_u8(&mut record)?))?;
     let length = usize::from_be_bytes(cursor::take_array(&mut record)?);
     let key = cursor::take(&mut record, length)?;
@@ -87,7 +93,7 @@ pub fn side(mut record: &[u8]) -> Option<(Family, &[u8], &[u8])> {
 
 /// How a record holds its message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum MessageSource {
+pub(super) enum MessageSource {
     /// All of it, as a record of its own.
     Inline,
     /// Not at all: it is too large, and to be read again from here.
@@ -96,7 +102,7 @@ pub enum MessageSource {
 
 /// What has to be known of a message to tell whether its queue holds it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct MessageHeader {
+pub(super) struct MessageHeader {
     /// Partition in the key; `None` in a classic key.
     pub partition: Option<u32>,
     /// Generation in the key.
@@ -117,7 +123,7 @@ pub struct MessageHeader {
 
 impl MessageHeader {
     /// Appends the encoded form: 37 bytes, or 47 with a place.
-    pub fn push(&self, value: &mut Vec<u8>) {
+    pub(super) fn push(&self, value: &mut Vec<u8>) {
         for number in [self.partition, self.group] {
             value.push(u8::from(number.is_some()));
             value.extend_from_slice(&number.unwrap_or_default().to_be_bytes());
@@ -137,7 +143,7 @@ impl MessageHeader {
     }
 
     /// Takes the encoded form off the front of a value.
-    pub fn take(value: &mut &[u8]) -> Option<Self> {
+    pub(super) fn take(value: &mut &[u8]) -> Option<Self> {
         let mut optional = || {
             let there = cursor::take_u8(value)? == 1;
             cursor::take_u32_be(value).map(|number| there.then_some(number))

@@ -8,7 +8,7 @@ use crate::cursor;
 use crate::model::sqs::Message;
 
 /// Appends a message; its queue and its partition are known from the record that it is in.
-pub fn push(out: &mut Vec<u8>, message: &Message<'_>) {
+pub(super) fn push(out: &mut Vec<u8>, message: &Message<'_>) {
     for text in [
         message.id.as_bytes(),
         message.body,
@@ -39,7 +39,7 @@ pub fn push(out: &mut Vec<u8>, message: &Message<'_>) {
 }
 
 /// Reads a message off the front of a record.
-pub fn take<'a>(record: &mut &'a [u8]) -> Option<Message<'a>> {
+pub(super) fn take<'a>(record: &mut &'a [u8]) -> Option<Message<'a>> {
     let mut text = || {
         let length = usize::from_be_bytes(cursor::take_array(record)?);
         cursor::take(record, length)

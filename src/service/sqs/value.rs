@@ -38,7 +38,7 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(&STANDARD, PAD.with_decode_al
 
 /// Reads the JSON object behind `magic` and calls `field` with each member that is not `null`; it must take
 /// the value. A top-level `null` has no members. Ends with an [`Invalid`] that has no message once `interrupt` is set.
-pub fn fields<'a>(
+pub(super) fn fields<'a>(
     value: &'a [u8],
     magic: [u8; 4],
     interrupt: &'a Interrupt,
@@ -54,7 +54,7 @@ pub fn fields<'a>(
 
 /// Takes a string of standard base64, or an array of numbers from 0 to 255, and replaces the content of `out` by its
 /// bytes: the server's reader takes both (`decisions.md` 4). A `null` in the array is 0.
-pub fn bytes(reader: &mut Reader<'_>, field: &'static str, out: &mut Vec<u8>) -> Result<(), Invalid> {
+pub(super) fn bytes(reader: &mut Reader<'_>, field: &'static str, out: &mut Vec<u8>) -> Result<(), Invalid> {
     if reader.is_array() {
         out.clear();
         return reader.array(|reader| {

@@ -32,7 +32,7 @@ use crate::tree::Sorter;
 const RECORD: Bug = Bug::new("a record of an SQS queue does not read back");
 
 /// Writes what `records` hold and returns the names of the queues.
-pub fn write(context: &mut Context<'_, '_>, records: &mut Sorter) -> Result<Scope> {
+pub(super) fn write(context: &mut Context<'_, '_>, records: &mut Sorter) -> Result<Scope> {
     let mut writer =
         Writer { context, scope: Scope::new(), partitioned: BTreeSet::new(), group: QueueState::default() };
     let mut sorted = records.sort()?;

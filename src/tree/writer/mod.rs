@@ -35,7 +35,7 @@ use super::{Error, ErrorKind, Result, Scratch, Size, Sorter, checksums};
 use crate::interrupt::Interrupt;
 use crate::progress::{Amount, Progress};
 use background::Writer;
-pub use file::DiskFile;
+pub(super) use file::DiskFile;
 use flush::Flush;
 use listing::{Difference, Listing};
 pub use notice::Notice;

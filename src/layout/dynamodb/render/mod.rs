@@ -47,13 +47,13 @@ pub(super) struct Frame<'o, O> {
 
 impl<O: Output> Frame<'_, O> {
     /// Opens a bracket.
-    pub fn open(&mut self, bracket: u8) {
+    pub(super) fn open(&mut self, bracket: u8) {
         self.out.buffer().push(bracket);
         self.level += 1;
     }
 
     /// Goes to where the next member or element stands.
-    pub fn next(&mut self, first: bool) {
+    pub(super) fn next(&mut self, first: bool) {
         if !first {
             self.out.buffer().push(b',');
         }
@@ -61,7 +61,7 @@ impl<O: Output> Frame<'_, O> {
     }
 
     /// Closes a bracket.
-    pub fn close(&mut self, bracket: u8, empty: bool) {
+    pub(super) fn close(&mut self, bracket: u8, empty: bool) {
         self.level -= 1;
         if !empty {
             self.line();
@@ -70,7 +70,7 @@ impl<O: Output> Frame<'_, O> {
     }
 
     /// Appends the name of a member, and what parts it from its value.
-    pub fn name(&mut self, name: &str) -> Result<()> {
+    pub(super) fn name(&mut self, name: &str) -> Result<()> {
         text(self.out, name)?;
         self.out.buffer().extend_from_slice(if self.layout == Layout::Compact { b":" } else { b": " });
         Ok(())

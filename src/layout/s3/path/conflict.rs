@@ -13,7 +13,7 @@ use crate::tree::{Scratch, Sorter};
 
 /// What an object claims a path for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Role {
+pub(super) enum Role {
     /// Its key asks for the path, but it stands elsewhere.
     Key,
     /// Its suffixed name, which no key may have, but it stands elsewhere (D11).
@@ -43,7 +43,7 @@ const ROLES: [Role; 8] = [
 
 /// Collects the claims of one bucket.
 #[derive(Debug)]
-pub struct Conflicts {
+pub(super) struct Conflicts {
     records: Sorter,
     path: Vec<u8>,
     value: Vec<u8>,
@@ -81,12 +81,12 @@ struct File {
 
 impl Conflicts {
     /// Returns an empty collection that holds at most about `memory` bytes.
-    pub fn new(scratch: &Scratch, memory: usize) -> Self {
+    pub(super) fn new(scratch: &Scratch, memory: usize) -> Self {
         Self { records: Sorter::new(scratch, memory), path: Vec::new(), value: Vec::new(), sidecars: false }
     }
 
     /// Adds the claim of the object `key`, and of its sidecar where a body stands.
-    pub fn push(&mut self, path: &[u8], role: Role, key: &[u8]) -> Result<()> {
+    pub(super) fn push(&mut self, path: &[u8], role: Role, key: &[u8]) -> Result<()> {
         self.path.clear();
         self.path.extend_from_slice(path);
         to_sorting_form(&mut self.path);
@@ -110,7 +110,7 @@ impl Conflicts {
     }
 
     /// Decides about all claims; the collection is empty afterwards.
-    pub fn settle(&mut self, decisions: &mut Decisions<'_>) -> Result<()> {
+    pub(super) fn settle(&mut self, decisions: &mut Decisions<'_>) -> Result<()> {
         let mut records = self.records.sort()?;
         let mut path = Vec::new();
         let mut group: Vec<Claim> = Vec::new();

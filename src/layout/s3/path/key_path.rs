@@ -7,11 +7,11 @@ use crate::limits::FILE_NAME;
 use crate::tree::segment;
 
 /// What is appended to a key that ends in the sidecar's suffix.
-pub const USER_DATA: &[u8] = b".user-data";
+pub(super) const USER_DATA: &[u8] = b".user-data";
 
 /// A key's path before the keys of its neighbours are considered.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct KeyPath {
+pub(super) struct KeyPath {
     /// The path: no empty, `.` or `..` segment, no NUL, no backslash, each segment short enough. Only that of a
     /// folder marker ends in `/`.
     pub path: Vec<u8>,
@@ -24,7 +24,7 @@ pub struct KeyPath {
 }
 
 /// Splits the object key and replaces each offending segment, or says why the object cannot be written (D8, D10).
-pub fn of_key(key: &[u8], rules: Rules, key_path: &mut KeyPath) -> Result<(), Fault> {
+pub(super) fn of_key(key: &[u8], rules: Rules, key_path: &mut KeyPath) -> Result<(), Fault> {
     key_path.path.clear();
     (key_path.replaced, key_path.last_replaced, key_path.whole) = (false, false, false);
     let last = key.split(|&byte| byte == b'/').count() - 1;
@@ -75,7 +75,7 @@ fn is_reserved(first: &[u8], rules: Rules) -> bool {
 }
 
 /// Whether the layout needs the whole path for itself (D8, `decisions.md` 4).
-pub fn is_layout_file(path: &[u8], rules: Rules) -> bool {
+pub(super) fn is_layout_file(path: &[u8], rules: Rules) -> bool {
     path == BUCKET_FILE
         || (rules.tracker && path == TRACKER)
         || (rules.orphans && path == ORPHANS)

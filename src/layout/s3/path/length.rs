@@ -11,13 +11,13 @@ use crate::limits;
 use crate::tree::segment;
 
 /// Whether body and sidecar can be opened at `path` from the root of the dump.
-pub fn fits(path: &[u8], rules: Rules) -> bool {
+pub(super) fn fits(path: &[u8], rules: Rules) -> bool {
     rules.directory + 1 + path.len() + sidecar::SUFFIX.len() <= limits::PATH
 }
 
 /// Checks the path that the key calls for by itself, its suffix included. One that is too long is replaced by one
 /// name in the bucket's root, or the object fails.
-pub fn settle(key: &[u8], rules: Rules, key_path: &mut KeyPath) -> Result<(), Fault> {
+pub(super) fn settle(key: &[u8], rules: Rules, key_path: &mut KeyPath) -> Result<(), Fault> {
     let suffix = Rename::of_key(key, key_path, rules);
     let fitting = if suffix == Rename::None && !key_path.replaced {
         fits(&key_path.path, rules)
@@ -31,7 +31,7 @@ pub fn settle(key: &[u8], rules: Rules, key_path: &mut KeyPath) -> Result<(), Fa
 }
 
 /// Returns the base of a key whose path is too long: one fallback name, if names may be replaced.
-pub fn in_root(key: &[u8], rules: Rules) -> Result<KeyPath, Fault> {
+pub(super) fn in_root(key: &[u8], rules: Rules) -> Result<KeyPath, Fault> {
     if key.len() > limits::KEYMAP_ORIGINAL {
         let message = format!("a key of {} bytes is too long for a line of KEYMAP.jsonl", key.len());
         return Err(Fault::new(Class::S3_PATH_TOO_LONG, message));

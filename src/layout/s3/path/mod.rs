@@ -13,17 +13,17 @@ mod placement;
 mod plan;
 mod rename;
 
-pub use placement::{Placement, Placements, PlacementsSorter};
-pub use plan::Planner;
+pub(super) use placement::{Placement, Placements, PlacementsSorter};
+pub(super) use plan::Planner;
 
 /// The first segments that the layout itself uses, when more follow (D8).
-pub const ORPHANS: &[u8] = b"_orphans";
+pub(super) const ORPHANS: &[u8] = b"_orphans";
 /// See [`ORPHANS`].
-pub const INCOMPLETE_UPLOADS: &[u8] = b"_incomplete_uploads";
+pub(super) const INCOMPLETE_UPLOADS: &[u8] = b"_incomplete_uploads";
 /// The bucket's own file.
-pub const BUCKET_FILE: &[u8] = b"_bucket.json";
+pub(super) const BUCKET_FILE: &[u8] = b"_bucket.json";
 /// The bucket's record of renamed objects.
-pub const TRACKER: &[u8] = b"KEYMAP.jsonl";
+pub(super) const TRACKER: &[u8] = b"KEYMAP.jsonl";
 
 /// What decides about a path besides the keys.
 #[derive(Clone, Copy, Debug, Default)]
@@ -31,7 +31,7 @@ pub const TRACKER: &[u8] = b"KEYMAP.jsonl";
     clippy::struct_excessive_bools,
     reason = "an option, and a flag for each name that the layout may take"
 )]
-pub struct Rules {
+pub(super) struct Rules {
     /// `--rename-collisions`.
     pub rename: bool,
     /// `--include-orphans`: `_orphans` is a directory.

@@ -9,7 +9,7 @@ use crate::tree::{OwnedSorted, Scratch, Sorter};
 
 /// Where an object goes that does not stand at its key.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Placement {
+pub(crate) enum Placement {
     /// At another path of its bucket, with a KEYMAP record of this kind.
     At(Vec<u8>, Kind),
     /// Nowhere.
@@ -20,7 +20,7 @@ const KINDS: [Kind; 3] = [Kind::ShaFallback, Kind::S3LeafData, Kind::MetaSuffixR
 
 /// Collects placements in any order.
 #[derive(Debug)]
-pub struct PlacementsSorter {
+pub(crate) struct PlacementsSorter {
     records: Sorter,
     key: Vec<u8>,
     value: Vec<u8>,
@@ -28,12 +28,12 @@ pub struct PlacementsSorter {
 
 impl PlacementsSorter {
     /// Returns an empty collection that holds at most about `memory` bytes.
-    pub fn new(scratch: &Scratch, memory: usize) -> Self {
+    pub(crate) fn new(scratch: &Scratch, memory: usize) -> Self {
         Self { records: Sorter::new(scratch, memory), key: Vec::new(), value: Vec::new() }
     }
 
     /// Adds the placement of an object. A failure counts before a path, whichever comes first.
-    pub fn push(
+    pub(crate) fn push(
         &mut self,
         bucket: &[u8],
         generation: u64,
@@ -59,7 +59,7 @@ impl PlacementsSorter {
     }
 
     /// Sorts the placements.
-    pub fn sort(self) -> Result<Placements> {
+    pub(crate) fn sort(self) -> Result<Placements> {
         let records = self.records.into_sorted()?;
         let mut placements = Placements { records, asked: self.key, key: Vec::new(), next: None };
         placements.advance()?;
@@ -77,7 +77,7 @@ fn set_key(out: &mut Vec<u8>, bucket: &[u8], generation: u64, object: &[u8]) {
 
 /// Hands placements to a caller that walks all objects in row order.
 #[derive(Debug)]
-pub struct Placements {
+pub(crate) struct Placements {
     records: OwnedSorted,
     asked: Vec<u8>,
     key: Vec<u8>,
@@ -87,7 +87,7 @@ pub struct Placements {
 impl Placements {
     /// Returns the placement of an object, `None` when it stands at its key. Objects must be asked for in the order of
     /// their rows; some may be left out.
-    pub fn of(&mut self, bucket: &[u8], generation: u64, object: &[u8]) -> Result<Option<Placement>> {
+    pub(crate) fn of(&mut self, bucket: &[u8], generation: u64, object: &[u8]) -> Result<Option<Placement>> {
         if self.next.is_none() {
             return Ok(None);
         }
@@ -128,7 +128,7 @@ fn parse(value: &[u8]) -> Option<Placement> {
 
 /// What planning a bucket has found out.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Findings {
+pub(super) struct Findings {
     /// Some object is renamed: the bucket has KEYMAP records.
     pub renamed: bool,
     /// Some object fails.
@@ -136,7 +136,7 @@ pub struct Findings {
 }
 
 /// Where the planner's decisions go: first only what they amount to, then each of them.
-pub struct Decisions<'a> {
+pub(super) struct Decisions<'a> {
     pub(super) rules: Rules,
     pub(super) bucket: &'a [u8],
     pub(super) generation: u64,
@@ -146,7 +146,7 @@ pub struct Decisions<'a> {
 
 impl Decisions<'_> {
     /// Records the placement of one object.
-    pub fn push(&mut self, object: &[u8], placement: &Placement) -> Result<()> {
+    pub(super) fn push(&mut self, object: &[u8], placement: &Placement) -> Result<()> {
         match placement {
             Placement::At(..) => self.found.renamed = true,
             Placement::Failed(_) => self.found.failed = true,

@@ -11,7 +11,7 @@ const HASH: usize = 34;
 
 /// Why a suffix is appended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Rename {
+pub(super) enum Rename {
     /// None is.
     None,
     /// The path is also a directory, a folder marker's, or the layout's own (4.6 b, b').
@@ -23,7 +23,7 @@ pub enum Rename {
 impl Rename {
     /// Returns the suffix that a key calls for by itself. A replaced name keeps it, as it does where it is also a
     /// directory (`decisions.md` 4); not so the name of a whole key.
-    pub fn of_key(key: &[u8], key_path: &KeyPath, rules: Rules) -> Self {
+    pub(super) fn of_key(key: &[u8], key_path: &KeyPath, rules: Rules) -> Self {
         let path = &*key_path.path;
         if path.ends_with(sidecar::SUFFIX) || (key.ends_with(sidecar::SUFFIX) && !key_path.whole) {
             Self::UserData
@@ -45,7 +45,7 @@ impl Rename {
 
 /// Where a renamed object stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Renamed {
+pub(super) struct Renamed {
     /// The path that no other key may have (4.6).
     pub target: Vec<u8>,
     /// The path in the tree: `target`, unless a segment is not UTF-8 (D11).
@@ -55,7 +55,7 @@ pub struct Renamed {
 }
 
 /// Appends the suffix and applies D10 and D11 to the result.
-pub fn rename(key_path: &KeyPath, suffix: Rename) -> Renamed {
+pub(super) fn rename(key_path: &KeyPath, suffix: Rename) -> Renamed {
     if suffix == Rename::None && !key_path.replaced {
         return Renamed { target: key_path.path.clone(), path: key_path.path.clone(), kind: None };
     }
@@ -88,7 +88,7 @@ pub fn rename(key_path: &KeyPath, suffix: Rename) -> Renamed {
 }
 
 /// Replaces the segments at the indexes `at` of a path, and each that is not UTF-8 (D9, D11).
-pub fn replace_segments(path: &[u8], at: &[usize]) -> Vec<u8> {
+pub(super) fn replace_segments(path: &[u8], at: &[usize]) -> Vec<u8> {
     let mut out = Vec::with_capacity(path.len() + HASH);
     for (index, segment) in path.split(|&byte| byte == b'/').enumerate() {
         if index > 0 {

@@ -19,10 +19,10 @@ use crate::model::ScopeEnd;
 use crate::service::{Context, Scope};
 use crate::sink::Wants;
 
-pub use object::Object;
+pub(super) use object::Object;
 
 /// The merge and where it stands.
-pub struct Join<'c, 'a, 'r, 's> {
+pub(super) struct Join<'c, 'a, 'r, 's> {
     context: &'c mut Context<'a, 'r>,
     scope: &'c mut Scope,
     buckets: &'c Buckets,
@@ -46,7 +46,7 @@ struct OpenBucket {
 
 impl<'c, 'a, 'r, 's> Join<'c, 'a, 'r, 's> {
     /// Returns a merge at its start.
-    pub fn new(
+    pub(super) fn new(
         context: &'c mut Context<'a, 'r>,
         scope: &'c mut Scope,
         buckets: &'c Buckets,
@@ -72,7 +72,7 @@ impl<'c, 'a, 'r, 's> Join<'c, 'a, 'r, 's> {
     }
 
     /// Passes all objects on; those of a sink that wants heads alone without a look at chunks, and so at orphans.
-    pub fn run(mut self) -> Result<()> {
+    pub(super) fn run(mut self) -> Result<()> {
         if self.context.sink.wants() == Wants::Heads {
             return self.reach_end();
         }

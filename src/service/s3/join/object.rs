@@ -14,7 +14,7 @@ use crate::snapshot::{EntryBuf, RowLocation};
 
 /// The object that rows are merged for. It need not be live, nor have a manifest.
 #[derive(Debug, Default)]
-pub struct Object {
+pub(crate) struct Object {
     pub encoded: Vec<u8>,
     pub generation: u64,
     pub name: Vec<u8>,
@@ -30,7 +30,7 @@ pub struct Object {
 }
 
 impl Object {
-    pub fn new(key: &ObjectKey<'_>) -> Self {
+    pub(crate) fn new(key: &ObjectKey<'_>) -> Self {
         Self {
             encoded: key.encoded.to_vec(),
             generation: key.generation,
@@ -40,7 +40,7 @@ impl Object {
     }
 
     /// Whether the body holds the row.
-    pub fn holds(&self, key: &ChunkKey<'_>, offloaded: bool) -> bool {
+    pub(crate) fn holds(&self, key: &ChunkKey<'_>, offloaded: bool) -> bool {
         self.live.as_ref().is_some_and(|live| {
             *live.upload == *key.upload.upload.raw() && live.body.declares(key, offloaded)
         })
@@ -53,7 +53,7 @@ impl Object {
 
 impl Join<'_, '_, '_, '_> {
     /// Starts the body if the current manifest is the object's, and live.
-    pub fn open_live(&mut self, object: &mut Object) -> Result<()> {
+    pub(crate) fn open_live(&mut self, object: &mut Object) -> Result<()> {
         let Some(open) = self.bucket.as_ref().filter(|open| open.in_scope) else { return Ok(()) };
         let Some(head) = self.heads.entry().filter(|head| !head.body.is_empty()) else { return Ok(()) };
         if self.heads.key() != Some(&object.encoded) {
@@ -76,7 +76,7 @@ impl Join<'_, '_, '_, '_> {
     }
 
     /// Takes a stored chunk of the current object.
-    pub fn chunk(&mut self, key: &ChunkKey<'_>, row: Row<'_>) -> Result<()> {
+    pub(crate) fn chunk(&mut self, key: &ChunkKey<'_>, row: Row<'_>) -> Result<()> {
         let object = self.object.as_mut().ok_or_else(|| ORDER.at(row.place))?;
         object.first_chunk.get_or_insert(row.place);
         if object.live_upload() == Some(&*key.upload.upload.raw()) {
@@ -107,7 +107,7 @@ impl Join<'_, '_, '_, '_> {
     }
 
     /// Appends offloaded chunks as long as the body wants some.
-    pub fn pull(&mut self) -> Result<()> {
+    pub(crate) fn pull(&mut self) -> Result<()> {
         let mut entry = EntryBuf::default();
         while let Some(object) = &mut self.object
             && let Some(live) = &mut object.live
@@ -174,7 +174,7 @@ impl Join<'_, '_, '_, '_> {
     }
 
     /// Ends the current object: no more rows of it come.
-    pub fn close(&mut self) -> Result<()> {
+    pub(crate) fn close(&mut self) -> Result<()> {
         // The last chunk may be one that is held back.
         while let Some(live) = self.object.as_mut().and_then(|object| object.live.as_mut())
             && live.body.wanted().is_some()

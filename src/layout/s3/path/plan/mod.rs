@@ -12,26 +12,26 @@ use crate::layout::s3::sidecar;
 use crate::tree::{Scratch, Sorter};
 
 /// Lists the object keys that a plan is for; asked once or twice, with the same answer.
-pub type Keys<'k> = dyn FnMut(&mut dyn FnMut(&[u8]) -> Result<()>) -> Result<()> + 'k;
+pub(super) type Keys<'k> = dyn FnMut(&mut dyn FnMut(&[u8]) -> Result<()>) -> Result<()> + 'k;
 
 /// Memory for the paths of one bucket, bytes; the claims take as much again.
 const MEMORY: usize = 8 << 20;
 
 /// Plans one bucket after the other; the sorters' buffers are kept.
 #[derive(Debug)]
-pub struct Planner {
+pub(crate) struct Planner {
     paths: Sorter,
     conflicts: Conflicts,
 }
 
 impl Planner {
     /// Returns a planner whose sorters spill to `scratch`.
-    pub fn new(scratch: &Scratch) -> Self {
+    pub(crate) fn new(scratch: &Scratch) -> Self {
         Self { paths: Sorter::new(scratch, MEMORY), conflicts: Conflicts::new(scratch, MEMORY) }
     }
 
     /// Pushes the placement of each object of a bucket's generation that does not stand at its key.
-    pub fn plan(
+    pub(crate) fn plan(
         &mut self,
         (bucket, generation): (&[u8], u64),
         rules: Rules,
