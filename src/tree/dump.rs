@@ -220,7 +220,14 @@ impl Dump {
             Place::Archive(index) => index.find(path)?,
             Place::Directory(root, directories) => match open_file(root, directories, path) {
                 Ok(file) => file.map(|(file, length)| (Arc::new(file), 0, length)),
-                Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP | Errno::INVAL | Errno::NXIO) => None,
+                Err(
+                    Errno::NOENT
+                    | Errno::NAMETOOLONG
+                    | Errno::NOTDIR
+                    | Errno::LOOP
+                    | Errno::INVAL
+                    | Errno::NXIO,
+                ) => None,
                 Err(errno) => return Err(self.error(path, errno)),
             },
         };
@@ -342,7 +349,7 @@ mod tests {
             read.map_err(|error| error.to_string())
         };
         assert_eq!(read(b"a/b").unwrap().as_deref(), Some("xyz"));
-        for none in [&b"a/c"[..], b"a/link", b"other/b", b"../a/b", b"", b"a/b/c", b"/a/b"] {
+        for none in [&b"a/c"[..], b"a/link", b"other/b", b"../a/b", b"", b"a/b/c", b"/a/b", &[b'n'; 300]] {
             assert_eq!(read(none), Ok(None), "{}", none.escape_ascii());
         }
         assert!(read(b"a/unlisted").unwrap_err().ends_with("a/unlisted: is not in CHECKSUMS"));
