@@ -10,7 +10,7 @@ use crate::error::Result;
 use crate::event::Warning;
 use crate::inputs::Opened;
 use crate::keyspace::{Family, Namespace};
-use crate::model::{Answer, Object, Piece, ScopeEnd};
+use crate::model::{Answer, Object};
 use crate::name::{self, Selection};
 use crate::report::Report;
 use crate::run::objects;
@@ -173,25 +173,5 @@ impl Sink for Counted<'_> {
         let label = self.labels.object(&summary)?;
         self.groups.add(&label, |usage| usage.objects += 1);
         Ok(Answer::Left)
-    }
-
-    fn piece(&mut self, _piece: Piece<'_>) -> Result<Answer> {
-        Ok(Answer::Left)
-    }
-
-    fn end(&mut self, _report: &mut Report<'_>) -> Result<Answer> {
-        Ok(Answer::Taken)
-    }
-
-    fn abandon(&mut self) -> Result<()> {
-        Ok(())
-    }
-
-    fn end_scope(&mut self, _report: &mut Report<'_>, _end: ScopeEnd) -> Result<()> {
-        Ok(())
-    }
-
-    fn end_service(&mut self, _report: &mut Report<'_>, _owner: Namespace) -> Result<()> {
-        Ok(())
     }
 }
