@@ -40,13 +40,13 @@ pub(super) enum Command {
     /// List the objects of snapshots or of a dump by name; write nothing
     List(super::list::Arguments),
     /// Show what differs between two snapshots, dumps, or times
-    Diff(Diff),
+    Diff(super::diff::Arguments),
     /// Print one object of snapshots or of a dump
     Get(super::get::Arguments),
     /// Print every version of one object that snapshots still hold, the newest first
     Log(super::log::Arguments),
     /// Show what fills snapshots: bytes and objects by service, table, bucket, queue and front of the name
-    Du(Du),
+    Du(super::du::Arguments),
 }
 
 /// Where progress goes.
@@ -250,81 +250,6 @@ pub(super) struct Inspect {
     #[arg(long, value_enum, default_value_t = Progress::Auto, value_name = "HOW")]
     pub progress: Progress,
 }
-
-#[derive(Debug, Args)]
-#[command(after_help = DIFF_HELP)]
-pub(super) struct Diff {
-    /// Old and new: each a snapshot, a data directory, or a dump (a tree, .tar or .tar.zst); then names or patterns of objects that are looked at
-    /// ('redis/cart:*'). One snapshot with --old-at or --new-at is compared with itself at another time
-    #[arg(required = true, num_args = 1.., value_name = "OLD NEW [PATTERN]")]
-    pub inputs: Vec<OsString>,
-    /// Read the old snapshot at this time, which is written as for --at
-    #[arg(long, value_name = "TIME", value_parser = at::parse, allow_hyphen_values = true)]
-    pub old_at: Option<At>,
-    /// Read the new snapshot at this time, which is written as for --at
-    #[arg(long, value_name = "TIME", value_parser = at::parse, allow_hyphen_values = true)]
-    pub new_at: Option<At>,
-    #[command(flatten)]
-    pub source: Source,
-    /// Show a line a table, bucket, queue or service instead of one an object
-    #[arg(long)]
-    pub stat: bool,
-    /// Print a JSON object a line
-    #[arg(long)]
-    pub json: bool,
-    /// Say nothing on standard error but errors
-    #[arg(short, long)]
-    pub quiet: bool,
-    /// Show progress on standard error
-    #[arg(long, value_enum, default_value_t = Progress::Auto, value_name = "HOW")]
-    pub progress: Progress,
-}
-
-const DIFF_HELP: &str = "\
-Lines begin with + (only in new), - (only in old) or M (in both, with what changed). Exit code 0: no differences,
-1: differences; others as for decode.
-
-Examples:
-  ekv-backup diff yesterday.fsm today.fsm            what changed since yesterday
-  ekv-backup diff snap.fsm --old-at -1h              what changed in the last hour of a snapshot
-  ekv-backup diff dump/ snap.fsm --stat              does the dump hold what the snapshot says? counts only
-  ekv-backup diff a.fsm b.fsm 'redis/cart:*'         only the carts";
-
-#[derive(Debug, Args)]
-#[command(after_help = DU_HELP)]
-pub(super) struct Du {
-    /// Snapshots of one cluster as for decode; then names or patterns of objects that are counted ('redis/cart:*')
-    #[arg(required = true, num_args = 1.., value_name = "INPUT [PATTERN]")]
-    pub inputs: Vec<OsString>,
-    /// Parts of a name that make a line: a table, bucket or queue, and what ends in `:`, `/` or `.`
-    #[arg(long, value_name = "N", default_value_t = 1)]
-    pub depth: usize,
-    /// Show the N lines with the most bytes, and the others as one
-    #[arg(long, value_name = "N")]
-    pub top: Option<usize>,
-    #[command(flatten)]
-    pub source: Source,
-    /// Print one JSON object to standard output
-    #[arg(long)]
-    pub json: bool,
-    /// Say nothing on standard error but errors
-    #[arg(short, long)]
-    pub quiet: bool,
-    /// Show progress on standard error
-    #[arg(long, value_enum, default_value_t = Progress::Auto, value_name = "HOW")]
-    pub progress: Progress,
-}
-
-const DU_HELP: &str = "\
-Bytes are those of rows, keys and values, as they are stored; those of all lines add up to the rows of the file. `live`
-counts at the read timestamp; `history` (older, expired and later versions) and `tombstones` are what a compaction can
-free. Chunks of S3 count to the object that their keys name; chunks that objects may share have a line of their own.
-Names in parentheses are of no object.
-
-Examples:
-  ekv-backup du snap.fsm --depth 2 --top 20          the 20 largest groups of names
-  ekv-backup du snap.fsm 's3/images/**' --depth 3    what fills a bucket
-  ekv-backup du n1/ --json                           of a node's data directory, for a script";
 
 /// How DynamoDB items are laid out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

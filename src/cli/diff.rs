@@ -11,6 +11,7 @@ use ekv_backup::{Error, Result};
 use serde::Serialize;
 
 use super::escape::printable;
+use super::print::Outcome;
 use super::progress::Display;
 use super::words::Words;
 use super::{args, exit, positional, print};
@@ -20,16 +21,44 @@ const SHOWN: usize = 8;
 /// Characters of a value that a line shows.
 const VALUE: usize = 48;
 
-/// The last line of `--json` (`docs/output.md`).
-#[derive(Serialize)]
-struct Output {
-    command: &'static str,
-    exit_code: u8,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    error: Option<String>,
-    #[serde(flatten)]
-    sums: Option<Sums>,
+#[derive(Debug, clap::Args)]
+#[command(after_help = HELP)]
+pub(super) struct Arguments {
+    /// Old and new: each a snapshot, a data directory, or a dump (a tree, .tar or .tar.zst); then names or patterns of objects that are looked at
+    /// ('redis/cart:*'). One snapshot with --old-at or --new-at is compared with itself at another time
+    #[arg(required = true, num_args = 1.., value_name = "OLD NEW [PATTERN]")]
+    pub inputs: Vec<std::ffi::OsString>,
+    /// Read the old snapshot at this time, which is written as for --at
+    #[arg(long, value_name = "TIME", value_parser = super::at::parse, allow_hyphen_values = true)]
+    pub old_at: Option<super::at::At>,
+    /// Read the new snapshot at this time, which is written as for --at
+    #[arg(long, value_name = "TIME", value_parser = super::at::parse, allow_hyphen_values = true)]
+    pub new_at: Option<super::at::At>,
+    #[command(flatten)]
+    pub source: args::Source,
+    /// Show a line a table, bucket, queue or service instead of one an object
+    #[arg(long)]
+    pub stat: bool,
+    /// Print a JSON object a line
+    #[arg(long)]
+    pub json: bool,
+    /// Say nothing on standard error but errors
+    #[arg(short, long)]
+    pub quiet: bool,
+    /// Show progress on standard error
+    #[arg(long, value_enum, default_value_t = args::Progress::Auto, value_name = "HOW")]
+    pub progress: args::Progress,
 }
+
+const HELP: &str = "\
+Lines begin with + (only in new), - (only in old) or M (in both, with what changed). Exit code 0: no differences,
+1: differences; others as for decode.
+
+Examples:
+  ekv-backup diff yesterday.fsm today.fsm            what changed since yesterday
+  ekv-backup diff snap.fsm --old-at -1h              what changed in the last hour of a snapshot
+  ekv-backup diff dump/ snap.fsm --stat              does the dump hold what the snapshot says? counts only
+  ekv-backup diff a.fsm b.fsm 'redis/cart:*'         only the carts";
 
 #[derive(Serialize)]
 struct Sums {
@@ -50,7 +79,7 @@ struct ScopeLine<'a> {
 }
 
 /// Runs the command and returns its exit code.
-pub(super) fn run(arguments: &args::Diff, interrupt: &Interrupt) -> u8 {
+pub(super) fn run(arguments: &Arguments, interrupt: &Interrupt) -> u8 {
     let words = Words::new(arguments.quiet);
     let mut out = BufWriter::with_capacity(1 << 16, io::stdout());
     let result = match request(arguments, interrupt) {
@@ -82,7 +111,7 @@ pub(super) fn run(arguments: &args::Diff, interrupt: &Interrupt) -> u8 {
         old_problems: summary.problems[0],
         new_problems: summary.problems[1],
     });
-    let last = Output { command: "diff", exit_code, error, sums };
+    let last = Outcome { command: "diff", exit_code, error, contents: sums };
     let ended = ended.and_then(|()| if arguments.json { line(&mut out, &last) } else { Ok(()) });
     let ended = match ended.and_then(|()| out.flush()) {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
@@ -92,7 +121,7 @@ pub(super) fn run(arguments: &args::Diff, interrupt: &Interrupt) -> u8 {
 }
 
 fn compare(
-    arguments: &args::Diff,
+    arguments: &Arguments,
     request: &DiffRequest,
     words: Words,
     out: &mut impl io::Write,
@@ -118,7 +147,7 @@ fn compare(
 }
 
 /// Turns what was typed into what was meant.
-fn request(arguments: &args::Diff, interrupt: &Interrupt) -> Result<DiffRequest, String> {
+fn request(arguments: &Arguments, interrupt: &Interrupt) -> Result<DiffRequest, String> {
     let (inputs, patterns) = positional::split(&arguments.inputs)?;
     let (old_at, new_at) = (arguments.old_at.as_ref(), arguments.new_at.as_ref());
     let (old, new) = match inputs.as_slice() {
@@ -159,7 +188,7 @@ fn say(words: Words, summary: &DiffSummary) {
 }
 
 /// Ends the output: a line a scope where that was asked for, and the sums.
-fn end(arguments: &args::Diff, summary: &DiffSummary, out: &mut impl io::Write) -> io::Result<()> {
+fn end(arguments: &Arguments, summary: &DiffSummary, out: &mut impl io::Write) -> io::Result<()> {
     if arguments.stat {
         for (scope, &DiffCounts { added, removed, changed }) in &summary.scopes {
             if arguments.json {

@@ -10,20 +10,46 @@ use ekv_backup::{Error, Result};
 use serde::Serialize;
 
 use super::escape::printable;
+use super::print::Outcome;
 use super::progress::Display;
 use super::words::Words;
 use super::{args, exit, positional, print};
 
-/// What `--json` prints (`docs/output.md`).
-#[derive(Serialize)]
-struct Output {
-    command: &'static str,
-    exit_code: u8,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    error: Option<String>,
-    #[serde(flatten)]
-    contents: Option<Contents>,
+#[derive(Debug, clap::Args)]
+#[command(after_help = HELP)]
+pub(super) struct Arguments {
+    /// Snapshots of one cluster as for decode; then names or patterns of objects that are counted ('redis/cart:*')
+    #[arg(required = true, num_args = 1.., value_name = "INPUT [PATTERN]")]
+    pub inputs: Vec<std::ffi::OsString>,
+    /// Parts of a name that make a line: a table, bucket or queue, and what ends in `:`, `/` or `.`
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub depth: usize,
+    /// Show the N lines with the most bytes, and the others as one
+    #[arg(long, value_name = "N")]
+    pub top: Option<usize>,
+    #[command(flatten)]
+    pub source: args::Source,
+    /// Print one JSON object to standard output
+    #[arg(long)]
+    pub json: bool,
+    /// Say nothing on standard error but errors
+    #[arg(short, long)]
+    pub quiet: bool,
+    /// Show progress on standard error
+    #[arg(long, value_enum, default_value_t = args::Progress::Auto, value_name = "HOW")]
+    pub progress: args::Progress,
 }
+
+const HELP: &str = "\
+Bytes are those of rows, keys and values, as they are stored; those of all lines add up to the rows of the file. `live`
+counts at the read timestamp; `history` (older, expired and later versions) and `tombstones` are what a compaction can
+free. Chunks of S3 count to the object that their keys name; chunks that objects may share have a line of their own.
+Names in parentheses are of no object.
+
+Examples:
+  ekv-backup du snap.fsm --depth 2 --top 20          the 20 largest groups of names
+  ekv-backup du snap.fsm 's3/images/**' --depth 3    what fills a bucket
+  ekv-backup du n1/ --json                           of a node's data directory, for a script";
 
 #[derive(Serialize)]
 struct Contents {
@@ -59,7 +85,7 @@ impl From<&Usage> for Line {
 }
 
 /// Runs the command and returns its exit code.
-pub(super) fn run(arguments: &args::Du, interrupt: &Interrupt) -> u8 {
+pub(super) fn run(arguments: &Arguments, interrupt: &Interrupt) -> u8 {
     let words = Words::new(arguments.quiet);
     let result = match request(arguments, interrupt) {
         Ok((source, request)) => measure(arguments, &source, &request, words),
@@ -78,14 +104,14 @@ pub(super) fn run(arguments: &args::Du, interrupt: &Interrupt) -> u8 {
             total: Line::from(&total),
             groups: groups.iter().map(Line::from).collect(),
         });
-        print::json(&Output { command: "du", exit_code, error, contents })
+        print::json(&Outcome { command: "du", exit_code, error, contents })
     } else {
         groups.map_or(Ok(()), |(total, groups)| print::out(&text(&total, &groups)))
     };
     print::exit(exit_code, printed, "")
 }
 
-fn request(arguments: &args::Du, interrupt: &Interrupt) -> Result<(Source, DuRequest), String> {
+fn request(arguments: &Arguments, interrupt: &Interrupt) -> Result<(Source, DuRequest), String> {
     let (inputs, patterns) = positional::split(&arguments.inputs)?;
     let patterns = patterns.iter().map(|text| Pattern::glob(text).map_err(|error| print::chain(&error)));
     let selection = Selection::new(patterns.collect::<Result<_, _>>()?, Vec::new());
@@ -94,7 +120,7 @@ fn request(arguments: &args::Du, interrupt: &Interrupt) -> Result<(Source, DuReq
 }
 
 fn measure(
-    arguments: &args::Du,
+    arguments: &Arguments,
     source: &Source,
     request: &DuRequest,
     words: Words,

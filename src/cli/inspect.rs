@@ -15,21 +15,11 @@ use serde::Serialize;
 
 use super::escape::{escaped, printable};
 use super::metrics::Metrics;
+use super::print::Outcome;
 use super::progress::Display;
 use super::time::{hlc_time, ms_time};
 use super::words::Words;
 use super::{args, exit, print};
-
-/// What `--json` prints (`docs/output.md`).
-#[derive(Serialize)]
-struct Output {
-    command: &'static str,
-    exit_code: u8,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    error: Option<String>,
-    #[serde(flatten)]
-    contents: Option<Contents>,
-}
 
 /// What is in the input.
 #[derive(Serialize)]
@@ -158,7 +148,7 @@ pub(super) fn run(arguments: &args::Inspect, interrupt: &Interrupt) -> u8 {
     }
     let printed = if arguments.json {
         let contents = result.as_ref().ok().and_then(contents);
-        print::json(&Output { command: "inspect", exit_code, error, contents })
+        print::json(&Outcome { command: "inspect", exit_code, error, contents })
     } else {
         result.as_ref().map_or(Ok(()), |found| {
             print::out(&if arguments.brief { brief(found) } else { text(found, arguments.families) })

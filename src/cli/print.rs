@@ -14,6 +14,18 @@ static STATUS: AtomicBool = AtomicBool::new(false);
 /// Goes to the front of the line and clears it.
 const CLEAR: &str = "\r\x1b[K";
 
+/// What `--json` prints when a run ends, beside what is the command's own (`docs/output.md`).
+#[derive(Serialize)]
+pub(super) struct Outcome<T> {
+    pub command: &'static str,
+    pub exit_code: u8,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+    /// `None` where the run failed.
+    #[serde(flatten)]
+    pub contents: Option<T>,
+}
+
 /// Prints text to standard output. Whoever closed the pipe has seen enough: that is no error.
 pub(super) fn out(text: &str) -> io::Result<()> {
     let mut stdout = io::stdout().lock();

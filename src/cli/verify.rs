@@ -15,19 +15,9 @@ use serde::Serialize;
 
 use super::escape::printable;
 use super::metrics::Metrics;
+use super::print::Outcome;
 use super::progress::Display;
 use super::{args, exit, print};
-
-/// What `--json` prints (`docs/output.md`).
-#[derive(Serialize)]
-struct Output {
-    command: &'static str,
-    exit_code: u8,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    error: Option<String>,
-    #[serde(flatten)]
-    report: Option<Report>,
-}
 
 #[derive(Serialize)]
 struct Report {
@@ -95,7 +85,7 @@ pub(super) fn run(arguments: &args::Verify, interrupt: &Interrupt) -> u8 {
         ..Metrics::default()
     };
     if arguments.json {
-        let output = Output { command: "verify", exit_code, error, report };
+        let output = Outcome { command: "verify", exit_code, error, contents: report };
         metrics.exit_code = print::exit(exit_code, print::json(&output), "");
     }
     metrics.write(arguments.metrics.as_deref())
