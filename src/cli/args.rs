@@ -47,6 +47,10 @@ pub(super) enum Command {
     Log(super::log::Arguments),
     /// Show what fills snapshots: bytes and objects by service, table, bucket, queue and front of the name
     Du(super::du::Arguments),
+    /// Print completions for a shell
+    Completions(super::completions::Arguments),
+    /// Print the man page, or write one for each command
+    Man(super::man::Arguments),
 }
 
 /// Where progress goes.

@@ -5,10 +5,10 @@
 //! made with mode 0644, since the one who collects it is another user.
 
 use std::fmt::Write as _;
-use std::io::{self, Write as _};
-use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use super::file;
 
 /// What a run tells.
 #[derive(Debug, Default)]
@@ -36,7 +36,7 @@ impl Metrics {
     pub(super) fn write(&self, path: Option<&Path>) -> u8 {
         let Some(path) = path else { return self.exit_code };
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let Err(error) = replace(path, &self.text(now)) else { return self.exit_code };
+        let Err(error) = file::replace(path, &self.text(now)) else { return self.exit_code };
         let path = super::escape::printable(&path.to_string_lossy());
         super::print::err(&format!("error: cannot write {path}: {error}"));
         if self.exit_code == super::exit::COMPLETE { super::exit::IO } else { self.exit_code }
@@ -95,18 +95,10 @@ fn float(count: u64) -> f64 {
     count as f64
 }
 
-fn replace(path: &Path, text: &str) -> io::Result<()> {
-    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    // A collector takes `*.prom`: the file that is not finished has another end.
-    let mut file = tempfile::Builder::new().prefix(".ekv-backup").suffix(".tmp").tempfile_in(directory)?;
-    file.write_all(text.as_bytes())?;
-    file.as_file().set_permissions(PermissionsExt::from_mode(0o644))?;
-    file.as_file().sync_all()?;
-    file.persist(path).map(drop).map_err(|error| error.error)
-}
-
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
     use super::*;
 
     fn metrics() -> Metrics {

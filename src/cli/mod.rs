@@ -5,15 +5,18 @@
 
 mod args;
 mod at;
+mod completions;
 mod decode;
 mod diff;
 mod du;
 mod escape;
 mod exit;
+mod file;
 mod get;
 mod inspect;
 mod list;
 mod log;
+mod man;
 mod metrics;
 mod positional;
 mod print;
@@ -54,6 +57,8 @@ pub(crate) fn main() -> ExitCode {
         Command::Get(arguments) => get::run(arguments, &interrupt),
         Command::Log(arguments) => log::run(arguments, &interrupt),
         Command::Du(arguments) => du::run(arguments, &interrupt),
+        Command::Completions(arguments) => completions::run(arguments),
+        Command::Man(arguments) => man::run(arguments),
     };
     ExitCode::from(exit)
 }

@@ -35,6 +35,7 @@ mod payloads;
 mod readme;
 mod selected;
 mod selection;
+mod shell;
 mod signals;
 mod source;
 mod target;

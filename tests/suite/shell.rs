@@ -1,0 +1,41 @@
+//! What shells and `man` are given.
+
+use std::process::Command;
+
+use crate::tool::Work;
+
+#[test]
+fn completions_are_scripts_that_their_shells_take() {
+    let work = Work::new();
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        let script = work.run(["completions", shell]);
+        assert!(script.exits(0).out.contains("inspect"), "{shell}");
+    }
+    let script = work.run(["completions", "bash"]).out;
+    let function = script.split("complete -F ").nth(1).unwrap().split(' ').next().unwrap();
+    let call = format!("{function} ekv-backup de ekv-backup; echo \"${{COMPREPLY[@]}}\"");
+    let typed = format!("{script}\nCOMP_WORDS=(ekv-backup de) COMP_CWORD=1\n{call}");
+    let shell = Command::new("bash").args(["--norc", "-c", &typed]).output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&shell.stdout).trim(), "decode", "{shell:?}");
+    work.run(["completions", "tcsh"]).exits(2);
+}
+
+#[test]
+fn each_command_has_a_page() {
+    let work = Work::new();
+    let main = work.run(["man"]);
+    assert!(main.exits(0).out.contains(".TH ekv-backup 1"), "{}", main.out);
+    std::fs::create_dir(work.path("man1")).unwrap();
+    work.run(["man", "-o", "man1"]).exits(0);
+    let help = work.run(["--help"]).out;
+    let commands = help.split("Commands:").nth(1).unwrap().split("Options:").next().unwrap();
+    let names = commands.lines().filter_map(|line| line.strip_prefix("  ")?.split(' ').next());
+    let names: Vec<_> = names.filter(|name| !name.is_empty() && *name != "help").collect();
+    assert!(names.len() >= 10, "{names:?}");
+    for name in &names {
+        let page = std::fs::read_to_string(work.path(format!("man1/ekv-backup-{name}.1"))).unwrap();
+        assert!(page.contains(&format!("ekv\\-backup\\-{name} \\-")), "{page}");
+    }
+    assert_eq!(std::fs::read_dir(work.path("man1")).unwrap().count(), names.len() + 1);
+    work.run(["man", "-o", "missing"]).exits(4);
+}
