@@ -47,6 +47,8 @@ pub(super) enum Command {
     Log(super::log::Arguments),
     /// Show what fills snapshots: bytes and objects by service, table, bucket, queue and front of the name
     Du(super::du::Arguments),
+    /// Write a page about snapshots for a browser: what fills them, since when, until when
+    Report(super::report::Arguments),
     /// Print completions for a shell
     Completions(super::completions::Arguments),
     /// Print the man page, or write one for each command

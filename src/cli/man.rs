@@ -35,7 +35,7 @@ pub(super) fn run(arguments: &Arguments) -> u8 {
     for command in std::iter::once(command).chain(commands) {
         let name = format!("{}.1", command.get_display_name().unwrap_or_else(|| command.get_name()));
         let path = directory.join(name);
-        if let Err(error) = page(command).and_then(|page| file::replace(&path, &page)) {
+        if let Err(error) = page(command).and_then(|page| file::replace(&path, &page, 0o644)) {
             print::err(&format!("error: cannot write {}: {error}", printable(&path.to_string_lossy())));
             return exit::IO;
         }

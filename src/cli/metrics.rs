@@ -36,7 +36,7 @@ impl Metrics {
     pub(super) fn write(&self, path: Option<&Path>) -> u8 {
         let Some(path) = path else { return self.exit_code };
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let Err(error) = file::replace(path, &self.text(now)) else { return self.exit_code };
+        let Err(error) = file::replace(path, &self.text(now), 0o644) else { return self.exit_code };
         let path = super::escape::printable(&path.to_string_lossy());
         super::print::err(&format!("error: cannot write {path}: {error}"));
         if self.exit_code == super::exit::COMPLETE { super::exit::IO } else { self.exit_code }

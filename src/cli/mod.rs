@@ -21,6 +21,7 @@ mod metrics;
 mod positional;
 mod print;
 mod progress;
+mod report;
 mod selection;
 mod signals;
 mod time;
@@ -57,6 +58,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Get(arguments) => get::run(arguments, &interrupt),
         Command::Log(arguments) => log::run(arguments, &interrupt),
         Command::Du(arguments) => du::run(arguments, &interrupt),
+        Command::Report(arguments) => report::run(arguments, &interrupt),
         Command::Completions(arguments) => completions::run(arguments),
         Command::Man(arguments) => man::run(arguments),
     };

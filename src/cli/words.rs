@@ -59,11 +59,7 @@ impl Words {
 
     /// Says a warning: the event and its fields.
     pub(super) fn warning(self, warning: &Warning) {
-        let mut line = format!("warning: {}", warning.event);
-        for (name, value) in &warning.fields {
-            let _ = write!(line, " {name}={value}");
-        }
-        self.say(&line);
+        self.say(&format!("warning: {}", warning_line(warning)));
     }
 
     /// Says the first problems, and how many more there are.
@@ -76,6 +72,15 @@ impl Words {
             self.say(&format!("problem: {more} more"));
         }
     }
+}
+
+/// Returns the event and its fields.
+pub(super) fn warning_line(warning: &Warning) -> String {
+    let mut line = warning.event.to_string();
+    for (name, value) in &warning.fields {
+        let _ = write!(line, " {name}={value}");
+    }
+    line
 }
 
 fn line_of(problem: &ListedProblem) -> String {

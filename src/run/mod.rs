@@ -27,6 +27,7 @@ mod objects;
 mod overview;
 mod owner;
 mod problems;
+mod profile;
 mod scope;
 mod source;
 mod summary;
@@ -36,6 +37,7 @@ pub use list::{list, list_dump};
 pub use log::{Change, ChangeKind, Difference, LogRequest, history, log};
 pub use objects::{Walked, objects};
 pub use overview::{Count, Holding, overview};
+pub use profile::{Histogram, LargeObject, Profile, profile};
 pub use source::Source;
 pub use summary::{Counters, InputSummary, PassedOverSummary, Summary};
 

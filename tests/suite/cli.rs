@@ -167,7 +167,9 @@ fn help_is_what_it_was() {
     let work = Work::new();
     let run = work.run(["--help"]);
     golden("help/ekv-backup.txt", run.exits(0).out.as_bytes());
-    for command in ["decode", "verify", "inspect", "list", "diff", "get", "log", "du", "completions", "man"] {
+    for command in
+        ["decode", "verify", "inspect", "list", "diff", "get", "log", "du", "report", "completions", "man"]
+    {
         let run = work.run([command, "--help"]);
         golden(&format!("help/{command}.txt"), run.exits(0).out.as_bytes());
     }

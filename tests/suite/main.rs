@@ -33,6 +33,7 @@ mod objects;
 mod output;
 mod payloads;
 mod readme;
+mod report;
 mod selected;
 mod selection;
 mod shell;

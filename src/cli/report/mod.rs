@@ -1,0 +1,268 @@
+//! `ekv-backup report`: one page for a browser, with all that it needs in itself.
+//!
+//! The page is `page.html`; its numbers stand in it as JSON. Names and messages are data to it, never markup.
+
+use std::path::PathBuf;
+
+use ekv_backup::event::Warning;
+use ekv_backup::inputs::Opened;
+use ekv_backup::interrupt::Interrupt;
+use ekv_backup::name::Selection;
+use ekv_backup::problem::ListedProblem;
+use ekv_backup::run::du::{DuRequest, Usage, du};
+use ekv_backup::run::{Histogram, Profile, Source, profile};
+use ekv_backup::{Result, snapshot};
+use serde::Serialize;
+
+use super::escape::printable;
+use super::progress::Display;
+use super::time::hlc_time;
+use super::words::{Words, warning_line};
+use super::{args, exit, file, print};
+
+/// The page, but for its numbers.
+const PAGE: &str = include_str!("page.html");
+/// What they stand in the place of.
+const PLACE: &str = "@DATA@";
+/// Most groups of names on the page: with names of 256 characters the page stays below 2 MiB.
+const GROUPS: usize = 1500;
+/// Most warnings on the page.
+const WARNINGS: usize = 100;
+/// Most inputs on the page.
+const INPUTS: usize = 200;
+/// Characters of a name or message that are shown.
+const TEXT: usize = 256;
+
+const HELP: &str = "\
+The page needs no network: it opens from the disk, prints, and works without a mouse. It shows names of tables, buckets,
+queues and keys, so it is made with mode 0600.
+
+Examples:
+  ekv-backup report snap.fsm -o report.html
+  ekv-backup report n1/ n2/ n3/ -o - | ssh desk 'cat > report.html'";
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = HELP)]
+pub(super) struct Arguments {
+    /// Snapshots of one cluster, as for decode
+    #[arg(required = true, value_name = "INPUT")]
+    pub inputs: Vec<PathBuf>,
+    /// The page to create; - for standard output
+    #[arg(short, long, value_name = "FILE")]
+    pub output: PathBuf,
+    /// Replace a file that is there
+    #[arg(long)]
+    pub force: bool,
+    #[command(flatten)]
+    pub source: args::Source,
+    /// Say nothing on standard error but errors
+    #[arg(short, long)]
+    pub quiet: bool,
+    /// Show progress on standard error
+    #[arg(long, value_enum, default_value_t = args::Progress::Auto, value_name = "HOW")]
+    pub progress: args::Progress,
+}
+
+/// What the page is made of.
+#[derive(Serialize)]
+struct Page {
+    tool: &'static str,
+    read_iso: String,
+    read_ms: u64,
+    inputs: Vec<Input>,
+    input_count: usize,
+    missing_groups: bool,
+    rows: u64,
+    kinds: Vec<(&'static str, &'static str, u64)>,
+    groups: Vec<Group>,
+    commits: Bars,
+    expiries: Bars,
+    expired: u64,
+    expire_far: u64,
+    largest: Vec<Large>,
+    problem_count: u64,
+    problems: Vec<ListedProblem>,
+    warning_count: u64,
+    warnings: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct Input {
+    path: String,
+    size: u64,
+    group: Option<u64>,
+    last_commit_iso: String,
+    checked_by: Option<&'static str>,
+}
+
+/// What a group of names takes, in the order of the columns.
+#[derive(Serialize)]
+struct Group(String, u64, u64, u64, u64, u64, u64);
+
+#[derive(Serialize)]
+struct Bars {
+    width_ms: u64,
+    bars: Vec<(u64, u64)>,
+}
+
+#[derive(Serialize)]
+struct Large {
+    name: String,
+    kind: &'static str,
+    bytes: u64,
+    elements: Option<u64>,
+}
+
+impl From<&Usage> for Group {
+    fn from(usage: &Usage) -> Self {
+        Self(
+            short(&usage.name),
+            usage.objects,
+            usage.bytes,
+            usage.history_rows,
+            usage.history_bytes,
+            usage.tombstone_rows,
+            usage.tombstone_bytes,
+        )
+    }
+}
+
+impl From<&Histogram> for Bars {
+    fn from(histogram: &Histogram) -> Self {
+        Self {
+            width_ms: histogram.width_ms,
+            bars: histogram.bars.iter().map(|(&bar, &count)| (bar, count)).collect(),
+        }
+    }
+}
+
+/// Runs the command and returns its exit code.
+pub(super) fn run(arguments: &Arguments, interrupt: &Interrupt) -> u8 {
+    let is_stdout = arguments.output.as_os_str() == "-";
+    if !is_stdout && !arguments.force && arguments.output.symlink_metadata().is_ok() {
+        let path = arguments.output.to_string_lossy();
+        print::err(&format!("error: {} is there already: --force replaces it", printable(&path)));
+        return exit::USAGE;
+    }
+    let source = arguments.source.of(&arguments.inputs, interrupt);
+    let words = Words::new(arguments.quiet);
+    words.time_taken(arguments.source.at.as_ref());
+    let display = Display::start(arguments.progress.unless(arguments.quiet), &source.progress);
+    let result = page(&source, words);
+    drop(display);
+    let (page, problems) = match result {
+        Ok(made) => made,
+        Err(error) => {
+            print::error(&error);
+            return exit::code(&error);
+        }
+    };
+    let exit_code = if problems > 0 { exit::PROBLEMS } else { exit::COMPLETE };
+    if is_stdout {
+        return print::exit(exit_code, print::out(&page), "");
+    }
+    if let Err(error) = file::replace(&arguments.output, &page, 0o600) {
+        let path = arguments.output.to_string_lossy();
+        print::err(&format!("error: cannot write {}: {error}", printable(&path)));
+        return exit::IO;
+    }
+    exit_code
+}
+
+/// Makes the page; returns it and the number of problems.
+fn page(source: &Source, words: Words) -> Result<(String, u64)> {
+    let scratch = source.scratch(std::env::temp_dir());
+    let opened = source.open(&scratch, &mut |notice| words.notice(notice))?;
+    let request = DuRequest { selection: Selection::default(), depth: 3 };
+    let groups = du(&opened, &request, &scratch, |_| ())?;
+    let (mut warnings, mut warning_count) = (Vec::new(), 0_u64);
+    let profile = profile(&opened, &scratch, |warning: &Warning| {
+        words.warning(warning);
+        warning_count += 1;
+        if warnings.len() < WARNINGS {
+            warnings.push(short(&warning_line(warning)));
+        }
+    })?;
+    let problems = profile.problems;
+    let mut page = contents(&opened, &groups, profile);
+    (page.warnings, page.warning_count) = (warnings, warning_count);
+    Ok((html(&page)?, problems))
+}
+
+fn contents(opened: &Opened, groups: &[Usage], profile: Profile) -> Page {
+    let snapshot = &opened.snapshot;
+    let inputs = snapshot.inputs_by_group();
+    let largest = profile.largest.into_iter().map(|large| Large {
+        name: large.name,
+        kind: large.kind,
+        bytes: large.bytes,
+        elements: large.elements,
+    });
+    let problems = profile.listed.into_iter().map(|problem| ListedProblem {
+        key: short(&problem.key),
+        scope: short(&problem.scope),
+        message: short(&problem.message),
+        ..problem
+    });
+    Page {
+        tool: concat!("ekv-backup ", env!("CARGO_PKG_VERSION")),
+        read_iso: hlc_time(snapshot.read_ts()),
+        read_ms: snapshot.read_ms(),
+        input_count: inputs.len(),
+        inputs: inputs.into_iter().take(INPUTS).map(input).collect(),
+        missing_groups: snapshot.missing_groups().is_some(),
+        rows: snapshot.totals().rows,
+        kinds: profile.kinds.iter().map(|(&(service, kind), &count)| (service, kind, count)).collect(),
+        groups: shown(groups),
+        commits: Bars::from(&profile.commits),
+        expiries: Bars::from(&profile.expiries),
+        expired: profile.expired,
+        expire_far: profile.far,
+        largest: largest.collect(),
+        problem_count: profile.problems,
+        problems: problems.collect(),
+        warning_count: 0,
+        warnings: Vec::new(),
+    }
+}
+
+fn input(info: &snapshot::InputInfo) -> Input {
+    Input {
+        path: short(&info.path.to_string_lossy()),
+        size: info.size,
+        group: info.group(),
+        last_commit_iso: hlc_time(info.last_commit_ts),
+        checked_by: info.checked_by,
+    }
+}
+
+/// Returns the largest groups, and the others as one a service.
+fn shown(groups: &[Usage]) -> Vec<Group> {
+    let (first, others) = groups.split_at(groups.len().min(GROUPS));
+    let mut rest: Vec<Usage> = Vec::new();
+    for usage in others {
+        let service = usage.name.split('/').next().unwrap_or_default();
+        let name = format!("{service}/…");
+        match rest.iter_mut().find(|rest| rest.name == name) {
+            Some(rest) => rest.add(usage),
+            None => rest.push(Usage { name, ..usage.clone() }),
+        }
+    }
+    first.iter().chain(&rest).map(Group::from).collect()
+}
+
+/// Returns the front of a long text.
+fn short(text: &str) -> String {
+    match text.char_indices().nth(TEXT) {
+        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
+        None => text.to_owned(),
+    }
+}
+
+/// Puts the numbers into the page. No name ends the script element that they stand in.
+fn html(page: &Page) -> Result<String> {
+    let json = serde_json::to_string(page).map_err(|error| ekv_backup::Error::Output(error.into()))?;
+    let json = json.replace('<', "\\u003c").replace('\u{2028}', "\\u2028").replace('\u{2029}', "\\u2029");
+    let (before, after) = PAGE.split_once(PLACE).unwrap_or((PAGE, ""));
+    Ok([before, &json, after].concat())
+}
