@@ -11,6 +11,7 @@
 mod archive;
 mod cli;
 mod cluster;
+mod deploy;
 mod diff;
 mod du;
 #[path = "../dump/mod.rs"]

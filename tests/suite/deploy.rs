@@ -1,0 +1,67 @@
+//! What runs the tool by itself: the timer, cron's line and the action, as far as they run without their hosts.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output};
+
+use crate::tool::{Run, Work};
+
+const SHOP: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/testdata/live/shop");
+
+fn project(path: &str) -> String {
+    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap()
+}
+
+/// Runs a script with the binary under test on the PATH.
+fn shell(work: &Work, script: &str, variables: &[(&str, &str)]) -> Output {
+    let binaries = Path::new(env!("CARGO_BIN_EXE_ekv-backup")).parent().unwrap().display();
+    let path = format!("{binaries}:{}", std::env::var("PATH").unwrap());
+    let variables = variables.iter().copied().chain([("PATH", path.as_str())]);
+    Command::new("bash").args(["-ec", script]).current_dir(work.path("")).envs(variables).output().unwrap()
+}
+
+#[test]
+fn the_timer_and_cron_leave_metrics() {
+    let unit = project("docs/deploy/systemd/ekv-backup.service");
+    let started = unit.lines().find_map(|line| line.strip_prefix("ExecStart=/usr/bin/")).unwrap();
+    let cron = project("docs/deploy/cron");
+    let planned = cron.lines().find(|line| line.starts_with("15 3")).unwrap();
+    let planned = planned.split_once(" elastickv ").unwrap().1;
+    let planned =
+        planned.replace("/var/lib/elastickv", SHOP).replace("/var/lib/prometheus/node-exporter", ".");
+    for script in [started, &planned] {
+        let work = Work::new();
+        let run = shell(&work, script, &[("DATA", SHOP), ("METRICS", ".")]);
+        Run::of(&run).exits(0);
+        assert!(run.stderr.is_empty(), "{run:?}");
+        let metrics = fs::read_to_string(work.path("ekv-backup.prom")).unwrap();
+        assert!(metrics.contains("ekv_backup_success{command=\"decode\"} 1"), "{metrics}");
+        assert_eq!(work.names(), ["ekv-backup.prom"]);
+    }
+}
+
+#[test]
+fn the_action_decodes_verifies_and_says_so() {
+    let action = project(".github/actions/decode/action.yml");
+    let script: String = (action.split("run: |\n").nth(1).unwrap().lines())
+        .take_while(|line| line.starts_with("        "))
+        .map(|line| format!("{}\n", line.trim_start()))
+        .collect();
+    let work = Work::new();
+    let variables = |snapshots| {
+        [
+            ("SNAPSHOTS", snapshots),
+            ("OUTPUT", "dump.tar.zst"),
+            ("OPTIONS", "--strict"),
+            ("GITHUB_OUTPUT", "output"),
+            ("GITHUB_STEP_SUMMARY", "summary.md"),
+        ]
+    };
+    Run::of(&shell(&work, &script, &variables(SHOP))).exits(0);
+    assert_eq!(fs::read_to_string(work.path("output")).unwrap(), "exit-code=0\n");
+    assert!(fs::read_to_string(work.path("summary.md")).unwrap().contains("2 tables"));
+    work.run(["verify", "dump.tar.zst"]).exits(0);
+    let work = Work::new();
+    Run::of(&shell(&work, &script, &variables("missing.fsm"))).exits(4);
+    assert_eq!(fs::read_to_string(work.path("output")).unwrap(), "exit-code=4\n");
+}
