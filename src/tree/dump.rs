@@ -9,7 +9,6 @@ use std::fs::File;
 use std::io::{self, BufReader, Read};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -76,15 +75,20 @@ impl Dump {
         (interrupt, progress): (&Interrupt, &Progress),
     ) -> Result<Option<Self>> {
         let place = if path.is_dir() {
-            let is_there = |name: &str| {
-                rustix::fs::statat(rustix::fs::CWD, path.join(name), AtFlags::SYMLINK_NOFOLLOW).is_ok()
+            let failure = |errno: Errno| Error { path: path.to_owned(), kind: errno.into() };
+            let is_there = |name: &str| match rustix::fs::statat(
+                rustix::fs::CWD,
+                path.join(name),
+                AtFlags::SYMLINK_NOFOLLOW,
+            ) {
+                Err(Errno::NOENT) => Ok(false),
+                stat => stat.map(|_| true).map_err(failure),
             };
-            if ![manifest::NAME, checksums::NAME].into_iter().any(is_there) {
+            if !is_there(manifest::NAME)? && !is_there(checksums::NAME)? {
                 return Ok(None);
             }
             let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-            let root = retry_on_intr(|| rustix::fs::open(path, flags, Mode::empty()))
-                .map_err(|errno| Error { path: path.to_owned(), kind: errno.into() })?;
+            let root = retry_on_intr(|| rustix::fs::open(path, flags, Mode::empty())).map_err(failure)?;
             Place::Directory(root, Directories::new(OPEN_DIRECTORIES))
         } else if matches!(Format::of(path), Ok(Some(Format::Tar | Format::TarZst))) && path.is_file() {
             Place::Archive(Index::open(path, scratch, (interrupt, progress))?)
@@ -279,7 +283,8 @@ impl Read for DumpFile {
         let left = usize::try_from(self.length - self.read).unwrap_or(usize::MAX);
         let most = left.min(buffer.len());
         let buffer = buffer.get_mut(..most).unwrap_or_default();
-        let read = self.file.read_at(buffer, self.start.saturating_add(self.read))?;
+        let offset = self.start.saturating_add(self.read);
+        let read = retry_on_intr(|| rustix::io::pread(&self.file, &mut *buffer, offset))?;
         self.read += u64::try_from(read).unwrap_or_default();
         match &mut self.hash {
             Some(hash) if read > 0 => hash.update(buffer.get(..read).unwrap_or_default()),

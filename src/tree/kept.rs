@@ -232,7 +232,9 @@ impl Extent {
 impl Read for ExtentReader {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let most = usize::try_from(self.extent.length).unwrap_or(usize::MAX).min(buffer.len());
-        let read = self.file.read_at(buffer.get_mut(..most).unwrap_or_default(), self.extent.offset)?;
+        let buffer = buffer.get_mut(..most).unwrap_or_default();
+        let read =
+            rustix::io::retry_on_intr(|| rustix::io::pread(&self.file, &mut *buffer, self.extent.offset))?;
         let length = u64::try_from(read).map_err(io::Error::other)?;
         self.extent.offset += length;
         self.extent.length -= length;

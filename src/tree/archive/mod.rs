@@ -59,9 +59,11 @@ impl Archive {
             let handle = std::os::fd::AsFd::as_fd(&stdout).try_clone_to_owned().map_err(failure)?;
             (To::Stream(Stream::new(handle, &options.interrupt).map_err(failure)?), None, Vec::new())
         } else {
-            let (staging, file, notices) = Staging::create(target, options)?;
+            let (mut staging, file, notices) = Staging::create(target, options)?;
             let to = match format {
-                Format::TarZst => To::Zstd(Compressor::new(file).map_err(failure)?),
+                Format::TarZst => {
+                    To::Zstd(Compressor::new(file).map_err(|error| staging.discard_after(failure(error)))?)
+                }
                 Format::Tar | Format::Stdout => To::File(file),
             };
             (to, Some(staging), notices)

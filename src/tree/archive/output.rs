@@ -10,7 +10,7 @@ use std::os::unix::fs::FileExt;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::FileType;
-use rustix::io::Errno;
+use rustix::io::{Errno, retry_on_intr};
 
 use super::compress::Compressor;
 use crate::interrupt::Interrupt;
@@ -189,7 +189,7 @@ impl Stream {
     }
 
     fn finish(&self) -> io::Result<()> {
-        if self.is_file { Ok(rustix::fs::fsync(&self.handle)?) } else { Ok(()) }
+        if self.is_file { Ok(retry_on_intr(|| rustix::fs::fsync(&self.handle))?) } else { Ok(()) }
     }
 }
 

@@ -9,7 +9,7 @@ use rustix::fs::{AtFlags, FileType, Mode, OFlags, RenameFlags};
 use rustix::io::{Errno, retry_on_intr};
 
 use crate::tree::writer::inputs::{self, Identity};
-use crate::tree::writer::staging::{PARTIAL, RANDOM, flush_directory, prefix};
+use crate::tree::writer::staging::{PARTIAL, RANDOM, flush_directory, prefix, with_left};
 use crate::tree::writer::target::Target;
 use crate::tree::writer::{Notice, TreeOptions, leftovers, lock};
 use crate::tree::{Error, ErrorKind, Result};
@@ -50,10 +50,11 @@ impl Staging {
         let (staged, file) = created.into_file();
         let handle = File::from(file);
         let file = handle.try_clone();
-        let staging = Self { target, staged: Some(staged), options, _handle: handle };
-        // Without a second handle the staging file goes with the error.
-        let file = file.map_err(|error| staging.target.error(error.into()))?;
-        Ok((staging, file, notices))
+        let mut staging = Self { target, staged: Some(staged), options, _handle: handle };
+        match file {
+            Ok(file) => Ok((staging, file, notices)),
+            Err(error) => Err(staging.discard_after(staging.target.error(error.into()))),
+        }
     }
 
     /// Returns the directory that the archive is made in.
@@ -88,6 +89,11 @@ impl Staging {
             Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) => self.replace(staged),
             moved => moved,
         }
+    }
+
+    /// Removes the file after an error; tells with it if that fails.
+    pub(super) fn discard_after(&mut self, error: Error) -> Error {
+        with_left(error, self.discard())
     }
 
     /// Removes the file. An error has the path of what stays.

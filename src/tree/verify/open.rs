@@ -31,7 +31,7 @@ pub(super) struct Polled<'v> {
 impl Read for Polled<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         self.interrupt.check().map_err(io::Error::other)?;
-        self.file.read(buffer)
+        Ok(retry_on_intr(|| rustix::io::read(&self.file, &mut *buffer))?)
     }
 }
 

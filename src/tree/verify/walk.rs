@@ -2,7 +2,7 @@
 
 use std::os::fd::{AsFd, BorrowedFd};
 
-use rustix::fs::{AtFlags, Dir, DirEntry, FileType};
+use rustix::fs::{AtFlags, DirEntry, FileType};
 use rustix::io::Errno;
 
 use super::name::{self, Name};
@@ -10,6 +10,8 @@ use super::open::{describe, open_existing};
 use super::{Directories, FindingKind, Result, Scratch, Shared, Sorter, checksums, keymaps};
 use crate::limits;
 use crate::progress::Amount;
+use crate::tree::directory::open_directory;
+use crate::tree::writer::walk::Listing;
 
 /// Memory for the directories of one level, bytes.
 const MEMORY: usize = 1 << 20;
@@ -58,22 +60,20 @@ pub(super) fn walk(shared: &Shared, scratch: &Scratch, files: &mut Sorter) -> Re
 
 impl Walk<'_> {
     fn list(&mut self, directory: &[u8], handle: BorrowedFd<'_>) -> Result<()> {
-        let entries = match Dir::read_from(handle) {
+        let mut entries = match open_directory(handle, b".").and_then(Listing::new) {
             Ok(entries) => entries,
             Err(errno) => return self.unlisted(directory, errno),
         };
         let mut path = directory.to_vec();
         let mut is_empty = true;
-        for entry in entries {
+        loop {
             self.shared.check_interrupt()?;
-            let entry = match entry {
-                Ok(entry) => entry,
+            let entry = match entries.next() {
+                Ok(Some(entry)) => entry,
+                Ok(None) => break,
                 Err(errno) => return self.unlisted(directory, errno),
             };
             let name = entry.file_name().to_bytes();
-            if matches!(name, b"." | b"..") {
-                continue;
-            }
             is_empty = false;
             path.truncate(directory.len());
             if !path.is_empty() {

@@ -17,7 +17,7 @@ mod remove;
 pub(super) mod staging;
 mod staging_fs;
 pub(super) mod target;
-mod walk;
+pub(super) mod walk;
 
 use std::collections::BTreeMap;
 use std::os::fd::{AsFd, OwnedFd};

@@ -90,9 +90,7 @@ impl Staging {
 
     /// Removes the directory after an error; tells with it if that fails.
     pub(super) fn discard_after(self, error: Error) -> Error {
-        let Err(left) = self.discard() else { return error };
-        let text = format!("{}; and {left}", error.kind);
-        Error { path: error.path, kind: ErrorKind::Io(std::io::Error::other(text)) }
+        with_left(error, self.discard())
     }
 
     fn remove(&mut self) -> Result<()> {
@@ -112,6 +110,13 @@ impl Drop for Staging {
         // Nobody is left to tell; what stays has no CHECKSUMS (`decisions.md` 3).
         let _ = self.remove();
     }
+}
+
+/// Returns an error, with what stays after it where that could not be removed.
+pub(in crate::tree) fn with_left(error: Error, removed: Result<()>) -> Error {
+    let Err(left) = removed else { return error };
+    let text = format!("{}; and {left}", error.kind);
+    Error { path: error.path, kind: ErrorKind::Io(std::io::Error::other(text)) }
 }
 
 /// Returns the error that a directory stays.

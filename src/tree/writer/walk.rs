@@ -98,19 +98,19 @@ impl Walk<'_> {
 
 /// The entries of one directory, `.` and `..` aside.
 #[derive(Debug)]
-pub(super) struct Listing {
+pub(in crate::tree) struct Listing {
     entries: Dir,
     /// Entries that were returned.
     seen: u64,
 }
 
 impl Listing {
-    pub(super) fn new(handle: OwnedFd) -> rustix::io::Result<Self> {
+    pub(in crate::tree) fn new(handle: OwnedFd) -> rustix::io::Result<Self> {
         Ok(Self { entries: Dir::new(handle)?, seen: 0 })
     }
 
     /// Returns the next entry.
-    pub(super) fn next(&mut self) -> rustix::io::Result<Option<DirEntry>> {
+    pub(in crate::tree) fn next(&mut self) -> rustix::io::Result<Option<DirEntry>> {
         loop {
             match self.entries.next() {
                 None => return Ok(None),
