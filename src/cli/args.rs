@@ -8,9 +8,11 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use ekv_backup::crypto::KeyFiles;
 use ekv_backup::interrupt::Interrupt;
 use ekv_backup::keyspace::Namespace;
-use ekv_backup::run;
+use ekv_backup::{progress, run};
 
 use super::at::{self, At};
+use super::progress::Display;
+use super::words::Words;
 
 /// Decode elastickv snapshots offline into a tree of ordinary files
 #[derive(Debug, Parser)]
@@ -20,14 +22,27 @@ pub(super) struct Arguments {
     pub command: Command,
 }
 
-const EXIT_CODES: &str = "\
-Exit codes:
-  0    everything was decoded; the tree is sound
-  1    objects are missing or altered (PROBLEMS.jsonl names them); verify found differences
-  2    bad usage
+/// Text behind the options of a command: `$text`, and its exit codes, of which `$codes` are the first.
+macro_rules! after_help {
+    ($text:literal, $codes:literal) => {
+        concat!(
+            $text,
+            "Exit codes:\n",
+            $codes,
+            "\n  2    bad usage
   3    the input is corrupt or not supported
   4    input unreadable, output not writable, disk or inodes full
-  130  interrupted (SIGINT); 143 for SIGTERM, 129 for SIGHUP";
+  130  interrupted (SIGINT); 143 for SIGTERM, 129 for SIGHUP"
+        )
+    };
+}
+pub(super) use after_help;
+
+const EXIT_CODES: &str = after_help!(
+    "",
+    "  0    everything was decoded; the tree is sound
+  1    objects are missing or altered (PROBLEMS.jsonl names them); verify found differences"
+);
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -66,13 +81,6 @@ pub(super) enum Progress {
     Plain,
     /// Nothing
     None,
-}
-
-impl Progress {
-    /// Returns how progress is shown, where nothing is said when `quiet`.
-    pub(super) fn unless(self, quiet: bool) -> Self {
-        if quiet { Self::None } else { self }
-    }
 }
 
 #[derive(Debug, Args)]
@@ -165,18 +173,10 @@ pub(super) struct Decode {
     /// Write side records (visibility, dedup, group, age) under `_internals/`
     #[arg(long, help_heading = "SQS")]
     pub include_sqs_side_records: bool,
-    /// Print one JSON object to standard output when the run ends
-    #[arg(long)]
-    pub json: bool,
-    /// Say nothing on standard error but errors
-    #[arg(short, long)]
-    pub quiet: bool,
-    /// Write how the run went into FILE, for the textfile collector of Prometheus' node exporter
-    #[arg(long, value_name = "FILE")]
-    pub metrics: Option<PathBuf>,
-    /// Show progress on standard error
-    #[arg(long, value_enum, default_value_t = Progress::Auto, value_name = "HOW")]
-    pub progress: Progress,
+    #[command(flatten)]
+    pub ended: Ended,
+    #[command(flatten)]
+    pub shown: Shown,
 }
 
 /// How snapshots are read.
@@ -210,26 +210,50 @@ impl Source {
     }
 }
 
+/// What is said of a run when it ends.
+#[derive(Debug, Args)]
+pub(super) struct Ended {
+    /// Print one JSON object to standard output when the run ends
+    #[arg(long)]
+    pub json: bool,
+    /// Write how the run went into FILE, for the textfile collector of Prometheus' node exporter
+    #[arg(long, value_name = "FILE")]
+    pub metrics: Option<PathBuf>,
+}
+
+/// What a run says while it goes on.
+#[derive(Debug, Args)]
+pub(super) struct Shown {
+    /// Say nothing on standard error but errors
+    #[arg(short, long)]
+    pub quiet: bool,
+    /// Show progress on standard error
+    #[arg(long, value_enum, default_value_t = Progress::Auto, value_name = "HOW")]
+    progress: Progress,
+}
+
+impl Shown {
+    pub(super) fn words(&self) -> Words {
+        Words::new(self.quiet)
+    }
+
+    /// Shows progress until what is returned is dropped.
+    pub(super) fn display(&self, progress: &progress::Progress) -> Display {
+        Display::start(if self.quiet { Progress::None } else { self.progress }, progress)
+    }
+}
+
 #[derive(Debug, Args)]
 pub(super) struct Verify {
     /// Root of the dump tree; or an archive of it, - for one on standard input
     pub directory: PathBuf,
-    /// Print one JSON object to standard output when the run ends
-    #[arg(long)]
-    pub json: bool,
-    /// Say nothing on standard error but errors
-    #[arg(short, long)]
-    pub quiet: bool,
-    /// Write how the run went into FILE, for the textfile collector of Prometheus' node exporter
-    #[arg(long, value_name = "FILE")]
-    pub metrics: Option<PathBuf>,
-    /// Show progress on standard error
-    #[arg(long, value_enum, default_value_t = Progress::Auto, value_name = "HOW")]
-    pub progress: Progress,
+    #[command(flatten)]
+    pub ended: Ended,
+    #[command(flatten)]
+    pub shown: Shown,
 }
 
 #[derive(Debug, Args)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub(super) struct Inspect {
     /// Snapshots of one cluster: .fsm files (also .zst or .gz), - for standard input, or data directories of nodes, of
     /// which the newest snapshot of each Raft group is read
@@ -237,24 +261,16 @@ pub(super) struct Inspect {
     pub inputs: Vec<PathBuf>,
     #[command(flatten)]
     pub source: Source,
-    /// Print one JSON object to standard output
-    #[arg(long)]
-    pub json: bool,
     /// Show the rows of each key family too
     #[arg(long)]
     pub families: bool,
     /// Print one line, for a cron job's mail or log
     #[arg(long, conflicts_with_all = ["json", "families"])]
     pub brief: bool,
-    /// Say nothing on standard error but errors
-    #[arg(short, long)]
-    pub quiet: bool,
-    /// Write how the run went into FILE, for the textfile collector of Prometheus' node exporter
-    #[arg(long, value_name = "FILE")]
-    pub metrics: Option<PathBuf>,
-    /// Show progress on standard error
-    #[arg(long, value_enum, default_value_t = Progress::Auto, value_name = "HOW")]
-    pub progress: Progress,
+    #[command(flatten)]
+    pub ended: Ended,
+    #[command(flatten)]
+    pub shown: Shown,
 }
 
 /// How DynamoDB items are laid out.

@@ -19,7 +19,6 @@ use time::OffsetDateTime;
 use super::args::{self, Layout};
 use super::escape::printable;
 use super::metrics::Metrics;
-use super::progress::Display;
 use super::selection::Selection;
 use super::time::hlc_time;
 use super::words::Words;
@@ -49,18 +48,18 @@ pub(super) fn run(arguments: &args::Decode, interrupt: &Interrupt) -> u8 {
         Err(message) => {
             print::err(&format!("error: {}", printable(&message)));
             let (exit_code, error) = (exit::USAGE, Some(message));
-            if arguments.json {
+            if arguments.ended.json {
                 let output = Output { command: "decode", exit_code, error, ..Output::default() };
                 print::exit(exit_code, print_json(arguments, &output), "");
             }
             let metrics = Metrics { command: "decode", exit_code, ..Metrics::default() };
-            return metrics.write(arguments.metrics.as_deref());
+            return metrics.write(arguments.ended.metrics.as_deref());
         }
     };
-    let words = Words::new(arguments.quiet);
+    let words = arguments.shown.words();
     words.time_taken(arguments.source.at.as_ref());
     let started = Instant::now();
-    let display = Display::start(arguments.progress.unless(arguments.quiet), &request.source.progress);
+    let display = arguments.shown.display(&request.source.progress);
     let result = decode(&request, |warning| words.warning(warning), |notice| words.notice(notice));
     drop(display);
     let duration = started.elapsed();
@@ -100,9 +99,9 @@ pub(super) fn run(arguments: &args::Decode, interrupt: &Interrupt) -> u8 {
             size: summary.map(|summary| (summary.files, summary.bytes)),
             last_commit_ts: summary.map(|summary| summary.read_ts),
         };
-        metrics.write(arguments.metrics.as_deref())
+        metrics.write(arguments.ended.metrics.as_deref())
     };
-    if !arguments.json {
+    if !arguments.ended.json {
         let table = summary.and_then(|summary| summary.dry_run.as_ref()).map_or_else(String::new, table);
         return metrics(print::exit(exit_code, print::out(&table), ""));
     }

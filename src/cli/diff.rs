@@ -12,7 +12,6 @@ use serde::Serialize;
 
 use super::escape::printable;
 use super::print::Outcome;
-use super::progress::Display;
 use super::words::Words;
 use super::{args, exit, positional, print};
 
@@ -24,7 +23,7 @@ const VALUE: usize = 48;
 #[derive(Debug, clap::Args)]
 #[command(after_help = HELP)]
 pub(super) struct Arguments {
-    /// Old and new: each a snapshot, a data directory, or a dump (a tree, .tar or .tar.zst); then names or patterns of objects that are looked at
+    /// Old and new: each a snapshot, a data directory, or a dump (a tree, .tar or .tar.zst); - for one on standard input; then names or patterns of objects that are looked at
     /// ('redis/cart:*'). One snapshot with --old-at or --new-at is compared with itself at another time
     #[arg(required = true, num_args = 1.., value_name = "OLD NEW [PATTERN]")]
     pub inputs: Vec<std::ffi::OsString>,
@@ -42,23 +41,24 @@ pub(super) struct Arguments {
     /// Print a JSON object a line
     #[arg(long)]
     pub json: bool,
-    /// Say nothing on standard error but errors
-    #[arg(short, long)]
-    pub quiet: bool,
-    /// Show progress on standard error
-    #[arg(long, value_enum, default_value_t = args::Progress::Auto, value_name = "HOW")]
-    pub progress: args::Progress,
+    #[command(flatten)]
+    pub shown: args::Shown,
 }
 
-const HELP: &str = "\
-Lines begin with + (only in new), - (only in old) or M (in both, with what changed). Exit code 0: no differences,
-1: differences; others as for decode.
+const HELP: &str = args::after_help!(
+    "\
+Lines begin with + (only in new), - (only in old) or M (in both, with what changed).
 
 Examples:
   ekv-backup diff yesterday.fsm today.fsm            what changed since yesterday
   ekv-backup diff snap.fsm --old-at -1h              what changed in the last hour of a snapshot
   ekv-backup diff dump/ snap.fsm --stat              does the dump hold what the snapshot says? counts only
-  ekv-backup diff a.fsm b.fsm 'redis/cart:*'         only the carts";
+  ekv-backup diff a.fsm b.fsm 'redis/cart:*'         only the carts
+
+",
+    "  0    no differences
+  1    differences"
+);
 
 #[derive(Serialize)]
 struct Sums {
@@ -80,7 +80,7 @@ struct ScopeLine<'a> {
 
 /// Runs the command and returns its exit code.
 pub(super) fn run(arguments: &Arguments, interrupt: &Interrupt) -> u8 {
-    let words = Words::new(arguments.quiet);
+    let words = arguments.shown.words();
     let mut out = BufWriter::with_capacity(1 << 16, io::stdout());
     let result = match request(arguments, interrupt) {
         Ok(request) => compare(arguments, &request, words, &mut out),
@@ -129,7 +129,7 @@ fn compare(
     for at in [&arguments.source.at, &arguments.old_at, &arguments.new_at] {
         words.time_taken(at.as_ref());
     }
-    let display = Display::start(arguments.progress.unless(arguments.quiet), &request.new.progress);
+    let display = arguments.shown.display(&request.new.progress);
     let each = |difference: &Difference| {
         let written = match (arguments.stat, arguments.json) {
             (true, _) => Ok(()),
@@ -156,6 +156,9 @@ fn request(arguments: &Arguments, interrupt: &Interrupt) -> Result<DiffRequest, 
         [_] => return Err("expected two inputs, or one and --old-at or --new-at".to_owned()),
         _ => return Err(format!("expected two inputs, found {}", inputs.len())),
     };
+    if old.as_os_str() == "-" && new.as_os_str() == "-" {
+        return Err("-: standard input can be read only once: it is one of the two sides".to_owned());
+    }
     let patterns = patterns.iter().map(|text| Pattern::glob(text).map_err(|error| words_of(&error)));
     let selection = Selection::new(patterns.collect::<Result<_, _>>()?, Vec::new());
     let source = |input: &std::path::PathBuf, at: Option<&super::at::At>| {

@@ -11,7 +11,6 @@ use serde::Serialize;
 
 use super::escape::printable;
 use super::print::Outcome;
-use super::progress::Display;
 use super::words::Words;
 use super::{args, exit, positional, print};
 
@@ -32,15 +31,12 @@ pub(super) struct Arguments {
     /// Print one JSON object to standard output
     #[arg(long)]
     pub json: bool,
-    /// Say nothing on standard error but errors
-    #[arg(short, long)]
-    pub quiet: bool,
-    /// Show progress on standard error
-    #[arg(long, value_enum, default_value_t = args::Progress::Auto, value_name = "HOW")]
-    pub progress: args::Progress,
+    #[command(flatten)]
+    pub shown: args::Shown,
 }
 
-const HELP: &str = "\
+const HELP: &str = args::after_help!(
+    "\
 Bytes are those of rows, keys and values, as they are stored; those of all lines add up to the rows of the file. `live`
 counts at the read timestamp; `history` (older, expired and later versions) and `tombstones` are what a compaction can
 free. Chunks of S3 count to the object that their keys name; chunks that objects may share have a line of their own.
@@ -49,7 +45,12 @@ Names in parentheses are of no object.
 Examples:
   ekv-backup du snap.fsm --depth 2 --top 20          the 20 largest groups of names
   ekv-backup du snap.fsm 's3/images/**' --depth 3    what fills a bucket
-  ekv-backup du n1/ --json                           of a node's data directory, for a script";
+  ekv-backup du n1/ --json                           of a node's data directory, for a script
+
+",
+    "  0    all is counted
+  1    a pattern matches nothing"
+);
 
 #[derive(Serialize)]
 struct Contents {
@@ -86,13 +87,14 @@ impl From<&Usage> for Line {
 
 /// Runs the command and returns its exit code.
 pub(super) fn run(arguments: &Arguments, interrupt: &Interrupt) -> u8 {
-    let words = Words::new(arguments.quiet);
+    let words = arguments.shown.words();
     let result = match request(arguments, interrupt) {
         Ok((source, request)) => measure(arguments, &source, &request, words),
         Err(message) => Err(Error::Incomparable(message)),
     };
     let (exit_code, error) = match &result {
         Ok(_) => (exit::COMPLETE, None),
+        Err(error @ Error::Unmatched(_)) => (exit::PROBLEMS, Some(print::chain(error))),
         Err(error) => (exit::code(error), Some(print::chain(error))),
     };
     if let Err(error) = &result {
@@ -127,23 +129,12 @@ fn measure(
 ) -> Result<(Usage, Vec<Usage>)> {
     words.time_taken(arguments.source.at.as_ref());
     let scratch = source.scratch(std::env::temp_dir());
-    let display = Display::start(arguments.progress.unless(arguments.quiet), &source.progress);
+    let display = arguments.shown.display(&source.progress);
     let opened = source.open(&scratch, &mut |notice| words.notice(notice));
     let groups = opened.and_then(|opened| du(&opened, request, &scratch, |warning| words.warning(warning)));
     drop(display);
     let groups = groups?;
-    let unmatched = request.selection.unmatched();
-    if !unmatched.is_empty() {
-        let names = unmatched.into_iter().map(|(pattern, near)| {
-            if near.is_empty() {
-                pattern.to_owned()
-            } else {
-                format!("{pattern} (there is {})", near.join(", "))
-            }
-        });
-        let names: Vec<_> = names.collect();
-        return Err(Error::Incomparable(format!("nothing matches {}", names.join("; "))));
-    }
+    request.selection.check()?;
     let mut total = Usage { name: "total".to_owned(), ..Usage::default() };
     for usage in &groups {
         total.add(usage);

@@ -11,14 +11,14 @@ use clap::Args;
 use ekv_backup::interrupt::Interrupt;
 use ekv_backup::run::{GetRequest, Got, Why, get};
 
-use super::args::{Progress, Source};
 use super::escape::printable;
 use super::progress::Display;
 use super::time::hlc_time;
 use super::words::Words;
-use super::{exit, print};
+use super::{args, exit, print};
 
-const EXAMPLES: &str = "\
+const EXAMPLES: &str = args::after_help!(
+    "\
 Names: redis/<key>, dynamodb/<table>/<hash>[/<range>], s3/<bucket>/<key>, fs/<path>, kv/<key>,
 sqs/<queue>/<message id>; %HH is a byte. A table, bucket or queue alone is its _schema.json,
 _bucket.json, _queue.json. A path copied out of a dump means its file.
@@ -28,28 +28,31 @@ Examples:
   ekv-backup get snap.fsm s3/images/catalog/sku-1/front.png > front.png
   ekv-backup get snap.fsm dynamodb/orders '{\"customer\":\"user-1\",\"no\":3}' --at -2h
   ekv-backup get n1/ dump/redis/db_0/hashes/cart%3A17.json
+  aws s3 cp s3://backups/dump.tar.zst - | ekv-backup get - redis/cart:17
 
-Exit code 1: it is not there, or not whole; the reasons go to standard error.";
+An archive on standard input is copied to an unlinked file in TMPDIR, so that its files can be
+read in any order; a compressed one takes the room of its plain bytes too.
+
+",
+    "  0    the object was written
+  1    it is not there, or not whole; the reasons go to standard error"
+);
 
 /// Arguments as they are typed.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 #[command(override_usage = "ekv-backup get [OPTIONS] <INPUT>... <NAME> [KEY]")]
 pub(super) struct Arguments {
-    /// Inputs as of decode, or one dump (a tree, .tar or .tar.zst); then the name of an object, and for an item of a table perhaps its key as JSON
+    /// Inputs as of decode, or one dump (a tree, .tar or .tar.zst); - for a snapshot or an archive on standard input; then the name of an object, and for an item of a table perhaps its key as JSON
     #[arg(required = true, value_name = "INPUT")]
     operands: Vec<OsString>,
     #[command(flatten)]
-    source: Source,
+    source: args::Source,
     /// The stored value of the object's row instead of its file
     #[arg(long)]
     raw: bool,
-    /// Say nothing on standard error but errors
-    #[arg(short, long)]
-    quiet: bool,
-    /// Show progress on standard error
-    #[arg(long, value_enum, default_value_t = Progress::Auto, value_name = "HOW")]
-    progress: Progress,
+    #[command(flatten)]
+    shown: args::Shown,
 }
 
 /// Runs the command and returns its exit code.
@@ -63,10 +66,10 @@ pub(super) fn run(arguments: &Arguments, interrupt: &Interrupt) -> u8 {
     };
     let request =
         GetRequest { source: arguments.source.of(&inputs, interrupt), name, key, raw: arguments.raw };
-    let words = Words::new(arguments.quiet);
+    let words = arguments.shown.words();
     words.time_taken(arguments.source.at.as_ref());
     let failed = Rc::new(OnceLock::new());
-    let display = Display::start(arguments.progress.unless(arguments.quiet), &request.source.progress);
+    let display = arguments.shown.display(&request.source.progress);
     let display = Rc::new(Cell::new(Some(display)));
     let out = Stdout { failed: Rc::clone(&failed), display: Rc::clone(&display) };
     let result =

@@ -16,7 +16,6 @@ use serde::Serialize;
 use super::escape::{escaped, printable};
 use super::metrics::Metrics;
 use super::print::Outcome;
-use super::progress::Display;
 use super::time::{hlc_time, ms_time};
 use super::words::Words;
 use super::{args, exit, print};
@@ -126,10 +125,10 @@ struct Inspected {
 /// Runs the command and returns its exit code.
 pub(super) fn run(arguments: &args::Inspect, interrupt: &Interrupt) -> u8 {
     let source = Source { allow_encrypted: true, ..arguments.source.of(&arguments.inputs, interrupt) };
-    let words = Words::new(arguments.quiet);
+    let words = arguments.shown.words();
     words.time_taken(arguments.source.at.as_ref());
     let started = Instant::now();
-    let display = Display::start(arguments.progress.unless(arguments.quiet), &source.progress);
+    let display = arguments.shown.display(&source.progress);
     let result = open(&source, words);
     drop(display);
     let (exit_code, error) = match &result {
@@ -146,7 +145,7 @@ pub(super) fn run(arguments: &args::Inspect, interrupt: &Interrupt) -> u8 {
             words.warning(warning);
         }
     }
-    let printed = if arguments.json {
+    let printed = if arguments.ended.json {
         let contents = result.as_ref().ok().and_then(contents);
         print::json(&Outcome { command: "inspect", exit_code, error, contents })
     } else {
@@ -164,7 +163,7 @@ pub(super) fn run(arguments: &args::Inspect, interrupt: &Interrupt) -> u8 {
         last_commit_ts: found.map(|found| found.opened.snapshot.last_commit_ts()),
         ..Metrics::default()
     };
-    metrics.write(arguments.metrics.as_deref())
+    metrics.write(arguments.ended.metrics.as_deref())
 }
 
 /// Nothing is written, so what has to be spooled goes where temporary files go.

@@ -9,16 +9,14 @@ use ekv_backup::interrupt::Interrupt;
 use ekv_backup::run::{Change, ChangeKind, Difference, LogRequest, log};
 use serde::Serialize;
 
-use super::args::{Progress, Source};
 use super::at::{self, At};
 use super::escape::printable;
 use super::get::operands;
-use super::progress::Display;
 use super::time::hlc_time;
-use super::words::Words;
-use super::{exit, print};
+use super::{args, exit, print};
 
-const EXAMPLES: &str = "\
+const EXAMPLES: &str = args::after_help!(
+    "\
 A line a version: commit time, the same as HLC (for --at), what became of it, what differs from
 the version before. Of a Redis collection each field, item or member has versions of its own.
 
@@ -27,7 +25,10 @@ Examples:
   ekv-backup log snap.fsm dynamodb/orders/user-1/3 --since -1h
   ekv-backup log snap.fsm s3/images/catalog/sku-1/front.png --json --limit 5
 
-Exit code 1: no version of it is held.";
+",
+    "  0    versions were written
+  1    no version of it is held"
+);
 
 /// Arguments as they are typed.
 #[derive(Debug, Args)]
@@ -38,7 +39,7 @@ pub(super) struct Arguments {
     #[arg(required = true, value_name = "INPUT")]
     operands: Vec<OsString>,
     #[command(flatten)]
-    source: Source,
+    source: args::Source,
     /// Nothing older: a time as for --at
     #[arg(long, value_name = "TIME", value_parser = at::parse, allow_hyphen_values = true)]
     since: Option<At>,
@@ -51,12 +52,8 @@ pub(super) struct Arguments {
     /// Print a JSON object a line
     #[arg(long)]
     json: bool,
-    /// Say nothing on standard error but errors
-    #[arg(short, long)]
-    quiet: bool,
-    /// Show progress on standard error
-    #[arg(long, value_enum, default_value_t = Progress::Auto, value_name = "HOW")]
-    progress: Progress,
+    #[command(flatten)]
+    shown: args::Shown,
 }
 
 /// One line of `--json` (`docs/output.md`).
@@ -81,14 +78,13 @@ pub(super) fn run(arguments: &Arguments, interrupt: &Interrupt) -> u8 {
     let time = |at: &Option<At>| at.as_ref().map(|at| at.read);
     let (since, until) = (time(&arguments.since), time(&arguments.until));
     let request = LogRequest { source, name, key, since, until };
-    let words = Words::new(arguments.quiet);
+    let words = arguments.shown.words();
     for (option, time) in
         [("--at", &arguments.source.at), ("--since", &arguments.since), ("--until", &arguments.until)]
     {
         words.time_taken_for(option, time.as_ref());
     }
-    let mut display =
-        Some(Display::start(arguments.progress.unless(arguments.quiet), &request.source.progress));
+    let mut display = Some(arguments.shown.display(&request.source.progress));
     let mut left = arguments.limit.unwrap_or(u64::MAX);
     let mut out = io::BufWriter::new(io::stdout().lock());
     let mut each = |change: Change| {

@@ -16,7 +16,6 @@ use serde::Serialize;
 use super::escape::printable;
 use super::metrics::Metrics;
 use super::print::Outcome;
-use super::progress::Display;
 use super::{args, exit, print};
 
 #[derive(Serialize)]
@@ -60,7 +59,7 @@ impl From<&Finding> for Found {
 pub(super) fn run(arguments: &args::Verify, interrupt: &Interrupt) -> u8 {
     let started = Instant::now();
     let progress = Progress::default();
-    let display = Display::start(arguments.progress.unless(arguments.quiet), &progress);
+    let display = arguments.shown.display(&progress);
     let result = check(arguments, interrupt, &progress);
     drop(display);
     let (exit_code, error) = match &result {
@@ -71,7 +70,7 @@ pub(super) fn run(arguments: &args::Verify, interrupt: &Interrupt) -> u8 {
         Err(error) => (exit::code(error), Some(print::chain(error))),
     };
     match &result {
-        Ok(report) if !arguments.quiet => say(arguments, report),
+        Ok(report) if !arguments.shown.quiet => say(arguments, report),
         Ok(_) => {}
         Err(error) => print::error(error),
     }
@@ -84,11 +83,11 @@ pub(super) fn run(arguments: &args::Verify, interrupt: &Interrupt) -> u8 {
         size: report.as_ref().map(|report| (report.files, report.bytes)),
         ..Metrics::default()
     };
-    if arguments.json {
+    if arguments.ended.json {
         let output = Outcome { command: "verify", exit_code, error, contents: report };
         metrics.exit_code = print::exit(exit_code, print::json(&output), "");
     }
-    metrics.write(arguments.metrics.as_deref())
+    metrics.write(arguments.ended.metrics.as_deref())
 }
 
 fn check(arguments: &args::Verify, interrupt: &Interrupt, progress: &Progress) -> Result<VerifyReport> {

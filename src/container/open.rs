@@ -58,7 +58,8 @@ pub(crate) fn is_dump(directory: &Path) -> bool {
 fn copied(path: &Path, file: &File, identity: Option<Identity>, spool: &Spool<'_>) -> Result<Source, Fault> {
     let len = identity.map_or(Ok(0), |_| file.metadata().map(|metadata| metadata.len()));
     spool.progress.enter(Phase::Copying, len.map_err(|error| (0, ErrorKind::Io(error)))?);
-    let copied = spool.copy(Stream::new(file, spool.interrupt, spool.progress));
+    let head = if path == Path::new("-") { spool.head } else { &[] };
+    let copied = spool.copy(head.chain(Stream::new(file, spool.interrupt, spool.progress)));
     // A file that was written to meanwhile: that is what is wrong, whatever the copy says.
     if let Some(identity) = identity {
         let path = Some(path).filter(|path| *path != Path::new("-"));
@@ -174,7 +175,8 @@ mod tests {
         let stream = super::super::fixture::zstd(&[&b"EKVPBBL1"[..], &vec![7; 100_000]].concat());
         fs::write(work.path("a.zst"), &stream).unwrap();
         let (interrupt, progress) = (Interrupt::default(), Progress::default());
-        let source = Source::open_showing(&work.path("a.zst"), work.0.path(), &interrupt, &progress).unwrap();
+        let source =
+            Source::open_showing(&work.path("a.zst"), work.0.path(), (&interrupt, &progress), &[]).unwrap();
         assert_eq!((source.len(), source.compression()), (100_008, Some(Compression::Zstd)));
         let len = stream.len() as u64;
         let state = progress.state();

@@ -43,17 +43,17 @@ impl Source {
     /// Opens `path` (`-` is standard input). What is compressed (`.zst`, `.gz` by their first bytes) or a pipe
     /// is copied to an unlinked file in `spool`, as long as `interrupt` lets it.
     pub fn open(path: &Path, spool: &Path, interrupt: &Interrupt) -> Result<Self, Error> {
-        Self::open_showing(path, spool, interrupt, &Progress::default())
+        Self::open_showing(path, spool, (interrupt, &Progress::default()), &[])
     }
 
-    /// Does the same, and counts in `progress` what is copied or hashed.
+    /// Does the same, and counts in `progress` what is copied or hashed; `head` was read of standard input already.
     pub fn open_showing(
         path: &Path,
         spool: &Path,
-        interrupt: &Interrupt,
-        progress: &Progress,
+        (interrupt, progress): (&Interrupt, &Progress),
+        head: &[u8],
     ) -> Result<Self, Error> {
-        open::open(path, &Spool { directory: spool, interrupt, progress })
+        open::open(path, &Spool { directory: spool, interrupt, progress, head })
     }
 
     /// Returns a source that reads `file` itself.

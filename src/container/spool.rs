@@ -21,6 +21,8 @@ pub(super) struct Spool<'a> {
     pub(super) directory: &'a Path,
     pub(super) interrupt: &'a Interrupt,
     pub(super) progress: &'a Progress,
+    /// What was read of standard input already.
+    pub(super) head: &'a [u8],
 }
 
 /// An unlinked copy of an input's plain bytes.
@@ -131,7 +133,8 @@ mod tests {
     fn copied(input: impl Read) -> Result<Copied, ErrorKind> {
         let (interrupt, progress) = (Interrupt::default(), Progress::default());
         let directory = tempfile::tempdir().unwrap();
-        let spool = Spool { directory: directory.path(), interrupt: &interrupt, progress: &progress };
+        let spool =
+            Spool { directory: directory.path(), interrupt: &interrupt, progress: &progress, head: &[] };
         spool.copy(input).map_err(|(_, kind)| kind)
     }
 
@@ -220,7 +223,7 @@ mod tests {
     fn a_copy_that_cannot_be_made_names_its_directory() {
         let (interrupt, progress) = (Interrupt::default(), Progress::default());
         let directory = Path::new("/no/such/directory");
-        let spool = Spool { directory, interrupt: &interrupt, progress: &progress };
+        let spool = Spool { directory, interrupt: &interrupt, progress: &progress, head: &[] };
         let (_, kind) = spool.copy(&snapshot(9)[..]).unwrap_err();
         assert!(kind.is_unreadable());
         assert!(kind.to_string().contains("in /no/such/directory: "), "{kind}");
@@ -231,7 +234,8 @@ mod tests {
         let (interrupt, progress) = (Interrupt::default(), Progress::default());
         interrupt.flag().store(2, Ordering::Relaxed);
         let directory = tempfile::tempdir().unwrap();
-        let spool = Spool { directory: directory.path(), interrupt: &interrupt, progress: &progress };
+        let spool =
+            Spool { directory: directory.path(), interrupt: &interrupt, progress: &progress, head: &[] };
         let (_, kind) = spool.copy(&zstd(&snapshot(9))[..]).unwrap_err();
         assert!(matches!(kind, ErrorKind::Interrupted(by) if by.0 == 2));
     }

@@ -32,7 +32,12 @@ impl Found {
         let mut options = options.clone();
         let mut sources = Vec::new();
         for candidate in &self.candidates {
-            let source = Source::open_showing(&candidate.path, spool, &options.interrupt, &options.progress);
+            let source = Source::open_showing(
+                &candidate.path,
+                spool,
+                (&options.interrupt, &options.progress),
+                &options.stdin_head,
+            );
             sources.push(source.map_err(|error| self.explained(error.into()))?);
         }
         for (candidate, source) in self.candidates.iter_mut().zip(&sources) {

@@ -155,7 +155,11 @@ impl Selection {
             let common = name.bytes().zip(pattern.front().bytes()).take_while(|(a, b)| a == b).count();
             let service = pattern.service().name().len();
             let is_full = near.len() >= NEAR;
-            if common <= service || (is_full && near.last().is_some_and(|(least, _)| *least >= common)) {
+            let is_known = || near.iter().any(|(_, known)| known == name);
+            if common <= service
+                || is_known()
+                || (is_full && near.last().is_some_and(|(least, _)| *least >= common))
+            {
                 continue;
             }
             if is_full {
@@ -207,7 +211,7 @@ mod tests {
     #[test]
     fn what_matched_nothing_lists_what_is_near() {
         let some = selection(&["redis/cart:17", "redis/a", "s3/x"], &["kv/none"]);
-        for name in ["redis/a", "redis/cart:1", "redis/cart:18", "redis/user", "kv/cart:17"] {
+        for name in ["redis/a", "redis/cart:1", "redis/cart:18", "redis/user", "redis/user", "kv/cart:17"] {
             let _ = some.selects(name);
         }
         let near = some.unmatched();

@@ -1,7 +1,7 @@
 //! Which snapshots a run reads, and how they are opened: the same for each command.
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use crate::crypto::{KeyFiles, Keyring};
 use crate::error::Result;
@@ -10,6 +10,7 @@ use crate::interrupt::Interrupt;
 use crate::progress::Progress;
 use crate::snapshot::{ReadAt, SnapshotOptions};
 use crate::sort::Scratch;
+use crate::tree::Dump;
 
 /// The snapshots of a run.
 #[derive(Clone, Debug, Default)]
@@ -28,6 +29,8 @@ pub struct Source {
     pub interrupt: Interrupt,
     /// How far the run is.
     pub progress: Progress,
+    /// What [`Source::dump`] has read of standard input.
+    pub stdin_head: Arc<OnceLock<Arc<[u8]>>>,
 }
 
 impl Source {
@@ -41,6 +44,28 @@ impl Source {
     #[must_use]
     pub fn scratch(&self, directory: PathBuf) -> Scratch {
         Scratch::new(directory).polling(&self.interrupt)
+    }
+
+    /// Opens the dump that is the only input, a tree or an archive, `-` for one on standard input; `None` where the inputs
+    /// are snapshots.
+    ///
+    /// # Errors
+    ///
+    /// Whatever is wrong with the dump.
+    pub fn dump(&self, scratch: &Scratch) -> Result<Option<Dump>> {
+        let shared = (&self.interrupt, &self.progress);
+        match self.inputs.as_slice() {
+            [input] if input.as_os_str() == "-" => match Dump::of_stdin(scratch, shared)? {
+                Ok(dump) => Ok(Some(dump)),
+                Err(head) => {
+                    // Once read, it is read by nobody else.
+                    let _ = self.stdin_head.set(head.into());
+                    Ok(None)
+                }
+            },
+            [input] => Ok(Dump::open(input, scratch, shared)?),
+            _ => Ok(None),
+        }
     }
 
     /// Opens the snapshots; what can be read only once is spooled in `scratch`. `tell` hears of each choice that was
@@ -80,6 +105,7 @@ impl Source {
             scratch: scratch.clone(),
             interrupt: self.interrupt.clone(),
             progress: self.progress.clone(),
+            stdin_head: self.stdin_head.get().cloned().unwrap_or_default(),
             ..SnapshotOptions::default()
         };
         Ok(found.open(scratch.directory(), &options, tell)?)

@@ -81,6 +81,8 @@ pub struct SnapshotOptions {
     /// Snapshots that are searched for commit and rollback records only (`keyspaces.md` 6.3). They are read when there
     /// are transactions to look up.
     pub txn_from: Vec<Arc<Source>>,
+    /// What was read of standard input already, to see that it is no dump.
+    pub stdin_head: Arc<[u8]>,
     /// Where transactions are sorted when there are very many of them; the default is in memory.
     pub scratch: Scratch,
     /// Polled while rows are read.

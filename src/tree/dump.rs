@@ -6,7 +6,7 @@
 
 use std::ffi::OsStr;
 use std::fs::File;
-use std::io::{self, BufReader, Read};
+use std::io::{self, BufReader, Read, Seek};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -16,14 +16,14 @@ use rustix::fs::{AtFlags, FileType, Mode, OFlags};
 use rustix::io::{Errno, retry_on_intr};
 use sha2::{Digest, Sha256};
 
-use super::archive::{Format, Index};
+use super::archive::{self, Format, Index};
 use super::directory::{Directories, check_name, open_directory, split};
 use super::lines::{Line, Lines};
 use super::manifest::{self, Manifest};
 use super::{Error, ErrorKind, OwnedSorted, Result, Scratch, Sorter, checksums};
 use crate::interrupt::Interrupt;
 use crate::limits;
-use crate::progress::Progress;
+use crate::progress::{Phase, Progress};
 
 /// Memory of the rows, bytes.
 const MEMORY: usize = 8 << 20;
@@ -97,6 +97,34 @@ impl Dump {
         };
         let (path, scratch, interrupt) = (path.to_owned(), scratch.clone(), interrupt.clone());
         Ok(Some(Self { path, place, scratch, interrupt }))
+    }
+
+    /// Opens the dump on standard input, an archive, which is copied to an unlinked file in `scratch` where it can be read
+    /// only once. Where there is something else, returns the bytes of it that were read to tell.
+    pub fn of_stdin(
+        scratch: &Scratch,
+        shared: (&Interrupt, &Progress),
+    ) -> Result<std::result::Result<Self, Vec<u8>>> {
+        let path = Path::new("-");
+        let failure = |error: io::Error| Error { path: path.to_owned(), kind: archive::of_read(error) };
+        let handle = || io::stdin().as_fd().try_clone_to_owned().map_err(failure);
+        let (is_archive, head) = archive::begins(handle()?, shared.0).map_err(failure)?;
+        if !is_archive {
+            return Ok(Err(head));
+        }
+        let mut file = File::from(handle()?);
+        let read = u64::try_from(head.len()).unwrap_or(u64::MAX);
+        let is_file = file.metadata().is_ok_and(|metadata| metadata.is_file());
+        if is_file && file.stream_position().is_ok_and(|at| at == read) {
+            file.rewind().map_err(failure)?;
+        } else {
+            shared.1.enter(Phase::Copying, 0);
+            let copied = archive::spool((head, file.into()), scratch.directory(), shared);
+            file = copied.map_err(failure)?.map_err(|error| scratch.error(error))?;
+        }
+        let place = Place::Archive(Index::of(file, path, scratch, shared)?);
+        let (path, scratch, interrupt) = (path.to_owned(), scratch.clone(), shared.0.clone());
+        Ok(Ok(Self { path, place, scratch, interrupt }))
     }
 
     /// Returns the request to stop.

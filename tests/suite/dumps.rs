@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fs;
-use std::io;
+use std::io::{self, Write};
+use std::process::Stdio;
 
 use ekv_backup::interrupt::Interrupt;
 use ekv_backup::progress::Progress;
@@ -13,7 +14,7 @@ use serde_json::Value;
 
 use crate::fixture::Snapshot;
 use crate::list::{CAPTURES, input, on_capture};
-use crate::tool::Work;
+use crate::tool::{Run, Work};
 
 /// The three forms of a dump.
 const DUMPS: [&str; 3] = ["dump", "dump.tar", "dump.tar.zst"];
@@ -140,6 +141,77 @@ fn list_of_a_dump_knows_sizes_and_types_and_no_times() {
             let run = list(times);
             assert!(run.exits(2).err.contains("a dump"), "{}", run.err);
             assert_eq!(run.out, "");
+        }
+    }
+}
+
+/// Runs the command with a file on standard input, as it is or through a pipe.
+fn with_input(work: &Work, arguments: &[&str], input: &[u8], piped: bool) -> Run {
+    let mut command = work.command(arguments);
+    if !piped {
+        work.write("input", input);
+        command.stdin(fs::File::open(work.path("input")).unwrap());
+        return Run::of(&command.output().unwrap());
+    }
+    let mut child =
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let (mut pipe, input) = (child.stdin.take().unwrap(), input.to_vec());
+    // The first bytes come alone: what is looked at is no block of the pipe.
+    let writer = std::thread::spawn(move || {
+        let (head, rest) = input.split_at(3.min(input.len()));
+        let _ = pipe.write_all(head).and_then(|()| pipe.flush());
+        std::thread::sleep(std::time::Duration::from_millis(20));
+        let _ = pipe.write_all(rest);
+    });
+    let run = Run::of(&child.wait_with_output().unwrap());
+    writer.join().unwrap();
+    run
+}
+
+#[test]
+fn standard_input_holds_a_snapshot_or_an_archive() {
+    let work = Work::new();
+    let shop = fs::read(crate::tool::testdata("live/shop/000000000000016e.fsm")).unwrap();
+    work.write("shop.fsm", &shop);
+    for archive in &DUMPS[1..] {
+        work.run(["decode", "-q", "shop.fsm", "-o", archive]).exits(0);
+    }
+    let zst = zstd::encode_all(&*shop, 3).unwrap();
+    let gz = crate::tool::gzip(&shop);
+    let [tar, tar_zst] = ["dump.tar", "dump.tar.zst"].map(|name| fs::read(work.path(name)).unwrap());
+    let listed = |text: &str| lines(text).into_iter().map(|(line, count)| (line.to_owned(), count)).collect();
+    let names: BTreeMap<String, usize> = listed(&work.run(["list", "-q", "shop.fsm"]).out);
+    let cart = work.run(["get", "-q", "shop.fsm", "redis/cart:user-1"]).exits(0).out.clone();
+    let log = work.run(["log", "-q", "shop.fsm", "redis/cart:user-1"]).exits(0).out.clone();
+    let du = work.run(["du", "-q", "shop.fsm"]).exits(0).out.clone();
+    for piped in [true, false] {
+        for (input, is_dump) in [(&tar, true), (&tar_zst, true), (&shop, false), (&zst, false), (&gz, false)]
+        {
+            let run = |arguments: &[&str]| with_input(&work, arguments, input, piped);
+            assert_eq!(listed(&run(&["list", "-q", "-"]).exits(0).out), names);
+            assert_eq!(run(&["get", "-q", "-", "redis/cart:user-1"]).exits(0).out, cart);
+            assert_eq!(run(&["diff", "-q", "-", "shop.fsm"]).exits(0).out, "no differences\n");
+            assert_eq!(run(&["diff", "-q", "dump.tar", "-"]).exits(0).out, "no differences\n");
+            let (code, log, du) = if is_dump { (3, "", "") } else { (0, &*log, &*du) };
+            assert_eq!(run(&["log", "-q", "-", "redis/cart:user-1"]).exits(code).out, log);
+            assert_eq!(run(&["du", "-q", "-"]).exits(code).out, du);
+        }
+        for (input, why) in [
+            (&b"hello"[..], "not a snapshot"),
+            (b"", "the file is empty"),
+            (b"EKV", "not a snapshot"),
+            (&tar[..3000], "the archive is damaged"),
+            (&tar_zst[..3000], "incomplete frame"),
+            (&tar_zst[..tar_zst.len() - 20], "the archive is damaged"),
+            (&zst[..3000], "incomplete frame"),
+            (&zst[..20], "incomplete frame"),
+        ] {
+            let run = with_input(&work, &["list", "-"], input, piped);
+            assert!(run.exits(3).err.contains(why), "{}", run.err);
+        }
+        for arguments in [&["diff", "-", "-"][..], &["diff", "-", "--old-at", "-1h"]] {
+            let run = with_input(&work, arguments, &shop, piped);
+            assert!(run.exits(2).err.contains("only once"), "{}", run.err);
         }
     }
 }

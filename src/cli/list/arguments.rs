@@ -6,10 +6,11 @@ use clap::{Args, ValueEnum};
 use ekv_backup::sink::Order;
 
 use super::line::Form;
-use crate::cli::args::{Progress, Source};
+use crate::cli::args;
 use crate::cli::at::{self, At};
 
-const EXAMPLES: &str = "\
+const EXAMPLES: &str = args::after_help!(
+    "\
 Names: dynamodb/<table>/<hash>[/<range>], s3/<bucket>/<key>, redis/<key>, sqs/<queue>/<message id>,
 fs/<path>, kv/<key>; bytes that a terminal cannot show are %HH. Patterns are globs: * and ? end at
 a /, ** does not; a table, bucket, queue or directory means all that is in it.
@@ -23,18 +24,24 @@ Examples:
   ekv-backup list snap.fsm redis --deleted --long       what was deleted, and when
   ekv-backup list dump.tar.zst --sort size --limit 20   the largest files of a dump
 
-Exit codes: 0 listed; 1 a pattern matches nothing, or objects cannot be read; others as for decode";
+An archive on standard input is copied to an unlinked file in TMPDIR, so that its files can be
+read in any order; a compressed one takes the room of its plain bytes too.
+
+",
+    "  0    all is listed
+  1    a pattern matches nothing, or objects are missing or altered"
+);
 
 #[derive(Debug, Args)]
 #[command(override_usage = "ekv-backup list [OPTIONS] <INPUT>... [PATTERN]...", after_help = EXAMPLES)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub(crate) struct Arguments {
-    /// Snapshots of one cluster, as for decode, or one dump (a tree, .tar or .tar.zst); then names or patterns of what is listed [default: everything]. The
+    /// Snapshots of one cluster, as for decode, or one dump (a tree, .tar or .tar.zst); - for a snapshot or an archive on standard input; then names or patterns of what is listed [default: everything]. The
     /// first that begins with a service ends the inputs; a file of such a name is ./redis/...
     #[arg(required = true, value_name = "INPUT")]
     pub operands: Vec<OsString>,
     #[command(flatten)]
-    pub source: Source,
+    pub source: args::Source,
     /// Show type, bytes, elements, expiry and commit time before each name
     #[arg(short, long, conflicts_with = "json")]
     pub long: bool,
@@ -60,12 +67,8 @@ pub(crate) struct Arguments {
     /// Print a JSON object a line
     #[arg(long)]
     pub json: bool,
-    /// Say nothing on standard error but errors
-    #[arg(short, long)]
-    pub quiet: bool,
-    /// Show progress on standard error
-    #[arg(long, value_enum, default_value_t = Progress::Auto, value_name = "HOW")]
-    pub progress: Progress,
+    #[command(flatten)]
+    pub shown: args::Shown,
 }
 
 /// What lines are sorted by.

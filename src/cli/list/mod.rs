@@ -10,11 +10,9 @@ use ekv_backup::interrupt::Interrupt;
 use ekv_backup::name::{Pattern, Selection};
 use ekv_backup::run::{Source, Walked, list, list_dump};
 use ekv_backup::sink::{Listed, Query};
-use ekv_backup::tree::Dump;
 use ekv_backup::{Error, Result};
 
 use super::escape::printable;
-use super::progress::Display;
 use super::words::Words;
 use super::{exit, positional, print};
 
@@ -33,7 +31,7 @@ pub(super) fn run(arguments: &Arguments, interrupt: &Interrupt) -> u8 {
             return exit::USAGE;
         }
     };
-    let words = Words::new(arguments.quiet);
+    let words = arguments.shown.words();
     for (option, time) in
         [("--at", &arguments.source.at), ("--since", &arguments.since), ("--until", &arguments.until)]
     {
@@ -62,12 +60,8 @@ pub(super) fn run(arguments: &Arguments, interrupt: &Interrupt) -> u8 {
 fn pass(arguments: &Arguments, patterns: Vec<Pattern>, source: &Source, words: Words) -> Result<Walked> {
     // Nothing is written, so what is spooled and sorted goes where temporary files go.
     let scratch = source.scratch(std::env::temp_dir());
-    let display = Display::start(arguments.progress.unless(arguments.quiet), &source.progress);
-    let dump = match &*source.inputs {
-        [input] => Dump::open(input, &scratch, (&source.interrupt, &source.progress))?,
-        _ => None,
-    };
-    let input = match dump {
+    let display = arguments.shown.display(&source.progress);
+    let input = match source.dump(&scratch)? {
         Some(_) if source.at.is_some() => {
             return Err(Error::Name("a dump is of one time, and --at of snapshots".to_owned()));
         }

@@ -92,11 +92,7 @@ impl Side {
     pub(super) fn open(source: &Source, scratch: &Scratch, say: &mut impl FnMut(Said<'_>)) -> Result<Self> {
         let named =
             source.inputs.iter().map(|input| input.display().to_string()).collect::<Vec<_>>().join(" ");
-        let dump = match &*source.inputs {
-            [path] => Dump::open(path, scratch, (&source.interrupt, &source.progress))?,
-            _ => None,
-        };
-        let input = match dump {
+        let input = match source.dump(scratch)? {
             Some(mut dump) => {
                 if source.at.is_some() {
                     return Err(Error::Incomparable(format!(

@@ -19,7 +19,7 @@ use crate::service::{Options, focus};
 use crate::sink::{Picked, TreeSink};
 use crate::snapshot::{Focus, Snapshot};
 use crate::sort::Scratch;
-use crate::tree::{Dump, Output, Pick, Tree};
+use crate::tree::{Output, Pick, Tree};
 
 use super::{Source, objects};
 pub use why::Why;
@@ -71,21 +71,14 @@ pub fn get(
     }
     let wanted = Wanted { raw: request.raw, ..Wanted::parse(&request.name, request.key.as_deref())? };
     let scratch = request.source.scratch(std::env::temp_dir());
-    if let [input] = request.source.inputs.as_slice()
-        && let shared = (&request.source.interrupt, &request.source.progress)
-        && let Some(mut dump) = Dump::open(input, &scratch, shared)?
-    {
-        if request.raw {
-            return Err(Error::Name(format!(
-                "{}: a dump holds no stored values, which --raw is of",
-                input.display()
-            )));
-        }
-        if request.source.at.is_some() {
-            return Err(Error::Name(format!(
-                "{}: a dump is of one time, and --at of snapshots",
-                input.display()
-            )));
+    if let Some(mut dump) = request.source.dump(&scratch)? {
+        let refused = if request.raw {
+            "a dump holds no stored values, which --raw is of"
+        } else {
+            "a dump is of one time, and --at of snapshots"
+        };
+        if request.raw || request.source.at.is_some() {
+            return Err(Error::Name(refused.to_owned()));
         }
         return dump::pick(&mut dump, &wanted, out);
     }

@@ -38,10 +38,20 @@ impl Index {
     pub(in crate::tree) fn open(
         path: &Path,
         scratch: &Scratch,
+        shared: (&Interrupt, &Progress),
+    ) -> Result<Self> {
+        let file = File::open(path).map_err(|error| Error { path: path.to_owned(), kind: error.into() })?;
+        Self::of(file, path, scratch, shared)
+    }
+
+    /// Passes over the archive in a file, which was opened as `path`.
+    pub(in crate::tree) fn of(
+        file: File,
+        path: &Path,
+        scratch: &Scratch,
         (interrupt, progress): (&Interrupt, &Progress),
     ) -> Result<Self> {
         let failure = |error: io::Error| Error { path: path.to_owned(), kind: of_read(error) };
-        let file = File::open(path).map_err(failure)?;
         let length = file.metadata().map_err(failure)?.len();
         progress.enter(Phase::Reading, length);
         let handle = file.try_clone().map_err(failure)?.into();
@@ -77,7 +87,7 @@ impl Index {
 }
 
 /// Returns why an archive cannot be opened.
-fn of_read(error: io::Error) -> ErrorKind {
+pub(in crate::tree) fn of_read(error: io::Error) -> ErrorKind {
     match error.get_ref().and_then(|inner| inner.downcast_ref::<Interrupted>()) {
         Some(by) => (*by).into(),
         None => error.into(),

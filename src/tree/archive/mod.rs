@@ -30,10 +30,11 @@ use super::{Error, ErrorKind, Result, Scratch, Size, checksums};
 use compress::Compressor;
 pub use file::ArchiveFile;
 pub use header::HeaderError;
-pub(super) use index::Index;
+pub(super) use index::{Index, of_read};
 use output::{Output, Stream, To};
 pub use reader::{Entry, EntryKind, ReadError, ReadErrorKind, Reader};
 pub use source::{Source, from_handle, open};
+pub(super) use source::{begins, spool};
 pub use target::Format;
 use target::Staging;
 
