@@ -179,6 +179,13 @@ pub(super) struct Decode {
     pub shown: Shown,
 }
 
+impl Progress {
+    /// Returns how progress is shown, where nothing is said when `quiet`.
+    pub(super) fn unless(self, quiet: bool) -> Self {
+        if quiet { Self::None } else { self }
+    }
+}
+
 /// How snapshots are read.
 #[derive(Debug, Args)]
 pub(super) struct Source {
@@ -239,7 +246,7 @@ impl Shown {
 
     /// Shows progress until what is returned is dropped.
     pub(super) fn display(&self, progress: &progress::Progress) -> Display {
-        Display::start(if self.quiet { Progress::None } else { self.progress }, progress)
+        Display::start(self.progress.unless(self.quiet), progress)
     }
 }
 

@@ -9,7 +9,7 @@ use std::sync::OnceLock;
 
 use clap::Args;
 use ekv_backup::interrupt::Interrupt;
-use ekv_backup::run::{GetRequest, Got, Why, get};
+use ekv_backup::run::{GetRequest, Got, Hidden, Why, get};
 
 use super::escape::printable;
 use super::progress::Display;
@@ -90,6 +90,9 @@ pub(super) fn run(arguments: &Arguments, interrupt: &Interrupt) -> u8 {
                 let hint = "a path of a dump, or the key of an item as JSON with types, tells them apart";
                 words.say(&format!("note: {} more of this name; {hint}", got.others));
             }
+            for hidden in &got.hidden {
+                words.say(&printable(&format!("note: {}", rows_hidden(hidden))));
+            }
             ended(&request, &got)
         }
         Err(error) => {
@@ -122,6 +125,11 @@ fn ended(request: &GetRequest, got: &Got) -> u8 {
     exit::PROBLEMS
 }
 
+fn rows_hidden(hidden: &Hidden) -> String {
+    let Hidden { by, what, rows } = hidden;
+    format!("hidden by another type: servers read the {by}, and not what is left of a {what} ({rows} rows)")
+}
+
 fn reason(why: &Why) -> String {
     let time = |at: u64| format!("{} (HLC {at})", hlc_time(at));
     match why {
@@ -133,6 +141,21 @@ fn reason(why: &Why) -> String {
                 "the oldest version that is held was written at {}, after the time that is read at",
                 time(*at)
             )
+        }
+        Why::Hidden(hidden) => rows_hidden(hidden),
+        Why::Elsewhere { groups, is_sure } => {
+            let all = groups.iter().map(u64::to_string).collect::<Vec<_>>().join(", ");
+            let (group, is) = if groups.len() == 1 { ("group", "is") } else { ("groups", "are") };
+            match is_sure {
+                _ if groups.is_empty() => {
+                    "it may be in another group: not all Raft groups of the cluster are among the inputs"
+                        .to_owned()
+                }
+                true => format!(
+                    "in another group: its name is in the range of Raft {group} {all}, not among the inputs"
+                ),
+                false => format!("it may be in another group: Raft {group} {all} {is} not among the inputs"),
+            }
         }
         Why::Unread { what, at } => {
             format!("no server reads its newest row, {what}, of {}: see ekv-backup log", time(*at))

@@ -32,7 +32,7 @@ mod scope;
 mod source;
 mod summary;
 
-pub use get::{GetRequest, Got, Wanted, Why, get, pick};
+pub use get::{GetRequest, Got, Hidden, Wanted, Why, get, pick};
 pub use list::{list, list_dump};
 pub use log::{Change, ChangeKind, Difference, LogRequest, history, log};
 pub use objects::{Walked, objects};

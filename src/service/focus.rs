@@ -59,6 +59,56 @@ pub(crate) fn set_history(snapshot: &mut Snapshot, object: &Literal) -> Result<(
     Ok(())
 }
 
+/// Returns the fronts of the keys by which the route catalog tells the groups of an object; none where it does not.
+pub(crate) fn placing(snapshot: &Snapshot, object: &Literal) -> Result<Vec<Vec<u8>>> {
+    let key = object.key.as_deref();
+    Ok(match (object.service, key) {
+        (Namespace::Redis, Some(key)) => {
+            let families = [
+                // That of lists, too.
+                Family::RedisString,
+                Family::HashMeta,
+                Family::SetMeta,
+                Family::ZsetMeta,
+                Family::StreamMeta,
+            ];
+            families.into_iter().map(|family| redis::rows_prefix(family, key)).collect()
+        }
+        (Namespace::Kv, Some(key)) => vec![key.to_vec()],
+        (Namespace::Dynamodb, _) => {
+            let segment = URL_SAFE_NO_PAD.encode(&object.scope);
+            vec![[Family::DynamodbTable.prefix(), segment.as_bytes()].concat()]
+        }
+        (Namespace::S3, key) => {
+            let bucket = ObjectKey::bucket_prefix(Family::S3BucketMeta, &object.scope);
+            let Some(key) = key else { return Ok(vec![bucket]) };
+            let of = |generation: u64| {
+                let mut row = ObjectKey::bucket_prefix(Family::S3ObjectHead, &object.scope);
+                row.extend_from_slice(&generation.to_be_bytes());
+                Segment::write(&mut row, key);
+                row
+            };
+            // Without the bucket's row any generation may be the object's.
+            match super::s3::generation(snapshot, &bucket)? {
+                Some(generation) => vec![of(generation)],
+                None => vec![of(0), of(u64::MAX)],
+            }
+        }
+        (Namespace::Fs, Some(path)) => {
+            // The first name on the way that is not there.
+            let (mut inode, mut row) = (fs::ROOT, EntryBuf::default());
+            for name in path.split(|&byte| byte == b'/') {
+                let key = fs::name_key(inode, name);
+                let next = if snapshot.get(&key, &mut row)? { super::fs::named(&row.body) } else { None };
+                let Some(next) = next else { return Ok(vec![key]) };
+                inode = next;
+            }
+            vec![fs::inode_key(inode).to_vec()]
+        }
+        _ => Vec::new(),
+    })
+}
+
 fn redis(key: &[u8], focus: &mut Focus) {
     for family in Family::all().filter(|family| family.owner() == Namespace::Redis) {
         // `!lst|meta|d|…` is of two families; of the rest no service reads rows.

@@ -17,6 +17,7 @@ use ekv_backup::sink::{Answer, Sink, Wants};
 use ekv_backup::tree::segment::encode;
 use sha2::{Digest, Sha256};
 
+use crate::fixture::Snapshot;
 use crate::tool::{Run, Work, testdata};
 
 /// Keeps names and types.
@@ -420,4 +421,57 @@ fn the_stored_value_is_that_of_the_row() {
     // The envelope of a string with its expiry (`redis.md` 2.1), then the file.
     assert_eq!(output.stdout[..3], [0xff, 1, 1]);
     assert_eq!(output.stdout[11..], *get(&["redis/session:0001"]).exits(0).out.as_bytes());
+}
+
+#[test]
+fn rows_of_another_type_of_a_key_are_told() {
+    // A string wins over what is left of an HLL and of a hash.
+    let field = [&b"!hs|fld|\0\0\0\x01k"[..], b"f"].concat();
+    let snapshot =
+        Snapshot::new().string("k", b"v").put("!redis|hll|k", b"hll").put(field, b"1").string("k2", b"w");
+    let work = Work::with(&snapshot.live());
+    let words = "hidden by another type: servers read the string, and not what is left of a hash (1 rows)";
+    let found = work.run(["get", "snapshot.fsm", "redis/k"]);
+    assert_eq!(found.exits(0).out, "v");
+    assert!(found.err.contains(words), "{}", found.err);
+    let hidden = work.run(["get", "snapshot.fsm", "redis/db_0/hashes/k.json"]);
+    assert!(hidden.exits(1).err.contains(words) && hidden.out.is_empty(), "{}", hidden.err);
+    // An HLL is a file of its own beside a string.
+    assert_eq!(work.run(["get", "snapshot.fsm", "redis/db_0/hll/k.bin"]).exits(0).out, "hll");
+    let other = work.run(["get", "snapshot.fsm", "redis/db_0/sets/k.json"]);
+    assert!(!other.exits(1).err.contains("hidden"), "{}", other.err);
+    let run = work.run(["get", "snapshot.fsm", "redis/k2"]);
+    assert!(!run.exits(0).err.contains("hidden"), "{}", run.err);
+}
+
+#[test]
+fn a_name_of_another_group_is_told() {
+    let group = |number| {
+        let directory = testdata(&format!("live/cluster/n1/group-{number}"));
+        directory.to_str().expect("the path is text").to_owned()
+    };
+    let work = Work::new();
+    let run = work.run(["list", "-q", &group(1), &group(2), &group(3)]);
+    let all: Vec<_> = run.out.lines().map(str::to_owned).collect();
+    let here = work.run(["list", "-q", &group(1)]).out.clone();
+    let mut counts = [0; 2];
+    for name in all.iter().filter(|name| !here.lines().any(|line| line == *name)).step_by(5) {
+        let run = work.run(["get", "-q", &group(1), name]);
+        assert!(run.exits(1).out.is_empty());
+        // Queues are placed by no range; keys of Redis by another one for each type.
+        let is_sure = run.err.contains("in another group: its name is in the range of Raft group ");
+        let may_be = run.err.contains("it may be in another group: Raft group");
+        assert!(is_sure || (may_be && !name.starts_with("dynamodb/")), "{name}: {}", run.err);
+        counts[usize::from(is_sure)] += 1;
+    }
+    assert!(counts[0] > 3 && counts[1] > 3, "{counts:?}");
+    // Of one type it would be here.
+    let run = work.run(["get", "-q", &group(1), "redis/nonesuch"]);
+    assert!(
+        run.exits(1).err.contains("it may be in another group: Raft group 2 is not among"),
+        "{}",
+        run.err
+    );
+    let run = work.run(["get", "-q", &group(1), &group(2), &group(3), "redis/nonesuch"]);
+    assert!(!run.exits(1).err.contains("another group"), "{}", run.err);
 }

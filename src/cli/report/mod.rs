@@ -15,7 +15,6 @@ use ekv_backup::{Result, snapshot};
 use serde::Serialize;
 
 use super::escape::printable;
-use super::progress::Display;
 use super::time::hlc_time;
 use super::words::{Words, warning_line};
 use super::{args, exit, file, print};
@@ -55,12 +54,8 @@ pub(super) struct Arguments {
     pub force: bool,
     #[command(flatten)]
     pub source: args::Source,
-    /// Say nothing on standard error but errors
-    #[arg(short, long)]
-    pub quiet: bool,
-    /// Show progress on standard error
-    #[arg(long, value_enum, default_value_t = args::Progress::Auto, value_name = "HOW")]
-    pub progress: args::Progress,
+    #[command(flatten)]
+    pub shown: args::Shown,
 }
 
 /// What the page is made of.
@@ -145,9 +140,9 @@ pub(super) fn run(arguments: &Arguments, interrupt: &Interrupt) -> u8 {
         return exit::USAGE;
     }
     let source = arguments.source.of(&arguments.inputs, interrupt);
-    let words = Words::new(arguments.quiet);
+    let words = arguments.shown.words();
     words.time_taken(arguments.source.at.as_ref());
-    let display = Display::start(arguments.progress.unless(arguments.quiet), &source.progress);
+    let display = arguments.shown.display(&source.progress);
     let result = page(&source, words);
     drop(display);
     let (page, problems) = match result {

@@ -22,7 +22,7 @@ use crate::sort::Scratch;
 use crate::tree::{Output, Pick, Tree};
 
 use super::{Source, objects};
-pub use why::Why;
+pub use why::{Hidden, Why};
 
 /// Most problems that are told.
 const PROBLEMS: usize = 20;
@@ -47,6 +47,8 @@ pub struct Got {
     pub bytes: Option<u64>,
     /// How many other objects have the same name: the first one is passed on.
     pub others: u64,
+    /// Rows of the key that are of another type than the object.
+    pub hidden: Vec<Hidden>,
     /// Problems of the object: it is missing or altered.
     pub problems: Vec<ListedProblem>,
     /// Why the object is not there, as far as the snapshot tells.
@@ -149,14 +151,33 @@ pub fn pick(snapshot: &mut Snapshot, scratch: &Scratch, wanted: &Wanted, out: Ou
             (got, None) => return Ok(got),
         }
     }
+    for path in &wanted.paths {
+        if missing.why.is_none() {
+            missing.why = why_no_file(snapshot, scratch, path)?;
+        }
+    }
     if let Some(literal) = &wanted.literal {
-        missing.why = why::of(snapshot, scratch, literal)?;
+        missing.why = missing.why.map_or_else(|| why::of(snapshot, scratch, literal), |why| Ok(Some(why)))?;
         let scopes = why::near_scopes(snapshot, literal)?;
         if !scopes.is_empty() {
             missing.near = scopes;
         }
     }
     Ok(missing)
+}
+
+/// Returns why the object of a file of a dump is not there.
+fn why_no_file(snapshot: &mut Snapshot, scratch: &Scratch, path: &[u8]) -> Result<Option<Why>> {
+    let Some(file) = name::file::of_file(path, &mut |_| None) else { return Ok(None) };
+    let Ok(object) = Literal::parse(&file.name, None) else { return Ok(None) };
+    focus::set(snapshot, &object)?;
+    let search = Search { snapshot, scratch }.by_name(&object, Box::new(std::io::sink()));
+    snapshot.set_focus(Focus::default());
+    let is_own = |hidden: &Hidden| hidden.what.trim_end_matches("_blob") == file.summary.kind;
+    match search?.0.hidden.into_iter().find(is_own) {
+        Some(hidden) => Ok(Some(Why::Hidden(hidden))),
+        None => why::of(snapshot, scratch, &object),
+    }
 }
 
 impl Got {
@@ -193,12 +214,15 @@ impl Search<'_> {
         };
         let pick = Pick::new(self.scratch, None, out);
         let mut sink = Picked::new(pick, options.layout(self.snapshot), Box::new(is_wanted));
-        let mut report = self.report();
+        let mut hidden = Vec::new();
+        let own = literal.key.as_deref().unwrap_or_default();
+        let mut report = self.report(|warning| hidden.extend(Hidden::of(warning, own)));
         objects::pass(self.snapshot, &options, self.scratch, &mut report, &mut sink)?;
         let (kind, others) = (sink.kind(), sink.met().saturating_sub(1));
         let pick = sink.into_pick().ok_or(Bug::new("one file became a tree"))?;
         let problems = problems(&mut report, literal, pick.picked().is_some())?;
-        let mut got = Got { bytes: pick.picked(), others, problems, ..Got::default() };
+        drop(report);
+        let mut got = Got { bytes: pick.picked(), others, hidden, problems, ..Got::default() };
         if kind == Some("directory") {
             got.why = Some(Why::Directory);
         }
@@ -213,7 +237,7 @@ impl Search<'_> {
         let options = path::options(path);
         let pick = Pick::new(self.scratch, Some(path), out);
         let mut files = TreeSink::new(Tree::Pick(pick), options.layout(self.snapshot));
-        let mut report = self.report();
+        let mut report = self.report(|_| ());
         objects::pass(self.snapshot, &options, self.scratch, &mut report, &mut files)?;
         files.finish_names()?;
         super::problems::write(Some(files.tree()), &mut report)?;
@@ -224,8 +248,8 @@ impl Search<'_> {
         Ok((got, pick.into_output()))
     }
 
-    fn report(&self) -> Report<'_> {
-        let mut report = Report::new(self.scratch, |_| ()).locating(|place| self.snapshot.locate(place));
+    fn report<'r>(&'r self, warn: impl FnMut(&Warning) + 'r) -> Report<'r> {
+        let mut report = Report::new(self.scratch, warn).locating(|place| self.snapshot.locate(place));
         report.name_inputs(self.snapshot.inputs().iter().map(|info| info.path.as_path()));
         report
     }
