@@ -64,6 +64,26 @@ impl<'a> Fields<'a> {
         Self(message)
     }
 
+    /// Whether no field is left.
+    #[inline]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Takes a field of which key and length are a byte each: most are such a text, or message.
+    #[inline]
+    fn short(&mut self) -> Option<Field<'a>> {
+        let [key @ 8..=0x7f, length @ 0..=0x7f, rest @ ..] = self.0 else { return None };
+        if key & 7 != 2 {
+            return None;
+        }
+        let (bytes, rest) = rest.split_at_checked(usize::from(*length))?;
+        self.0 = rest;
+        Some((u32::from(key >> 3), Value::Bytes(bytes)))
+    }
+
+    /// Takes any field.
+    #[inline(never)]
     fn read(&mut self) -> Result<Field<'a>, Malformed> {
         let (number, wire_type) = take_key(&mut self.0)?;
         let value = match wire_type {
@@ -86,6 +106,9 @@ impl<'a> Iterator for Fields<'a> {
     fn next(&mut self) -> Option<Self::Item> {
         if self.0.is_empty() {
             return None;
+        }
+        if let Some(field) = self.short() {
+            return Some(Ok(field));
         }
         let field = self.read();
         if field.is_err() {

@@ -13,7 +13,7 @@ use crate::keyspace::dynamodb::{ItemKey, schema_table, table_name};
 use crate::keyspace::s3::{ObjectKey, parse_bucket};
 use crate::keyspace::sqs::{self, DataKey};
 use crate::keyspace::{Family, Namespace, redis};
-use crate::model::dynamodb::{Attributes, KeyValues, Schema, key};
+use crate::model::dynamodb::{Attributes, Schema, key};
 use crate::model::redis::DATABASE;
 use crate::model::{Answer, Object, Summary};
 use crate::name::{self, Selection};
@@ -123,8 +123,9 @@ impl<'s> Names<'s> {
             if let Some(place) = before {
                 snapshot.read(place, &mut buffer)?;
             }
-            let attributes = before.and_then(|_| Attributes::parse(&buffer.body).ok());
-            let values = attributes.zip(schema).and_then(|(item, schema)| KeyValues::of(&item, schema).ok());
+            let schema = schema.filter(|_| before.is_some());
+            let read = schema.and_then(|schema| Attributes::parse_keyed(&buffer.body, schema).ok());
+            let values = read.map(|(_, values)| values);
             let parts = match values {
                 Some(values) => Some((
                     values.hash.stored_bytes().to_vec(),

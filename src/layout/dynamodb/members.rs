@@ -8,7 +8,7 @@ use std::ops::Range;
 use crate::bug::Bug;
 use crate::codec::protobuf::{Malformed, text};
 use crate::error::Result;
-use crate::model::dynamodb::value::last_text;
+use crate::model::dynamodb::value::last_bytes;
 
 /// Messages were checked when their rows were read.
 const CHECKED: Bug = Bug::new("a DynamoDB message that was found valid does not read back");
@@ -74,7 +74,7 @@ impl<'a> Members<'a> {
         let mut last: Option<&[u8]> = None;
         for entry in entries {
             let entry = checked(entry)?;
-            let name = checked(last_text(entry, &[1]))?.unwrap_or_default().as_bytes();
+            let name = checked(last_bytes(entry, 1))?;
             if last == Some(name) {
                 self.members.pop();
             } else {

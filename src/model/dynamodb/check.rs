@@ -1,6 +1,6 @@
 //! Whether the protobuf bytes of an item are an item (`dynamodb.md` 2.1), before anything is made of them.
 //!
-//! In: an `Item` message. Out: nothing but counts, or what is wrong. What is superseded has to be valid all the same.
+//! In: an `Item` message. Out: counts and the attributes that were asked for, or what is wrong. What is superseded has to be valid all the same.
 //! Memory is that of the depth, which is limited; the rest of this adapter can read the message as often as it likes.
 
 use super::item::InvalidItem;
@@ -15,11 +15,21 @@ pub(crate) struct Checked {
     pub frame: u64,
 }
 
-/// Checks an `Item`.
-pub(crate) fn item(message: &[u8]) -> Result<Checked, InvalidItem> {
+/// Checks an `Item`; returns the entries of the attributes of these names too: of several of one name the last.
+pub(crate) fn item<'a, const N: usize>(
+    message: &'a [u8],
+    names: [&str; N],
+) -> Result<(Checked, [Option<&'a [u8]>; N]), InvalidItem> {
     let mut checker = Checker::default();
-    checker.map(message, NESTING, 1)?;
-    Ok(checker.0)
+    let mut found = [None; N];
+    checker.map(message, NESTING, 1, |name, entry| {
+        for (wanted, found) in names.iter().zip(&mut found) {
+            if wanted.as_bytes() == name {
+                *found = Some(entry);
+            }
+        }
+    })?;
+    Ok((checker.0, found))
 }
 
 /// Goes down; `depth` is the number of messages that may still be nested in the one at hand, `indent` the number of
@@ -28,27 +38,37 @@ pub(crate) fn item(message: &[u8]) -> Result<Checked, InvalidItem> {
 struct Checker(Checked);
 
 impl Checker {
-    /// Checks field 1 of `Item` and of `ValueMap`: a map of attributes.
-    fn map(&mut self, message: &[u8], depth: u32, indent: u32) -> Result<(), InvalidItem> {
+    /// Checks field 1 of `Item` and of `ValueMap`: a map of attributes. Each entry is passed on with its name.
+    #[inline]
+    fn map<'a>(
+        &mut self,
+        message: &'a [u8],
+        depth: u32,
+        indent: u32,
+        mut each: impl FnMut(&'a [u8], &'a [u8]),
+    ) -> Result<(), InvalidItem> {
         for field in Fields::new(message) {
             match field? {
-                (1, Value::Bytes(entry)) => self.entry(entry, deeper(depth)?, indent)?,
+                (1, Value::Bytes(entry)) => each(self.entry(entry, deeper(depth)?, indent)?, entry),
                 _ => self.0.unknown_fields += 1,
             }
         }
         Ok(())
     }
 
-    fn entry(&mut self, entry: &[u8], depth: u32, indent: u32) -> Result<(), InvalidItem> {
+    /// Returns the name of the entry.
+    #[inline]
+    fn entry<'a>(&mut self, entry: &'a [u8], depth: u32, indent: u32) -> Result<&'a [u8], InvalidItem> {
+        let mut last: &[u8] = &[];
         for field in Fields::new(entry) {
             match field? {
-                (1, Value::Bytes(name)) => _ = text(name)?,
+                (1, Value::Bytes(name)) => last = text(name)?.as_bytes(),
                 (2, Value::Bytes(value)) => self.value(value, deeper(depth)?, indent)?,
                 _ => self.0.unknown_fields += 1,
             }
         }
         self.element(indent, 4);
-        Ok(())
+        Ok(last)
     }
 
     fn value(&mut self, value: &[u8], depth: u32, indent: u32) -> Result<(), InvalidItem> {
@@ -75,7 +95,7 @@ impl Checker {
         indent: u32,
     ) -> Result<(), InvalidItem> {
         if number == 10 {
-            return self.map(message, depth, indent);
+            return self.map(message, depth, indent, |_, _| ());
         }
         for field in Fields::new(message) {
             match field? {

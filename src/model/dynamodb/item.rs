@@ -3,7 +3,8 @@
 //! In: a body. Out: [`Attributes`] that borrow from it.
 
 use super::check;
-use super::value::{Value, last_text, pieces};
+use super::key::KeyValues;
+use super::schema::Schema;
 use crate::codec::protobuf::Malformed;
 use crate::limits;
 
@@ -48,30 +49,34 @@ pub struct Attributes<'a> {
 impl<'a> Attributes<'a> {
     /// Checks a body.
     pub fn parse(body: &'a [u8]) -> Result<Self, InvalidItem> {
+        Ok(Self::find(body, [])?.0)
+    }
+
+    /// Checks a body, and finds the key attributes that the schema names on the way.
+    pub fn parse_keyed(body: &'a [u8], schema: &Schema) -> Result<(Self, KeyValues<'a>), InvalidItem> {
+        let range = schema.range_key();
+        let (item, found) = Self::find(body, [schema.hash_key(), range.unwrap_or_default()])?;
+        Ok((item, KeyValues::of(found, range.is_some())?))
+    }
+
+    /// Checks a body; returns the entries of the attributes of these names too.
+    fn find<const N: usize>(
+        body: &'a [u8],
+        names: [&str; N],
+    ) -> Result<(Self, [Option<&'a [u8]>; N]), InvalidItem> {
         let message = body.strip_prefix(MAGIC).ok_or(InvalidItem::Magic)?;
-        let checked = check::item(message)?;
+        let (checked, found) = check::item(message, names)?;
         if checked.frame > limits::ITEM_FRAME {
             return Err(InvalidItem::TooLarge(checked.frame));
         }
-        Ok(Self { message, unknown_fields: checked.unknown_fields })
-    }
-
-    /// Returns the value of an attribute: of several the last.
-    pub fn find(&self, name: &str) -> Result<Option<Value<'a>>, Malformed> {
-        let mut last = None;
-        for entry in pieces(self.message, 1) {
-            let entry = entry?;
-            if last_text(entry, &[1])?.unwrap_or_default() == name {
-                last = Some(entry);
-            }
-        }
-        last.map(Value::of_entry).transpose()
+        Ok((Self { message, unknown_fields: checked.unknown_fields }, found))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::dynamodb::value::Value;
 
     #[test]
     fn a_body_begins_with_the_magic() {
@@ -86,10 +91,12 @@ mod tests {
         let body = "004449010a0d0a05636f756e741204120234320a0b0a05666c616773120220010a1b0a0a73657373696f6e5f69641\
                     20d0a0b736573732d616263313233";
         let body = hex::decode(body).unwrap();
-        let item = Attributes::parse(&body).unwrap();
-        assert!(matches!(item.find("flags"), Ok(Some(Value::Bool(true)))));
-        assert!(matches!(item.find("session_id"), Ok(Some(Value::S("sess-abc123")))));
-        assert!(item.find("other").unwrap().is_none());
+        let (item, found) = Attributes::find(&body, ["flags", "session_id", "other"]).unwrap();
+        let [flags, session_id, other] =
+            found.map(|entry| entry.map(|entry| Value::of_entry(entry).unwrap()));
+        assert!(matches!(flags, Some(Value::Bool(true))));
+        assert!(matches!(session_id, Some(Value::S("sess-abc123"))));
+        assert!(other.is_none());
         assert_eq!(item.unknown_fields, 0);
     }
 
@@ -108,9 +115,11 @@ mod tests {
     #[test]
     fn of_equal_names_the_last_value_is_found() {
         let body = b"\0DI\x01\x0a\x08\x0a\x01k\x12\x03\x0a\x01x\x0a\x08\x0a\x01k\x12\x03\x12\x017\x0a\x05\x12\x03\x0a\x01e";
-        let item = Attributes::parse(body).unwrap();
-        assert!(matches!(item.find("k"), Ok(Some(Value::N("7")))));
-        assert!(matches!(item.find(""), Ok(Some(Value::S("e")))));
+        let (_, [Some(k), Some(unnamed)]) = Attributes::find(body, ["k", ""]).unwrap() else {
+            panic!("no key")
+        };
+        assert!(matches!(Value::of_entry(k), Ok(Value::N("7"))));
+        assert!(matches!(Value::of_entry(unnamed), Ok(Value::S("e"))));
     }
 
     fn field(tag: u8, bytes: &[u8]) -> Vec<u8> {

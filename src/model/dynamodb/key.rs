@@ -3,9 +3,8 @@
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
-use super::item::{Attributes, InvalidItem};
+use super::item::InvalidItem;
 use super::number::{Number, is_long_fraction};
-use super::schema::Schema;
 use super::value::Value;
 
 /// The value of a key attribute.
@@ -20,8 +19,8 @@ pub enum KeyValue<'a> {
 }
 
 impl<'a> KeyValue<'a> {
-    fn of(item: &Attributes<'a>, name: &str, role: &'static str) -> Result<Self, InvalidItem> {
-        match item.find(name)?.ok_or(InvalidItem::NoKey(role))? {
+    fn of(entry: Option<&'a [u8]>, role: &'static str) -> Result<Self, InvalidItem> {
+        match Value::of_entry(entry.ok_or(InvalidItem::NoKey(role))?)? {
             Value::S(text) => Ok(KeyValue::S(text)),
             Value::N(text) if is_long_fraction(text) => Err(InvalidItem::LongFraction(role)),
             Value::N(text) => Ok(KeyValue::N(text)),
@@ -56,10 +55,10 @@ pub struct KeyValues<'a> {
 }
 
 impl<'a> KeyValues<'a> {
-    /// Finds the attributes that the schema names.
-    pub fn of(item: &Attributes<'a>, schema: &Schema) -> Result<Self, InvalidItem> {
-        let hash = KeyValue::of(item, schema.hash_key(), "hash")?;
-        let range = schema.range_key().map(|name| KeyValue::of(item, name, "range")).transpose()?;
+    /// Reads the entries of hash and range attribute, of the latter where the table `has_range`.
+    pub(super) fn of([hash, range]: [Option<&'a [u8]>; 2], has_range: bool) -> Result<Self, InvalidItem> {
+        let hash = KeyValue::of(hash, "hash")?;
+        let range = has_range.then(|| KeyValue::of(range, "range")).transpose()?;
         Ok(Self { hash, range })
     }
 

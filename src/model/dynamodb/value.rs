@@ -10,7 +10,7 @@ use crate::codec::protobuf::{self as wire, Fields, Malformed, text};
 
 /// The bytes of one message. A message that comes in several pieces is their merger.
 #[derive(Clone, Copy, Debug)]
-pub enum Message<'a> {
+pub(crate) enum Message<'a> {
     /// In one piece.
     Whole(&'a [u8]),
     /// All fields of this number of another message.
@@ -19,7 +19,7 @@ pub enum Message<'a> {
 
 impl<'a> Message<'a> {
     /// Returns the value of a map's entry; `None` when it has none.
-    pub fn of_entry(entry: &'a [u8]) -> Result<Option<Self>, Malformed> {
+    pub(crate) fn of_entry(entry: &'a [u8]) -> Result<Option<Self>, Malformed> {
         let mut pieces = pieces(entry, 2);
         let Some(first) = pieces.next().transpose()? else { return Ok(None) };
         let whole = pieces.next().is_none();
@@ -39,11 +39,13 @@ impl<'a> Message<'a> {
 }
 
 /// Lists the values of all length-delimited fields of this number.
+#[inline]
 pub(crate) fn pieces(message: &[u8], number: u32) -> impl Iterator<Item = Result<&[u8], Malformed>> {
     Fields::new(message).filter_map(move |field| bytes_of(field, number))
 }
 
 /// Returns the value of a length-delimited field of this number; an error in any case.
+#[inline]
 fn bytes_of(field: Result<wire::Field<'_>, Malformed>, number: u32) -> Option<Result<&[u8], Malformed>> {
     match field {
         Ok((found, wire::Value::Bytes(bytes))) if found == number => Some(Ok(bytes)),
@@ -70,9 +72,15 @@ pub(crate) fn last_text<'a>(message: &'a [u8], path: &[u32]) -> Result<Option<&'
     Ok(last)
 }
 
+/// Returns the bytes of the last field of this number, or none.
+#[inline]
+pub(crate) fn last_bytes(message: &[u8], number: u32) -> Result<&[u8], Malformed> {
+    pieces(message, number).try_fold(&[][..], |_, piece| piece)
+}
+
 /// A value of an attribute.
 #[derive(Clone, Copy, Debug)]
-pub enum Value<'a> {
+pub(crate) enum Value<'a> {
     /// Text.
     S(&'a str),
     /// A number as its text.
@@ -99,7 +107,7 @@ pub enum Value<'a> {
 
 /// A collection: the last fields of its number in its value, from the one on that no other member follows.
 #[derive(Clone, Copy, Debug)]
-pub struct Collection<'a> {
+pub(crate) struct Collection<'a> {
     /// Of several pieces the first.
     first: &'a [u8],
     /// Where all of several pieces are: value, field number, fields before the first.
@@ -114,7 +122,7 @@ impl<'a> From<&'a [u8]> for Collection<'a> {
 
 impl<'a> Collection<'a> {
     /// Lists field 1 of all pieces: elements, or entries of a map.
-    pub fn elements(self) -> impl Iterator<Item = Result<&'a [u8], Malformed>> {
+    pub(crate) fn elements(self) -> impl Iterator<Item = Result<&'a [u8], Malformed>> {
         let several = self.several.map(|(value, number, before)| {
             value.fields().skip(before).filter_map(move |field| bytes_of(field, number))
         });
@@ -129,49 +137,74 @@ impl<'a> Collection<'a> {
 impl<'a> Value<'a> {
     /// Reads an `AttributeValue`: the last member counts; pieces of one collection that no other member parts are
     /// merged. What has another wire type than its member is skipped.
-    pub fn read(message: Message<'a>) -> Result<Self, Malformed> {
+    #[inline]
+    pub(crate) fn read(message: Message<'a>) -> Result<Self, Malformed> {
+        // Almost every value is one field.
+        if let Message::Whole(bytes) = message {
+            let mut fields = Fields::new(bytes);
+            let first = fields.next().transpose()?;
+            if let Some((number, field)) = first.filter(|_| fields.is_empty()) {
+                let value = Self::member(number, field)?;
+                return Ok(value.or_else(|| Self::collection(number, field)).unwrap_or(Value::Untyped));
+            }
+        }
+        Self::merge(message)
+    }
+
+    /// Reads a scalar member.
+    #[inline]
+    fn member(number: u32, field: wire::Value<'a>) -> Result<Option<Self>, Malformed> {
+        Ok(Some(match (number, field) {
+            (1, wire::Value::Bytes(bytes)) => Value::S(text(bytes)?),
+            (2, wire::Value::Bytes(bytes)) => Value::N(text(bytes)?),
+            (3, wire::Value::Bytes(bytes)) => Value::B(bytes),
+            (4, wire::Value::Varint(bit)) => Value::Bool(bit != 0),
+            (5, wire::Value::Varint(bit)) => Value::Null(bit != 0),
+            _ => return Ok(None),
+        }))
+    }
+
+    /// Reads a collection in one piece.
+    fn collection(number: u32, field: wire::Value<'a>) -> Option<Self> {
+        let wire::Value::Bytes(bytes) = field else { return None };
+        Self::of_collection(number, bytes.into())
+    }
+
+    fn of_collection(number: u32, collection: Collection<'a>) -> Option<Self> {
+        Some(match number {
+            6 => Value::Ss(collection),
+            7 => Value::Ns(collection),
+            8 => Value::Bs(collection),
+            9 => Value::L(collection),
+            10 => Value::M(collection),
+            _ => return None,
+        })
+    }
+
+    fn merge(message: Message<'a>) -> Result<Self, Malformed> {
         let mut value = Value::Untyped;
         let mut open: Option<(u32, usize, Collection<'_>)> = None;
         for (before, field) in message.fields().enumerate() {
             let (number, field) = field?;
-            match field {
-                wire::Value::Bytes(bytes) if (6..=10).contains(&number) => {
-                    let (first, collection) = match open {
-                        Some((same, first, collection)) if same == number => {
-                            (first, Collection { several: Some((message, number, first)), ..collection })
-                        }
-                        _ => (before, bytes.into()),
-                    };
-                    open = Some((number, first, collection));
-                    value = match number {
-                        6 => Value::Ss(collection),
-                        7 => Value::Ns(collection),
-                        8 => Value::Bs(collection),
-                        9 => Value::L(collection),
-                        _ => Value::M(collection),
-                    };
-                    continue;
-                }
-                wire::Value::Bytes(bytes) => match number {
-                    1 => value = Value::S(text(bytes)?),
-                    2 => value = Value::N(text(bytes)?),
-                    3 => value = Value::B(bytes),
-                    _ => continue,
-                },
-                wire::Value::Varint(bit) => match number {
-                    4 => value = Value::Bool(bit != 0),
-                    5 => value = Value::Null(bit != 0),
-                    _ => continue,
-                },
-                wire::Value::Fixed64(_) | wire::Value::Other => continue,
+            if let (6..=10, wire::Value::Bytes(bytes)) = (number, field) {
+                let (first, collection) = match open {
+                    Some((same, first, collection)) if same == number => {
+                        (first, Collection { several: Some((message, number, first)), ..collection })
+                    }
+                    _ => (before, bytes.into()),
+                };
+                open = Some((number, first, collection));
+                value = Self::of_collection(number, collection).unwrap_or(value);
+            } else if let Some(member) = Self::member(number, field)? {
+                value = member;
+                open = None;
             }
-            open = None;
         }
         Ok(value)
     }
 
     /// Reads the value of a map's entry.
-    pub fn of_entry(entry: &'a [u8]) -> Result<Self, Malformed> {
+    pub(crate) fn of_entry(entry: &'a [u8]) -> Result<Self, Malformed> {
         Message::of_entry(entry)?.map_or(Ok(Value::Untyped), Value::read)
     }
 }

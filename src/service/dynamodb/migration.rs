@@ -9,13 +9,12 @@ use super::counters::Counters;
 use super::generation::KeyLayout;
 use super::problem::problem;
 use super::table::LiveGeneration;
-use super::writer::decode;
 use crate::bug::Bug;
 use crate::error::Result;
 use crate::event::Class;
 use crate::keyspace::dynamodb::{ItemKey, item_prefix};
-use crate::model::dynamodb::Schema;
 use crate::model::dynamodb::key::OrderedKey;
+use crate::model::dynamodb::{Attributes, Schema};
 use crate::service::Context;
 use crate::snapshot::{Entry, EntryBuf, RowLocation, Snapshot};
 use crate::sort::Sorter;
@@ -45,7 +44,7 @@ pub(super) fn live_rows(
         let mut rows = context.snapshot.scan_prefix(&item_prefix(name, live.number), None);
         while let Some(entry) = rows.next()? {
             let Ok(key) = ItemKey::parse(entry.key) else { continue };
-            let (_, keys) = match decode(&entry, schema) {
+            let (_, keys) = match Attributes::parse_keyed(entry.body, schema) {
                 Ok(item) => item,
                 Err(reason) => {
                     context.report.problem(&problem(&entry, name, Class::DDB_INVALID_ITEM, &reason))?;

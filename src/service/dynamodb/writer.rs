@@ -7,22 +7,11 @@ use crate::error::Result;
 use crate::event::{Class, Event, Warning};
 use crate::excerpt;
 use crate::keyspace::dynamodb::ItemKey;
-use crate::model::dynamodb::item::InvalidItem;
 use crate::model::dynamodb::key::OrderedKey;
-use crate::model::dynamodb::{Attributes, Item, KeyValue, KeyValues, Object, Schema, Unservable};
+use crate::model::dynamodb::{Attributes, Item, KeyValue, Object, Schema, Unservable};
 use crate::model::{self, ScopeEnd};
 use crate::service::Context;
 use crate::snapshot::Entry;
-
-/// Decodes an item and finds its key attributes.
-pub(super) fn decode<'a>(
-    entry: &Entry<'a>,
-    schema: &Schema,
-) -> Result<(Attributes<'a>, KeyValues<'a>), InvalidItem> {
-    let attributes = Attributes::parse(entry.body)?;
-    let keys = KeyValues::of(&attributes, schema)?;
-    Ok((attributes, keys))
-}
 
 /// Passes the items of one table on.
 pub(super) struct TableWriter<'t> {
@@ -73,7 +62,7 @@ impl<'t> TableWriter<'t> {
         entry: &Entry<'_>,
     ) -> Result<()> {
         let Ok(key) = ItemKey::parse(entry.key) else { return Ok(()) };
-        let (attributes, keys) = match decode(entry, self.schema) {
+        let (attributes, keys) = match Attributes::parse_keyed(entry.body, self.schema) {
             Ok(item) => item,
             Err(reason) => {
                 return context.report.problem(&problem(entry, self.name, Class::DDB_INVALID_ITEM, &reason));

@@ -21,7 +21,7 @@ fn render(message: &[u8], layout: Layout) -> (Vec<u8>, Option<Unservable>) {
 
 /// What the file of an item reads as.
 fn to_json(message: &[u8]) -> Result<serde_json::Value, InvalidItem> {
-    let checked = check::item(message)?;
+    let (checked, []) = check::item(message, [])?;
     let (indented, compact) = (render(message, Layout::Indented).0, render(message, Layout::Compact).0);
     let read: serde_json::Value = serde_json::from_slice(&compact).unwrap();
     // Members are sorted already: other writers of the same value agree to the byte.
@@ -79,12 +79,12 @@ fn an_unknown_member_of_a_value_is_an_error_and_other_unknown_fields_are_counted
     assert_eq!(to_json(&with_value(b"\x5a\x01x")), Err(InvalidItem::UnknownMember(11)));
     assert_eq!(to_json(&with_value(b"\x20\x01\x5a\x01x")), Err(InvalidItem::UnknownMember(11)));
     let message = [&b"\x10\x01"[..], &with_value(b"\x4a\x02\x10\x01"), b"\x0a\x02\x18\x01"].concat();
-    assert_eq!(check::item(&message).unwrap().unknown_fields, 3);
+    assert_eq!(check::item(&message, []).unwrap().0.unknown_fields, 3);
 }
 
 #[test]
 fn a_known_field_of_another_wire_type_is_skipped_as_an_unknown_one() {
-    let skipped = |message: &[u8]| check::item(message).unwrap().unknown_fields;
+    let skipped = |message: &[u8]| check::item(message, []).unwrap().0.unknown_fields;
     for (value, want) in [
         (&b"\x08\x01"[..], json!({"NULL": true})),
         (b"\x0a\x01x\x10\x01", json!({"S": "x"})),
@@ -215,7 +215,7 @@ proptest! {
         // `prost` refuses a known field of another wire type, but in a map, where it does not look at it.
         if let Ok(read) = to_json(&message)
             && let Ok(model) = model::Item::decode(&message[..])
-            && check::item(&message).unwrap().unknown_fields == 0
+            && check::item(&message, []).unwrap().0.unknown_fields == 0
         {
             prop_assert_eq!(read, model::to_json(&model));
         }
@@ -235,7 +235,7 @@ fn a_message_that_was_not_found_valid_is_a_fault_of_the_program() {
         (b"\x52\x04\x0a\x02\x12\x01", Malformed::Truncated),
     ] {
         let message = with_value(value);
-        assert_eq!(check::item(&message), Err(malformed.into()), "{value:?}");
+        assert_eq!(check::item(&message, []), Err(malformed.into()), "{value:?}");
         let attributes = Attributes { message: &message, ..Attributes::default() };
         let written = super::item(&mut Vec::new(), &attributes, Layout::Compact);
         assert!(matches!(written, Err(crate::Error::Internal(_))), "{value:?}");
