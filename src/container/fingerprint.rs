@@ -27,13 +27,20 @@ impl Row<'_> {
 #[inline]
 pub(super) fn fingerprint(user_key: &[u8], head: &RowHeader, body: &[u8], len: usize) -> u64 {
     let [one, two, three] = SEEDS;
-    let start = body.get(..EDGE).unwrap_or(body);
-    let end = body.len().checked_sub(EDGE).filter(|from| *from > 0 && body.len() == len);
-    let end = end.and_then(|from| body.get(from..)).unwrap_or_default();
+    let start = body.first_chunk().map_or_else(|| words(body, two), |start| edge(*start, two));
+    let end = body.last_chunk().filter(|_| body.len() == len && len > EDGE);
+    let end = end.map_or(three, |end| edge(*end, three));
     let flags = u64::from(head.tombstone) | u64::from(head.encrypted) << 1;
-    let parts = words(user_key, one) ^ words(start, two).rotate_left(21) ^ words(end, three).rotate_left(42);
+    let parts = words(user_key, one) ^ start.rotate_left(21) ^ end.rotate_left(42);
     let head = mix(head.commit_ts ^ one, head.expire_at ^ two) ^ mix(len as u64 ^ three, flags ^ one);
     mix(parts ^ two, head ^ three)
+}
+
+/// Hashes one end of a body.
+#[inline]
+fn edge(bytes: [u8; EDGE], seed: u64) -> u64 {
+    let both = u128::from_le_bytes(bytes);
+    mix(low(both) ^ seed, low(both >> 64) ^ seed.rotate_left(32))
 }
 
 /// Hashes bytes 8 at a time.

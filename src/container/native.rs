@@ -53,6 +53,8 @@ pub(super) struct Rows<'s> {
     at: usize,
     key_len: usize,
     value_len: usize,
+    /// Whether all of the current row is in the window.
+    is_whole: bool,
 }
 
 impl<'s> Rows<'s> {
@@ -70,7 +72,8 @@ impl<'s> Rows<'s> {
 
     fn new(window: Window<'s>, start: u64, end: u64) -> Self {
         let footer_possible = false;
-        Self { window, offset: start, next: start, end, footer_possible, at: 0, key_len: 0, value_len: 0 }
+        let (at, key_len, value_len, is_whole) = (0, 0, 0, false);
+        Self { window, offset: start, next: start, end, footer_possible, at, key_len, value_len, is_whole }
     }
 
     /// Goes on at another row boundary.
@@ -92,8 +95,12 @@ impl<'s> Rows<'s> {
             return Ok(false);
         }
         self.offset = offset;
-        let lengths = self.lengths_here(offset, left).map_or_else(|| self.read_lengths(offset, left), Ok);
-        (self.at, self.key_len, self.value_len) = lengths?;
+        let here = self.lengths_here(offset, left);
+        self.is_whole = here.is_some();
+        (self.at, self.key_len, self.value_len) = match here {
+            Some(lengths) => lengths,
+            None => self.read_lengths(offset, left)?,
+        };
         self.next = offset + (16 + self.key_len + self.value_len) as u64;
         Ok(true)
     }
@@ -178,9 +185,18 @@ impl<'s> Rows<'s> {
     /// Returns the encoded key and the whole encoded value.
     #[inline]
     pub(super) fn key_and_value(&mut self) -> Result<(&[u8], &[u8]), Error> {
+        if !self.is_whole {
+            self.read_whole()?;
+        }
+        Ok((self.key(), self.window.at(self.at + 16 + self.key_len, self.value_len)))
+    }
+
+    #[cold]
+    fn read_whole(&mut self) -> Result<(), Error> {
         self.window.bytes(self.offset, 16 + self.key_len + self.value_len)?;
         self.at = self.window.place(self.offset)?;
-        Ok((self.key(), self.window.at(self.at + 16 + self.key_len, self.value_len)))
+        self.is_whole = true;
+        Ok(())
     }
 
     /// Hashes some more of what is left of the file; `false` when nothing is left.

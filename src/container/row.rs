@@ -1,7 +1,6 @@
 //! One MVCC row: the key with its timestamp, the value with its header (`container.md` 5.2).
 
 use super::{ErrorKind, Excerpt, Position};
-use crate::cursor;
 
 /// Length of the timestamp suffix of an encoded key, bytes.
 pub(crate) const KEY_SUFFIX: usize = 8;
@@ -25,34 +24,36 @@ impl RowHeader {
     /// Parses an encoded key and the beginning of its encoded value (all of it, or at least 9 bytes).
     #[inline]
     pub fn parse(encoded_key: &[u8], value: &[u8]) -> Result<Self, ErrorKind> {
-        let Some((_, inverted)) = cursor::split_last_u64_be(encoded_key) else {
-            return Err(corrupt(
-                format!("{} bytes, at least 8 needed, length", encoded_key.len()),
-                encoded_key,
-            ));
-        };
-        let mut rest = value;
-        let (Some(flags), Some(expire_at)) = (cursor::take_u8(&mut rest), cursor::take_u64_le(&mut rest))
-        else {
-            return Err(corrupt(format!("{} bytes, at least 9 needed, value", value.len()), encoded_key));
-        };
-        let encrypted = match flags >> 1 {
-            0b00 => false,
-            0b01 => true,
-            _ => return Err(unsupported(flags)),
-        };
-        Ok(Self { commit_ts: !inverted, tombstone: flags & 1 != 0, encrypted, expire_at })
+        Self::read(encoded_key, value).ok_or_else(|| unreadable(encoded_key, value))
+    }
+
+    /// Does the same; `None` is an error, which [`RowHeader::parse`] tells: this one is quick.
+    #[inline]
+    pub(super) fn read(encoded_key: &[u8], value: &[u8]) -> Option<Self> {
+        let (_, inverted) = encoded_key.split_last_chunk::<8>()?;
+        let [flags @ 0..=3, expire_at @ ..] = value.first_chunk::<VALUE_HEADER>()? else { return None };
+        Some(Self {
+            commit_ts: !u64::from_be_bytes(*inverted),
+            tombstone: flags & 1 != 0,
+            encrypted: flags & 2 != 0,
+            expire_at: u64::from_le_bytes(*expire_at),
+        })
     }
 }
 
+/// Says why a header cannot be read.
 #[cold]
-fn corrupt(what: String, encoded_key: &[u8]) -> ErrorKind {
-    ErrorKind::CorruptRow { what, key: Excerpt::of(encoded_key) }
-}
-
-#[cold]
-fn unsupported(flags: u8) -> ErrorKind {
-    ErrorKind::UnsupportedFormat { what: "value flags", expected: "0 to 3", found: flags.into() }
+fn unreadable(encoded_key: &[u8], value: &[u8]) -> ErrorKind {
+    let corrupt = |what| ErrorKind::CorruptRow { what, key: Excerpt::of(encoded_key) };
+    match value.first() {
+        _ if encoded_key.len() < KEY_SUFFIX => {
+            corrupt(format!("{} bytes, at least 8 needed, length", encoded_key.len()))
+        }
+        Some(flags) if value.len() >= VALUE_HEADER => {
+            ErrorKind::UnsupportedFormat { what: "value flags", expected: "0 to 3", found: (*flags).into() }
+        }
+        _ => corrupt(format!("{} bytes, at least 9 needed, value", value.len())),
+    }
 }
 
 /// A row, lent by a scan until its next step.

@@ -165,11 +165,20 @@ impl<'s> Rows<'s> {
     pub(crate) fn head(&self) -> Result<RowHeader, Error> {
         match &self.0 {
             Form::Native(rows) => {
-                RowHeader::parse(rows.key(), rows.value_head()).map_err(|kind| self.error(kind))
+                let (key, value) = (rows.key(), rows.value_head());
+                RowHeader::read(key, value).map_or_else(|| self.no_head(key, value), Ok)
             }
             Form::Memory(rows) => Ok(rows.head()),
-            Form::Sst(rows) => RowHeader::parse(rows.key(), rows.value()).map_err(|kind| self.error(kind)),
+            Form::Sst(rows) => {
+                let (key, value) = (rows.key(), rows.value());
+                RowHeader::read(key, value).map_or_else(|| self.no_head(key, value), Ok)
+            }
         }
+    }
+
+    #[cold]
+    fn no_head(&self, key: &[u8], value: &[u8]) -> Result<RowHeader, Error> {
+        RowHeader::parse(key, value).map_err(|kind| self.error(kind))
     }
 
     /// Returns the id of the data key that the current row's envelope names; 0 when it is cut.

@@ -84,12 +84,16 @@ pub fn of_scope(service: Namespace, scope: &[u8]) -> String {
 
 /// Appends bytes as they are shown; `part` says that the part ends at the next `/`.
 pub fn escape(bytes: &[u8], part: bool, out: &mut String) {
+    let is_plain = |byte: u8| (b' '..=b'~').contains(&byte) && byte != b'%' && !(part && byte == b'/');
+    // Most names are plain ASCII as a whole.
+    if let Ok(text) = std::str::from_utf8(bytes)
+        && bytes.iter().fold(true, |all, &byte| all & is_plain(byte))
+    {
+        return out.push_str(text);
+    }
     for chunk in bytes.utf8_chunks() {
         let mut rest = chunk.valid();
         while !rest.is_empty() {
-            // Most of all names is plain ASCII.
-            let is_plain =
-                |byte: u8| (b' '..=b'~').contains(&byte) && byte != b'%' && !(part && byte == b'/');
             let end = rest.bytes().position(|byte| !is_plain(byte)).unwrap_or(rest.len());
             let (plain, behind) = rest.split_at(end);
             out.push_str(plain);

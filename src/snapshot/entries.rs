@@ -8,11 +8,8 @@ use super::encrypted::Plaintext;
 use super::entry::{Entry, EntryBuf, RowLocation, Version};
 use super::focus::RowFilter;
 use super::merge::{Merge, Next};
-use super::read_view::ReadView;
 use super::scan::{KeyFilter, VersionMode};
-use super::version::{VersionFilter, Visibility};
 use crate::bug::Bug;
-use crate::container::VALUE_HEADER;
 use crate::cursor;
 use crate::keyspace::Family;
 
@@ -122,27 +119,16 @@ pub struct Versions<'s> {
     plaintext: Plaintext,
     /// Prefixes that are scanned when the rows end.
     rest: VecDeque<Vec<u8>>,
-    view: ReadView,
-    filter: VersionFilter,
-    encoded: Vec<u8>,
 }
 
 impl<'s> Versions<'s> {
-    pub(super) fn new(snapshot: &'s Snapshot, rows: Merge<'s>, view: ReadView) -> Self {
-        Self {
-            snapshot,
-            rows,
-            plaintext: Plaintext::default(),
-            rest: VecDeque::new(),
-            view,
-            filter: VersionFilter::default(),
-            encoded: Vec::new(),
-        }
+    pub(super) fn new(snapshot: &'s Snapshot, rows: Merge<'s>) -> Self {
+        Self { snapshot, rows, plaintext: Plaintext::default(), rest: VecDeque::new() }
     }
 
     /// Scans one prefix after the other.
-    pub(super) fn chain(snapshot: &'s Snapshot, rest: VecDeque<Vec<u8>>, view: ReadView) -> Self {
-        Self { rest, ..Self::new(snapshot, Merge::default(), view) }
+    pub(super) fn chain(snapshot: &'s Snapshot, rest: VecDeque<Vec<u8>>) -> Self {
+        Self { rest, ..Self::new(snapshot, Merge::default()) }
     }
 
     /// Lends the next version, valid until the next call.
@@ -160,14 +146,6 @@ impl<'s> Versions<'s> {
             self.rows = self.snapshot.with_prefix(&prefix, None, VersionMode::All);
         };
         let (place, row) = self.rows.row(part)?;
-        self.encoded.clear();
-        self.encoded.extend_from_slice(row.key);
-        self.encoded.extend_from_slice(&(!row.head.commit_ts).to_be_bytes());
-        let step = self.filter.step(&self.encoded);
-        self.filter.follow(&self.encoded, step);
-        let choice = self.filter.decide(row.key.len(), self.view.is_too_new(&row.head));
-        let is_visible = choice == Visibility::Counts && self.view.is_visible(&row.head);
-        let bytes = self.encoded.len().saturating_add(VALUE_HEADER).saturating_add(row.body.len());
         let opened = if row.head.encrypted {
             self.snapshot.plain_if_possible(&row, &mut self.plaintext)
         } else {
@@ -177,8 +155,6 @@ impl<'s> Versions<'s> {
             key: row.key,
             commit_ts: row.head.commit_ts,
             tombstone: row.head.tombstone,
-            is_visible,
-            bytes: u64::try_from(bytes).unwrap_or(u64::MAX),
             encrypted: opened.is_none(),
             expire_at: row.head.expire_at,
             body: opened.unwrap_or(row.body),

@@ -39,10 +39,6 @@ pub struct Version<'a> {
     pub commit_ts: u64,
     /// Whether it deletes the key.
     pub tombstone: bool,
-    /// Whether it is what a [scan](super::Snapshot::scan) of its input would lend at the read timestamp.
-    pub is_visible: bool,
-    /// Bytes of its row: key and value, encoded.
-    pub bytes: u64,
     /// Whether the body is an envelope that could not be opened.
     pub encrypted: bool,
     /// Store-level expiry, an HLC timestamp; 0 is never.

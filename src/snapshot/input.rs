@@ -64,11 +64,14 @@ impl Input {
     #[inline]
     pub(super) fn again<T>(&self, result: Result<T, container::Error>) -> Result<T, container::Error> {
         match result {
-            Err(error) if error.kind.is_structure() => {
-                Err(self.differs(error.offset, &error.kind.to_string()))
-            }
-            result => result,
+            Ok(read) => Ok(read),
+            Err(error) => Err(self.read_otherwise(error)),
         }
+    }
+
+    #[cold]
+    fn read_otherwise(&self, error: container::Error) -> container::Error {
+        if error.kind.is_structure() { self.differs(error.offset, &error.kind.to_string()) } else { error }
     }
 
     /// Makes the row at `position` current, where the first pass or a scan saw one begin.

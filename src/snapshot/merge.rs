@@ -10,7 +10,7 @@ use super::overlay::{Edit, Edits};
 use super::scan::{KeyFilter, Scan, VersionMode};
 use super::version::{VersionFilter, Visibility};
 use crate::bug::Bug;
-use crate::container::Row;
+use crate::container::{Row, RowHeader};
 
 /// One scan an input; the default has no rows.
 #[derive(Debug)]
@@ -189,9 +189,16 @@ impl<'s> Merge<'s> {
     }
 
     /// Lends the row that is current in a part.
+    #[inline]
     pub(super) fn row(&mut self, part: usize) -> Result<(RowLocation, Row<'_>)> {
         let part = self.parts.get_mut(part).ok_or(Bug::new("a scan has no part that it lends from"))?;
         part.scan.located(part.input)
+    }
+
+    /// Returns encoded key and header of the row that is current in a part, and the bytes of its body.
+    pub(super) fn size(&self, part: usize) -> Result<(&[u8], RowHeader, usize)> {
+        let part = self.parts.get(part).ok_or(Bug::new("a scan has no part that it lends from"))?;
+        Ok((part.scan.key(), part.scan.head(), part.scan.body_len()))
     }
 
     /// Lends the next row; for scans without edits.

@@ -28,6 +28,7 @@ mod read_view;
 mod reorder;
 mod routes;
 mod scan;
+mod sizes;
 mod stats;
 #[cfg(test)]
 mod tests;
@@ -63,6 +64,7 @@ pub use error::{Error, Result};
 pub use focus::{Focus, RowFilter};
 pub use missing::MissingGroups;
 pub use read_at::ReadAt;
+pub use sizes::{RowSize, Sizes};
 pub use stats::{FamilyStats, GroupOrigin, InputInfo, Large};
 pub use txn::{InDoubt, Lock};
 
@@ -312,11 +314,16 @@ impl Snapshot {
     /// shadowed ones; newest first for each key.
     #[must_use]
     pub fn versions(&self, family: Family) -> Versions<'_> {
-        let view = self.view.of(family);
         match self.focus.of_family(family) {
-            Some(prefixes) => Versions::chain(self, prefixes, view),
-            None => Versions::new(self, self.family(family, VersionMode::All), view),
+            Some(prefixes) => Versions::chain(self, prefixes),
+            None => Versions::new(self, self.family(family, VersionMode::All)),
         }
+    }
+
+    /// Tells what all versions of one family take; no focus narrows it.
+    #[must_use]
+    pub fn sizes(&self, family: Family) -> Sizes<'_> {
+        Sizes::new(self.family(family, VersionMode::All), self.view.of(family))
     }
 
     fn family(&self, family: Family, mode: VersionMode) -> Merge<'_> {

@@ -76,7 +76,9 @@ pub(super) struct Scan<'s> {
     /// What the first pass met, of a scan that is to meet it all.
     expected: Option<Met>,
     /// Puts the rows in order where the input does not have them so.
-    reorder: Option<Reorder>,
+    reorder: Option<Box<Reorder>>,
+    /// Whether rows stand in the order of encoded keys.
+    is_native: bool,
 }
 
 impl<'s> Scan<'s> {
@@ -141,7 +143,8 @@ impl<'s> Scan<'s> {
             met: Met::default(),
             fingerprint: None,
             expected: None,
-            reorder: (!input.is_native()).then(Reorder::default),
+            reorder: (!input.is_native()).then(Box::default),
+            is_native: input.is_native(),
         }
     }
 
@@ -202,6 +205,7 @@ impl<'s> Scan<'s> {
     }
 
     /// Makes the next wanted row current, whatever its version.
+    #[inline]
     fn advance(&mut self) -> Result<bool> {
         loop {
             self.interrupt.check()?;
@@ -210,8 +214,8 @@ impl<'s> Scan<'s> {
                 self.rows.seek(start, end);
                 continue;
             }
-            if let Some(hint) = self.hinted.take() {
-                self.begin_at(hint)?;
+            if self.hinted.is_some() {
+                self.begin_at_hint()?;
             }
             match self.matches() {
                 Match::Yes => {
@@ -230,7 +234,8 @@ impl<'s> Scan<'s> {
 
     /// Checks that the first row is the one that the hint was given for.
     #[cold]
-    fn begin_at(&mut self, hint: RowLocation) -> Result<()> {
+    fn begin_at_hint(&mut self) -> Result<()> {
+        let Some(hint) = self.hinted.take() else { return Ok(()) };
         self.hint = Some(self.rows.key().to_vec());
         let head = self.input.again(self.rows.head())?;
         if hint.is_of(&self.input.again(self.rows.row(head))?) {
@@ -270,7 +275,7 @@ impl<'s> Scan<'s> {
     #[inline]
     fn matches(&mut self) -> Match {
         let encoded = self.rows.key();
-        if self.input.is_native() && Operational::of(encoded).is_some() {
+        if self.is_native && Operational::of(encoded).is_some() {
             return Match::No;
         }
         let user = user_key(encoded);
@@ -279,7 +284,7 @@ impl<'s> Scan<'s> {
             KeyFilter::Family(_) => Match::No,
             KeyFilter::Prefix(prefix) if user.starts_with(prefix) => Match::Yes,
             KeyFilter::Prefix(prefix) => {
-                let sorted_by = if self.input.is_native() { encoded } else { user };
+                let sorted_by = if self.is_native { encoded } else { user };
                 // A shorter key whose timestamp goes on like the prefix stands among the wanted ones.
                 if sorted_by < prefix.as_slice() || sorted_by.starts_with(prefix) {
                     Match::No
@@ -328,6 +333,11 @@ impl<'s> Scan<'s> {
     /// Returns the position of the current row.
     pub(super) fn position(&self) -> Position {
         self.held().map_or_else(|| self.rows.position(), |held| held.position)
+    }
+
+    /// Returns the length of the current row's body, bytes.
+    pub(super) fn body_len(&self) -> usize {
+        self.held().map_or_else(|| self.rows.value_len().saturating_sub(VALUE_HEADER), |held| held.value_len)
     }
 
     fn held(&self) -> Option<&HeldRow> {

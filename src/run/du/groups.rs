@@ -10,22 +10,38 @@ use crate::limits;
 #[derive(Debug, Default)]
 pub(super) struct Groups {
     sums: BTreeMap<Vec<u8>, Usage>,
+    /// The label that was added to last, and what is not in the sums yet: mostly the next one is the same.
+    last: (Vec<u8>, Usage),
 }
 
 impl Groups {
     /// Adds to the sums of a label.
+    #[inline]
     pub(super) fn add(&mut self, label: &[u8], add: impl FnOnce(&mut Usage)) {
-        if let Some(usage) = self.sums.get_mut(label) {
-            return add(usage);
+        if self.last.0 != label {
+            self.keep_last();
+            self.last.0.extend_from_slice(label);
         }
-        if self.sums.len() >= limits::DU_PREFIXES {
-            self.fold();
+        add(&mut self.last.1);
+    }
+
+    /// Adds what was added last to the sums.
+    fn keep_last(&mut self) {
+        let usage = std::mem::take(&mut self.last.1);
+        if let Some(sum) = self.sums.get_mut(&self.last.0) {
+            sum.add(&usage);
+        } else if !self.last.0.is_empty() {
+            if self.sums.len() >= limits::DU_PREFIXES {
+                self.fold();
+            }
+            self.sums.entry(self.last.0.clone()).or_default().add(&usage);
         }
-        add(self.sums.entry(label.to_vec()).or_default());
+        self.last.0.clear();
     }
 
     /// Adds the sums of others.
-    pub(super) fn absorb(&mut self, other: Self) {
+    pub(super) fn absorb(&mut self, mut other: Self) {
+        other.keep_last();
         for (label, usage) in other.sums {
             self.add(&label, |sum| sum.add(&usage));
         }
@@ -51,7 +67,8 @@ impl Groups {
     }
 
     /// Returns the sums, the largest first, equal ones by name.
-    pub(super) fn finish(self) -> Vec<Usage> {
+    pub(super) fn finish(mut self) -> Vec<Usage> {
+        self.keep_last();
         let named = |(label, usage): (Vec<u8>, Usage)| Usage { name: label::name(&label), ..usage };
         let mut all: Vec<_> = self.sums.into_iter().map(named).collect();
         all.sort_by(|one, other| other.total().cmp(&one.total()).then_with(|| one.name.cmp(&other.name)));
@@ -72,8 +89,9 @@ mod tests {
         let count = u64::try_from(3 * limits::DU_PREFIXES).unwrap();
         for number in 0..count {
             let key = format!("k{number}:x").into_bytes();
-            let label =
-                labels.object(&Summary { service: "redis", name: key.into(), ..Summary::default() }).unwrap();
+            let mut label = Vec::new();
+            let object = Summary { service: "redis", name: key.into(), ..Summary::default() };
+            labels.object(&object, &mut label).unwrap();
             groups.add(&label, |usage| {
                 usage.bytes += 1 + 1_000_000 * u64::from(number == 5);
                 usage.objects += 1;

@@ -54,9 +54,9 @@ impl Labels {
         })
     }
 
-    /// Returns the label of an object.
-    pub(super) fn object(self, summary: &Summary<'_>) -> Result<Vec<u8>, Bug> {
-        let mut label = Vec::new();
+    /// Sets the label of an object.
+    pub(super) fn object(self, summary: &Summary<'_>, label: &mut Vec<u8>) -> Result<(), Bug> {
+        label.clear();
         let service = SERVICES.into_iter().find(|service| service.name() == summary.service);
         let service = service.ok_or(Bug::new("an object is of no service"))?;
         // Of an item the keys of rows tell no more than the hash key, of a message and a node not even that.
@@ -65,8 +65,8 @@ impl Labels {
             _ => &*summary.name,
         };
         let scope: &[u8] = if name::has_scope(service) { &summary.scope } else { b"" };
-        self.push(&mut label, service, scope, front);
-        Ok(label)
+        self.push(label, service, scope, front);
+        Ok(())
     }
 
     fn push(self, label: &mut Vec<u8>, service: Namespace, scope: &[u8], front: &[u8]) {
@@ -176,7 +176,9 @@ mod tests {
         let labels = Labels::new(2);
         let object = |service, scope: &'static [u8], key: &'static [u8]| {
             let summary = Summary { service, scope: scope.into(), name: key.into(), ..Summary::default() };
-            name(&labels.object(&summary).unwrap())
+            let mut label = Vec::new();
+            labels.object(&summary, &mut label).unwrap();
+            name(&label)
         };
         assert_eq!(object("redis", b"db_0", b"cart:1:x"), "redis/cart:1:");
         assert_eq!(object("s3", b"images", b"catalog/sku-1/x"), "s3/images/catalog/");

@@ -9,6 +9,7 @@ mod label;
 use crate::error::Result;
 use crate::event::Warning;
 use crate::inputs::Opened;
+use crate::keyspace::dynamodb::ItemKey;
 use crate::keyspace::{Family, Namespace};
 use crate::model::{Answer, Object};
 use crate::name::{self, Selection};
@@ -88,7 +89,8 @@ pub fn du(
         }
         Ok(groups)
     };
-    let mut counted = Counted { groups: Groups::default(), labels, request, name: String::new() };
+    let mut counted =
+        Counted { groups: Groups::default(), labels, request, name: String::new(), label: Vec::new() };
     let groups = std::thread::scope(|scope| {
         // This thread does it alone where no other is to be had.
         let worker = std::thread::Builder::new().spawn_scoped(scope, all_rows).ok();
@@ -112,11 +114,20 @@ fn rows(
     groups: &mut Groups,
 ) -> Result<()> {
     let is_everything = request.selection.is_everything();
-    let mut label = Vec::new();
-    let mut versions = snapshot.versions(family);
+    let (mut label, mut is_counted) = (Vec::new(), false);
+    // Items of a table have one label: no key is looked at twice for it.
+    let mut table = Vec::new();
+    let mut versions = snapshot.sizes(family);
     while let Some(version) = versions.next()? {
-        let name = labels.row(family, version.key, &mut label, !is_everything);
-        if !is_everything && name.is_none_or(|name| !selects(&request.selection, family, &name)) {
+        let item = (family == Family::DynamodbItem).then(|| ItemKey::parse(version.key).ok()).flatten();
+        let of = item.map_or(&[][..], |item| item.table_segment);
+        if of.is_empty() || of != table {
+            let name = labels.row(family, version.key, &mut label, !is_everything);
+            is_counted = is_everything || name.is_some_and(|name| selects(&request.selection, family, &name));
+            table.clear();
+            table.extend_from_slice(of);
+        }
+        if !is_counted {
             continue;
         }
         groups.add(&label, |usage| {
@@ -148,6 +159,7 @@ struct Counted<'r> {
     labels: Labels,
     request: &'r DuRequest,
     name: String,
+    label: Vec<u8>,
 }
 
 impl Sink for Counted<'_> {
@@ -170,8 +182,8 @@ impl Sink for Counted<'_> {
                 return Ok(Answer::Left);
             }
         }
-        let label = self.labels.object(&summary)?;
-        self.groups.add(&label, |usage| usage.objects += 1);
+        self.labels.object(&summary, &mut self.label)?;
+        self.groups.add(&self.label, |usage| usage.objects += 1);
         Ok(Answer::Left)
     }
 }
