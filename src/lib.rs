@@ -27,6 +27,7 @@ pub mod name;
 pub mod not_there;
 pub mod problem;
 pub mod progress;
+pub(crate) mod reader;
 pub mod report;
 pub mod run;
 pub mod service;

@@ -3,6 +3,7 @@
 //! A name is a constant of [`Event`] or [`Class`], made by a row of the table and in no other way; `docs/events.md` is
 //! written from the same rows.
 
+mod dumps;
 mod dynamodb;
 mod extra;
 mod redis;
@@ -16,11 +17,12 @@ pub use row::{Class, Event, Row};
 pub use warning::Warning;
 
 /// The tables by their titles in `docs/events.md`.
-pub const TABLES: [(&str, &[Row]); 6] = [
+pub const TABLES: [(&str, &[Row]); 7] = [
     ("Container, store and target", snapshot::ROWS),
     ("Keys outside the adapters", extra::ROWS),
     ("Redis", redis::ROWS),
     ("DynamoDB", dynamodb::ROWS),
     ("S3", s3::ROWS),
     ("SQS", sqs::ROWS),
+    ("Dumps as inputs", dumps::ROWS),
 ];

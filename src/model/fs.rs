@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::Summary;
+use super::{Summary, known};
 use crate::error::Result;
 
 /// A file or a directory under one of its names; a file's content follows as bytes and zeros, exactly its size.
@@ -18,6 +18,8 @@ pub struct Node<'a> {
     pub record: &'a InodeRecord,
     /// The other names of its directory.
     pub siblings: Siblings<'a>,
+    /// Path of its content in a dump; empty where it is of a snapshot.
+    pub file: &'a [u8],
     /// Commit time of the inode's row, HLC.
     pub commit_ts: u64,
 }
@@ -89,7 +91,7 @@ impl Node<'_> {
             name: self.path.into(),
             kind: if is_file { "file" } else { "directory" },
             bytes: is_file.then_some(self.record.size),
-            commit_ts: Some(self.commit_ts),
+            commit_ts: known(self.commit_ts),
             ..Summary::default()
         }
     }

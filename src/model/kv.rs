@@ -1,6 +1,6 @@
 //! Keys that no service owns (`keyspaces.md` 9).
 
-use super::Summary;
+use super::{Summary, known};
 
 /// A key and its value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,7 +20,7 @@ impl Pair<'_> {
             name: self.key.into(),
             kind: "value",
             bytes: u64::try_from(self.value.len()).ok(),
-            commit_ts: Some(self.commit_ts),
+            commit_ts: known(self.commit_ts),
             ..Summary::default()
         }
     }

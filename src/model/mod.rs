@@ -80,6 +80,11 @@ pub struct Summary<'a> {
     pub commit_ts: Option<u64>,
 }
 
+/// Returns a commit time where it is known: a dump tells none, and its objects have 0.
+fn known(commit_ts: u64) -> Option<u64> {
+    (commit_ts != 0).then_some(commit_ts)
+}
+
 impl Object<'_> {
     /// Says of the object what can be said in one line.
     #[must_use]

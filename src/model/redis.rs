@@ -1,6 +1,6 @@
 //! Redis: keys, and the elements of collections (`redis.md` 2, 4).
 
-use super::Summary;
+use super::{Summary, known};
 use crate::codec::protobuf::{Fields, Malformed, Value as Wire, text};
 use crate::keyspace::redis::StreamId;
 
@@ -108,7 +108,7 @@ impl Key<'_> {
             elements,
             expires_ms: self.expiry_ms,
             hash_len: None,
-            commit_ts: Some(self.commit_ts),
+            commit_ts: known(self.commit_ts),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::Summary;
+use super::{Summary, known};
 use crate::keyspace::Family;
 
 /// An object of the service.
@@ -233,14 +233,14 @@ impl Object<'_> {
         let sqs = Summary { service: "sqs", ..Summary::default() };
         match self {
             Self::Queue(queue) => {
-                Summary { scope: queue.name.into(), kind: "queue", commit_ts: Some(queue.commit_ts), ..sqs }
+                Summary { scope: queue.name.into(), kind: "queue", commit_ts: known(queue.commit_ts), ..sqs }
             }
             Self::Message(message) => Summary {
                 scope: message.queue.into(),
                 name: message.id.as_bytes().into(),
                 kind: "message",
                 bytes: u64::try_from(message.body.len()).ok(),
-                commit_ts: Some(message.commit_ts),
+                commit_ts: known(message.commit_ts),
                 ..sqs
             },
             Self::SideRecord(record) => Summary {

@@ -35,7 +35,7 @@ mod summary;
 pub use get::{GetRequest, Got, Hidden, Wanted, Why, get, pick};
 pub use list::{list, list_dump};
 pub use log::{Change, ChangeKind, Difference, LogRequest, history, log};
-pub use objects::{Walked, objects};
+pub use objects::{Walked, dump_objects, objects};
 pub use overview::{Count, Holding, overview};
 pub use profile::{Histogram, LargeObject, Profile, profile};
 pub use source::Source;

@@ -11,11 +11,13 @@ use crate::event::Warning;
 use crate::keyspace::Namespace;
 use crate::name;
 use crate::problem::ListedProblem;
+use crate::reader;
 use crate::report::Report;
 use crate::service::{self, Context, Options, Scope};
 use crate::sink::{Selected, Sink};
 use crate::snapshot::Snapshot;
 use crate::sort::Scratch;
+use crate::tree;
 
 /// A service's entry point.
 type Dump = fn(&mut Context<'_, '_>) -> Result<Scope>;
@@ -38,9 +40,29 @@ pub(super) fn pass(
     report: &mut Report<'_>,
     sink: &mut dyn Sink,
 ) -> Result<BTreeMap<Namespace, Scope>> {
+    select(options, sink, |sink| services(snapshot, options, scratch, report, sink))
+}
+
+/// Passes the objects of a dump to `sink`, service by service; returns the names that each service found.
+pub(super) fn pass_dump(
+    dump: &mut tree::Dump,
+    options: &Options,
+    scratch: &Scratch,
+    report: &mut Report<'_>,
+    sink: &mut dyn Sink,
+) -> Result<BTreeMap<Namespace, Scope>> {
+    select(options, sink, |sink| reader::objects(dump, options, scratch, report, sink))
+}
+
+/// Passes what is selected of all objects to `sink`.
+fn select(
+    options: &Options,
+    sink: &mut dyn Sink,
+    all: impl FnOnce(&mut dyn Sink) -> Result<BTreeMap<Namespace, Scope>>,
+) -> Result<BTreeMap<Namespace, Scope>> {
     if let Some(selection) = &options.selection {
         let mut selected = Selected::new(selection, sink);
-        let mut scopes = services(snapshot, options, scratch, report, &mut selected)?;
+        let mut scopes = all(&mut selected)?;
         for (&service, scope) in &mut scopes {
             scope.retain(|name, count| {
                 *count = selected.count(service, name);
@@ -49,7 +71,7 @@ pub(super) fn pass(
         }
         return Ok(scopes);
     }
-    services(snapshot, options, scratch, report, sink)
+    all(sink)
 }
 
 fn services(
@@ -114,6 +136,23 @@ pub fn objects(
     warn: impl FnMut(&Warning),
 ) -> Result<u64> {
     Ok(walk(snapshot, options, scratch, sink, warn)?.problems)
+}
+
+/// Does the same with the objects of a dump, which was verified, or is read as it is: contents are compared with CHECKSUMS.
+///
+/// # Errors
+///
+/// What is wrong with the dump as a whole, with the file that is to blame; what concerns one object is a problem.
+pub fn dump_objects(
+    dump: &mut tree::Dump,
+    options: &Options,
+    scratch: &Scratch,
+    sink: &mut dyn Sink,
+    warn: impl FnMut(&Warning),
+) -> Result<Walked> {
+    let mut report = Report::new(scratch, warn);
+    pass_dump(dump, options, scratch, &mut report, sink)?;
+    Ok(Walked { problems: report.problem_count(), listed: problems::write(None, &mut report)? })
 }
 
 /// What comes of a walk over the objects of a snapshot.

@@ -89,6 +89,27 @@ impl Table {
         self.search(key).map_err(|error| self.scratch.error(error))
     }
 
+    /// Returns the number of the first record whose key is not below `key`; that of all records where there is none.
+    pub fn lower_bound(&mut self, key: &[u8]) -> Result<u64> {
+        let (mut low, mut high) = (0, self.count);
+        while low < high {
+            let at = low + (high - low) / 2;
+            let (found, _) = self.record(at).map_err(|error| self.scratch.error(error))?;
+            if found.as_slice() < key { low = at + 1 } else { high = at }
+        }
+        Ok(low)
+    }
+
+    /// Returns the record of a number, counted from 0 in the order of their keys; `None` behind the last one.
+    pub fn get(&mut self, number: u64) -> Result<Option<(Vec<u8>, Vec<u8>)>> {
+        if number >= self.count {
+            return Ok(None);
+        }
+        self.scratch.check()?;
+        self.next = number + 1;
+        self.record(number).map(Some).map_err(|error| self.scratch.error(error))
+    }
+
     fn search(&mut self, key: &[u8]) -> io::Result<Option<Vec<u8>>> {
         let (mut low, mut high) = (0, self.count);
         let mut at = self.next;

@@ -209,6 +209,25 @@ impl Dump {
         }
     }
 
+    /// Puts the proved contents of a file in place of what `out` holds; one of more than `most` bytes is an error.
+    pub(crate) fn whole(
+        &mut self,
+        path: &[u8],
+        digest: &[u8; 32],
+        most: u64,
+        out: &mut Vec<u8>,
+    ) -> Result<()> {
+        out.clear();
+        let mut file = self.file(path, digest)?;
+        if file.length > most {
+            let what = format!("has {} bytes; a file of its kind has at most {most}", file.length);
+            return Err(self.unsound(path, &what));
+        }
+        out.reserve(usize::try_from(file.length).unwrap_or(0));
+        file.read_to_end(out).map_err(|error| self.failed(path, error))?;
+        Ok(())
+    }
+
     /// Returns those of some paths that CHECKSUMS lists, with their digests, in the order of `paths`. A file that is there
     /// without a row is an error.
     pub fn listed(&mut self, paths: &[Vec<u8>]) -> Result<Vec<(Vec<u8>, [u8; 32])>> {

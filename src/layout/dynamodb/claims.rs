@@ -58,7 +58,7 @@ enum Level {
 struct Claim<'a> {
     level: Level,
     file: Digested,
-    place: RowLocation,
+    place: Option<RowLocation>,
     originals: Originals,
     row_key: &'a [u8],
 }
@@ -261,7 +261,7 @@ impl Decision<'_, '_> {
             key: claim.row_key,
             class: refusal.class,
             message: refusal.message,
-            place: Some(claim.place),
+            place: claim.place,
         })
     }
 
@@ -306,7 +306,8 @@ impl<'a> Claim<'a> {
         out.clear();
         out.push(self.level as u8);
         self.file.push(out);
-        out.extend_from_slice(&self.place.to_bytes());
+        out.push(self.place.is_some().into());
+        out.extend(self.place.into_iter().flat_map(RowLocation::to_bytes));
         let range = self.originals.range.as_ref();
         out.extend([self.originals.hash.0, range.map_or(0, |(letter, _)| *letter)]);
         for (_, original) in [Some(&self.originals.hash), range].into_iter().flatten() {
@@ -330,7 +331,7 @@ impl<'a> Claim<'a> {
             _ => return None,
         };
         let file = Digested::take(bytes)?;
-        let place = RowLocation::take(bytes)?;
+        let place = if cursor::take_u8(bytes)? == 0 { None } else { Some(RowLocation::take(bytes)?) };
         let letters = cursor::take_array::<2>(bytes)?;
         let mut original = || {
             let length = usize::try_from(cursor::take_u32_be(bytes)?).ok()?;
@@ -353,7 +354,7 @@ mod tests {
         let claim = Claim {
             level: Level::Plain,
             file: Digested { digest: [1; 32], length: 5, kept: None },
-            place: RowLocation::new(0, 7),
+            place: Some(RowLocation::new(0, 7)),
             originals: Originals { hash: (b'S', b"a".to_vec()), range: None },
             row_key: b"",
         };

@@ -11,7 +11,7 @@ pub(super) fn item<'a>(keys: KeyValues<'a>, message: &'a [u8], row_key: &'a [u8]
         attributes: Attributes { message, unknown_fields: 0 },
         unservable: None.into(),
         row_key,
-        place: RowLocation::take(&mut &[0; 64][..]).unwrap(),
+        place: RowLocation::take(&mut &[0; 64][..]),
         commit_ts: 1,
     }
 }

@@ -68,7 +68,10 @@ impl Layout {
         match object {
             Object::Table(table) => self.table(root, table),
             Object::Item(item) => self.item(root, item).map_err(|error| match error {
-                Error::Internal(bug) => bug.or_at(item.place).into(),
+                Error::Internal(bug) => match item.place {
+                    Some(place) => bug.or_at(place).into(),
+                    None => bug.into(),
+                },
                 error => error,
             }),
         }

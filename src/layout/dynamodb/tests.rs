@@ -62,7 +62,7 @@ fn lay_out(tree: Tree, scratch: &Scratch, keys: &[(Key, Option<Key>)]) -> Outcom
                     key: row.as_bytes(),
                     class: refusal.class,
                     message: refusal.message,
-                    place: Some(item.place),
+                    place: item.place,
                 })
                 .unwrap(),
             answer => {

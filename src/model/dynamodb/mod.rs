@@ -21,7 +21,7 @@ pub use key::{KeyValue, KeyValues};
 pub use schema::Schema;
 pub use value::Unservable;
 
-use super::Summary;
+use super::{Summary, known};
 use crate::snapshot::RowLocation;
 
 /// An object of the service.
@@ -57,8 +57,8 @@ pub struct Item<'a> {
     pub unservable: Cell<Option<Unservable>>,
     /// The whole user key of its row.
     pub row_key: &'a [u8],
-    /// Where the row is.
-    pub place: RowLocation,
+    /// Where the row is; a dump has none.
+    pub place: Option<RowLocation>,
     /// Commit time, HLC.
     pub commit_ts: u64,
 }
@@ -70,7 +70,7 @@ impl Object<'_> {
                 service: "dynamodb",
                 scope: table.name.into(),
                 kind: "table",
-                commit_ts: Some(table.commit_ts),
+                commit_ts: known(table.commit_ts),
                 ..Summary::default()
             },
             Self::Item(item) => Summary {
@@ -80,7 +80,7 @@ impl Object<'_> {
                 hash_len: item.keys.range.map(|_| item.keys.hash.stored_bytes().len()),
                 kind: "item",
                 bytes: u64::try_from(item.attributes.message.len()).ok(),
-                commit_ts: Some(item.commit_ts),
+                commit_ts: known(item.commit_ts),
                 ..Summary::default()
             },
         }
@@ -110,7 +110,7 @@ mod tests {
             attributes: Attributes { message: b"12345", unknown_fields: 0 },
             unservable: None.into(),
             row_key: b"",
-            place: RowLocation::take(&mut &[0; 64][..]).unwrap(),
+            place: None,
             commit_ts: 7,
         };
         let want = Summary {

@@ -2,7 +2,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use super::Summary;
+use super::{Summary, known};
 use crate::error::Result;
 pub use crate::event::Class;
 use crate::keyspace::Family;
@@ -59,6 +59,8 @@ pub struct ObjectHead<'a> {
     pub key: &'a [u8],
     /// Its headers.
     pub headers: &'a Headers<'a>,
+    /// Path of its body in a dump; empty where it is of a snapshot.
+    pub file: &'a [u8],
     /// Commit time of its manifest, HLC.
     pub commit_ts: u64,
 }
@@ -163,7 +165,7 @@ impl Object<'_> {
                 name: object.key.into(),
                 kind: "object",
                 bytes: u64::try_from(object.headers.size).ok(),
-                commit_ts: Some(object.commit_ts),
+                commit_ts: known(object.commit_ts),
                 ..s3
             },
             Self::Orphan(orphan) => Summary {
@@ -177,7 +179,7 @@ impl Object<'_> {
                 scope: record.bucket.into(),
                 name: record.key.into(),
                 kind: if record.family == Family::S3UploadMeta { "upload" } else { "upload_part" },
-                commit_ts: Some(record.commit_ts),
+                commit_ts: known(record.commit_ts),
                 ..s3
             },
         }

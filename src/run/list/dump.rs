@@ -3,7 +3,6 @@
 //! In: the rows of CHECKSUMS, sorted. Out: an object a file, or a line of a file that holds several, with the bytes of
 //! that; what no file says (times of commits, expiries) stays unknown. What lines and KEYMAPs say is proved first.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufReader, Read};
 
 use crate::error::Result;
@@ -12,14 +11,10 @@ use crate::model::Summary;
 use crate::name;
 use crate::name::file::{self, Contents, FileName, Lines as Kind};
 use crate::name::line::{LineNames, is_schema_of, key_attributes};
-use crate::sort::{Scratch, Sorter, Table, TableWriter};
+use crate::reader::originals;
+use crate::sort::{Scratch, Table};
+use crate::tree::Dump;
 use crate::tree::lines::{Line, Lines};
-use crate::tree::{Dump, keymap};
-
-/// Memory of what stands in KEYMAPs, bytes.
-const MEMORY: usize = 8 << 20;
-/// What the names of S3 sidecars end in.
-const SIDECAR: &[u8] = b".elastickv-meta.json";
 
 type Digest = [u8; 32];
 
@@ -30,8 +25,8 @@ pub(super) fn objects(
     reaches: impl Fn(&str) -> bool,
     each: &mut dyn FnMut(&str, &Summary<'_>) -> Result<()>,
 ) -> Result<()> {
-    let keymaps = keymaps(dump)?;
-    let mut originals = Originals { table: originals(dump, &keymaps, scratch)?, failed: None };
+    let keymaps = originals::keymaps(dump)?;
+    let mut originals = Originals { table: originals::read(dump, &keymaps, scratch)?, failed: None };
     let mut rows = dump.rows()?;
     let mut schema = (Vec::new(), Vec::new());
     let mut has_inodes = false;
@@ -120,38 +115,6 @@ fn lines(
         pass(&object, each)?;
     }
     Ok(())
-}
-
-/// Lists the KEYMAPs, but for those of buckets that are objects: they have a sidecar.
-fn keymaps(dump: &mut Dump) -> Result<BTreeMap<Vec<u8>, Digest>> {
-    let (mut keymaps, mut objects) = (BTreeMap::new(), BTreeSet::new());
-    dump.each_row(|_, path, digest| {
-        if file::is_keymap(path) {
-            keymaps.insert(path.to_vec(), *digest);
-        } else if let Some(keymap) = path.strip_suffix(SIDECAR).filter(|keymap| file::is_keymap(keymap)) {
-            objects.insert(keymap.to_vec());
-        }
-        Ok(())
-    })?;
-    keymaps.retain(|path, _| !objects.contains(path));
-    Ok(keymaps)
-}
-
-/// Sorts what KEYMAPs say by the path that it is about.
-fn originals(dump: &mut Dump, keymaps: &BTreeMap<Vec<u8>, Digest>, scratch: &Scratch) -> Result<Table> {
-    let mut records = Sorter::new(scratch, MEMORY);
-    for (path, digest) in keymaps {
-        let mut reader = keymap::Reader::new(BufReader::new(dump.proved(path, digest)?));
-        while let Some(record) = reader.read().map_err(|error| dump.unsound(path, &error.to_string()))? {
-            records.push(&file::from_root(path, record.encoded.as_bytes()), &record.original)?;
-        }
-    }
-    let mut table = TableWriter::new(scratch)?;
-    let mut sorted = records.sort()?;
-    while let Some((path, original)) = sorted.next()? {
-        table.push(path, original)?;
-    }
-    Ok(table.finish()?)
 }
 
 /// What names in SHA form stand for.

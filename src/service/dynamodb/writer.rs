@@ -74,7 +74,7 @@ impl<'t> TableWriter<'t> {
             attributes,
             unservable: None.into(),
             row_key: entry.key,
-            place: entry.place,
+            place: Some(entry.place),
             commit_ts: entry.commit_ts,
         };
         if let Some(refusal) = context.put(model::Object::Dynamodb(Object::Item(&item)))? {
