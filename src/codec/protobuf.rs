@@ -118,6 +118,51 @@ impl<'a> Iterator for Fields<'a> {
     }
 }
 
+/// Appends a varint.
+pub(crate) fn push_varint(out: &mut Vec<u8>, mut number: u64) {
+    while number >= 0x80 {
+        out.push(u8::try_from(number & 0x7f).unwrap_or_default() | 0x80);
+        number >>= 7;
+    }
+    out.push(u8::try_from(number).unwrap_or_default());
+}
+
+/// Appends a field of bytes: a text, or a whole message.
+pub(crate) fn push_bytes(out: &mut Vec<u8>, number: u32, bytes: &[u8]) {
+    push_varint(out, u64::from(number) << 3 | 2);
+    push_varint(out, u64::try_from(bytes.len()).unwrap_or(u64::MAX));
+    out.extend_from_slice(bytes);
+}
+
+/// Appends a field of a number.
+pub(crate) fn push_number(out: &mut Vec<u8>, number: u32, value: u64) {
+    push_varint(out, u64::from(number) << 3);
+    push_varint(out, value);
+}
+
+/// Appends a field of a message that `write` appends.
+pub(crate) fn push_message<E>(
+    out: &mut Vec<u8>,
+    number: u32,
+    write: impl FnOnce(&mut Vec<u8>) -> Result<(), E>,
+) -> Result<(), E> {
+    push_varint(out, u64::from(number) << 3 | 2);
+    // Most messages are short: the length is one byte, and what was written stays where it is.
+    let at = out.len();
+    out.push(0);
+    write(out)?;
+    let length = out.len() - at - 1;
+    match (u8::try_from(length), out.get_mut(at)) {
+        (Ok(short @ ..0x80), Some(place)) => *place = short,
+        _ => {
+            let mut long = Vec::with_capacity(10);
+            push_varint(&mut long, u64::try_from(length).unwrap_or(u64::MAX));
+            out.splice(at..=at, long);
+        }
+    }
+    Ok(())
+}
+
 #[inline]
 fn take_key(bytes: &mut &[u8]) -> Result<(u32, u8), Malformed> {
     let key = u32::try_from(take_varint(bytes)?).map_err(|_| Malformed::Key)?;

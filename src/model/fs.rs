@@ -18,8 +18,6 @@ pub struct Node<'a> {
     pub record: &'a InodeRecord,
     /// The other names of its directory.
     pub siblings: Siblings<'a>,
-    /// Path of its content in a dump; empty where it is of a snapshot.
-    pub file: &'a [u8],
     /// Commit time of the inode's row, HLC.
     pub commit_ts: u64,
 }

@@ -37,6 +37,13 @@ pub enum Object<'a> {
 pub enum Piece<'a> {
     /// Bytes of a body.
     Bytes(&'a [u8]),
+    /// The whole body, which is a file of a dump: for sinks that want [places](crate::sink::Wants::Places).
+    File {
+        /// Path from the dump's root.
+        path: &'a [u8],
+        /// Its length, bytes.
+        length: u64,
+    },
     /// So many zero bytes of a body, which are not stored.
     Zeros(u64),
     /// An element of a collection of Redis.

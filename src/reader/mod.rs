@@ -1,16 +1,19 @@
 //! Dumps to objects: what [`layout`](crate::layout) makes of objects, backwards (`encode.md` 4).
 //!
 //! In: a dump, tree or archive. Out: calls of a [`Sink`], service by service, tables, buckets and queues in the order of a
-//! snapshot, with the same heads, pieces and ends. The items of a table come in the order of its files, all other objects
-//! in that of a snapshot. What cannot be read back is a problem where it concerns one object, and else an error that
+//! snapshot, with the same heads, pieces and ends. The items of a table come in the order of its files, keys of Redis and of
+//! no service in that of their bytes, all other objects in that of a snapshot. What cannot be read back is a problem where it concerns one object, and else an error that
 //! names the file. Commit times, and what else no file holds, stay unknown.
 
+mod document;
 mod kv;
 pub(crate) mod originals;
+mod redis;
+mod text;
 
 use std::collections::BTreeMap;
 
-use crate::bug::{Bug, Place};
+use crate::bug::{self, Bug};
 use crate::error::{Error, Result};
 use crate::event::Class;
 use crate::keyspace::Namespace;
@@ -19,8 +22,9 @@ use crate::report::{Problem, Report};
 use crate::service::{Options, Scope};
 use crate::sink::Sink;
 use crate::sort::{Scratch, Table, TableWriter};
+use crate::tree::Dump;
 use crate::tree::segment::{self, DecodeError};
-use crate::tree::{self, Dump};
+use text::{Lines, Place};
 
 /// Memory of each list that is sorted, bytes.
 const MEMORY: usize = 4 << 20;
@@ -31,7 +35,7 @@ const ROW: Bug = Bug::new("a file of a dump has no digest");
 type Read = fn(&mut Reader<'_, '_>) -> Result<Scope>;
 
 /// The services in the order of a snapshot.
-const SERVICES: [(Namespace, Read); 1] = [(Namespace::Kv, kv::read)];
+const SERVICES: [(Namespace, Read); 2] = [(Namespace::Redis, redis::read), (Namespace::Kv, kv::read)];
 
 /// Passes the objects of a dump to `sink`; returns the names that each service found, with the numbers of their objects.
 /// Of the options those count that say what is wanted: `excluded`, `scopes`, `no_extra` and the `include_` ones. A
@@ -54,7 +58,7 @@ pub(crate) fn objects(
         let is_extra = matches!(service, Namespace::Fs | Namespace::Kv);
         if !options.excluded.contains(&service) && !(is_extra && options.no_extra) {
             let scope = read(&mut reader).map_err(|error| match error {
-                Error::Internal(bug) => bug.or_at(Place::Service(service.name())).into(),
+                Error::Internal(bug) => bug.or_at(bug::Place::Service(service.name())).into(),
                 error => error,
             });
             scopes.insert(service, scope?);
@@ -139,7 +143,12 @@ impl Reader<'_, '_> {
             Answer::Open => self.sink.end(self.report)?,
             answer => answer,
         };
-        let Answer::Refused(refusal) = answer else { return Ok(true) };
+        self.taken(answer, object, file)
+    }
+
+    /// Says whether an object was taken, as the last answer tells; a refusal is a problem.
+    fn taken(&mut self, answer: Answer, object: Object<'_>, file: &File) -> Result<bool> {
+        let Answer::Refused(refusal) = answer else { return Ok(answer != Answer::Left) };
         let summary = object.summary();
         let service = summary.service;
         self.problem((service, &summary.scope, &summary.name), refusal.class, file, &refusal.message)?;
@@ -164,9 +173,19 @@ impl Reader<'_, '_> {
         self.problem((adapter, scope, &file.path), Class::NEEDS_KEYMAP, file, what)
     }
 
+    /// Returns where a file is, for errors.
+    fn place(&self, path: &[u8]) -> Place {
+        Place(self.dump.path_of(path))
+    }
+
+    /// Opens a file of lines.
+    fn lines(&mut self, file: &File) -> Result<Lines> {
+        Ok(Lines::new(self.dump.file(&file.path, &file.digest)?, self.place(&file.path)))
+    }
+
     /// Returns the error of a file that breaks a rule.
     fn unsound(&self, path: &[u8], what: &impl ToString) -> Error {
-        tree::Error::from(self.dump.unsound(path, &what.to_string())).into()
+        self.place(path).unsound(what)
     }
 
     /// Returns the error of a second file of one object.

@@ -32,6 +32,8 @@ pub enum Wants {
     Heads,
     /// Contents too.
     Contents,
+    /// Contents too; bodies of S3 by their place, where they are files ([`Piece::File`]).
+    Places,
 }
 
 /// Takes objects.

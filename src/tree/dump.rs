@@ -302,7 +302,12 @@ impl Dump {
     }
 
     fn error(&self, path: &[u8], kind: impl Into<ErrorKind>) -> Error {
-        Error { path: self.path.join(OsStr::from_bytes(path)), kind: kind.into() }
+        Error { path: self.path_of(path), kind: kind.into() }
+    }
+
+    /// Returns where a file is.
+    pub(crate) fn path_of(&self, path: &[u8]) -> PathBuf {
+        self.path.join(OsStr::from_bytes(path))
     }
 }
 

@@ -24,6 +24,8 @@ mod events;
 mod fixture;
 mod get;
 mod graph;
+#[path = "../heads/mod.rs"]
+mod heads;
 mod hostile;
 mod inspect;
 mod list;
@@ -33,6 +35,7 @@ mod malformed;
 mod objects;
 mod output;
 mod payloads;
+mod readback;
 mod readme;
 mod report;
 mod selected;

@@ -126,7 +126,7 @@ impl OpenFile {
         match piece {
             Piece::Bytes(bytes) => file.write(bytes)?,
             Piece::Zeros(length) => file.zeros(length)?,
-            Piece::Element(_) => return Err(NOT_OPEN.into()),
+            Piece::Element(_) | Piece::File { .. } => return Err(NOT_OPEN.into()),
         }
         Ok(())
     }

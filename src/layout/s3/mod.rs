@@ -167,7 +167,7 @@ impl Layout {
         match piece {
             Piece::Bytes(bytes) => file.write(bytes)?,
             Piece::Zeros(length) => file.zeros(length)?,
-            Piece::Element(_) => return Err(ORDER.into()),
+            Piece::Element(_) | Piece::File { .. } => return Err(ORDER.into()),
         }
         Ok(Answer::Open)
     }

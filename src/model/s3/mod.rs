@@ -59,8 +59,6 @@ pub struct ObjectHead<'a> {
     pub key: &'a [u8],
     /// Its headers.
     pub headers: &'a Headers<'a>,
-    /// Path of its body in a dump; empty where it is of a snapshot.
-    pub file: &'a [u8],
     /// Commit time of its manifest, HLC.
     pub commit_ts: u64,
 }

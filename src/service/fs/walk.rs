@@ -103,7 +103,7 @@ impl<'w, 'a, 'r> Walk<'w, 'a, 'r> {
         self.plan.shared.meet(fs::ROOT);
         self.walked.reach(fs::ROOT)?;
         let siblings = Siblings(&|_| Ok(false));
-        let root = Node { path: b"", inode: fs::ROOT, record, siblings, file: b"", commit_ts };
+        let root = Node { path: b"", inode: fs::ROOT, record, siblings, commit_ts };
         match self.context.sink.object(self.context.report, Object::Fs(&root))? {
             Answer::Refused(refusal) => self.lost(refusal.class, refusal.message, None),
             Answer::Taken | Answer::Open | Answer::Left => self.enter(fs::ROOT),
@@ -146,7 +146,7 @@ impl<'w, 'a, 'r> Walk<'w, 'a, 'r> {
             |name: &[u8]| Ok(snapshot.get(&fs::name_key(directory, name), &mut EntryBuf::default())?);
         let (inode, siblings) = (named.inode, Siblings(&siblings));
         let path = std::mem::take(&mut self.path);
-        let node = Node { path: &path, inode, record: &record, siblings, file: b"", commit_ts };
+        let node = Node { path: &path, inode, record: &record, siblings, commit_ts };
         let lost = self.node(&node)?;
         self.path = path;
         match lost {

@@ -33,7 +33,7 @@ impl Live {
             Err(fault) => return Ok(Err(fault)),
         };
         let (headers, commit_ts) = (&manifest.headers, head.commit_ts);
-        let object = s3::ObjectHead { bucket, generation, key, headers, file: b"", commit_ts };
+        let object = s3::ObjectHead { bucket, generation, key, headers, commit_ts };
         let open = match context.sink.object(context.report, Object::S3(s3::Object::Object(&object)))? {
             Answer::Refused(refusal) => return Ok(Err(refusal)),
             answer => answer == Answer::Open,
