@@ -297,7 +297,7 @@ mod tests {
             ("{\"a\":}", "byte 5: expected a value, found `}`"),
             ("{\"a\":[1", "byte 7: expected the end of a value, the file ends"),
             ("{\"a\":\"", "byte 6: expected the end of a string, the file ends"),
-            ("{\"a\":1 \"b\"", "byte 7: expected a comma or the end of an object, found `\"`"),
+            ("{\"a\":1 \"b\"", "byte 7: expected a comma or the end of an object, found `\\\"`"),
             ("{\"a\":1,}", "byte 7: expected the name of a member, found `}`"),
             ("{\"items\":[1 2]}", "byte 12: expected a comma or the end of an array, found `2`"),
             ("{\"items\":[1,]}", "byte 12: expected a value, found `]`"),

@@ -6,6 +6,7 @@
 //! names the file. Commit times, and what else no file holds, stay unknown.
 
 mod document;
+mod dynamodb;
 mod kv;
 pub(crate) mod originals;
 mod redis;
@@ -23,6 +24,7 @@ use crate::service::{Options, Scope};
 use crate::sink::Sink;
 use crate::sort::{Scratch, Table, TableWriter};
 use crate::tree::Dump;
+use crate::tree::manifest::DynamodbLayout;
 use crate::tree::segment::{self, DecodeError};
 use text::{Lines, Place};
 
@@ -35,7 +37,8 @@ const ROW: Bug = Bug::new("a file of a dump has no digest");
 type Read = fn(&mut Reader<'_, '_>) -> Result<Scope>;
 
 /// The services in the order of a snapshot.
-const SERVICES: [(Namespace, Read); 2] = [(Namespace::Redis, redis::read), (Namespace::Kv, kv::read)];
+const SERVICES: [(Namespace, Read); 3] =
+    [(Namespace::Dynamodb, dynamodb::read), (Namespace::Redis, redis::read), (Namespace::Kv, kv::read)];
 
 /// Passes the objects of a dump to `sink`; returns the names that each service found, with the numbers of their objects.
 /// Of the options those count that say what is wanted: `excluded`, `scopes`, `no_extra` and the `include_` ones. A
@@ -52,7 +55,8 @@ pub(crate) fn objects(
     let keymaps = originals::keymaps(dump)?;
     let originals = originals::read(dump, &keymaps, scratch)?;
     let files = files(dump, scratch)?;
-    let mut reader = Reader { dump, options, scratch, report, sink, files, originals };
+    let layout = manifest.dynamodb_layout;
+    let mut reader = Reader { dump, layout, options, scratch, report, sink, files, originals };
     let mut scopes = BTreeMap::new();
     for (service, read) in SERVICES {
         let is_extra = matches!(service, Namespace::Fs | Namespace::Kv);
@@ -80,11 +84,11 @@ fn files(dump: &mut Dump, scratch: &Scratch) -> Result<Table> {
 /// What services read with.
 struct Reader<'p, 'r> {
     dump: &'p mut Dump,
-    #[expect(dead_code, reason = "tables, buckets and queues follow")]
     options: &'p Options,
     scratch: &'p Scratch,
     report: &'p mut Report<'r>,
     sink: &'p mut dyn Sink,
+    layout: DynamodbLayout,
     /// Path -> digest.
     files: Table,
     /// Path of a name in SHA form, without suffixes -> what it stands for.

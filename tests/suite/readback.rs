@@ -43,7 +43,6 @@ fn check(name: &str) {
         let options = Options {
             dynamodb_bundle,
             excluded: [
-                ekv_backup::keyspace::Namespace::Dynamodb,
                 ekv_backup::keyspace::Namespace::S3,
                 ekv_backup::keyspace::Namespace::Sqs,
                 ekv_backup::keyspace::Namespace::Fs,
