@@ -56,6 +56,16 @@ pub enum Error {
     /// Patterns match nothing in the snapshot.
     #[error(transparent)]
     Unmatched(#[from] crate::not_there::Unmatched),
+    /// Two objects of a dump have one row: what would be restored of them is chance.
+    #[error("two objects have the row {}{}", crate::excerpt::key(.key), named(.names))]
+    Duplicate {
+        /// The user key.
+        key: Vec<u8>,
+        /// The objects, by the number of their calls of [`Sink::object`](crate::sink::Sink::object), from 1.
+        objects: [u64; 2],
+        /// What they are called, where that was found out.
+        names: Vec<String>,
+    },
     /// Two inputs cannot be compared as asked.
     #[error("{0}")]
     Incomparable(String),
@@ -128,6 +138,10 @@ impl From<crate::sort::Error> for Error {
     fn from(error: crate::sort::Error) -> Self {
         Self::from(tree::Error::from(error))
     }
+}
+
+fn named(names: &[String]) -> String {
+    if names.is_empty() { String::new() } else { format!(": {}", names.join(" and ")) }
 }
 
 fn strict_reasons(problems: u64, undecided: u64) -> String {

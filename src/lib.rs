@@ -14,6 +14,7 @@ pub(crate) mod codec;
 pub(crate) mod container;
 pub mod crypto;
 pub(crate) mod cursor;
+pub mod encode;
 pub mod error;
 pub mod event;
 pub(crate) mod excerpt;

@@ -4,6 +4,8 @@
 pub(crate) const RESTORE_KEY: u64 = (1 << 20) + 8;
 /// Longest encoded value that a restore accepts, bytes (`container.md` 5). Longer ones are read and warned.
 pub(crate) const RESTORE_VALUE: u64 = (256 << 20) + 9 + 34;
+/// Longest value without its header in a snapshot that is made, bytes (`encode.md` 1).
+pub(crate) const ENCODE_BODY: u64 = 256 << 20;
 /// Longest key or value that is read at all, bytes (`decisions.md` 4).
 pub(crate) const LENGTH: u64 = 1 << 30;
 /// Longest user key in `EKVMVCC2`, bytes (`container.md` 7).

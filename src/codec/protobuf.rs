@@ -152,13 +152,12 @@ pub(crate) fn push_message<E>(
     out.push(0);
     write(out)?;
     let length = out.len() - at - 1;
-    match (u8::try_from(length), out.get_mut(at)) {
-        (Ok(short @ ..0x80), Some(place)) => *place = short,
-        _ => {
-            let mut long = Vec::with_capacity(10);
-            push_varint(&mut long, u64::try_from(length).unwrap_or(u64::MAX));
-            out.splice(at..=at, long);
-        }
+    if let (Ok(short @ ..0x80), Some(place)) = (u8::try_from(length), out.get_mut(at)) {
+        *place = short;
+    } else {
+        let mut long = Vec::with_capacity(10);
+        push_varint(&mut long, u64::try_from(length).unwrap_or(u64::MAX));
+        out.splice(at..=at, long);
     }
     Ok(())
 }

@@ -5,6 +5,7 @@
 
 mod dumps;
 mod dynamodb;
+mod encode;
 mod extra;
 mod redis;
 mod row;
@@ -17,7 +18,7 @@ pub use row::{Class, Event, Row};
 pub use warning::Warning;
 
 /// The tables by their titles in `docs/events.md`.
-pub const TABLES: [(&str, &[Row]); 7] = [
+pub const TABLES: [(&str, &[Row]); 8] = [
     ("Container, store and target", snapshot::ROWS),
     ("Keys outside the adapters", extra::ROWS),
     ("Redis", redis::ROWS),
@@ -25,4 +26,5 @@ pub const TABLES: [(&str, &[Row]); 7] = [
     ("S3", s3::ROWS),
     ("SQS", sqs::ROWS),
     ("Dumps as inputs", dumps::ROWS),
+    ("Encoding", encode::ROWS),
 ];

@@ -91,11 +91,25 @@ impl<'a> ItemKey<'a> {
     }
 }
 
+/// Appends the key of a table's row in `family`, its schema or its counter.
+pub fn write_table(out: &mut Vec<u8>, family: Family, table: &[u8]) {
+    out.extend_from_slice(family.prefix());
+    out.extend_from_slice(URL_SAFE_NO_PAD.encode(table).as_bytes());
+}
+
+/// Appends what all rows of one generation of an index begin with.
+pub fn write_index(out: &mut Vec<u8>, (table, generation): (&[u8], u64), index: &[u8]) {
+    write_table(out, Family::DynamodbIndex, table);
+    out.extend_from_slice(format!("|{generation}|").as_bytes());
+    out.extend_from_slice(URL_SAFE_NO_PAD.encode(index).as_bytes());
+    out.push(b'|');
+}
+
 /// Returns what all item keys of one generation of a table begin with.
 #[must_use]
 pub fn item_prefix(table: &[u8], generation: u64) -> Vec<u8> {
-    let mut prefix = Family::DynamodbItem.prefix().to_vec();
-    prefix.extend_from_slice(URL_SAFE_NO_PAD.encode(table).as_bytes());
+    let mut prefix = Vec::new();
+    write_table(&mut prefix, Family::DynamodbItem, table);
     prefix.extend_from_slice(format!("|{generation}|").as_bytes());
     prefix
 }

@@ -91,6 +91,18 @@ pub fn name_key(parent: u64, name: &[u8]) -> Vec<u8> {
     [&names_prefix(parent), name, NAME_END].concat()
 }
 
+/// Appends the key of the row that says where an inode's content lives.
+pub fn write_home(out: &mut Vec<u8>, home_slot: u64) {
+    out.extend_from_slice(Family::FsHome.prefix());
+    out.extend_from_slice(&home_slot.to_be_bytes());
+}
+
+/// Appends the key of a chunk.
+pub fn write_chunk(out: &mut Vec<u8>, home_slot: u64, inode: u64, index: u64) {
+    out.extend_from_slice(&chunks_prefix(home_slot, inode));
+    out.extend_from_slice(&index.to_be_bytes());
+}
+
 /// Returns what the chunk rows of a file under one home slot begin with.
 #[must_use]
 pub fn chunks_prefix(home_slot: u64, inode: u64) -> [u8; 24] {

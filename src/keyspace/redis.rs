@@ -55,26 +55,75 @@ pub fn sortable_seq(seq: i64) -> [u8; 8] {
     (seq.cast_unsigned() ^ (1 << 63)).to_be_bytes()
 }
 
+/// Returns the 8 bytes that a score has in a key; they order as the scores do, and -0 is 0.
+#[must_use]
+pub fn sortable_score(score: f64) -> [u8; 8] {
+    // The sum of -0 and 0 is 0.
+    let bits = (score + 0.0).to_bits();
+    let ordered = if bits >> 63 == 0 { bits ^ (1 << 63) } else { !bits };
+    ordered.to_be_bytes()
+}
+
 /// Returns what all rows of a Redis key begin with in a family; of families without a length prefix, so do those of longer
 /// keys.
 #[must_use]
 pub fn rows_prefix(family: Family, key: &[u8]) -> Vec<u8> {
-    let length = match family {
+    let mut prefix = Vec::new();
+    write_prefix(&mut prefix, family, key);
+    prefix
+}
+
+/// Appends what all rows of a Redis key begin with in a family: the whole key of its plain rows, and of its base meta.
+pub fn write_prefix(out: &mut Vec<u8>, family: Family, key: &[u8]) {
+    out.extend_from_slice(family.prefix());
+    if has_length(family) {
+        out.extend_from_slice(&u32::try_from(key.len()).unwrap_or(u32::MAX).to_be_bytes());
+    }
+    out.extend_from_slice(key);
+}
+
+/// Appends the key of a hash field, a set or zset member.
+pub fn write_element(out: &mut Vec<u8>, family: Family, key: &[u8], name: &[u8]) {
+    write_prefix(out, family, key);
+    out.extend_from_slice(name);
+}
+
+/// Appends the key of a list item.
+pub fn write_item(out: &mut Vec<u8>, key: &[u8], seq: i64) {
+    write_prefix(out, Family::ListItem, key);
+    out.extend_from_slice(&sortable_seq(seq));
+}
+
+/// Appends the key of a stream entry.
+pub fn write_entry(out: &mut Vec<u8>, key: &[u8], id: StreamId) {
+    write_prefix(out, Family::StreamEntry, key);
+    out.extend_from_slice(&id.to_bytes());
+}
+
+/// Appends the key of a member's row in the order of scores.
+pub fn write_score(out: &mut Vec<u8>, key: &[u8], score: f64, member: &[u8]) {
+    write_prefix(out, Family::ZsetScore, key);
+    out.extend_from_slice(&sortable_score(score));
+    out.extend_from_slice(member);
+}
+
+fn has_length(family: Family) -> bool {
+    matches!(
+        family,
         Family::HashMeta
-        | Family::HashDelta
-        | Family::HashField
-        | Family::ListDelta
-        | Family::SetMeta
-        | Family::SetDelta
-        | Family::SetMember
-        | Family::ZsetMeta
-        | Family::ZsetDelta
-        | Family::ZsetMember
-        | Family::StreamMeta
-        | Family::StreamEntry => u32::try_from(key.len()).unwrap_or(u32::MAX).to_be_bytes().to_vec(),
-        _ => Vec::new(),
-    };
-    [family.prefix(), &length, key].concat()
+            | Family::HashDelta
+            | Family::HashField
+            | Family::ListDelta
+            | Family::SetMeta
+            | Family::SetDelta
+            | Family::SetMember
+            | Family::ZsetMeta
+            | Family::ZsetDelta
+            | Family::ZsetMember
+            | Family::ZsetScore
+            | Family::StreamMeta
+            | Family::StreamEntry
+    )
 }
 
 /// Returns everything behind the prefix: the Redis key of the families without a length prefix.

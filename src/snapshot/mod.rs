@@ -19,7 +19,7 @@ mod input;
 mod merge;
 mod missing;
 mod open;
-mod operational;
+pub(crate) mod operational;
 mod overlay;
 mod point;
 mod probe;

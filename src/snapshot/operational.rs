@@ -15,6 +15,11 @@ pub(super) enum Operational {
     Writer,
 }
 
+/// Whether an encoded key is one of an operational row.
+pub(crate) fn is_operational(encoded_key: &[u8]) -> bool {
+    Operational::of(encoded_key).is_some()
+}
+
 impl Operational {
     /// Tells an operational row from an MVCC row.
     #[inline]

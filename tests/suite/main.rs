@@ -17,6 +17,7 @@ mod du;
 #[path = "../dump/mod.rs"]
 mod dump;
 mod dumps;
+mod encode;
 mod encrypted;
 mod events;
 #[path = "../fixture/mod.rs"]

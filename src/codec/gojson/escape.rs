@@ -33,6 +33,24 @@ pub(crate) fn text<W: Write + ?Sized>(writer: &mut W, mut bytes: &[u8], html: Ht
     }
 }
 
+/// Appends JSON text with what is special in HTML escaped: outside of strings none of it stands.
+pub(crate) fn html(out: &mut Vec<u8>, mut json: &[u8]) {
+    let special = |byte| matches!(byte, b'<' | b'>' | b'&' | SEPARATOR_LEAD);
+    loop {
+        let (plain, rest) = json.split_at(prefix(json, special));
+        out.extend_from_slice(plain);
+        let (escaped, tail) = match rest {
+            [] => return,
+            [SEPARATOR_LEAD, 0x80, 0xa8, tail @ ..] => (&br"\u2028"[..], tail),
+            [SEPARATOR_LEAD, 0x80, 0xa9, tail @ ..] => (&br"\u2029"[..], tail),
+            [SEPARATOR_LEAD, tail @ ..] => (&[SEPARATOR_LEAD][..], tail),
+            [byte, tail @ ..] => (escape(*byte), tail),
+        };
+        out.extend_from_slice(escaped);
+        json = tail;
+    }
+}
+
 /// Writes any bytes: each byte that is not part of valid UTF-8 becomes `\ufffd`.
 pub(crate) fn lossy<W: Write + ?Sized>(writer: &mut W, bytes: &[u8], html: Html) -> io::Result<()> {
     if std::str::from_utf8(bytes).is_ok() {

@@ -35,6 +35,14 @@ impl<'a> ChunkKey<'a> {
         rest.is_empty().then_some(Self { upload, part, chunk, explicit_version })
     }
 
+    /// Appends the user key of a stored chunk without a version; `upload` is what [`UploadKey::write`] appends.
+    pub fn write(out: &mut Vec<u8>, family: Family, upload: &[u8], (part, chunk): (u64, u64)) {
+        out.extend_from_slice(family.prefix());
+        out.extend_from_slice(upload);
+        out.extend_from_slice(&part.to_be_bytes());
+        out.extend_from_slice(&chunk.to_be_bytes());
+    }
+
     /// Returns the version, 0 when the key has none.
     #[must_use]
     pub fn version(&self) -> u64 {

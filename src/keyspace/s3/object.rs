@@ -30,6 +30,13 @@ impl<'a> ObjectKey<'a> {
         Some(Self { encoded, bucket, generation, object })
     }
 
+    /// Appends the three fields.
+    pub fn write(out: &mut Vec<u8>, bucket: &[u8], generation: u64, object: &[u8]) {
+        Segment::write(out, bucket);
+        out.extend_from_slice(&generation.to_be_bytes());
+        Segment::write(out, object);
+    }
+
     /// Parses the user key of a manifest; `None` when it is malformed.
     #[must_use]
     pub fn parse(user_key: &'a [u8]) -> Option<Self> {

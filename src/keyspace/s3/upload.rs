@@ -27,6 +27,11 @@ impl<'a> UploadKey<'a> {
         Some(Self { encoded, object, upload })
     }
 
+    /// Appends the last field to what [`ObjectKey::write`] appends.
+    pub fn write(out: &mut Vec<u8>, upload: &[u8]) {
+        Segment::write(out, upload);
+    }
+
     /// Parses the user key of an upload record; `None` when it is malformed.
     #[must_use]
     pub fn parse(user_key: &'a [u8]) -> Option<Self> {

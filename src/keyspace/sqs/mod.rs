@@ -112,6 +112,35 @@ pub fn any_queue(key: &[u8]) -> Option<Segment<'_>> {
     }
 }
 
+/// Appends the key of a queue's own row in `family`: meta, gen, seq.
+pub fn write_queue(out: &mut Vec<u8>, family: Family, queue: &[u8]) {
+    out.extend_from_slice(family.prefix());
+    segment::push(out, queue);
+}
+
+/// Returns the key of a message.
+#[must_use]
+pub fn data_key(queue: &[u8], partition: Option<u32>, generation: u64, id: &[u8]) -> Vec<u8> {
+    let mut key = front(Family::SqsData, queue, partition, generation);
+    segment::push(&mut key, id);
+    key
+}
+
+/// Returns the key of a message in the order of times, Unix ms, in `family`: visibility or age.
+#[must_use]
+pub fn time_key(
+    family: Family,
+    queue: &[u8],
+    partition: Option<u32>,
+    generation: u64,
+    (ms, id): (u64, &[u8]),
+) -> Vec<u8> {
+    let mut key = front(family, queue, partition, generation);
+    key.extend_from_slice(&ms.to_be_bytes());
+    segment::push(&mut key, id);
+    key
+}
+
 /// Returns the key of the lock of a FIFO group (`sqs.md` 1.2).
 #[must_use]
 pub fn group_key(queue: &[u8], partition: Option<u32>, generation: u64, group: &[u8]) -> Vec<u8> {

@@ -11,7 +11,6 @@ mod fallback;
 mod fixture;
 mod hashed;
 mod line;
-mod members;
 mod name;
 mod per_item;
 mod render;

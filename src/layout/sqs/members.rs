@@ -21,7 +21,7 @@ const CHECKED: Bug = Bug::new("an object of a queue or a message does not read b
 
 /// Sorts one object after the other.
 #[derive(Debug)]
-pub(super) struct Members {
+pub(crate) struct Members {
     /// Offset and length of a value in the object's text, by name.
     places: Sorter,
     name: Vec<u8>,
@@ -30,12 +30,12 @@ pub(super) struct Members {
 impl Members {
     /// Returns a sorter without members.
     #[must_use]
-    pub(super) fn new(scratch: &Scratch) -> Self {
+    pub(crate) fn new(scratch: &Scratch) -> Self {
         Self { places: Sorter::new(scratch, MEMORY), name: Vec::new() }
     }
 
     /// Reads the checked text of an object; `None` when it has no members. Empty text is an empty object.
-    pub(super) fn read<'m>(&'m mut self, text: &'m [u8]) -> Result<Option<Object<'m>>> {
+    pub(crate) fn read<'m>(&'m mut self, text: &'m [u8]) -> Result<Option<Object<'m>>> {
         if !text.is_empty() {
             let mut reader = Reader::new(text);
             let start = reader.clone();
@@ -77,14 +77,14 @@ fn value<'t>(text: &'t [u8], mut place: &[u8]) -> Option<&'t [u8]> {
 
 /// An object that has members.
 #[derive(Debug)]
-pub(super) struct Object<'m> {
+pub(crate) struct Object<'m> {
     members: &'m mut Members,
     text: &'m [u8],
 }
 
 impl Object<'_> {
     /// Adds the object to `out`; `add` adds a value, which it gets as it is stored.
-    pub(super) fn write<'o, W: FnMut(&[u8]) -> Result<()>>(
+    pub(crate) fn write<'o, W: FnMut(&[u8]) -> Result<()>>(
         self,
         out: &mut Pieces<'o, W>,
         mut add: impl FnMut(&mut Pieces<'o, W>, &[u8]) -> Result<()>,
@@ -116,7 +116,7 @@ impl Object<'_> {
 }
 
 /// Adds the value of a tag: a string that is spelt anew, the empty one for `null`.
-pub(super) fn tag<W: FnMut(&[u8]) -> Result<()>>(out: &mut Pieces<'_, W>, value: &[u8]) -> Result<()> {
+pub(crate) fn tag<W: FnMut(&[u8]) -> Result<()>>(out: &mut Pieces<'_, W>, value: &[u8]) -> Result<()> {
     let text = Reader::new(value).string().map_err(|_| CHECKED)?;
     out.string(&text, Html::Raw)
 }

@@ -4,8 +4,8 @@
 
 mod directory;
 mod line;
-mod members;
-mod pieces;
+pub(crate) mod members;
+pub(crate) mod pieces;
 mod queue_file;
 mod side_record;
 

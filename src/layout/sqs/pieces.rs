@@ -11,20 +11,20 @@ use crate::error::Result;
 
 /// Collects text and passes it on once it is a piece long.
 #[derive(Debug)]
-pub(super) struct Pieces<'o, W> {
+pub(crate) struct Pieces<'o, W> {
     out: &'o mut Vec<u8>,
     write: W,
 }
 
 impl<'o, W: FnMut(&[u8]) -> Result<()>> Pieces<'o, W> {
     /// Returns a text that passes its pieces to `write`. `out` is a buffer, whose content is dropped.
-    pub(super) fn new(out: &'o mut Vec<u8>, write: W) -> Self {
+    pub(crate) fn new(out: &'o mut Vec<u8>, write: W) -> Self {
         out.clear();
         Self { out, write }
     }
 
     /// Adds text that stays as it is.
-    pub(super) fn bytes(&mut self, bytes: &[u8]) -> Result<()> {
+    pub(crate) fn bytes(&mut self, bytes: &[u8]) -> Result<()> {
         if bytes.len() < PIECE {
             self.out.extend_from_slice(bytes);
             return self.settle();
@@ -34,7 +34,7 @@ impl<'o, W: FnMut(&[u8]) -> Result<()>> Pieces<'o, W> {
     }
 
     /// Adds checked JSON text without the white space between its tokens.
-    pub(super) fn dense(&mut self, mut text: &[u8]) -> Result<()> {
+    pub(crate) fn dense(&mut self, mut text: &[u8]) -> Result<()> {
         while let Some(quote) = memchr::memchr(b'"', text) {
             let (plain, rest) = text.split_at_checked(quote).unwrap_or_default();
             self.visible(plain)?;
@@ -46,7 +46,7 @@ impl<'o, W: FnMut(&[u8]) -> Result<()>> Pieces<'o, W> {
     }
 
     /// Adds a string with its quotes.
-    pub(super) fn string(&mut self, text: &str, html: Html) -> Result<()> {
+    pub(crate) fn string(&mut self, text: &str, html: Html) -> Result<()> {
         self.out.push(b'"');
         for piece in json::pieces(text) {
             json::piece(self.out, piece, html);
@@ -57,7 +57,7 @@ impl<'o, W: FnMut(&[u8]) -> Result<()>> Pieces<'o, W> {
     }
 
     /// Adds a string of base64.
-    pub(super) fn base64(&mut self, bytes: &[u8], engine: &GeneralPurpose) -> Result<()> {
+    pub(crate) fn base64(&mut self, bytes: &[u8], engine: &GeneralPurpose) -> Result<()> {
         self.out.push(b'"');
         for piece in bytes.chunks(PIECE) {
             self.bytes(engine.encode(piece).as_bytes())?;
@@ -67,7 +67,7 @@ impl<'o, W: FnMut(&[u8]) -> Result<()>> Pieces<'o, W> {
     }
 
     /// Adds the comma behind another member, the name of a member and the colon.
-    pub(super) fn name(&mut self, name: &str) -> Result<()> {
+    pub(crate) fn name(&mut self, name: &str) -> Result<()> {
         for part in [",\"", name, "\":"] {
             self.bytes(part.as_bytes())?;
         }
@@ -75,7 +75,7 @@ impl<'o, W: FnMut(&[u8]) -> Result<()>> Pieces<'o, W> {
     }
 
     /// Adds a member, unless it is empty.
-    pub(super) fn text(&mut self, name: &str, value: &str) -> Result<()> {
+    pub(crate) fn text(&mut self, name: &str, value: &str) -> Result<()> {
         if value.is_empty() {
             return Ok(());
         }
@@ -84,14 +84,14 @@ impl<'o, W: FnMut(&[u8]) -> Result<()>> Pieces<'o, W> {
     }
 
     /// Adds a member that is a number.
-    pub(super) fn number(&mut self, name: &str, value: impl Serialize) -> Result<()> {
+    pub(crate) fn number(&mut self, name: &str, value: impl Serialize) -> Result<()> {
         self.name(name)?;
         json::compact(self.out, &value, Html::Raw);
         self.settle()
     }
 
     /// Passes on what is left.
-    pub(super) fn finish(mut self) -> Result<()> {
+    pub(crate) fn finish(mut self) -> Result<()> {
         self.flush()
     }
 

@@ -9,7 +9,7 @@ use crate::codec::protobuf::Malformed;
 use crate::limits;
 
 /// Head of every item body.
-const MAGIC: &[u8] = b"\0DI\x01";
+pub(super) const MAGIC: &[u8] = b"\0DI\x01";
 
 /// Why an item cannot be decoded or has no place in the tree: class `ddb_invalid_item`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

@@ -29,6 +29,16 @@ impl<'a> KeyValue<'a> {
         }
     }
 
+    /// Takes the value of an attribute; `None` for one that is of no key's type.
+    pub(crate) fn of_value(value: Value<'a>) -> Option<Self> {
+        match value {
+            Value::S(text) => Some(KeyValue::S(text)),
+            Value::N(text) => Some(KeyValue::N(text)),
+            Value::B(bytes) => Some(KeyValue::B(bytes)),
+            _ => None,
+        }
+    }
+
     /// Whether it is an `N` whose text is no number (1.6).
     #[must_use]
     pub fn is_bad_number(self) -> bool {
@@ -111,6 +121,19 @@ impl OrderedKey {
         }
         &self.bytes
     }
+}
+
+/// Appends `seg` of the ordered key bytes of a value; says `false`, and appends nothing, where it is a number that is none.
+pub(crate) fn push_ordered(out: &mut Vec<u8>, value: KeyValue<'_>) -> bool {
+    let KeyValue::N(text) = value else {
+        push_segment(out, value.stored_bytes());
+        return true;
+    };
+    let Some(number) = Number::parse(text) else { return false };
+    let mut raw = Vec::new();
+    number.push_key(&mut raw);
+    push_segment(out, &raw);
+    true
 }
 
 /// Hash and range of a primary key, as texts and bytes.

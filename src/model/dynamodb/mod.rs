@@ -6,12 +6,14 @@
 pub(crate) mod check;
 pub(crate) mod item;
 pub(crate) mod key;
+pub(crate) mod members;
 #[cfg(test)]
 pub(crate) mod messages;
 pub(crate) mod number;
 pub(crate) mod schema;
 pub(crate) mod shape;
 pub(crate) mod value;
+pub(crate) mod write;
 
 use std::borrow::Cow;
 use std::cell::Cell;

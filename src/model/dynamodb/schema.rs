@@ -8,7 +8,7 @@ use crate::codec::protobuf::{Fields, Malformed, Value};
 use crate::excerpt;
 
 /// Head of every schema body.
-const MAGIC: &[u8] = b"\0DS\x01";
+pub(super) const MAGIC: &[u8] = b"\0DS\x01";
 
 /// Why a table cannot be dumped: class `ddb_invalid_schema`.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]

@@ -11,7 +11,7 @@ mod check;
 mod content;
 mod plan;
 mod problem;
-mod record;
+pub(crate) mod record;
 mod shared;
 mod sparse_index;
 #[cfg(test)]
@@ -48,7 +48,7 @@ pub(crate) fn dump(context: &mut Context<'_, '_>) -> Result<Scope> {
     let mut walked = walk::tree(context, &mut plan)?;
     context.sink.end_service(context.report, Namespace::Fs)?;
     // Content that was not read cannot be compared with the usage rows.
-    if context.sink.wants() == Wants::Contents {
+    if context.sink.wants() != Wants::Heads {
         check::check(context, &plan, &mut walked)?;
     }
     Ok(Scope::new())

@@ -3,9 +3,94 @@
 //! In: the body of a row. Out: its record. Members that are missing count as zero, as the server reads them;
 //! unknown members are ignored.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
+
+use crate::codec::gojson::{Html, compact};
 
 use crate::model::fs::{InodeRecord, NodeType};
+
+/// Bytes of a chunk that is written.
+pub(crate) const CHUNK: u64 = 4 << 20;
+
+#[derive(Serialize)]
+struct InodeRow {
+    inode: u64,
+    parent: u64,
+    #[serde(rename = "type")]
+    node_type: NodeType,
+    mode: u32,
+    uid: u32,
+    gid: u32,
+    size: u64,
+    atime_nsec: i64,
+    mtime_nsec: i64,
+    ctime_nsec: i64,
+    chunk_size: u64,
+    home_slot: u64,
+    epoch: u64,
+    nlink: u32,
+    generation: u64,
+}
+
+#[derive(Serialize)]
+struct HomeRow {
+    home_slot: u64,
+    state: &'static str,
+    epoch: u64,
+}
+
+#[derive(Serialize)]
+struct NameRow {
+    inode: u64,
+    #[serde(rename = "type")]
+    node_type: NodeType,
+}
+
+#[derive(Serialize)]
+struct UsageRow {
+    files: u64,
+    bytes: u64,
+}
+
+/// Appends the body of an inode row: the content lives under the inode's own number.
+pub(crate) fn write_inode(out: &mut Vec<u8>, (inode, parent): (u64, u64), record: &InodeRecord) {
+    let InodeRecord { node_type, mode, uid, gid, size, nlink, generation, .. } = *record;
+    let InodeRecord { atime_nsec, mtime_nsec, ctime_nsec, .. } = *record;
+    let (chunk_size, home_slot, epoch) = (CHUNK, inode, 1);
+    let row = InodeRow {
+        inode,
+        parent,
+        node_type,
+        mode,
+        uid,
+        gid,
+        size,
+        atime_nsec,
+        mtime_nsec,
+        ctime_nsec,
+        chunk_size,
+        home_slot,
+        epoch,
+        nlink,
+        generation,
+    };
+    compact(out, &row, Html::Escaped);
+}
+
+/// Appends the body of a home row.
+pub(crate) fn write_home(out: &mut Vec<u8>, home_slot: u64) {
+    compact(out, &HomeRow { home_slot, state: "active", epoch: 1 }, Html::Escaped);
+}
+
+/// Appends the body of a name row.
+pub(crate) fn write_name(out: &mut Vec<u8>, inode: u64, node_type: NodeType) {
+    compact(out, &NameRow { inode, node_type }, Html::Escaped);
+}
+
+/// Appends the body of the usage row.
+pub(crate) fn write_usage(out: &mut Vec<u8>, files: u64, bytes: u64) {
+    compact(out, &UsageRow { files, bytes }, Html::Escaped);
+}
 
 impl InodeRecord {
     /// Parses the body of an inode row; `None` when it is no record of a file or directory.

@@ -3,7 +3,9 @@
 //! In: a value with its magic. Out: the texts in it, borrowed. Any defect of a message makes all of it an error.
 
 use super::collection::Collection;
-use crate::codec::protobuf::{Fields, Malformed, Value, text};
+use crate::codec::protobuf::{Fields, Malformed, Value, push_bytes, text};
+use crate::keyspace::redis::StreamId;
+use crate::model::redis::EntryFields;
 
 /// Magic of a stream entry.
 const ENTRY: &[u8] = b"\0RXE\x01";
@@ -86,7 +88,7 @@ fn element(collection: Collection, bytes: &[u8]) -> Result<Element<'_>, Error> {
 
 /// A stream entry that was checked as a whole.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct StreamEntry<'a> {
+pub(crate) struct StreamEntry<'a> {
     /// The ID as it was spelt, which need not be canonical.
     pub(super) id: &'a str,
     /// What [`EntryFields`](crate::model::redis::EntryFields) reads.
@@ -94,6 +96,19 @@ pub(super) struct StreamEntry<'a> {
 }
 
 impl<'a> StreamEntry<'a> {
+    /// Appends the value of a stream entry.
+    pub(crate) fn write(out: &mut Vec<u8>, id: StreamId, fields: EntryFields<'_>) -> Result<(), Malformed> {
+        out.extend_from_slice(ENTRY);
+        let spelt = format!("{}-{}", id.ms, id.seq);
+        push_bytes(out, 1, spelt.as_bytes());
+        for pair in fields.iter() {
+            let (name, value) = pair?;
+            push_bytes(out, 2, name.as_bytes());
+            push_bytes(out, 2, value.as_bytes());
+        }
+        Ok(())
+    }
+
     /// Checks the value of a stream entry.
     pub(super) fn parse(value: &'a [u8]) -> Result<Self, Error> {
         let message = value.strip_prefix(ENTRY).ok_or(Error::Magic)?;

@@ -17,7 +17,7 @@ pub(super) enum Slot<'a> {
 }
 
 impl Collection {
-    pub(super) fn elements(self) -> Family {
+    pub(crate) fn elements(self) -> Family {
         match self {
             Collection::List => Family::ListItem,
             Collection::Hash => Family::HashField,
@@ -27,7 +27,7 @@ impl Collection {
         }
     }
 
-    pub(super) fn meta(self) -> Family {
+    pub(crate) fn meta(self) -> Family {
         match self {
             Collection::List => Family::ListMeta,
             Collection::Hash => Family::HashMeta,

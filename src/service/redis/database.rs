@@ -82,7 +82,7 @@ impl<'c, 'a, 'r> Database<'c, 'a, 'r> {
 
     /// Whether somebody looks at the elements of collections.
     pub(super) fn wants_contents(&self) -> bool {
-        self.context.sink.wants() == Wants::Contents
+        self.context.sink.wants() != Wants::Heads
     }
 
     /// Returns where elements that stand in rows are sorted; `None` when nobody looks at them.

@@ -10,7 +10,7 @@ const HAS_EXPIRY: u8 = 1;
 
 /// Whose envelope: the second byte of the current form.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Version {
+pub(crate) enum Version {
     String = 1,
     Hll = 2,
 }
@@ -22,6 +22,17 @@ pub(super) enum Form<'a> {
     Current { expiry: Option<u64>, body: &'a [u8] },
     /// The whole value is the body; the expiry stands in the index.
     Legacy(&'a [u8]),
+}
+
+/// Appends the envelope of a value; an expiry, Unix ms, of strings and HLLs is in it.
+pub(crate) fn write(out: &mut Vec<u8>, version: Version, expiry: Option<u64>) {
+    out.extend_from_slice(&[MARK, version as u8, u8::from(expiry.is_some())]);
+    out.extend(expiry.into_iter().flat_map(u64::to_be_bytes));
+}
+
+/// Whether a legacy value would be read as one with an envelope.
+pub(crate) fn is_ambiguous(version: Version, body: &[u8]) -> bool {
+    body.starts_with(&[MARK, version as u8])
 }
 
 /// Parses a value; `None` when the current form ends too early.

@@ -10,17 +10,17 @@ pub(super) const LONGEST: usize = 48;
 
 /// A base meta. What a type has no use for is zero.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Meta {
+pub(crate) struct Meta {
     /// Declared number of elements; fits an `i64`.
-    pub(super) length: u64,
+    pub(crate) length: u64,
     /// Expiry as the meta itself tells it, Unix ms, 0 is none; `None` where the index tells it.
-    pub(super) inline: Option<u64>,
+    pub(crate) inline: Option<u64>,
     /// Position of a list's first item.
-    pub(super) head: i64,
+    pub(crate) head: i64,
     /// Highest ID that a stream ever assigned.
-    pub(super) last: StreamId,
+    pub(crate) last: StreamId,
     /// Highest ID that was trimmed off a stream; 0-0 is none.
-    pub(super) cursor: StreamId,
+    pub(crate) cursor: StreamId,
 }
 
 impl Meta {
@@ -31,6 +31,25 @@ impl Meta {
             Collection::Stream => Self::parse_stream(value),
             Collection::Hash | Collection::Set | Collection::Zset => Self::parse_count(value),
         }
+    }
+
+    /// Appends the meta in its short form: an expiry only where there is one, no trim cursor. The head of a list, of at
+    /// most `i64::MAX` items, is 0.
+    pub(crate) fn write(&self, out: &mut Vec<u8>, collection: Collection) {
+        let length = self.length.to_be_bytes();
+        match collection {
+            Collection::List => {
+                for number in [[0; 8], length, length] {
+                    out.extend_from_slice(&number);
+                }
+            }
+            Collection::Stream => {
+                out.extend_from_slice(&length);
+                out.extend_from_slice(&self.last.to_bytes());
+            }
+            Collection::Hash | Collection::Set | Collection::Zset => out.extend_from_slice(&length),
+        }
+        out.extend(self.inline.into_iter().flat_map(u64::to_be_bytes));
     }
 
     fn parse_count(mut value: &[u8]) -> Option<Self> {

@@ -6,20 +6,20 @@
 //! hold elements are scanned once more, in step with the plans (`content`). Memory does not grow with
 //! the number of keys or elements.
 
-mod blob;
+pub(crate) mod blob;
 mod builder;
 mod collect;
 mod collection;
 mod content;
 mod database;
 mod distinct;
-mod envelope;
+pub(crate) mod envelope;
 mod expiry;
 mod file;
 pub(crate) mod history;
 mod key_record;
 mod key_state;
-mod meta;
+pub(crate) mod meta;
 mod resolve;
 mod rows;
 mod run;

@@ -1,10 +1,36 @@
 //! The row of a bucket (`s3.md` 2.1).
 
+use serde::Serialize;
+
 use crate::codec::gojson::read::{self as json, Reader};
+use crate::codec::gojson::{self, Html, Lossy};
 use crate::limits;
 pub(super) use crate::model::s3::BucketMeta;
 
+#[derive(Serialize)]
+struct Row<'a> {
+    bucket_name: Lossy<'a>,
+    generation: u64,
+    created_at_hlc: u64,
+    owner: &'a str,
+    region: &'a str,
+    acl: &'a str,
+}
+
 impl BucketMeta {
+    /// Appends the value of the bucket's row.
+    pub(crate) fn write(&self, out: &mut Vec<u8>, name: &[u8]) {
+        let row = Row {
+            bucket_name: Lossy(name),
+            generation: self.generation,
+            created_at_hlc: self.created_at,
+            owner: &self.owner,
+            region: &self.region,
+            acl: &self.acl,
+        };
+        gojson::compact(out, &row, Html::Escaped);
+    }
+
     /// Parses the value of a bucket row.
     pub fn parse(value: &[u8]) -> Result<Self, json::Error> {
         let mut meta = Self::default();

@@ -1,15 +1,86 @@
 //! The manifest of an object: its headers, and the parts that hold its body (`s3.md` 2.3).
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use serde::{Serialize, Serializer};
 
 use super::part::Part;
 use super::problem::{Class, Fault};
 use crate::codec::gojson::read::{self as json, Reader};
+use crate::codec::gojson::{self, Html};
 use crate::limits;
 use crate::model::s3::Headers;
 
 /// What each of the user's headers counts besides its name and value, bytes.
 const METADATA_ENTRY: usize = 16;
+
+/// A manifest as it is written: all of the body is one part of chunks of [`CHUNK`] bytes.
+#[derive(Serialize)]
+struct Row<'a> {
+    upload_id: &'a str,
+    etag: &'a str,
+    size_bytes: u64,
+    last_modified_hlc: u64,
+    content_type: &'a str,
+    content_encoding: &'a str,
+    cache_control: &'a str,
+    content_disposition: &'a str,
+    user_metadata: Option<&'a BTreeMap<Cow<'a, str>, Cow<'a, str>>>,
+    parts: Option<[PartRow<'a>; 1]>,
+}
+
+#[derive(Serialize)]
+struct PartRow<'a> {
+    part_no: u64,
+    etag: &'a str,
+    size_bytes: u64,
+    chunk_count: u64,
+    #[serde(serialize_with = "sizes")]
+    chunk_sizes: u64,
+    part_version: u64,
+    chunk_ref_version: u64,
+    offloaded: bool,
+}
+
+/// Bytes of a chunk that is written.
+pub(crate) const CHUNK: u64 = 1 << 20;
+/// Number of the one part.
+pub(crate) const PART: u64 = 1;
+
+/// Lists the lengths of the chunks of a body.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "what `serde` calls")]
+fn sizes<S: Serializer>(size: &u64, serializer: S) -> Result<S::Ok, S::Error> {
+    let chunks = (0..size.div_ceil(CHUNK)).map(|chunk| CHUNK.min(size - chunk * CHUNK));
+    serializer.collect_seq(chunks)
+}
+
+/// Appends the value of the manifest's row for a body of `size` bytes.
+pub(crate) fn write(out: &mut Vec<u8>, upload_id: &str, headers: &Headers<'_>, size: u64) {
+    let part = PartRow {
+        part_no: PART,
+        etag: &headers.etag,
+        size_bytes: size,
+        chunk_count: size.div_ceil(CHUNK),
+        chunk_sizes: size,
+        part_version: 0,
+        chunk_ref_version: 0,
+        offloaded: false,
+    };
+    let row = Row {
+        upload_id,
+        etag: &headers.etag,
+        size_bytes: size,
+        last_modified_hlc: headers.last_modified,
+        content_type: &headers.content_type,
+        content_encoding: &headers.content_encoding,
+        cache_control: &headers.cache_control,
+        content_disposition: &headers.content_disposition,
+        user_metadata: Some(&headers.user_metadata).filter(|metadata| !metadata.is_empty()),
+        parts: (size > 0).then_some([part]),
+    };
+    gojson::compact(out, &row, Html::Escaped);
+}
 
 /// A manifest. Texts borrow from the row where they can.
 #[derive(Debug, Default, PartialEq, Eq)]

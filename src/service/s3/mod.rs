@@ -17,7 +17,7 @@ mod chunk_ref;
 mod counters;
 mod join;
 mod live;
-mod manifest;
+pub(crate) mod manifest;
 mod orphan;
 mod part;
 mod peek;

@@ -3,9 +3,12 @@
 //! In: a message. Out: what it says of itself, and what the side records of its group and of its deduplication id say,
 //! each of which is looked up by its key.
 
-use serde::Deserialize;
+use std::borrow::Cow;
+
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use crate::codec::gojson::{Html, compact};
 use crate::error::Result;
 use crate::keyspace::sqs::{dedup_key, group_key};
 use crate::model::sqs::{Delivery, GroupLock, Message, Side};
@@ -23,6 +26,54 @@ struct LockRecord {
 struct DedupRecord {
     message_id: String,
     expires_at_millis: i64,
+}
+
+/// How long an id is taken for the message that was sent with it first, ms.
+const WINDOW: i64 = 300_000;
+
+#[derive(Serialize)]
+struct LockRow<'a> {
+    message_id: &'a str,
+    acquired_at_ms: i64,
+    visible_at_ms: i64,
+}
+
+#[derive(Serialize)]
+struct DedupRow<'a> {
+    message_id: &'a str,
+    send_timestamp_ms: i64,
+    expires_at_millis: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    original_sequence: Option<u64>,
+}
+
+/// Appends the lock that a received message has on its group.
+pub(crate) fn write_lock(out: &mut Vec<u8>, message: &Message<'_>) {
+    let row = LockRow {
+        message_id: &message.id,
+        acquired_at_ms: message.first_receive,
+        visible_at_ms: message.visible_at,
+    };
+    compact(out, &row, Html::Escaped);
+}
+
+/// Appends the window of a message's deduplication id.
+pub(crate) fn write_window(out: &mut Vec<u8>, message: &Message<'_>) {
+    let row = DedupRow {
+        message_id: &message.id,
+        send_timestamp_ms: message.send_timestamp,
+        expires_at_millis: message.send_timestamp.saturating_add(WINDOW),
+        original_sequence: Some(message.sequence_number).filter(|number| *number != 0),
+    };
+    compact(out, &row, Html::Escaped);
+}
+
+/// Returns what stands for a message that was sent again: its own id, or the hash of its body.
+pub(crate) fn deduplication_id<'m>(message: &'m Message<'_>) -> Cow<'m, str> {
+    match &*message.deduplication_id {
+        "" => hex::encode(Sha256::digest(message.body)).into(),
+        id => id.into(),
+    }
 }
 
 /// Returns how far a message's delivery is at the time that the snapshot is read at.
@@ -53,10 +104,7 @@ pub(crate) fn delivery(snapshot: &Snapshot, message: &Message<'_>) -> Result<Del
     {
         *since = u64::try_from(lock.acquired_at).unwrap_or(*since);
     }
-    let id = match &*message.deduplication_id {
-        "" => hex::encode(Sha256::digest(message.body)),
-        id => id.to_owned(),
-    };
+    let id = deduplication_id(message);
     let window =
         side::<DedupRecord>(snapshot, &dedup_key(queue, partition, generation, (group, id.as_bytes())))?;
     delivery.dedup_until = window.map(|window| {

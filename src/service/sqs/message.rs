@@ -2,8 +2,14 @@
 //!
 //! In: the value of a data row. Out: a [`Message`] that borrows from it and from reused buffers.
 
+use base64::display::Base64Display;
+use base64::engine::general_purpose::STANDARD;
+use serde::{Serialize, Serializer};
+use serde_json::value::RawValue;
+
 use super::value::{self, Invalid};
 use crate::codec::gojson::read::Reader;
+use crate::codec::gojson::{Html, compact};
 use crate::interrupt::Interrupt;
 use crate::model::sqs::Message;
 
@@ -16,7 +22,76 @@ pub struct Buffers {
     receipt_token: Vec<u8>,
 }
 
+/// The value as it is written.
+#[derive(Serialize)]
+struct Row<'a> {
+    message_id: &'a str,
+    body: Base64<'a>,
+    md5_of_body: &'a str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    md5_of_message_attributes: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    message_attributes: Option<&'a RawValue>,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    sender_id: &'a str,
+    send_timestamp_millis: i64,
+    available_at_millis: i64,
+    visible_at_millis: i64,
+    receive_count: i64,
+    #[serde(skip_serializing_if = "is_zero")]
+    first_receive_millis: i64,
+    current_receipt_token: Option<Base64<'a>>,
+    queue_generation: u64,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    message_group_id: &'a str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    message_deduplication_id: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sequence_number: Option<u64>,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    dead_letter_source_arn: &'a str,
+}
+
+/// Bytes as a JSON string of standard base64.
+struct Base64<'a>(&'a [u8]);
+
+impl Serialize for Base64<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&Base64Display::new(self.0, &STANDARD))
+    }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "what `serde` calls")]
+fn is_zero(number: &i64) -> bool {
+    *number == 0
+}
+
 impl<'a> Message<'a> {
+    /// Appends the value of a data row; `attributes` are the message's own as compact text.
+    pub(crate) fn write(&self, out: &mut Vec<u8>, attributes: Option<&RawValue>) {
+        out.extend_from_slice(&MAGIC);
+        let row = Row {
+            message_id: &self.id,
+            body: Base64(self.body),
+            md5_of_body: &self.md5_of_body,
+            md5_of_message_attributes: &self.md5_of_message_attributes,
+            message_attributes: attributes,
+            sender_id: &self.sender_id,
+            send_timestamp_millis: self.send_timestamp,
+            available_at_millis: self.available_at,
+            visible_at_millis: self.visible_at,
+            receive_count: self.receive_count,
+            first_receive_millis: self.first_receive,
+            current_receipt_token: Some(Base64(self.receipt_token)).filter(|token| !token.0.is_empty()),
+            queue_generation: self.queue_generation,
+            message_group_id: &self.group_id,
+            message_deduplication_id: &self.deduplication_id,
+            sequence_number: Some(self.sequence_number).filter(|number| *number != 0),
+            dead_letter_source_arn: &self.dead_letter_source_arn,
+        };
+        compact(out, &row, Html::Escaped);
+    }
+
     /// Reads the value of a data row.
     pub fn parse(
         value: &'a [u8],

@@ -5,11 +5,11 @@
 //! one queue's few facts and one message, whatever the number of queues and messages.
 
 mod collect;
-mod delivery;
+pub(crate) mod delivery;
 mod filter;
 pub(crate) mod message;
 mod other_group;
-mod partition;
+pub(crate) mod partition;
 mod pending;
 pub(crate) mod queue;
 mod queue_state;

@@ -6,35 +6,35 @@ use crate::model::sqs::Queue;
 
 /// How the messages of a queue are spread.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Partitions {
+pub(crate) struct Partitions {
     /// As stored: 0 and 1 are classic.
-    pub count: u32,
+    pub(crate) count: u32,
     /// `perQueue` throughput: partitioned keys, but every message on partition 0.
-    pub per_queue: bool,
+    pub(crate) per_queue: bool,
 }
 
 impl Partitions {
     /// Returns how the messages of a queue are spread.
     #[must_use]
-    pub(super) fn of_queue(queue: &Queue<'_>) -> Self {
+    pub(crate) fn of_queue(queue: &Queue<'_>) -> Self {
         Self { count: queue.partition_count, per_queue: queue.fifo_throughput_limit == "perQueue" }
     }
 
     /// Whether the queue uses partitioned keys, and those only.
     #[must_use]
-    pub(super) fn partitioned(self) -> bool {
+    pub(crate) fn partitioned(self) -> bool {
         self.count > 1
     }
 
     /// Whether a receive scans this partition of a partitioned queue.
     #[must_use]
-    pub(super) fn scans(self, partition: u32) -> bool {
+    pub(crate) fn scans(self, partition: u32) -> bool {
         partition < if self.per_queue { 1 } else { self.count }
     }
 
     /// Returns the partition of a group, given its hash; `None` is the empty group.
     #[must_use]
-    pub(super) fn of(self, group: Option<u32>) -> u32 {
+    pub(crate) fn of(self, group: Option<u32>) -> u32 {
         match group {
             Some(hash) if self.partitioned() && !self.per_queue => hash & (self.count - 1),
             _ => 0,
@@ -44,7 +44,7 @@ impl Partitions {
 
 /// Returns the hash of a group id; `None` for the empty one.
 #[must_use]
-pub(super) fn group_hash(group_id: &[u8]) -> Option<u32> {
+pub(crate) fn group_hash(group_id: &[u8]) -> Option<u32> {
     (!group_id.is_empty()).then(|| fnv1a32(group_id))
 }
 

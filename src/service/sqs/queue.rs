@@ -2,14 +2,117 @@
 //!
 //! In: the value of a meta row. Out: a [`Queue`] that borrows from it.
 
+use serde::Serialize;
+use serde_json::value::RawValue;
+
 use super::value::{self, Invalid};
 use crate::codec::gojson::read::{ErrorKind, Reader};
+use crate::codec::gojson::{Html, compact};
 use crate::interrupt::Interrupt;
 use crate::model::sqs::{Queue, Throttle};
 
 const MAGIC: [u8; 4] = *b"\0SQ\x01";
 
+/// The value as it is written. Members that no dump of the reference layout has are left out where they are empty.
+#[derive(Serialize)]
+struct Row<'a> {
+    name: &'a str,
+    generation: u64,
+    #[serde(skip_serializing_if = "is_default")]
+    incarnation: u64,
+    #[serde(skip_serializing_if = "is_default")]
+    created_at_hlc: u64,
+    #[serde(skip_serializing_if = "is_default")]
+    is_fifo: bool,
+    #[serde(skip_serializing_if = "is_default")]
+    content_based_dedup: bool,
+    visibility_timeout_seconds: i64,
+    message_retention_seconds: i64,
+    delay_seconds: i64,
+    receive_message_wait_seconds: i64,
+    maximum_message_size: i64,
+    #[serde(skip_serializing_if = "is_default")]
+    redrive_policy: &'a str,
+    #[serde(skip_serializing_if = "is_default")]
+    redrive_allow_policy: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tags: Option<&'a RawValue>,
+    #[serde(skip_serializing_if = "is_default")]
+    last_purged_at_millis: i64,
+    #[serde(skip_serializing_if = "is_default")]
+    created_at_millis: i64,
+    #[serde(skip_serializing_if = "is_default")]
+    last_modified_at_millis: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    throttle: Option<ThrottleRow<'a>>,
+    #[serde(skip_serializing_if = "is_default")]
+    partition_count: u32,
+    #[serde(skip_serializing_if = "is_default")]
+    fifo_throughput_limit: &'a str,
+    #[serde(skip_serializing_if = "is_default")]
+    deduplication_scope: &'a str,
+}
+
+#[derive(Serialize)]
+struct ThrottleRow<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    send_capacity: Option<&'a RawValue>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    send_refill_per_second: Option<&'a RawValue>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    recv_capacity: Option<&'a RawValue>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    recv_refill_per_second: Option<&'a RawValue>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    default_capacity: Option<&'a RawValue>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    default_refill_per_second: Option<&'a RawValue>,
+}
+
+impl<'a> ThrottleRow<'a> {
+    fn of(throttle: &Throttle<'a>) -> Option<Self> {
+        let number = |text: Option<&'a str>| text.and_then(|text| serde_json::from_str(text).ok());
+        (*throttle != Throttle::default()).then(|| Self {
+            send_capacity: number(throttle.send_capacity),
+            send_refill_per_second: number(throttle.send_refill_per_second),
+            recv_capacity: number(throttle.recv_capacity),
+            recv_refill_per_second: number(throttle.recv_refill_per_second),
+            default_capacity: number(throttle.default_capacity),
+            default_refill_per_second: number(throttle.default_refill_per_second),
+        })
+    }
+}
+
 impl<'a> Queue<'a> {
+    /// Appends the value of a meta row: the queue's, under this name. `tags` are its own as compact text.
+    pub(crate) fn write(&self, out: &mut Vec<u8>, name: &str, tags: Option<&RawValue>) {
+        out.extend_from_slice(&MAGIC);
+        let row = Row {
+            name,
+            generation: self.generation,
+            incarnation: self.incarnation,
+            created_at_hlc: self.created_at_hlc,
+            is_fifo: self.fifo,
+            content_based_dedup: self.content_based_deduplication,
+            visibility_timeout_seconds: self.visibility_timeout,
+            message_retention_seconds: self.message_retention,
+            delay_seconds: self.delay,
+            receive_message_wait_seconds: self.receive_message_wait,
+            maximum_message_size: self.maximum_message_size,
+            redrive_policy: &self.redrive_policy,
+            redrive_allow_policy: &self.redrive_allow_policy,
+            tags,
+            last_purged_at_millis: self.last_purged_at,
+            created_at_millis: self.created_at,
+            last_modified_at_millis: self.last_modified_at,
+            throttle: ThrottleRow::of(&self.throttle),
+            partition_count: self.partition_count,
+            fifo_throughput_limit: &self.fifo_throughput_limit,
+            deduplication_scope: &self.deduplication_scope,
+        };
+        compact(out, &row, Html::Escaped);
+    }
+
     /// Reads the value of a meta row.
     pub fn parse(value: &'a [u8], interrupt: &'a Interrupt) -> Result<Self, Invalid> {
         let mut queue = Self::default();
@@ -64,6 +167,10 @@ impl<'a> Throttle<'a> {
         })?;
         Ok(throttle)
     }
+}
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 fn setting<'a>(reader: &mut Reader<'a>) -> Result<Option<&'a str>, Invalid> {

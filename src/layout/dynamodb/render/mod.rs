@@ -4,11 +4,11 @@
 
 use base64::engine::general_purpose::STANDARD;
 
-use super::members::{Members, checked};
 use crate::codec::protobuf as wire;
 use crate::error::Result;
 use crate::layout::output::{Output, base64, text};
 use crate::model::dynamodb::item::Attributes;
+use crate::model::dynamodb::members::{Members, checked};
 use crate::model::dynamodb::value::{Collection, Message, Unservable, Value};
 
 /// Deepest attribute that a server writes or reads; a top-level attribute has depth 1 (`dynamodb.md` 2.1).

@@ -4,11 +4,11 @@
 
 use std::ops::Range;
 
-use super::members::{Members, checked};
 use super::render::{Frame, Layout};
 use crate::codec::protobuf as wire;
 use crate::error::Result;
 use crate::layout::output::{Output, text};
+use crate::model::dynamodb::members::{Members, checked};
 use crate::model::dynamodb::value::{last_text, pieces};
 
 /// Writes the `TableSchema` message of a schema.

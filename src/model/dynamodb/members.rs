@@ -5,17 +5,17 @@
 
 use std::ops::Range;
 
+use super::value::{last_bytes, last_text};
 use crate::bug::Bug;
 use crate::codec::protobuf::{Malformed, text};
 use crate::error::Result;
-use crate::model::dynamodb::value::last_bytes;
 
 /// Messages were checked when their rows were read.
 const CHECKED: Bug = Bug::new("a DynamoDB message that was found valid does not read back");
 const OUTSIDE: Bug = Bug::new("a part of a DynamoDB message does not stand in it");
 
 /// Takes what was read of a checked message.
-pub(super) fn checked<T>(read: Result<T, Malformed>) -> Result<T> {
+pub(crate) fn checked<T>(read: Result<T, Malformed>) -> Result<T> {
     Ok(read.map_err(|_| CHECKED)?)
 }
 
@@ -52,19 +52,19 @@ struct Member {
 
 /// The maps that are open.
 #[derive(Debug)]
-pub(super) struct Members<'a> {
+pub(crate) struct Members<'a> {
     body: &'a [u8],
     members: Vec<Member>,
 }
 
 impl<'a> Members<'a> {
     /// Returns a list without maps; all entries will stand in `body`.
-    pub(super) fn new(body: &'a [u8]) -> Self {
+    pub(crate) fn new(body: &'a [u8]) -> Self {
         Self { body, members: Vec::new() }
     }
 
     /// Opens a map: sorts its entries. Of equal names the last one counts.
-    pub(super) fn open(
+    pub(crate) fn open(
         &mut self,
         entries: impl Iterator<Item = Result<&'a [u8], Malformed>>,
     ) -> Result<Range<usize>> {
@@ -93,7 +93,7 @@ impl<'a> Members<'a> {
     }
 
     /// Returns name and entry at `at`; `None` where a later entry of the same name follows.
-    pub(super) fn get(&self, map: &Range<usize>, at: usize) -> Result<Option<(&'a str, &'a [u8])>> {
+    pub(crate) fn get(&self, map: &Range<usize>, at: usize) -> Result<Option<(&'a str, &'a [u8])>> {
         let member = self.members.get(at).ok_or(OUTSIDE)?;
         let name = member.name.get(self.body);
         let next = self.members.get(at + 1).filter(|_| map.contains(&(at + 1)));
@@ -104,7 +104,7 @@ impl<'a> Members<'a> {
     }
 
     /// Finds the entry of a name in a map.
-    pub(super) fn find(&self, map: &Range<usize>, name: &str) -> Option<&'a [u8]> {
+    pub(crate) fn find(&self, map: &Range<usize>, name: &str) -> Option<&'a [u8]> {
         let members = self.members.get(map.clone())?;
         let behind = members.partition_point(|member| member.name.get(self.body) <= name.as_bytes());
         let last = members.get(behind.checked_sub(1)?)?;
@@ -112,7 +112,7 @@ impl<'a> Members<'a> {
     }
 
     /// Closes the map that was opened last.
-    pub(super) fn close(&mut self, map: &Range<usize>) {
+    pub(crate) fn close(&mut self, map: &Range<usize>) {
         self.members.truncate(map.start);
     }
 }

@@ -1,0 +1,186 @@
+//! Sorted rows to the payload that a node restores (`encode.md` 1).
+
+use std::io::Write;
+
+use sha2::{Digest, Sha256};
+
+use super::Bodies;
+use super::bodies::{Place, Spool};
+use super::rows::{Body, Record};
+use crate::bug::Bug;
+use crate::error::{Error, Result};
+use crate::sort::OwnedSorted;
+
+/// What the payload begins with.
+const MAGIC: &[u8; 8] = b"EKVPBBL1";
+/// Value header of a row that is no tombstone, not encrypted and never expires.
+const HEADER: [u8; 9] = [0; 9];
+/// Bytes of a body in a file that are read at once.
+const COPY: usize = 1 << 20;
+
+const BAD_RECORD: Bug = Bug::new("a sorted row does not read back");
+
+/// The rows, sorted, each once.
+#[derive(Debug)]
+pub struct Payload {
+    rows: OwnedSorted,
+    spool: Spool,
+    abandoned: Vec<u64>,
+    commit_ts: u64,
+}
+
+/// What was written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Written {
+    /// Number of rows.
+    pub rows: u64,
+    /// Length of the payload, bytes.
+    pub bytes: u64,
+    /// SHA-256 of the payload.
+    pub sha256: [u8; 32],
+}
+
+/// The row that waits for whether an equal one follows.
+#[derive(Debug, Default)]
+struct Waiting {
+    key: Vec<u8>,
+    record: Vec<u8>,
+    object: u64,
+    rank: Option<i64>,
+    is_there: bool,
+}
+
+impl Payload {
+    pub(super) fn new(rows: OwnedSorted, spool: Spool, abandoned: Vec<u64>, commit_ts: u64) -> Self {
+        Self { rows, spool, abandoned, commit_ts }
+    }
+
+    /// Writes the payload to `out`; bodies that are files of a dump are read through `bodies`.
+    pub fn write(mut self, bodies: &mut dyn Bodies, out: &mut dyn Write) -> Result<Written> {
+        let mut writer = Writer {
+            out,
+            bodies,
+            spool: self.spool,
+            hash: Sha256::new(),
+            written: Written::default(),
+            buffer: Vec::new(),
+        };
+        writer.bytes(MAGIC)?;
+        writer.bytes(&self.commit_ts.to_le_bytes())?;
+        let mut waiting = Waiting::default();
+        while let Some((key, value)) = self.rows.next()? {
+            let bad = || BAD_RECORD.at((key, value));
+            let Record { object, rank, .. } = Record::parse(value).ok_or_else(bad)?;
+            if self.abandoned.binary_search(&object).is_ok() {
+                continue;
+            }
+            if waiting.is_there && waiting.key == key {
+                match (waiting.rank, rank) {
+                    (Some(best), Some(rank)) if rank <= best => continue,
+                    (Some(_), Some(_)) => {}
+                    _ => {
+                        let key = key.get(..key.len().saturating_sub(8)).unwrap_or_default().to_vec();
+                        let objects = [waiting.object, object];
+                        return Err(Error::Duplicate { key, objects, names: Vec::new() });
+                    }
+                }
+            } else {
+                writer.waiting(&waiting)?;
+                waiting.key.clear();
+                waiting.key.extend_from_slice(key);
+            }
+            waiting.record.clear();
+            waiting.record.extend_from_slice(value);
+            (waiting.object, waiting.rank, waiting.is_there) = (object, rank, true);
+        }
+        writer.waiting(&waiting)?;
+        writer.finish()
+    }
+}
+
+struct Writer<'w> {
+    out: &'w mut dyn Write,
+    bodies: &'w mut dyn Bodies,
+    spool: Spool,
+    hash: Sha256,
+    written: Written,
+    buffer: Vec<u8>,
+}
+
+impl Writer<'_> {
+    fn waiting(&mut self, waiting: &Waiting) -> Result<()> {
+        if !waiting.is_there {
+            return Ok(());
+        }
+        let record = Record::parse(&waiting.record).ok_or(BAD_RECORD)?;
+        self.written.rows += 1;
+        self.length(waiting.key.len())?;
+        self.bytes(&waiting.key)?;
+        match record.body {
+            Body::Here(body) => {
+                self.length(HEADER.len() + body.len())?;
+                self.bytes(&HEADER)?;
+                self.bytes(body)
+            }
+            Body::At(place) => {
+                self.bytes(&place.length.saturating_add(9).to_le_bytes())?;
+                self.bytes(&HEADER)?;
+                self.body(place)
+            }
+        }
+    }
+
+    fn body(&mut self, place: Place<'_>) -> Result<()> {
+        let mut buffer = Vec::new();
+        let mut done = 0;
+        while done < place.length {
+            let next = usize::try_from(place.length - done).unwrap_or(COPY).min(COPY);
+            buffer.resize(next, 0);
+            let offset = place.offset.saturating_add(done);
+            if place.path.is_empty() {
+                self.spool.read(offset, &mut buffer)?;
+            } else {
+                self.bodies.read(place.path, offset, &mut buffer)?;
+            }
+            self.bytes(&buffer)?;
+            done += u64::try_from(next).unwrap_or(u64::MAX);
+        }
+        Ok(())
+    }
+
+    fn length(&mut self, length: usize) -> Result<()> {
+        self.bytes(&u64::try_from(length).unwrap_or(u64::MAX).to_le_bytes())
+    }
+
+    /// Writes bytes: short ones are collected.
+    fn bytes(&mut self, bytes: &[u8]) -> Result<()> {
+        if self.buffer.len() + bytes.len() > COPY {
+            self.flush()?;
+        }
+        if bytes.len() >= COPY {
+            return self.pass(bytes);
+        }
+        self.buffer.extend_from_slice(bytes);
+        Ok(())
+    }
+
+    fn flush(&mut self) -> Result<()> {
+        let mut buffer = std::mem::take(&mut self.buffer);
+        self.pass(&buffer)?;
+        buffer.clear();
+        self.buffer = buffer;
+        Ok(())
+    }
+
+    fn pass(&mut self, bytes: &[u8]) -> Result<()> {
+        self.hash.update(bytes);
+        self.written.bytes += u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+        self.out.write_all(bytes).map_err(Error::Output)
+    }
+
+    fn finish(mut self) -> Result<Written> {
+        self.flush()?;
+        self.out.flush().map_err(Error::Output)?;
+        Ok(Written { sha256: self.hash.finalize().into(), ..self.written })
+    }
+}
