@@ -130,7 +130,7 @@ impl Index {
     /// Appends the key attributes of an item as they are in the index.
     fn segments(&self, item: &Item<'_>, out: &mut Vec<u8>) -> Result<Indexed> {
         for name in std::iter::once(&self.hash_key).chain(&self.range_key) {
-            let found = checked(item.attributes.find(name))?;
+            let found = checked(item.attributes.value(name))?;
             let Some(value) = found else { return Ok(Indexed::Absent) };
             if !KeyValue::of_value(value).is_some_and(|value| push_ordered(out, value)) {
                 return Ok(Indexed::LeftOut);

@@ -43,10 +43,9 @@ fn the_timer_and_cron_leave_metrics() {
 #[test]
 fn the_action_decodes_verifies_and_says_so() {
     let action = project(".github/actions/decode/action.yml");
-    let script: String = (action.split("run: |\n").nth(1).unwrap().lines())
-        .take_while(|line| line.starts_with("        "))
-        .map(|line| format!("{}\n", line.trim_start()))
-        .collect();
+    let lines = action.split("run: |\n").nth(1).unwrap().lines();
+    let lines: Vec<_> = lines.take_while(|line| line.starts_with("        ")).map(str::trim_start).collect();
+    let script = lines.join("\n");
     let work = Work::new();
     let variables = |snapshots| {
         [

@@ -5,6 +5,7 @@
 use super::check;
 use super::key::KeyValues;
 use super::schema::Schema;
+use super::value::Value;
 use crate::codec::protobuf::Malformed;
 use crate::limits;
 
@@ -59,6 +60,12 @@ impl<'a> Attributes<'a> {
         Ok((item, KeyValues::of(found, range.is_some())?))
     }
 
+    /// Returns the value of an attribute.
+    pub(crate) fn value(&self, name: &str) -> Result<Option<Value<'a>>, InvalidItem> {
+        let (_, [found]) = check::item(self.message, [name])?;
+        Ok(found.map(Value::of_entry).transpose()?)
+    }
+
     /// Checks a body; returns the entries of the attributes of these names too.
     fn find<const N: usize>(
         body: &'a [u8],
@@ -76,7 +83,6 @@ impl<'a> Attributes<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::dynamodb::value::Value;
 
     #[test]
     fn a_body_begins_with_the_magic() {

@@ -5,7 +5,7 @@
 
 use std::ops::Range;
 
-use super::value::{last_bytes, last_text};
+use super::value::last_bytes;
 use crate::bug::Bug;
 use crate::codec::protobuf::{Malformed, text};
 use crate::error::Result;
@@ -15,7 +15,7 @@ const CHECKED: Bug = Bug::new("a DynamoDB message that was found valid does not 
 const OUTSIDE: Bug = Bug::new("a part of a DynamoDB message does not stand in it");
 
 /// Takes what was read of a checked message.
-pub(crate) fn checked<T>(read: Result<T, Malformed>) -> Result<T> {
+pub(crate) fn checked<T, E>(read: Result<T, E>) -> Result<T> {
     Ok(read.map_err(|_| CHECKED)?)
 }
 

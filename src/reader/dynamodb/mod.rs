@@ -12,7 +12,7 @@ use crate::keyspace::Namespace;
 use crate::keyspace::dynamodb::item_prefix;
 use crate::limits;
 use crate::model::dynamodb::key::OrderedKey;
-use crate::model::dynamodb::{Attributes, Item, KeyValue, KeyValues, Object, Schema, Table};
+use crate::model::dynamodb::{Attributes, Item, KeyValue, Object, Schema, Table};
 use crate::model::{self, ScopeEnd};
 use crate::service::Scope;
 use crate::tree::manifest::DynamodbLayout;
@@ -121,9 +121,7 @@ impl<'t> Items<'t> {
         if let Err(error) = item::body(text, &mut self.body) {
             return refused(reader, self.table, &error);
         }
-        let read = Attributes::parse(&self.body)
-            .and_then(|attributes| Ok((attributes, KeyValues::of(&attributes, self.schema)?)));
-        let (attributes, keys) = match read {
+        let (attributes, keys) = match Attributes::parse_keyed(&self.body, self.schema) {
             Ok(read) => read,
             Err(error) => return refused(reader, self.table, &error),
         };
