@@ -13,6 +13,7 @@ mod cli;
 mod cluster;
 mod deploy;
 mod diff;
+mod documents;
 mod du;
 #[path = "../dump/mod.rs"]
 mod dump;

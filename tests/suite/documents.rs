@@ -1,0 +1,343 @@
+//! What the documents say of the code: links, sections, exit codes, options, members of JSON, commands.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::Value;
+
+use crate::fixture::{Snapshot, hlc};
+use crate::payloads::capture;
+use crate::tool::{Run, Work, testdata};
+
+type Names = BTreeSet<String>;
+
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// Returns every file with this extension below a directory, with its text.
+fn texts(directory: &str, extension: &str) -> Vec<(PathBuf, String)> {
+    let mut all = Vec::new();
+    let mut open = vec![root().join(directory)];
+    while let Some(path) = open.pop() {
+        if path.is_dir() {
+            open.extend(fs::read_dir(&path).unwrap().map(|entry| entry.unwrap().path()));
+        } else if path.extension().is_some_and(|found| found == extension) {
+            let text = fs::read_to_string(&path).unwrap();
+            all.push((path, text));
+        }
+    }
+    all
+}
+
+fn documents() -> Vec<(PathBuf, String)> {
+    let mut all = texts("docs", "md");
+    all.extend(texts("testdata", "md"));
+    all.push((root().join("README.md"), fs::read_to_string(root().join("README.md")).unwrap()));
+    all
+}
+
+fn document(name: &str) -> String {
+    fs::read_to_string(root().join(name)).unwrap()
+}
+
+/// Returns a document without what is fenced.
+fn prose(text: &str) -> String {
+    text.split("\n```").step_by(2).collect()
+}
+
+/// The anchor that a heading has on a page.
+fn anchor(heading: &str) -> String {
+    let kept = heading.chars().filter(|c| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_'));
+    kept.map(|c| if c == ' ' { '-' } else { c.to_ascii_lowercase() }).collect()
+}
+
+fn headings(text: &str) -> impl Iterator<Item = &str> {
+    text.lines().filter(|line| line.starts_with('#')).map(|line| line.trim_start_matches('#').trim())
+}
+
+/// Returns what stands between each `from` and the next `to`.
+fn between<'t>(text: &'t str, from: &str, to: char) -> Vec<&'t str> {
+    text.split(from).skip(1).filter_map(|rest| Some(rest.split_once(to)?.0)).collect()
+}
+
+#[test]
+fn links_lead_somewhere() {
+    let (mut dead, mut live) = (Vec::new(), 0);
+    for (path, text) in documents() {
+        for target in between(&prose(&text), "](", ')') {
+            if target.contains("://") {
+                continue;
+            }
+            let (file, wanted) = target.split_once('#').unwrap_or((target, ""));
+            let to = if file.is_empty() { path.clone() } else { path.parent().unwrap().join(file) };
+            let found = if wanted.is_empty() {
+                to.exists()
+            } else {
+                let text = fs::read_to_string(&to).unwrap_or_default();
+                headings(&text).any(|heading| anchor(heading) == wanted)
+            };
+            live += 1;
+            if !found {
+                dead.push(format!("{}: {target}", path.display()));
+            }
+        }
+    }
+    assert!(dead.is_empty(), "{dead:#?}");
+    assert!(live > 20, "{live} links: they are not found any more");
+}
+
+/// Sections are named as `redis.md` 3.2, in code and documents.
+#[test]
+fn section_references_resolve() {
+    let mut sections: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for (path, text) in texts("docs/format", "md") {
+        let numbers = headings(&text)
+            .map(|heading| heading.split(' ').next().unwrap().trim_end_matches('.').to_owned());
+        sections.insert(path.file_name().unwrap().to_str().unwrap().to_owned(), numbers.collect());
+    }
+    let (mut dead, mut live) = (Vec::new(), 0);
+    let everything = [texts("src", "rs"), texts("tests", "rs"), documents()].concat();
+    for (path, text) in everything {
+        for (at, _) in text.match_indices(".md") {
+            let start = text[..at].rfind(|c: char| !c.is_ascii_alphanumeric()).map_or(0, |at| at + 1);
+            let rest = text[at + 3..].trim_start_matches('`');
+            let number: &str = rest.strip_prefix(' ').unwrap_or_default();
+            let end = number.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(number.len());
+            let (name, number) = (&text[start..at + 3], number[..end].trim_end_matches('.'));
+            let Some(known) = sections.get(name).filter(|_| !number.is_empty()) else { continue };
+            live += 1;
+            if !known.iter().any(|found| found == number) {
+                dead.push(format!("{}: {name} {number}", path.display()));
+            }
+        }
+    }
+    assert!(dead.is_empty(), "{dead:#?}");
+    assert!(live > 400, "{live} references: they are not found any more");
+}
+
+/// Returns the first column of the first table below a heading.
+fn first_column(text: &str, heading: &str) -> Vec<String> {
+    let below = text.split(&format!("\n{heading}\n")).nth(1).unwrap_or_else(|| panic!("no {heading}"));
+    let rows =
+        below.lines().skip_while(|line| !line.starts_with('|')).take_while(|line| line.starts_with('|'));
+    rows.skip(2).map(|row| row.split('|').nth(1).unwrap().trim().to_owned()).collect()
+}
+
+/// Returns the names in the first column of the tables below a heading: the `number`-th of its tables.
+fn members(text: &str, heading: &str, number: usize) -> Names {
+    let below = text.split(&format!("\n{heading}\n")).nth(1).unwrap_or_else(|| panic!("no {heading}"));
+    let mut tables: Vec<Names> = Vec::new();
+    let mut is_in = false;
+    for line in below.lines().take_while(|line| !line.starts_with('#')) {
+        if line.starts_with('|') && !is_in {
+            tables.push(Names::new());
+        }
+        is_in = line.starts_with('|');
+        if is_in {
+            let cell = line.split('|').nth(1).unwrap();
+            let names = cell.split('`').skip(1).step_by(2).filter(|name| !name.contains('.'));
+            tables.last_mut().unwrap().extend(names.map(str::to_owned));
+        }
+    }
+    tables.swap_remove(number)
+}
+
+#[test]
+fn exit_codes_are_those_of_the_code() {
+    let code = document("src/cli/exit.rs");
+    let constants = between(&code, ": u8 = ", ';').into_iter().map(str::to_owned);
+    let signals = ["130", "143", "129"].map(str::to_owned);
+    let wanted: Names = constants.chain(signals).collect();
+    let readme = document("README.md");
+    let readme = readme.replace("\n| exit code | meaning |", "\n## Codes\n\n| exit code | meaning |");
+    for (text, heading) in [(&readme, "## Codes"), (&document("docs/output.md"), "## Exit codes")] {
+        let found: Names =
+            first_column(text, heading).iter().flat_map(|cell| cell.split(", ")).map(str::to_owned).collect();
+        assert_eq!(found, wanted, "{heading}");
+    }
+}
+
+/// Returns every `--option` in a text.
+fn options(text: &str) -> Names {
+    let starts = text.match_indices("--").filter(|(at, _)| {
+        !text[..*at].ends_with(|c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_' || c == '/')
+    });
+    let names = starts.map(|(at, _)| {
+        let name = &text[at + 2..];
+        let end = name.find(|c: char| !c.is_ascii_lowercase() && c != '-' && !c.is_ascii_digit());
+        name[..end.unwrap_or(name.len())].trim_end_matches('-')
+    });
+    names.filter(|name| name.len() > 1).map(|name| format!("--{name}")).collect()
+}
+
+/// Options of other programs: cargo, jq, aws, tools of this project.
+const OTHERS: [&str; 13] = [
+    "--release",
+    "--locked",
+    "--path",
+    "--test",
+    "--example",
+    "--help",
+    "--kek",
+    "--quick",
+    "--argjson",
+    "--bucket",
+    "--key",
+    "--body",
+    "--cli-input-json",
+];
+
+/// `testdata/help` is what the binary says: another test compares them.
+#[test]
+fn options_are_those_of_the_help_and_each_is_in_a_document() {
+    let help: Names = texts("testdata/help", "txt").iter().flat_map(|(_, text)| options(text)).collect();
+    let (mut said, mut unknown) = (Names::new(), Vec::new());
+    for (path, text) in documents() {
+        if path.starts_with(root().join("docs/format")) || path.ends_with("docs/changelog.md") {
+            continue;
+        }
+        let found = options(&text);
+        let strange = found.difference(&help).filter(|option| !OTHERS.contains(&option.as_str()));
+        unknown.extend(strange.map(|option| format!("{}: {option}", path.display())));
+        said.extend(found);
+    }
+    assert!(unknown.is_empty(), "no command has them: {unknown:#?}");
+    let silent: Vec<_> =
+        help.difference(&said).filter(|option| !["--help", "--version"].contains(&option.as_str())).collect();
+    assert!(silent.is_empty(), "no document tells of them: {silent:?}");
+}
+
+fn names(value: &Value) -> impl Iterator<Item = String> {
+    value.as_object().into_iter().flat_map(|object| object.keys().cloned())
+}
+
+/// Objects of all kinds, one of them unreadable, one deleted, one that expires, versions of one.
+fn shop() -> Work {
+    let work = Work::with(&capture("shop"));
+    let early = hlc(1_769_000_000_000, 0);
+    let rows = Snapshot::new()
+        .put("!hs|fld|\0\0\0\x01hf", "x")
+        .put("!hs|meta|\0\0\0\x01h", "no length")
+        .put_at("!redis|str|k", early, b"\xff\x01\0old")
+        .string("k", "new")
+        .string(b"\xff", "v")
+        .tombstone_at("!redis|str|gone", early);
+    work.write("broken.fsm", &rows.live());
+    fs::create_dir(work.path("empty")).unwrap();
+    work
+}
+
+/// Runs a command; returns the members of all lines of its output.
+fn said(work: &Work, arguments: &str) -> (Names, Vec<Value>) {
+    let run = work.run(arguments.split(' '));
+    let lines: Vec<Value> = match serde_json::from_str(&run.out) {
+        Ok(value) => vec![value],
+        Err(_) => run.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect(),
+    };
+    assert!(!lines.is_empty(), "{arguments}: {run:?}");
+    (lines.iter().flat_map(names).collect(), lines)
+}
+
+/// Fails unless commands say all members that the document lists, and no others.
+#[track_caller]
+fn compare(work: &Work, commands: &[&str], wanted: &Names, known: &[&str]) {
+    let found: Names = commands.iter().flat_map(|command| said(work, command).0).collect();
+    let missing: Vec<_> = found.difference(wanted).collect();
+    assert!(missing.is_empty(), "{commands:?}: the document lacks {missing:?}");
+    let gone: Vec<_> = wanted.difference(&found).filter(|name| !known.contains(&name.as_str())).collect();
+    assert!(gone.is_empty(), "{commands:?}: the document has {gone:?}");
+}
+
+#[test]
+fn json_members_are_those_of_the_document() {
+    let (work, text) = (shop(), document("docs/output.md"));
+    let commands = [
+        "decode snapshot.fsm -o dump --json --quiet",
+        "decode broken.fsm -o broken --json --quiet",
+        "decode snapshot.fsm -o x --dry-run --json --quiet",
+        "decode absent -o x --json --quiet",
+    ];
+    compare(&work, &commands, &members(&text, "### `decode --json`", 0), &[]);
+    let commands = ["verify dump --json", "verify empty --json", "verify absent --json"];
+    compare(&work, &commands, &members(&text, "### `verify --json`", 0), &[]);
+    let commands = ["inspect snapshot.fsm --json", "inspect absent --json"];
+    compare(&work, &commands, &members(&text, "### `inspect --json`", 0), &[]);
+    let mut listed = members(&text, "### `list`", 0);
+    // Those of messages stand in a sentence.
+    let of_messages = between(&text, "With `--json`: `receives`,", '.')[0].split('`').skip(1).step_by(2);
+    listed.extend(of_messages.chain(["receives"]).map(str::to_owned));
+    let commands =
+        ["list broken.fsm redis/* --json", "list broken.fsm --deleted --json", "list snapshot.fsm --json"];
+    compare(&work, &commands, &listed, &["expires_ms", "lock", "message_id", "acquired_ms", "unreadable"]);
+    let logged = members(&text, "### `log`", 0);
+    compare(&work, &["log broken.fsm redis/k --json"], &logged, &["expires"]);
+    let (_, lines) = said(&work, "diff snapshot.fsm broken.fsm --json");
+    let (sums, objects) = lines.split_last().unwrap();
+    let failed = said(&work, "diff absent broken.fsm --json").0;
+    let sums: Names = names(sums).chain(failed).collect();
+    assert_eq!(sums, members(&text, "### `diff`", 0));
+    let objects: Names = objects.iter().flat_map(names).collect();
+    let of_objects = members(&text, "### `diff`", 1);
+    let changed: Names = ["changes", "changes_count"].map(str::to_owned).into();
+    assert!(objects.is_subset(&of_objects), "{objects:?}");
+    assert!(of_objects.difference(&objects).all(|name| changed.contains(name)), "{objects:?}");
+}
+
+#[test]
+fn the_manifest_has_the_members_of_the_documents() {
+    let work = shop();
+    work.decode(&["--quiet"]).exits(0);
+    work.run("decode snapshot.fsm -o part --only redis/* --cluster-id c --quiet".split(' ')).exits(0);
+    let mut found = Names::new();
+    for directory in ["dump", "part"] {
+        let text = fs::read(work.path(directory).join("MANIFEST.json")).unwrap();
+        found.extend(names(&serde_json::from_slice(&text).unwrap()));
+    }
+    let mut wanted = members(&document("docs/format/dump.md"), "## 4. MANIFEST.json", 0);
+    wanted.extend(members(&document("docs/output.md"), "### MANIFEST.json", 0));
+    let missing: Vec<_> = found.difference(&wanted).collect();
+    assert!(missing.is_empty(), "the documents lack {missing:?}");
+}
+
+/// README.md's commands have their own test.
+#[test]
+fn commands_of_the_documents_work() {
+    let mut ran = 0;
+    for (path, text) in documents() {
+        let shell = |block: &&str| block.starts_with("```console\n") || block.starts_with("```sh\n");
+        let fences: Vec<&str> = text.split_inclusive("```\n").collect();
+        if path.ends_with("README.md") || fences.is_empty() {
+            continue;
+        }
+        let blocks = text.match_indices("```").map(|(at, _)| &text[at..]).filter(shell);
+        for block in blocks {
+            let script = block.split_once('\n').unwrap().1.split("\n```").next().unwrap();
+            let work = Work::new();
+            let live = testdata("live/encrypted");
+            for name in ["kek.bin", "keys.json"] {
+                fs::copy(live.join(name), work.path(name)).unwrap();
+                fs::set_permissions(work.path(name), fs::Permissions::from_mode(0o600)).unwrap();
+            }
+            work.write("0000000000000164.fsm", &capture("encrypted"));
+            let script = script.replace("ekv-backup ", &format!("{} ", env!("CARGO_BIN_EXE_ekv-backup")));
+            let run = Command::new("sh").args(["-ec", &script]).current_dir(work.path("")).output().unwrap();
+            Run::of(&run).exits(0);
+            ran += 1;
+        }
+    }
+    assert!(ran >= 1, "no document has a command any more");
+}
+
+#[test]
+fn what_is_compared_is_there_to_be_compared() {
+    let text = "\n## T\n\n| a |\n|---|\n| `x`, `y` | |\n\n| b |\n|---|\n| `z` |\n## U\n";
+    assert_eq!(members(text, "## T", 0), ["x", "y"].map(str::to_owned).into());
+    assert_eq!(members(text, "## T", 1), ["z"].map(str::to_owned).into());
+    assert_eq!(options("--a-b=x x--no /--no --ok,---"), ["--a-b", "--ok"].map(str::to_owned).into());
+    assert_eq!(anchor("`decode --only`, `--x`"), "decode---only---x");
+    assert!(Path::new("docs").is_relative());
+}
