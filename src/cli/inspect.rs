@@ -124,7 +124,7 @@ struct Inspected {
 
 /// Runs the command and returns its exit code.
 pub(super) fn run(arguments: &args::Inspect, interrupt: &Interrupt) -> u8 {
-    let source = Source { allow_encrypted: true, ..arguments.source.of(&arguments.inputs, interrupt) };
+    let source = Source { counts_only: true, ..arguments.source.of(&arguments.inputs, interrupt) };
     let words = arguments.shown.words();
     words.time_taken(arguments.source.at.as_ref());
     let started = Instant::now();

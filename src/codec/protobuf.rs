@@ -50,6 +50,12 @@ pub(crate) fn text(bytes: &[u8]) -> Result<&str, Malformed> {
     std::str::from_utf8(bytes).map_err(|_| Malformed::Utf8)
 }
 
+/// Checks the bytes of a `string` field that nobody reads now; most are short and ASCII.
+#[inline]
+pub(crate) fn check_text(bytes: &[u8]) -> Result<(), Malformed> {
+    if bytes.is_ascii() { Ok(()) } else { text(bytes).map(drop) }
+}
+
 /// Field number, 1 to 2^29-1, and value.
 pub(crate) type Field<'a> = (u32, Value<'a>);
 

@@ -21,8 +21,8 @@ pub struct Source {
     pub txn_from: Vec<PathBuf>,
     /// Where the keys of encrypted values come from.
     pub keys: KeyFiles,
-    /// Values without a key are counted instead of refused: nothing asks for them.
-    pub allow_encrypted: bool,
+    /// Nothing but counts is asked for: values without a key are counted instead of refused.
+    pub counts_only: bool,
     /// Read at this time instead of T.
     pub at: Option<ReadAt>,
     /// Ends the run with [`Error::Interrupted`](crate::Error::Interrupted).
@@ -101,7 +101,7 @@ impl Source {
             at: self.at,
             txn_from: records.open(scratch.directory(), &self.interrupt)?,
             keyring,
-            allow_encrypted: self.allow_encrypted,
+            counts_only: self.counts_only,
             scratch: scratch.clone(),
             interrupt: self.interrupt.clone(),
             progress: self.progress.clone(),

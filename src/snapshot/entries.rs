@@ -106,7 +106,11 @@ impl<'s> Entries<'s> {
     fn stored(&mut self, part: usize) -> Result<Option<Entry<'_>>> {
         let (place, row) = self.rows.row(part)?;
         let (commit_ts, expire_at) = (row.head.commit_ts, row.head.expire_at);
-        let body = self.snapshot.plain(self.snapshot.path(place.index()), &row, &mut self.plaintext)?;
+        let body = if row.head.encrypted {
+            self.snapshot.plain(self.snapshot.path(place.index()), &row, &mut self.plaintext)?
+        } else {
+            row.body
+        };
         Ok(Some(Entry { key: row.key, commit_ts, expire_at, body, place }))
     }
 }

@@ -34,8 +34,8 @@ pub(super) struct Catalog {
     pub(super) end: Position,
     /// By [`Family::index`].
     pub(super) stats: Vec<FamilyStats>,
-    /// Sum of the fingerprints of each family's rows, by [`Family::index`].
-    pub(super) fingerprints: Vec<u64>,
+    /// Sum of the fingerprints of each family's rows, where they may be read again, by [`Family::index`].
+    pub(super) fingerprints: Vec<Option<u64>>,
     /// By [`Family::index`].
     pub(super) extents: Vec<Extents>,
     pub(super) index: Index,
@@ -107,7 +107,7 @@ pub(super) fn catalog(
         end: Position::at(layout.payload_end),
         contents: contents.clone(),
         stats: vec![FamilyStats::default(); Family::COUNT],
-        fingerprints: vec![0; Family::COUNT],
+        fingerprints: fingerprints(options.counts_only),
         extents: vec![Extents::default(); Family::COUNT],
         index: Index::new(shape),
         largest: Largest::default(),
@@ -140,6 +140,21 @@ pub(super) fn catalog(
         }
         Ok(pass.completed(&layout))
     })
+}
+
+/// Returns empty sums for the families of which rows are read again.
+fn fingerprints(counts_only: bool) -> Vec<Option<u64>> {
+    let mut sums = vec![Some(0).filter(|_| !counts_only); Family::COUNT];
+    let is_read = |family: &Family| {
+        matches!(family.kind(), Role::Internal | Role::Reserved)
+            || matches!(family, Family::DynamodbTable | Family::S3BucketMeta | Family::SqsQueueMeta)
+    };
+    for family in Family::all().filter(is_read) {
+        if let Some(sum) = sums.get_mut(family.index()) {
+            *sum = Some(0);
+        }
+    }
+    sums
 }
 
 /// Returns what proves that the input is whole, and the checksum of the file if one was checked.
@@ -263,13 +278,13 @@ impl Pass<'_> {
             return self.operational(operational, rows);
         }
         let head = rows.head()?;
-        let fingerprint = rows.fingerprint(&head)?;
         let key = user_key(rows.key());
         let family = self.classifier.of(key);
         self.extend_run(family, start, end);
-        if let Some(sum) = self.catalog.fingerprints.get_mut(family.index()) {
-            *sum = sum.wrapping_add(fingerprint);
+        if let Some(Some(sum)) = self.catalog.fingerprints.get_mut(family.index()) {
+            *sum = sum.wrapping_add(rows.fingerprint(&head)?);
         }
+        let key = user_key(rows.key());
         if family != Family::S3ChunkBlob {
             let info = &mut self.catalog.info;
             info.highest_commit_ts = info.highest_commit_ts.max(head.commit_ts);
@@ -289,9 +304,12 @@ impl Pass<'_> {
             stats.shadowed += u64::from(choice == Visibility::Shadowed);
             if choice == Visibility::Counts && view.is_visible(&head) {
                 stats.visible += 1;
-                if let Some(len) = redis::collection_len(family, key) {
-                    stats.collections +=
-                        u64::from(self.collection.len != len || self.collection.common < len);
+                let same = self.collection.len != 0 && self.collection.common >= self.collection.len;
+                // Of a list another key can go on where this one ends.
+                if same && family != Family::ListItem {
+                    self.collection.common = key.len();
+                } else if let Some(len) = redis::collection_len(family, key) {
+                    stats.collections += u64::from(!same || self.collection.len != len);
                     self.collection = Counted { len, common: key.len() };
                 }
                 self.catalog.largest.offer(bytes, key, family);

@@ -77,9 +77,9 @@ pub struct SnapshotOptions {
     pub groups: BTreeMap<PathBuf, u64>,
     /// Opens envelopes.
     pub keyring: Option<Arc<Keyring>>,
-    /// Without keys: open a store with encrypted rows all the same, to look at its counts; reading one of them is an
-    /// error.
-    pub allow_encrypted: bool,
+    /// The store is opened to look at its counts. Without keys encrypted rows are no error before one is read, and of
+    /// rows that are read again, but for those of scopes and transactions, only the number is compared.
+    pub counts_only: bool,
     /// Snapshots that are searched for commit and rollback records only (`keyspaces.md` 6.3). They are read when there
     /// are transactions to look up.
     pub txn_from: Vec<Arc<Source>>,

@@ -56,7 +56,7 @@ pub(super) fn open(sources: Vec<Source>, options: &SnapshotOptions, shape: Index
         inputs.push(Input { source: Arc::new(source), catalog: first });
     }
     let mut snapshot = assemble(inputs, view, latest, options)?;
-    if !options.allow_encrypted {
+    if !options.counts_only {
         snapshot.refuse_without_keys()?;
     }
     if snapshot.can_read_all() {

@@ -48,8 +48,8 @@ enum Match {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Met {
     rows: u64,
-    /// Sum of their fingerprints.
-    fingerprints: u64,
+    /// Sum of their fingerprints, where it is compared.
+    fingerprints: Option<u64>,
 }
 
 /// A walk with its own buffer. `advance_*` makes a row current, which is then lent.
@@ -94,14 +94,20 @@ impl<'s> Scan<'s> {
         let expected = match &wanted {
             KeyFilter::Family(family) if whole => {
                 let rows = input.catalog.stats.get(family.index()).map_or(0, |stats| stats.rows);
-                let fingerprints =
-                    input.catalog.fingerprints.get(family.index()).copied().unwrap_or_default();
+                let fingerprints = input.catalog.fingerprints.get(family.index()).copied().flatten();
                 Some(Met { rows, fingerprints })
             }
             _ => None,
         };
         let rows = input.between(input.catalog.end, input.catalog.end);
-        Self { expected, extents: extents.into_iter(), ..Self::new(input, rows, wanted, view, interrupt) }
+        let met =
+            Met { rows: 0, fingerprints: expected.and_then(|expected| expected.fingerprints).map(|_| 0) };
+        Self {
+            expected,
+            met,
+            extents: extents.into_iter(),
+            ..Self::new(input, rows, wanted, view, interrupt)
+        }
     }
 
     /// Walks an input from the first key with a prefix on; `hint` is the location of a row at or before it.
@@ -248,10 +254,12 @@ impl<'s> Scan<'s> {
     #[inline]
     fn meet(&mut self) -> Result<()> {
         if self.expected.is_some() {
-            let fingerprint = self.input.again(self.rows.fingerprint(&self.head))?;
-            self.fingerprint = Some(fingerprint);
             self.met.rows += 1;
-            self.met.fingerprints = self.met.fingerprints.wrapping_add(fingerprint);
+            if let Some(sum) = &mut self.met.fingerprints {
+                let fingerprint = self.input.again(self.rows.fingerprint(&self.head))?;
+                self.fingerprint = Some(fingerprint);
+                *sum = sum.wrapping_add(fingerprint);
+            }
         }
         Ok(())
     }

@@ -5,7 +5,7 @@
 //! pass as well, and none of the wanted ones is lost.
 
 use std::fs::File;
-use std::hash::{DefaultHasher, Hash, Hasher};
+use std::hash::{DefaultHasher, Hasher};
 use std::io::{self, Read, Seek, Write};
 use std::os::unix::fs::FileExt;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -45,12 +45,17 @@ impl Wanted {
 
     /// Wants the file at `path`.
     pub fn add_path(&mut self, path: &[u8]) {
-        self.add(hash(b'p', path));
+        self.add(hash(b'p', &[path]));
+    }
+
+    /// Wants what these parts tell, each time in the same parts.
+    pub(crate) fn add_parts(&mut self, parts: &[&[u8]]) {
+        self.add(hash(b'c', parts));
     }
 
     /// Wants files with this digest, whatever they are called.
     pub fn add_digest(&mut self, digest: &[u8]) {
-        self.add(hash(b'd', digest));
+        self.add(hash(b'd', &[digest]));
     }
 
     /// Whether nothing is wanted.
@@ -62,13 +67,19 @@ impl Wanted {
     /// Whether a path may be wanted.
     #[must_use]
     pub fn has_path(&self, path: &[u8]) -> bool {
-        self.has(hash(b'p', path))
+        self.has(hash(b'p', &[path]))
+    }
+
+    /// Whether what these parts tell may be wanted.
+    #[must_use]
+    pub(crate) fn has_parts(&self, parts: &[&[u8]]) -> bool {
+        self.has(hash(b'c', parts))
     }
 
     /// Whether a digest may be wanted.
     #[must_use]
     pub fn has_digest(&self, digest: &[u8]) -> bool {
-        self.has(hash(b'd', digest))
+        self.has(hash(b'd', &[digest]))
     }
 
     fn add(&mut self, hash: u64) {
@@ -88,15 +99,16 @@ impl Wanted {
     }
 
     fn has(&self, hash: u64) -> bool {
+        let has = |bits: &[u64], (word, bit)| bits.get(word).is_some_and(|word| word & bit != 0);
         self.everything
-            || probes(hash).all(|(word, bit)| self.bits.get(word).is_some_and(|word| word & bit != 0))
+            || (has(&self.coarse, place(hash % COARSE)) && probes(hash).all(|at| has(&self.bits, at)))
     }
 }
 
-fn hash(kind: u8, bytes: &[u8]) -> u64 {
+fn hash(kind: u8, parts: &[&[u8]]) -> u64 {
     let mut hasher = DefaultHasher::new();
     hasher.write_u8(kind);
-    bytes.hash(&mut hasher);
+    parts.iter().for_each(|part| hasher.write(part));
     hasher.finish()
 }
 

@@ -70,7 +70,7 @@ fn pass(arguments: &Arguments, patterns: Vec<Pattern>, source: &Source, words: W
     };
     // Lines and a line that moves do not go together.
     drop(display);
-    let mut out = BufWriter::new(io::stdout().lock());
+    let mut out = BufWriter::with_capacity(64 << 10, io::stdout().lock());
     let is_overview = arguments.overview
         || (patterns.is_empty() && !arguments.asks_for_lines() && io::stdout().is_terminal());
     let selection = Selection::new(patterns, Vec::new());

@@ -4,7 +4,7 @@
 //! Memory is that of the depth, which is limited; the rest of this adapter can read the message as often as it likes.
 
 use super::item::InvalidItem;
-use crate::codec::protobuf::{Fields, Malformed, NESTING, Value, text};
+use crate::codec::protobuf::{Fields, Malformed, NESTING, Value, check_text};
 
 /// What was found on the way.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -62,7 +62,10 @@ impl Checker {
         let mut last: &[u8] = &[];
         for field in Fields::new(entry) {
             match field? {
-                (1, Value::Bytes(name)) => last = text(name)?.as_bytes(),
+                (1, Value::Bytes(name)) => {
+                    check_text(name)?;
+                    last = name;
+                }
                 (2, Value::Bytes(value)) => self.value(value, deeper(depth)?, indent)?,
                 _ => self.0.unknown_fields += 1,
             }
@@ -74,7 +77,7 @@ impl Checker {
     fn value(&mut self, value: &[u8], depth: u32, indent: u32) -> Result<(), InvalidItem> {
         for field in Fields::new(value) {
             match field? {
-                (1 | 2, Value::Bytes(bytes)) => _ = text(bytes)?,
+                (1 | 2, Value::Bytes(bytes)) => check_text(bytes)?,
                 (3, Value::Bytes(_)) | (4 | 5, Value::Varint(_)) => {}
                 (number @ 6..=10, Value::Bytes(collection)) => {
                     self.collection(number, collection, deeper(depth)?, indent + 2)?;
@@ -101,7 +104,7 @@ impl Checker {
             match field? {
                 (1, Value::Bytes(element)) => {
                     match number {
-                        6 | 7 => _ = text(element)?,
+                        6 | 7 => check_text(element)?,
                         9 => self.value(element, deeper(depth)?, indent)?,
                         _ => {}
                     }

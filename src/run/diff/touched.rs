@@ -34,7 +34,6 @@ pub(super) struct Touched {
     /// Services of which anything passes.
     services: BTreeSet<Namespace>,
     filter: Wanted,
-    key: Vec<u8>,
     rows: u64,
     differing: u64,
 }
@@ -165,29 +164,27 @@ impl Touched {
     fn add(&mut self, service: Namespace, kind: &[u8], name: &[u8]) {
         if service == Namespace::Dynamodb && kind == b"s" {
             // Rows have the name as a segment.
-            set(&mut self.key, service, b"t", URL_SAFE_NO_PAD.encode(name).as_bytes());
-            self.filter.add_path(&self.key);
+            let segment = URL_SAFE_NO_PAD.encode(name);
+            self.filter.add_parts(&[service.name().as_bytes(), b"t", segment.as_bytes()]);
         }
-        set(&mut self.key, service, kind, name);
-        self.filter.add_path(&self.key);
+        self.filter.add_parts(&[service.name().as_bytes(), kind, name]);
     }
 
-    fn has(&self, key: &mut Vec<u8>, service: Namespace, kind: &[u8], name: &[u8]) -> bool {
-        set(key, service, kind, name);
-        self.whole.contains(&service) || self.filter.has_path(key)
+    fn has(&self, service: Namespace, kind: &[u8], name: &[u8]) -> bool {
+        self.whole.contains(&service) || self.filter.has_parts(&[service.name().as_bytes(), kind, name])
     }
 
     /// Whether an object passes.
-    fn passes(&self, object: &Object<'_>, key: &mut Vec<u8>) -> bool {
+    fn passes(&self, object: &Object<'_>) -> bool {
         match object {
-            Object::Redis(object) => self.has(key, Namespace::Redis, b"k", object.key),
-            Object::Kv(pair) => self.has(key, Namespace::Kv, b"k", pair.key),
+            Object::Redis(object) => self.has(Namespace::Redis, b"k", object.key),
+            Object::Kv(pair) => self.has(Namespace::Kv, b"k", pair.key),
             Object::Dynamodb(crate::model::dynamodb::Object::Item(item)) => {
-                self.has(key, Namespace::Dynamodb, b"r", item.row_key)
-                    || self.has(key, Namespace::Dynamodb, b"s", item.table)
+                self.has(Namespace::Dynamodb, b"r", item.row_key)
+                    || self.has(Namespace::Dynamodb, b"s", item.table)
             }
-            Object::S3(_) => self.has(key, Namespace::S3, b"s", &object.summary().scope),
-            Object::Sqs(_) => self.has(key, Namespace::Sqs, b"s", &object.summary().scope),
+            Object::S3(_) => self.has(Namespace::S3, b"s", &object.summary().scope),
+            Object::Sqs(_) => self.has(Namespace::Sqs, b"s", &object.summary().scope),
             // A table, which its items need to have a place.
             Object::Dynamodb(_) | Object::Fs(_) => true,
         }
@@ -196,22 +193,17 @@ impl Touched {
 
 impl RowFilter for Touched {
     fn passes(&self, family: Family, key: &[u8]) -> bool {
-        let (service, mut buffer) = (family.owner(), Vec::new());
+        let service = family.owner();
         if family == Family::DynamodbItem {
             return match ItemKey::parse(key) {
-                Ok(item) => {
-                    self.has(&mut buffer, service, b"r", key)
-                        || self.has(&mut buffer, service, b"t", item.table_segment)
-                }
+                Ok(item) => self.has(service, b"r", key) || self.has(service, b"t", item.table_segment),
                 Err(_) => true,
             };
         }
         if !matches!(service, Namespace::Redis | Namespace::Kv) {
             return true;
         }
-        owner(family, key)
-            .and_then(|owner| owner.key)
-            .is_none_or(|name| self.has(&mut buffer, service, b"k", &name))
+        owner(family, key).and_then(|owner| owner.key).is_none_or(|name| self.has(service, b"k", &name))
     }
 }
 
@@ -221,13 +213,6 @@ fn is_same(one: &Entry<'_>, other: &Entry<'_>) -> bool {
         && one.expire_at == other.expire_at
         && one.key == other.key
         && one.body == other.body
-}
-
-fn set(key: &mut Vec<u8>, service: Namespace, kind: &[u8], name: &[u8]) {
-    key.clear();
-    key.extend_from_slice(service.name().as_bytes());
-    key.extend_from_slice(kind);
-    key.extend_from_slice(name);
 }
 
 impl Row {
@@ -258,7 +243,6 @@ pub(super) struct Filter<'f> {
 pub(super) struct Restricted<'s> {
     filter: Filter<'s>,
     sink: &'s mut dyn Sink,
-    key: Vec<u8>,
     name: String,
     /// Whether anything of the scope was passed on.
     in_scope: bool,
@@ -266,7 +250,7 @@ pub(super) struct Restricted<'s> {
 
 impl<'s> Restricted<'s> {
     pub(super) fn new(filter: Filter<'s>, sink: &'s mut dyn Sink) -> Self {
-        Self { filter, sink, key: Vec::new(), name: String::new(), in_scope: false }
+        Self { filter, sink, name: String::new(), in_scope: false }
     }
 
     fn passes(&mut self, object: &Object<'_>) -> bool {
@@ -278,7 +262,7 @@ impl<'s> Restricted<'s> {
                 return false;
             }
         }
-        touched.passes(object, &mut self.key)
+        touched.passes(object)
     }
 }
 

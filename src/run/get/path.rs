@@ -4,6 +4,7 @@
 //! has to be read for one of them.
 
 use crate::keyspace::Namespace;
+use crate::model::redis::DATABASE;
 use crate::name::{SERVICES, service};
 use crate::service::Options;
 
@@ -20,7 +21,20 @@ fn is_path(path: &str) -> bool {
     let first = path.split_once('/').map(|(first, _)| first);
     path == "PROBLEMS.jsonl"
         || first == Some("extra")
-        || (first.is_some() && service(path).is_some_and(|service| place(service) == "root"))
+        || (first.is_some()
+            && service(path).is_some_and(|service| place(service) == "root" && is_of(service, path)))
+}
+
+/// Whether a service with files at the root can have one of this path.
+fn is_of(service: Namespace, path: &str) -> bool {
+    let mut parts = path.splitn(3, '/').skip(1);
+    match service {
+        Namespace::Redis => parts.next() == Some(DATABASE),
+        Namespace::Dynamodb => {
+            parts.nth(1).is_some_and(|rest| rest == "_schema.json" || rest.starts_with("items/"))
+        }
+        _ => true,
+    }
 }
 
 fn place(service: Namespace) -> &'static str {
@@ -65,7 +79,9 @@ mod tests {
         );
         assert_eq!(candidates_of("extra/fs/tree/s3/b"), ["extra/fs/tree/s3/b", "s3/b"]);
         assert_eq!(candidates_of("dump/PROBLEMS.jsonl"), ["PROBLEMS.jsonl"]);
-        for none in ["", "redis", "dump/other", "kv/a", "fs/a"] {
+        for none in
+            ["", "redis", "dump/other", "kv/a", "fs/a", "redis/cart:1", "dynamodb/t", "dynamodb/t/k/r"]
+        {
             assert_eq!(candidates_of(none), [""; 0], "{none}");
         }
     }

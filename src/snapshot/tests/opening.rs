@@ -211,7 +211,7 @@ fn encrypted_rows_that_count_are_fatal() {
         }
         other => panic!("{other}"),
     }
-    let options = SnapshotOptions { allow_encrypted: true, ..SnapshotOptions::default() };
+    let options = SnapshotOptions { counts_only: true, ..SnapshotOptions::default() };
     let store = Snapshot::open(vec![snapshot.source()], &options).unwrap();
     let encrypted = store.encrypted();
     assert_eq!(encrypted.by_key, [(0, 1), (7, 1), (9, 1)].into());
