@@ -3,4 +3,6 @@
 super::row::table! {
     Class NEEDS_KEYMAP = "needs_keymap" [] "encode.md 12"
         "a file whose name is in SHA form, and no KEYMAP has what it stands for"
+    Class S3_UNPAIRED_FILE = "s3_unpaired_file" [] "encode.md 12" "the body of an object without its sidecar, or a sidecar without its body"
+    Class S3_BODY_LENGTH = "s3_body_length" [] "encode.md 12" "a body of another length than its sidecar says"
 }

@@ -301,7 +301,7 @@ mod tests {
             ("{\"a\":1,}", "byte 7: expected the name of a member, found `}`"),
             ("{\"items\":[1 2]}", "byte 12: expected a comma or the end of an array, found `2`"),
             ("{\"items\":[1,]}", "byte 12: expected a value, found `]`"),
-            ("{\"items\":[", "byte 10: expected a comma or the end of an array, the file ends"),
+            ("{\"items\":[", "byte 10: expected a value, the file ends"),
             ("{} x", "byte 3: expected the end of the file, found `x`"),
         ] {
             assert_eq!(parts(text, 4).unwrap_err().as_str(), want, "{text}");

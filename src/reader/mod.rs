@@ -10,6 +10,7 @@ mod dynamodb;
 mod kv;
 pub(crate) mod originals;
 mod redis;
+mod s3;
 mod text;
 
 use std::collections::BTreeMap;
@@ -37,8 +38,12 @@ const ROW: Bug = Bug::new("a file of a dump has no digest");
 type Read = fn(&mut Reader<'_, '_>) -> Result<Scope>;
 
 /// The services in the order of a snapshot.
-const SERVICES: [(Namespace, Read); 3] =
-    [(Namespace::Dynamodb, dynamodb::read), (Namespace::Redis, redis::read), (Namespace::Kv, kv::read)];
+const SERVICES: [(Namespace, Read); 4] = [
+    (Namespace::Dynamodb, dynamodb::read),
+    (Namespace::S3, s3::read),
+    (Namespace::Redis, redis::read),
+    (Namespace::Kv, kv::read),
+];
 
 /// Passes the objects of a dump to `sink`; returns the names that each service found, with the numbers of their objects.
 /// Of the options those count that say what is wanted: `excluded`, `scopes`, `no_extra` and the `include_` ones. A
@@ -56,7 +61,7 @@ pub(crate) fn objects(
     let originals = originals::read(dump, &keymaps, scratch)?;
     let files = files(dump, scratch)?;
     let layout = manifest.dynamodb_layout;
-    let mut reader = Reader { dump, layout, options, scratch, report, sink, files, originals };
+    let mut reader = Reader { dump, layout, options, scratch, report, sink, files, keymaps, originals };
     let mut scopes = BTreeMap::new();
     for (service, read) in SERVICES {
         let is_extra = matches!(service, Namespace::Fs | Namespace::Kv);
@@ -91,6 +96,8 @@ struct Reader<'p, 'r> {
     layout: DynamodbLayout,
     /// Path -> digest.
     files: Table,
+    /// KEYMAPs with their digests.
+    keymaps: BTreeMap<Vec<u8>, [u8; 32]>,
     /// Path of a name in SHA form, without suffixes -> what it stands for.
     originals: Table,
 }

@@ -1,7 +1,7 @@
 //! What a snapshot and its dump must agree on: the heads of their objects, and the files that these make.
 
-use std::collections::BTreeMap;
-use std::path::Path;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
 
 use ekv_backup::error::Result;
 use ekv_backup::interrupt::Interrupt;
@@ -72,28 +72,33 @@ impl Sink for Heads {
     }
 }
 
-/// Returns the lines, in an order that both have, and the digests by path.
+/// What came of a pass.
+struct Passed {
+    problems: u64,
+    /// Lines, in an order that both sides have.
+    heads: Vec<String>,
+    /// Digests by path.
+    digests: BTreeMap<String, String>,
+}
+
 fn pass(
     scratch: &Scratch,
     layout: LayoutOptions,
     pass: impl FnOnce(&mut dyn Sink) -> Result<u64>,
-) -> std::result::Result<(Vec<String>, BTreeMap<String, String>), String> {
+) -> std::result::Result<Passed, String> {
     let mut sink = Heads { lines: Vec::new(), digest: Digest::new(scratch, layout) };
     let problems = pass(&mut sink).map_err(|error| error.to_string())?;
-    if problems > 0 {
-        return Err(format!("{problems} problems"));
-    }
     let mut digests = BTreeMap::new();
     let finished = sink.digest.finish(|path, digest| {
         digests.insert(path.escape_ascii().to_string(), hex::encode(digest));
         Ok(())
     });
     finished.map_err(|error| error.to_string())?;
-    let mut lines = sink.lines;
-    for objects in lines.chunk_by_mut(|one, other| order(one) == order(other) && order(one).is_some()) {
+    let mut heads = sink.lines;
+    for objects in heads.chunk_by_mut(|one, other| order(one) == order(other) && order(one).is_some()) {
         objects.sort();
     }
-    Ok((lines, digests))
+    Ok(Passed { problems, heads, digests })
 }
 
 /// Returns what a line is of, where the order of these does not count: rows order by their commit times too.
@@ -103,32 +108,42 @@ fn order(line: &str) -> Option<&str> {
         .find(|kind| line.starts_with(kind) || line.contains("(\"item\"") && kind.starts_with('('))
 }
 
-/// Returns how the objects of a dump differ from those of its snapshot.
-pub fn differences(snapshot: &Snapshot, dump: &Path, options: &Options, scratch: &Scratch) -> Vec<String> {
+/// Returns how the objects of dumps of one layout differ from those of their snapshot.
+pub fn differences(
+    snapshot: &Snapshot,
+    dumps: &[PathBuf],
+    options: &Options,
+    scratch: &Scratch,
+) -> Vec<String> {
     let layout = options.layout(snapshot);
     let want = pass(scratch, layout, |sink| objects(snapshot, options, scratch, sink, |_| ()));
-    let found = pass(scratch, layout, |sink| {
-        let opened = Dump::open(dump, scratch, (&Interrupt::default(), &Progress::default()))?;
-        let mut dump = opened.expect("there is a dump");
-        Ok(dump_objects(&mut dump, options, scratch, sink, |_| ())?.problems)
-    });
-    let (want, found) = match (want, found) {
-        (Ok(want), Ok(found)) => (want, found),
-        (want, found) => return vec![format!("{:?} {:?}", want.err(), found.err())],
+    let found = |dump: &Path| {
+        let opened = Dump::open(dump, scratch, (&Interrupt::default(), &Progress::default()));
+        let mut dump = opened.expect("a dump can be opened").expect("there is a dump");
+        pass(scratch, layout, |sink| Ok(dump_objects(&mut dump, options, scratch, sink, |_| ())?.problems))
+    };
+    let want = want.expect("a snapshot can be read");
+    dumps.iter().flat_map(|dump| compare(&want, found(dump), dump)).take(8).collect()
+}
+
+fn compare(want: &Passed, found: std::result::Result<Passed, String>, dump: &Path) -> Vec<String> {
+    let found = match found {
+        Ok(found) if found.problems == 0 => found,
+        found => return vec![format!("{}: {:?}", dump.display(), found.map(|found| found.problems))],
     };
     let mut faults = Vec::new();
-    let lines = want.0.iter().zip(&found.0).find(|(want, found)| want != found);
-    faults.extend(lines.map(|(want, found)| format!("want {want}\n  got {found}")));
-    if want.0.len() != found.0.len() {
-        faults.push(format!("{} heads, want {}", found.0.len(), want.0.len()));
+    // What is a problem has a head in the snapshot, and nothing in the dump.
+    if want.problems == 0 {
+        let pairs = want.heads.iter().zip(&found.heads).find(|(want, found)| want != found);
+        faults.extend(pairs.map(|(want, found)| format!("want {want}\n  got {found}")));
+        if want.heads.len() != found.heads.len() {
+            faults.push(format!("{} heads, want {}", found.heads.len(), want.heads.len()));
+        }
     }
-    let paths: std::collections::BTreeSet<_> = want.1.keys().chain(found.1.keys()).collect();
-    let differs = paths.into_iter().filter(|path| want.1.get(*path) != found.1.get(*path));
-    faults.extend(differs.map(|path| {
-        let state =
-            |side: &BTreeMap<String, String>| if side.contains_key(path) { "there" } else { "not there" };
-        format!("{path}: {} in the snapshot, {} in the dump", state(&want.1), state(&found.1))
-    }));
-    faults.truncate(8);
+    let paths: BTreeSet<_> = want.digests.keys().chain(found.digests.keys()).collect();
+    for path in paths.into_iter().filter(|path| want.digests.get(*path) != found.digests.get(*path)) {
+        let is_there = [want, &found].map(|side| side.digests.contains_key(path));
+        faults.push(format!("{path}: in the snapshot and in the dump: {is_there:?}"));
+    }
     faults
 }

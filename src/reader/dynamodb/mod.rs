@@ -6,6 +6,7 @@ mod schema;
 use std::collections::BTreeMap;
 
 use super::{File, Reader};
+use crate::codec::gojson::read::replace_invalid;
 use crate::error::Result;
 use crate::event::Class;
 use crate::keyspace::Namespace;
@@ -170,6 +171,26 @@ impl Reader<'_, '_> {
     pub(super) fn file(&mut self, path: &[u8]) -> Result<File> {
         let digest = self.files.find(path)?.ok_or_else(|| self.unsound(path, &"is not in the dump"))?;
         Ok(File { path: path.to_vec(), digest: digest.as_slice().try_into().map_err(|_| super::ROW)? })
+    }
+
+    /// Returns the name of a bucket or queue whose file says it as `text`: bytes that are no UTF-8 stand in its directory
+    /// alone, or in a KEYMAP.
+    pub(super) fn scope_name(
+        &mut self,
+        directory: &[u8],
+        service: &[u8],
+        text: &str,
+        file: &File,
+    ) -> Result<Vec<u8>> {
+        if text.contains(char::REPLACEMENT_CHARACTER) {
+            let segment = directory.get(service.len()..directory.len() - 1).unwrap_or_default();
+            let name = self.name(service, segment, &file.path)?;
+            if let Some(name) = name.filter(|name| replace_invalid(name) == text) {
+                return Ok(name);
+            }
+        }
+        self.check_directory(directory, service, text.as_bytes(), file)?;
+        Ok(text.as_bytes().to_vec())
     }
 
     /// Fails where a directory is not called as that of `name` is, by its segment or a fallback form of it.

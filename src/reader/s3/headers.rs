@@ -1,0 +1,76 @@
+//! Sidecars, and the times in them (`s3.md` 4.4).
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+use super::super::{File, Reader};
+use crate::error::Result;
+use crate::limits;
+use crate::model::s3::Headers;
+
+#[derive(Deserialize)]
+struct Sidecar {
+    format_version: u64,
+    #[serde(default)]
+    etag: String,
+    size_bytes: i64,
+    #[serde(default)]
+    last_modified: Option<String>,
+    #[serde(default)]
+    content_type: String,
+    #[serde(default)]
+    content_encoding: String,
+    #[serde(default)]
+    cache_control: String,
+    #[serde(default)]
+    content_disposition: String,
+    #[serde(default)]
+    user_metadata: Option<BTreeMap<String, String>>,
+}
+
+/// Reads a sidecar.
+pub(super) fn read(reader: &mut Reader<'_, '_>, file: &File) -> Result<Headers<'static>> {
+    let sidecar: Sidecar = reader.json(file, limits::LENGTH)?;
+    if sidecar.format_version != 1 {
+        return Err(reader.unsound(&file.path, &"format_version is not 1"));
+    }
+    let metadata = sidecar.user_metadata.unwrap_or_default().into_iter();
+    Ok(Headers {
+        etag: sidecar.etag.into(),
+        size: sidecar.size_bytes,
+        last_modified: sidecar.last_modified.as_deref().map_or(0, hlc),
+        content_type: sidecar.content_type.into(),
+        content_encoding: sidecar.content_encoding.into(),
+        cache_control: sidecar.cache_control.into(),
+        content_disposition: sidecar.content_disposition.into(),
+        user_metadata: metadata.map(|(name, value)| (Cow::Owned(name), Cow::Owned(value))).collect(),
+    })
+}
+
+/// Returns the HLC timestamp of a time, its ms; 0 for one that is none, or before 1970.
+pub(super) fn hlc(text: &str) -> u64 {
+    let time = OffsetDateTime::parse(text, &Rfc3339).ok();
+    let ms = time.and_then(|time| u64::try_from(time.unix_timestamp_nanos().div_euclid(1_000_000)).ok());
+    ms.filter(|ms| *ms < limits::CEILING_MS).map_or(0, |ms| ms << 16)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_is_its_ms_and_what_is_none_is_unknown() {
+        assert_eq!(hlc("2024-04-29T14:13:20Z"), 112_354_918_400_000_000 >> 16 << 16);
+        assert_eq!(hlc("2024-04-29T14:13:20.12Z"), 112_354_918_407_864_320);
+        assert_eq!(hlc("2024-04-29T16:13:20.1209999+02:00"), 112_354_918_407_864_320);
+        for text in
+            ["", "1970-01-01T00:00:00Z", "1969-12-31T23:59:59.999Z", "yesterday", "0001-01-01T00:00:00Z"]
+        {
+            assert_eq!(hlc(text), 0, "{text}");
+        }
+    }
+}

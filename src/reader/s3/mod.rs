@@ -1,0 +1,251 @@
+//! `s3/<bucket>/`: objects under their keys, a sidecar each (`s3.md` 4, `encode.md` 7).
+//!
+//! ```text
+//! directories ─▶ buckets
+//! bodies, sidecars ─keys, from paths and KEYMAPs─▶ pairs, sorted by bucket and key ─▶ announced keys, objects
+//! ```
+
+mod bucket;
+mod headers;
+mod pair;
+
+use std::collections::BTreeMap;
+use std::io::Read;
+
+use super::originals::SIDECAR;
+use super::{File, MEMORY, Reader};
+use crate::codec::gojson::read::replace_invalid;
+use crate::error::Result;
+use crate::event::Class;
+use crate::keyspace::Namespace;
+use crate::keyspace::s3::Segment;
+use crate::model::s3::{Announced, Bucket, BucketMeta, Object, ObjectHead};
+use crate::model::{self, Answer, Piece, ScopeEnd};
+use crate::service::Scope;
+use crate::sink::Wants;
+use crate::sort::{Sorter, Table, TableWriter};
+use pair::Pair;
+
+const DIRECTORY: &[u8] = b"s3/";
+const TRACKER: &[u8] = b"KEYMAP.jsonl";
+const BUCKET_FILE: &[u8] = b"_bucket.json";
+/// Directories that are of no object, unless a sidecar is in them.
+const RESERVED: [&[u8]; 2] = [b"_orphans/", b"_incomplete_uploads/"];
+/// Generation of a bucket that a dump is restored as; a dump does not hold its own.
+const GENERATION: u64 = 1;
+/// Bytes of a body that are passed on at once.
+const BODY: usize = 256 << 10;
+
+/// A bucket of the dump.
+#[derive(Debug)]
+struct Found {
+    /// Path with a slash behind.
+    directory: Vec<u8>,
+    meta: Option<BucketMeta>,
+}
+
+/// Passes the buckets on, then their objects.
+pub(super) fn read(reader: &mut Reader<'_, '_>) -> Result<Scope> {
+    let mut scope = Scope::new();
+    let buckets = bucket::read(reader)?;
+    let mut passed = BTreeMap::new();
+    for (name, found) in &buckets {
+        let bucket = Bucket { name, meta: found.meta.as_ref(), commit_ts: None };
+        let path = [&*found.directory, BUCKET_FILE].concat();
+        let file = File { path, digest: [0; 32] };
+        if found.meta.is_none() || reader.put(model::Object::S3(Object::Bucket(&bucket)), &file)? {
+            passed.insert(name, found);
+        }
+    }
+    let mut files = Sorter::new(reader.scratch, MEMORY);
+    for (name, found) in &passed {
+        scope.insert(name.to_vec(), 0);
+        collect(reader, name, &found.directory, &mut files)?;
+    }
+    let mut pairs = pairs(reader, files)?;
+    for name in passed.keys() {
+        let mut ahead = Ahead { pairs: &mut pairs, bucket: name };
+        if ahead.next(&mut 0)?.is_some() {
+            reader.sink.announce((name, GENERATION), &mut ahead)?;
+        }
+    }
+    for name in passed.keys() {
+        let (mut at, mut met, mut count) = (0, false, 0);
+        while let Some((key, pair)) = (Ahead { pairs: &mut pairs, bucket: name }).next(&mut at)? {
+            met = true;
+            count += u64::from(object(reader, name, &key, &pair)?);
+        }
+        if met {
+            reader.sink.end_scope(reader.report, ScopeEnd::Bucket)?;
+        }
+        scope.insert(name.to_vec(), count);
+    }
+    reader.sink.end_service(reader.report, Namespace::S3)?;
+    Ok(scope)
+}
+
+/// Returns what the records of a bucket's objects begin with.
+fn prefix(bucket: &[u8]) -> Vec<u8> {
+    let mut prefix = Vec::new();
+    Segment::write(&mut prefix, bucket);
+    prefix
+}
+
+/// Adds bodies and sidecars of a bucket, by bucket and key.
+fn collect(reader: &mut Reader<'_, '_>, bucket: &[u8], directory: &[u8], files: &mut Sorter) -> Result<()> {
+    let tracker = [directory, TRACKER].concat();
+    let is_tracker = reader.keymaps.contains_key(&tracker);
+    if is_tracker {
+        bucket::check_tracker(reader, &tracker, directory)?;
+    }
+    let mut reserved = Vec::new();
+    for name in RESERVED {
+        let (below, mut at) = ([directory, name].concat(), 0);
+        let mut has_objects = false;
+        while let Some(file) = reader.next_file(&below, &mut at)? {
+            has_objects |= file.path.ends_with(SIDECAR);
+        }
+        if !has_objects {
+            reserved.push(below);
+        }
+    }
+    let prefix = prefix(bucket);
+    let mut at = 0;
+    while let Some(file) = reader.next_file(directory, &mut at)? {
+        let name = file.path.get(directory.len()..).unwrap_or_default();
+        let is_own = name == BUCKET_FILE
+            || (is_tracker && name == TRACKER)
+            || reserved.iter().any(|below| file.path.starts_with(below));
+        if is_own {
+            continue;
+        }
+        let body = file.path.strip_suffix(SIDECAR);
+        let path = body.unwrap_or(&file.path);
+        // KEYMAPs hold texts: bytes that are no UTF-8 are replaced there.
+        let original = reader.originals.find(replace_invalid(path).as_bytes())?;
+        let key = original.as_deref().or(path.get(directory.len()..)).unwrap_or_default();
+        files.push(&[&*prefix, key].concat(), &[&[body.is_some().into()], &*file.record()].concat())?;
+    }
+    Ok(())
+}
+
+/// Joins bodies and sidecars; one without the other is a problem.
+fn pairs(reader: &mut Reader<'_, '_>, files: Sorter) -> Result<Table> {
+    let mut pairs = TableWriter::new(reader.scratch)?;
+    let mut files = files.into_sorted()?;
+    let mut open = (Vec::new(), [None, None]);
+    loop {
+        let next = files.next()?;
+        if next.is_none_or(|(key, _)| key != open.0) {
+            let (mut key, [body, sidecar]) = std::mem::take(&mut open);
+            match (body, sidecar) {
+                (Some(body), Some(sidecar)) => pairs.push(&key, &Pair { body, sidecar }.record()?)?,
+                (Some(file), None) => {
+                    unpaired(reader, &mut key, &file, "there is no sidecar of this object")?
+                }
+                (None, Some(file)) => unpaired(reader, &mut key, &file, "there is no body of this sidecar")?,
+                (None, None) => {}
+            }
+        }
+        let Some((key, record)) = next else { break };
+        let (is_sidecar, record) = record.split_first().ok_or(super::ROW)?;
+        let file = File::read(record)?;
+        open.0 = key.to_vec();
+        let [body, sidecar] = &mut open.1;
+        let place = if *is_sidecar == 0 { body } else { sidecar };
+        if let Some(other) = place {
+            return Err(reader.twice(&file.path, &other.path));
+        }
+        *place = Some(file);
+    }
+    Ok(pairs.finish()?)
+}
+
+fn unpaired(reader: &mut Reader<'_, '_>, record: &mut [u8], file: &File, what: &str) -> Result<()> {
+    let mut key = &*record;
+    let bucket = Segment::take(&mut key).ok_or(super::ROW)?.raw();
+    reader.problem((Namespace::S3.name(), &bucket, key), Class::S3_UNPAIRED_FILE, file, what)
+}
+
+/// The objects of a bucket, as they will come.
+struct Ahead<'t> {
+    pairs: &'t mut Table,
+    bucket: &'t [u8],
+}
+
+impl Ahead<'_> {
+    /// Returns the next object; `at` is 0 at first.
+    fn next(&mut self, at: &mut u64) -> Result<Option<(Vec<u8>, Pair)>> {
+        let prefix = prefix(self.bucket);
+        if *at == 0 {
+            *at = self.pairs.lower_bound(&prefix)? + 1;
+        }
+        let Some((key, pair)) = self.pairs.get(*at - 1)? else { return Ok(None) };
+        let Some(key) = key.strip_prefix(prefix.as_slice()) else { return Ok(None) };
+        *at += 1;
+        Ok(Some((key.to_vec(), Pair::read(&pair)?)))
+    }
+}
+
+impl Announced for Ahead<'_> {
+    fn keys(&mut self, each: &mut dyn FnMut(&[u8]) -> Result<()>) -> Result<()> {
+        let mut at = 0;
+        while let Some((key, _)) = self.next(&mut at)? {
+            each(&key)?;
+        }
+        Ok(())
+    }
+
+    fn has(&mut self, key: &[u8]) -> Result<bool> {
+        Ok(self.pairs.find(&[&*prefix(self.bucket), key].concat())?.is_some())
+    }
+
+    fn has_orphans(&mut self) -> Result<bool> {
+        Ok(false)
+    }
+
+    fn has_uploads(&mut self) -> Result<bool> {
+        Ok(false)
+    }
+}
+
+/// Passes an object on; whether it was taken.
+fn object(reader: &mut Reader<'_, '_>, bucket: &[u8], key: &[u8], pair: &Pair) -> Result<bool> {
+    let Pair { body, sidecar } = pair;
+    let headers = headers::read(reader, sidecar)?;
+    let length = reader.dump.length(&body.path)?;
+    if u64::try_from(headers.size) != Ok(length) {
+        let what = format!("has {length} bytes, and its sidecar says {}", headers.size);
+        let named = (Namespace::S3.name(), bucket, key);
+        reader.problem(named, Class::S3_BODY_LENGTH, body, &what)?;
+        return Ok(false);
+    }
+    let head = ObjectHead { bucket, generation: GENERATION, key, headers: &headers, commit_ts: 0 };
+    let object = model::Object::S3(Object::Object(&head));
+    let mut answer = reader.sink.object(reader.report, object)?;
+    if answer == Answer::Open {
+        match reader.sink.wants() {
+            Wants::Heads => {}
+            Wants::Places => answer = reader.sink.piece(Piece::File { path: &body.path, length })?,
+            Wants::Contents => answer = contents(reader, body, answer)?,
+        }
+        if answer == Answer::Open {
+            answer = reader.sink.end(reader.report)?;
+        }
+    }
+    reader.taken(answer, object, body)
+}
+
+/// Passes the bytes of an open body on.
+fn contents(reader: &mut Reader<'_, '_>, body: &File, mut answer: Answer) -> Result<Answer> {
+    let place = reader.place(&body.path);
+    let mut file = reader.dump.file(&body.path, &body.digest)?;
+    let mut buffer = vec![0; BODY];
+    while answer == Answer::Open {
+        reader.dump.interrupt().check()?;
+        let read = file.read(&mut buffer).map_err(|error| place.failed(error))?;
+        let Some(bytes @ [_, ..]) = buffer.get(..read) else { break };
+        answer = reader.sink.piece(Piece::Bytes(bytes))?;
+    }
+    Ok(answer)
+}
