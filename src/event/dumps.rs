@@ -3,6 +3,8 @@
 super::row::table! {
     Class NEEDS_KEYMAP = "needs_keymap" [] "encode.md 12"
         "a file whose name is in SHA form, and no KEYMAP has what it stands for"
+    Class FS_CONTENT = "fs_content" [] "encode.md 12"
+        "a file of the filesystem that is not in the dump, or of another length than its line says"
     Class S3_UNPAIRED_FILE = "s3_unpaired_file" [] "encode.md 12" "the body of an object without its sidecar, or a sidecar without its body"
     Class S3_BODY_LENGTH = "s3_body_length" [] "encode.md 12" "a body of another length than its sidecar says"
 }

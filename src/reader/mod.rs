@@ -7,10 +7,12 @@
 
 mod document;
 mod dynamodb;
+mod fs;
 mod kv;
 pub(crate) mod originals;
 mod redis;
 mod s3;
+mod sqs;
 mod text;
 
 use std::collections::BTreeMap;
@@ -38,10 +40,12 @@ const ROW: Bug = Bug::new("a file of a dump has no digest");
 type Read = fn(&mut Reader<'_, '_>) -> Result<Scope>;
 
 /// The services in the order of a snapshot.
-const SERVICES: [(Namespace, Read); 4] = [
+const SERVICES: [(Namespace, Read); 6] = [
     (Namespace::Dynamodb, dynamodb::read),
     (Namespace::S3, s3::read),
     (Namespace::Redis, redis::read),
+    (Namespace::Sqs, sqs::read),
+    (Namespace::Fs, fs::read),
     (Namespace::Kv, kv::read),
 ];
 
@@ -103,7 +107,7 @@ struct Reader<'p, 'r> {
 }
 
 /// A file of the dump.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 struct File {
     path: Vec<u8>,
     digest: [u8; 32],

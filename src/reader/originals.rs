@@ -40,6 +40,11 @@ pub(crate) fn read(
             records.push(&from_root(path, record.encoded.as_bytes()), &record.original)?;
         }
     }
+    table(records, scratch)
+}
+
+/// Makes a table of records: of several of one key the last counts.
+pub(super) fn table(mut records: Sorter, scratch: &Scratch) -> Result<Table> {
     let mut table = TableWriter::new(scratch)?;
     let mut last: Option<(Vec<u8>, Vec<u8>)> = None;
     let mut sorted = records.sort()?;

@@ -62,7 +62,12 @@ impl Sink for Heads {
     }
 
     fn end_scope(&mut self, report: &mut Report<'_>, end: ScopeEnd) -> Result<()> {
-        self.lines.push(format!("{end:?}"));
+        // The service of queues also ends segments that are of none.
+        let is_empty = matches!(end, ScopeEnd::Queue { .. })
+            && self.lines.last().is_none_or(|line| !line.starts_with("sqs "));
+        if !is_empty {
+            self.lines.push(format!("{end:?}"));
+        }
         self.digest.end_scope(report, end)
     }
 

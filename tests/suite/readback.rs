@@ -47,7 +47,6 @@ fn check(name: &str) {
         let scratch = source.scratch(work.path("."));
         let opened = source.open(&scratch, &mut |_| ()).expect("a capture can be opened");
         let mut options = Options { dynamodb_bundle, ..Options::default() };
-        options.excluded.extend([Namespace::Sqs, Namespace::Fs]);
         options.excluded.extend(if dynamodb_bundle.is_some() { &OTHERS[..] } else { &[] });
         let dumps: Vec<_> = targets.iter().map(|target| work.path(target)).collect();
         let faults = differences(&opened.snapshot, &dumps, &options, &scratch);

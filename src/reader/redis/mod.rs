@@ -1,7 +1,7 @@
 //! `redis/db_0/`: a file a key, and the sidecars (`redis.md` 4, `encode.md` 5).
 
 mod collection;
-mod element;
+pub(super) mod element;
 mod expiry;
 mod stream;
 

@@ -1,0 +1,101 @@
+//! Lines of `messages.jsonl` to messages (`sqs.md` 4.3).
+
+use std::borrow::Cow;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::super::redis::element::Binary;
+use super::super::{File, Reader};
+use crate::error::Result;
+use crate::model;
+use crate::model::sqs::{Message, Object};
+
+#[derive(Deserialize)]
+struct Line<'l> {
+    #[serde(borrow)]
+    message_id: Cow<'l, str>,
+    #[serde(borrow)]
+    body: Binary<'l>,
+    #[serde(borrow, default)]
+    md5_of_body: Cow<'l, str>,
+    #[serde(borrow, default)]
+    md5_of_message_attributes: Cow<'l, str>,
+    #[serde(borrow)]
+    message_attributes: Option<&'l RawValue>,
+    #[serde(borrow, default)]
+    sender_id: Cow<'l, str>,
+    #[serde(default)]
+    send_timestamp_millis: i64,
+    #[serde(default)]
+    available_at_millis: i64,
+    #[serde(default)]
+    visible_at_millis: i64,
+    #[serde(default)]
+    receive_count: i64,
+    #[serde(default)]
+    first_receive_millis: i64,
+    #[serde(borrow)]
+    current_receipt_token: Option<Cow<'l, str>>,
+    #[serde(default)]
+    queue_generation: u64,
+    #[serde(borrow, default)]
+    message_group_id: Cow<'l, str>,
+    #[serde(borrow, default)]
+    message_deduplication_id: Cow<'l, str>,
+    #[serde(default)]
+    sequence_number: u64,
+    #[serde(borrow, default)]
+    dead_letter_source_arn: Cow<'l, str>,
+    partition: Option<u32>,
+}
+
+/// Passes the messages of a queue on; returns how many were taken, and the greatest of their sequence numbers and
+/// `sequence`.
+pub(super) fn read(
+    reader: &mut Reader<'_, '_>,
+    queue: &[u8],
+    file: &File,
+    sequence: u64,
+) -> Result<(u64, u64)> {
+    let (mut count, mut last) = (0, sequence);
+    let mut lines = reader.lines(file)?;
+    while let Some(line) = lines.next()? {
+        reader.dump.interrupt().check()?;
+        let read: Line<'_> = line.parse()?;
+        let attributes = read.message_attributes.map_or("", RawValue::get);
+        if !attributes.is_empty() && !attributes.starts_with('{') {
+            return Err(line.unsound(&"expected an object as message_attributes"));
+        }
+        let token = read.current_receipt_token.as_deref().unwrap_or_default();
+        let token =
+            STANDARD.decode(token).map_err(|_| line.unsound(&"current_receipt_token is not base64"))?;
+        let message = Message {
+            id: read.message_id,
+            body: &read.body.0,
+            md5_of_body: read.md5_of_body,
+            md5_of_message_attributes: read.md5_of_message_attributes,
+            attributes: attributes.as_bytes(),
+            sender_id: read.sender_id,
+            send_timestamp: read.send_timestamp_millis,
+            available_at: read.available_at_millis,
+            visible_at: read.visible_at_millis,
+            receive_count: read.receive_count,
+            first_receive: read.first_receive_millis,
+            receipt_token: &token,
+            queue_generation: read.queue_generation,
+            group_id: read.message_group_id,
+            deduplication_id: read.message_deduplication_id,
+            sequence_number: read.sequence_number,
+            queue,
+            partition: read.partition,
+            commit_ts: 0,
+            dead_letter_source_arn: read.dead_letter_source_arn,
+        };
+        last = last.max(message.sequence_number);
+        count += u64::from(reader.put(model::Object::Sqs(Object::Message(&message)), file)?);
+    }
+    Ok((count, last))
+}
