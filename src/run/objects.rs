@@ -152,7 +152,7 @@ pub fn dump_objects(
 ) -> Result<Walked> {
     let mut report = Report::new(scratch, warn);
     pass_dump(dump, options, scratch, &mut report, sink)?;
-    Ok(Walked { problems: report.problem_count(), listed: problems::write(None, &mut report)? })
+    Ok(Walked { problems: report.problem_count(), listed: problems::write(None, &mut report)?, untold: 0 })
 }
 
 /// What comes of a walk over the objects of a snapshot.
@@ -162,6 +162,8 @@ pub struct Walked {
     pub problems: u64,
     /// The first of them.
     pub listed: Vec<ListedProblem>,
+    /// Number of names that are not listed since nothing that is held tells their paths.
+    pub untold: u64,
 }
 
 /// Does the same, and lists the first problems.
@@ -179,5 +181,5 @@ pub(super) fn walk(
     let scopes = passed.map_err(|error| reason(snapshot, error))?;
     scope::check(snapshot, &options.scopes, &scopes)?;
     snapshot.check_unchanged()?;
-    Ok(Walked { problems: report.problem_count(), listed: problems::write(None, &mut report)? })
+    Ok(Walked { problems: report.problem_count(), listed: problems::write(None, &mut report)?, untold: 0 })
 }

@@ -99,7 +99,7 @@ pub fn profile(opened: &Opened, scratch: &Scratch, warn: impl FnMut(&Warning)) -
     let snapshot = &opened.snapshot;
     let mut sink =
         Profiled { read_ms: snapshot.read_ms(), profile: Profile::default(), largest: BinaryHeap::new() };
-    let Walked { problems, listed } = walk(snapshot, &Options::default(), scratch, &mut sink, warn)?;
+    let Walked { problems, listed, .. } = walk(snapshot, &Options::default(), scratch, &mut sink, warn)?;
     let largest = sink.largest.into_sorted_vec().into_iter().map(|(_, large)| large).collect();
     Ok(Profile { largest, problems, listed, ..sink.profile })
 }

@@ -11,6 +11,7 @@ use crate::keyspace::s3::{ObjectKey, Segment};
 use crate::keyspace::{Family, Namespace, Role, fs, redis};
 use crate::model::fs::InodeRecord;
 use crate::name::Literal;
+use crate::service::fs::NameRecord;
 use crate::snapshot::{EntryBuf, Focus, Snapshot};
 
 /// Narrows a snapshot to the rows of an object; to the whole service where nothing narrower is known.
@@ -99,9 +100,11 @@ pub(crate) fn placing(snapshot: &Snapshot, object: &Literal) -> Result<Vec<Vec<u
             let (mut inode, mut row) = (fs::ROOT, EntryBuf::default());
             for name in path.split(|&byte| byte == b'/') {
                 let key = fs::name_key(inode, name);
-                let next = if snapshot.get(&key, &mut row)? { super::fs::named(&row.body) } else { None };
-                let Some(next) = next else { return Ok(vec![key]) };
-                inode = next;
+                let is_there = snapshot.get(&key, &mut row)?;
+                let Some(next) = NameRecord::parse(&row.body).filter(|_| is_there) else {
+                    return Ok(vec![key]);
+                };
+                inode = next.inode;
             }
             vec![fs::inode_key(inode).to_vec()]
         }
@@ -163,8 +166,8 @@ fn fs(snapshot: &Snapshot, path: &[u8], focus: &mut Focus) -> Result<()> {
         if !snapshot.get(&fs::name_key(inode, name), &mut row)? {
             return Ok(());
         }
-        let Some(next) = super::fs::named(&row.body) else { return Ok(()) };
-        inode = next;
+        let Some(next) = NameRecord::parse(&row.body) else { return Ok(()) };
+        inode = next.inode;
     }
     if snapshot.get(&fs::inode_key(inode), &mut row)?
         && let Some(record) = InodeRecord::parse(&row.body)

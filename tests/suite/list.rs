@@ -318,6 +318,60 @@ fn what_was_deleted_is_listed_with_the_time_of_it() {
 }
 
 #[test]
+fn deleted_files_have_the_paths_that_they_had() {
+    let ts = |seconds: u64| (MS + seconds * 1000) << 16;
+    let key =
+        |parent: u64, name: &str| [b"!fs|dir|", &parent.to_be_bytes()[..], name.as_bytes(), b"\0\0"].concat();
+    let inode = |number: u64| [&b"!fs|ino|"[..], &number.to_be_bytes()].concat();
+    let name = |number: u64, kind: &str| format!("{{\"inode\":{number},\"type\":\"{kind}\"}}");
+    let record = |number: u64, kind: &str, links: u64| {
+        format!("{{\"inode\":{number},\"type\":\"{kind}\",\"nlink\":{links},\"mode\":420}}")
+    };
+    let (file, directory) = ("file", "directory");
+    let snapshot = Snapshot::new()
+        .put_at(inode(1), ts(0), record(1, directory, 2))
+        // A directory that is there, under another name since; of it a file, one that was moved, one with another link.
+        .put_at(key(1, "old"), ts(1), name(2, directory))
+        .put_at(inode(2), ts(1), record(2, directory, 2))
+        .put_at(key(2, "a"), ts(2), name(3, file))
+        .tombstone_at(key(2, "a"), ts(3))
+        .tombstone_at(key(1, "old"), ts(4))
+        .put_at(key(1, "new"), ts(4), name(2, directory))
+        .put_at(key(2, "b"), ts(2), name(4, file))
+        .tombstone_at(key(2, "b"), ts(5))
+        .put_at(inode(4), ts(5), record(4, file, 0))
+        .put_at(key(2, "moved"), ts(2), name(5, file))
+        .tombstone_at(key(2, "moved"), ts(5))
+        .put_at(key(2, "there"), ts(5), name(5, file))
+        .put_at(inode(5), ts(5), record(5, file, 1))
+        // A directory that is gone with what was in it, a name of which no older version is held.
+        .put_at(key(2, "sub"), ts(5), name(6, directory))
+        .tombstone_at(key(6, "c d"), ts(6))
+        .tombstone_at(key(2, "sub"), ts(7))
+        // Of a directory whose name is not held.
+        .tombstone_at(key(9, "lost"), ts(8));
+    let work = Work::with(&snapshot.live());
+    let deleted = |options: &[&str]| list(&work, &[&["--deleted"], options].concat());
+    let run = deleted(&["--long", "--sort", "time"]);
+    let lines: Vec<_> =
+        run.exits(0).out.lines().map(|line| line.split_whitespace().collect::<Vec<_>>()).collect();
+    let told: Vec<_> = lines.iter().map(|line| (line[0], line[line.len() - 1])).collect();
+    assert_eq!(
+        told,
+        [("directory", "fs/new/sub"), ("name", "d"), ("file", "fs/new/b"), ("file", "fs/old/a")],
+        "{}",
+        run.out
+    );
+    assert!(run.out.contains("fs/new/sub/c d\n"));
+    let note =
+        "note: 1 deleted names of the filesystem are not listed: no name of their directory is held any more";
+    assert!(run.err.contains(note), "{}", run.err);
+    assert_eq!(deleted(&["fs/new/**"]).exits(0).out, "fs/new/b\nfs/new/sub\nfs/new/sub/c d\n");
+    assert_eq!(deleted(&["--at", &ts(4).to_string()]).exits(0).out, "fs/old/a\n");
+    assert_eq!(list(&work, &["fs/new/**"]).exits(0).out, "fs/new/there\n");
+}
+
+#[test]
 fn what_was_there_before_and_is_no_more_was_deleted() {
     let mut all = 0;
     for (name, at) in

@@ -55,7 +55,7 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "TIME", value_parser = at::parse, allow_hyphen_values = true)]
     pub until: Option<At>,
     /// List what was deleted instead: names whose newest row is a tombstone and of which nothing is left, with the time of
-    /// that; as far back as the snapshot holds tombstones. Not of the filesystem
+    /// that; as far back as the snapshot holds tombstones
     #[arg(long)]
     pub deleted: bool,
     /// Sort by name, by size (largest first) or by commit time (newest first)

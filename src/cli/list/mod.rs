@@ -38,9 +38,14 @@ pub(super) fn run(arguments: &Arguments, interrupt: &Interrupt) -> u8 {
         words.time_taken_for(option, time.as_ref());
     }
     let source = arguments.source.of(&inputs, interrupt);
-    match pass(arguments, patterns, &source, words) {
+    let walked = pass(arguments, patterns, &source, words);
+    if let Ok(Walked { untold: untold @ 1.., .. }) = walked {
+        let why = "no name of their directory is held any more";
+        words.say(&format!("note: {untold} deleted names of the filesystem are not listed: {why}"));
+    }
+    match walked {
         Ok(Walked { problems: 0, .. }) => exit::COMPLETE,
-        Ok(Walked { problems, listed }) => {
+        Ok(Walked { problems, listed, .. }) => {
             words.problems(&listed, problems);
             exit::PROBLEMS
         }

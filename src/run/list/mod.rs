@@ -46,11 +46,11 @@ pub fn list(
         // A table that is gone can be asked for.
         options.scopes.clear();
         let walked = walk(snapshot, &options, scratch, &mut names, warn)?;
-        names.scan(snapshot, &options.excluded)?;
+        let untold = names.scan(snapshot, scratch, &options.excluded)?;
         names.list(&mut list)?;
         list.finish()?;
         selection.check()?;
-        return Ok(walked);
+        return Ok(Walked { untold, ..walked });
     }
     let walked = walk(snapshot, &options, scratch, &mut list, warn)?;
     list.finish()?;
@@ -87,5 +87,5 @@ pub fn list_dump(
     })?;
     list.finish()?;
     selection.check()?;
-    Ok(Walked { problems: manifest.problems, listed: Vec::new() })
+    Ok(Walked { problems: manifest.problems, listed: Vec::new(), untold: 0 })
 }

@@ -27,10 +27,7 @@ use crate::sink::Wants;
 
 use plan::Plan;
 
-/// Returns the inode that the body of a name row means.
-pub(super) fn named(body: &[u8]) -> Option<u64> {
-    record::NameRecord::parse(body).map(|record| record.inode)
-}
+pub(crate) use record::NameRecord;
 
 /// A record of the adapter's sorters is not as it was written.
 const RECORD: Bug = Bug::new("a record of the filesystem's tree does not read back");

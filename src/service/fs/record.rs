@@ -109,7 +109,7 @@ impl InodeRecord {
 
 /// The value of a name row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-pub(super) struct NameRecord {
+pub(crate) struct NameRecord {
     /// The inode that has this name.
     pub inode: u64,
     /// A copy of the inode's type; the inode record counts where they differ.
@@ -120,7 +120,7 @@ pub(super) struct NameRecord {
 impl NameRecord {
     /// Parses the body of a name row.
     #[must_use]
-    pub(super) fn parse(body: &[u8]) -> Option<Self> {
+    pub(crate) fn parse(body: &[u8]) -> Option<Self> {
         serde_json::from_slice(body).ok()
     }
 }

@@ -2,7 +2,10 @@
 //!
 //! In: all versions of the families that make objects; the names of the objects that are there. Out: names with the time of
 //! the newest tombstone, bytewise by name. An object that was deleted and came back, moved to another generation, or changed
-//! its type is there. Names of the filesystem are not told: a tombstone of a name says nothing of the path above it.
+//! its type is there, and so is a file that has another name. The path above a name of the filesystem is the one that its
+//! directory had then.
+
+mod directories;
 
 use std::collections::BTreeSet;
 
@@ -12,15 +15,18 @@ use crate::error::Result;
 use crate::keyspace::dynamodb::{ItemKey, schema_table, table_name};
 use crate::keyspace::s3::{ObjectKey, parse_bucket};
 use crate::keyspace::sqs::{self, DataKey};
-use crate::keyspace::{Family, Namespace, redis};
+use crate::keyspace::{Family, Namespace, fs, redis};
 use crate::model::dynamodb::{Attributes, Schema, key};
+use crate::model::fs::{InodeRecord, NodeType};
 use crate::model::redis::DATABASE;
 use crate::model::{Answer, Object, Summary};
 use crate::name::{self, Selection};
 use crate::report::Report;
+use crate::service::fs::NameRecord;
 use crate::sink::{List, Listed, Sink};
 use crate::snapshot::{EntryBuf, RowLocation, Snapshot, Version};
 use crate::sort::{Scratch, Sorter};
+use directories::Directories;
 
 const RECORD: Bug = Bug::new("a deleted name does not read back");
 /// Memory for names, bytes.
@@ -28,7 +34,7 @@ const MEMORY: usize = 16 << 20;
 
 /// Families that make objects, and what those are. A Redis key is gone with the last of its rows, so that those of
 /// elements count too.
-const FAMILIES: [(Family, &str); 24] = [
+const FAMILIES: [(Family, &str); 27] = [
     (Family::DynamodbTable, "table"),
     (Family::DynamodbItem, "item"),
     (Family::S3BucketMeta, "bucket"),
@@ -53,6 +59,9 @@ const FAMILIES: [(Family, &str); 24] = [
     (Family::SqsData, "message"),
     (Family::Bare, "value"),
     (Family::Unknown, "value"),
+    (Family::FsName, "file"),
+    (Family::FsName, "directory"),
+    (Family::FsName, "name"),
 ];
 
 /// Collects names that are there, and then names that have tombstones.
@@ -86,23 +95,63 @@ impl<'s> Names<'s> {
         Self { selection, sorter: Sorter::new(scratch, MEMORY), name: String::new(), record: Vec::new() }
     }
 
-    /// Adds what has tombstones.
-    pub(super) fn scan(&mut self, snapshot: &Snapshot, excluded: &BTreeSet<Namespace>) -> Result<()> {
-        for (number, (family, _)) in FAMILIES.into_iter().enumerate() {
+    /// Adds what has tombstones; returns the number of names whose directory has no name that is still held.
+    pub(super) fn scan(
+        &mut self,
+        snapshot: &Snapshot,
+        scratch: &Scratch,
+        excluded: &BTreeSet<Namespace>,
+    ) -> Result<u64> {
+        let mut untold = 0;
+        for (number, (family, kind)) in FAMILIES.into_iter().enumerate() {
             if excluded.contains(&family.owner()) || snapshot.stats(family).tombstones == 0 {
                 continue;
             }
             let number = u8::try_from(number).unwrap_or(u8::MAX);
-            if family == Family::DynamodbItem {
-                self.items(snapshot, number)?;
-                continue;
+            match (family, kind) {
+                (Family::DynamodbItem, _) => self.items(snapshot, number)?,
+                (Family::FsName, "file") => untold = self.files(snapshot, scratch, number)?,
+                (Family::FsName, _) => {}
+                _ => tombstones(snapshot, family, |key, ts, _| match named(family, key) {
+                    Some(named) => self.push(number, &named, ts),
+                    None => Ok(()),
+                })?,
             }
-            tombstones(snapshot, family, |key, ts, _| match named(family, key) {
-                Some(named) => self.push(number, &named, ts),
-                None => Ok(()),
-            })?;
         }
-        Ok(())
+        Ok(untold)
+    }
+
+    /// What had a name is in an older version of it, where there is still one. `file` is followed by the numbers of a
+    /// directory and of what is not known.
+    fn files(&mut self, snapshot: &Snapshot, scratch: &Scratch, file: u8) -> Result<u64> {
+        let mut directories = Directories::read(snapshot, scratch)?;
+        let (mut row, mut untold) = (EntryBuf::default(), 0);
+        tombstones(snapshot, Family::FsName, |key, ts, before| {
+            let Some((directory, name)) = fs::name(key) else { return Ok(()) };
+            let mut record = None;
+            if let Some(place) = before {
+                snapshot.read(place, &mut row)?;
+                record = NameRecord::parse(&row.body);
+            }
+            if let Some(record) = record
+                && snapshot.get(&fs::inode_key(record.inode), &mut row)?
+                && InodeRecord::parse(&row.body).is_some_and(|inode| inode.is_live())
+            {
+                return Ok(());
+            }
+            let Some(path) = directories.path(directory, ts)? else {
+                untold += 1;
+                return Ok(());
+            };
+            let kind = match record.map(|record| record.node_type) {
+                Some(NodeType::File) => 0,
+                Some(NodeType::Directory) => 1,
+                Some(NodeType::Other) | None => 2,
+            };
+            let named = Named { name: [&*path, name].concat(), ..Named::default() };
+            self.push(file + kind, &named, ts)
+        })?;
+        Ok(untold)
     }
 
     /// An item's name is in its attributes: of an older version, where there is still one.
