@@ -125,5 +125,9 @@ pub(crate) const DIFF_SCHEMA: u64 = 64 << 20;
 pub(crate) const LISTED_NAMES: usize = 4 << 20;
 /// Longest line of a file of names, bytes: three times a key of a 1 MiB, and its columns.
 pub(crate) const LISTED_LINE: usize = 16 << 20;
+/// Generations of tables of which the first pass counts the items.
+pub(crate) const ITEM_RUNS: usize = 1024;
+/// Longest beginning of the keys of such items, bytes.
+pub(crate) const ITEM_RUN: usize = 1024;
 /// Name prefixes that `du` holds at once.
 pub(crate) const DU_PREFIXES: usize = 1 << 16;

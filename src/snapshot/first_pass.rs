@@ -7,6 +7,7 @@ use super::classify::Classifier;
 use super::encrypted::{Encrypted, FirstEncrypted};
 use super::extents::Extents;
 use super::index::{Index, IndexShape};
+use super::item_runs::ItemRuns;
 use super::operational::Operational;
 use super::read_view::ReadView;
 use super::stats::{FamilyStats, InputInfo, Largest};
@@ -38,6 +39,7 @@ pub(super) struct Catalog {
     pub(super) fingerprints: Vec<Option<u64>>,
     /// By [`Family::index`].
     pub(super) extents: Vec<Extents>,
+    pub(super) items: ItemRuns,
     pub(super) index: Index,
     pub(super) largest: Largest,
     pub(super) warnings: FirstPassWarnings,
@@ -109,6 +111,7 @@ pub(super) fn catalog(
         stats: vec![FamilyStats::default(); Family::COUNT],
         fingerprints: fingerprints(options.counts_only),
         extents: vec![Extents::default(); Family::COUNT],
+        items: ItemRuns::default(),
         index: Index::new(shape),
         largest: Largest::default(),
         warnings: FirstPassWarnings::default(),
@@ -281,10 +284,16 @@ impl Pass<'_> {
         let key = user_key(rows.key());
         let family = self.classifier.of(key);
         self.extend_run(family, start, end);
+        let mut fingerprint = None;
         if let Some(Some(sum)) = self.catalog.fingerprints.get_mut(family.index()) {
-            *sum = sum.wrapping_add(rows.fingerprint(&head)?);
+            let of_row = rows.fingerprint(&head)?;
+            *sum = sum.wrapping_add(of_row);
+            fingerprint = Some(of_row);
         }
         let key = user_key(rows.key());
+        if family == Family::DynamodbItem {
+            self.catalog.items.add(key, fingerprint);
+        }
         if family != Family::S3ChunkBlob {
             let info = &mut self.catalog.info;
             info.highest_commit_ts = info.highest_commit_ts.max(head.commit_ts);
@@ -304,6 +313,9 @@ impl Pass<'_> {
             stats.shadowed += u64::from(choice == Visibility::Shadowed);
             if choice == Visibility::Counts && view.is_visible(&head) {
                 stats.visible += 1;
+                if family == Family::DynamodbItem {
+                    self.catalog.items.count_visible();
+                }
                 let same = self.collection.len != 0 && self.collection.common >= self.collection.len;
                 // Of a list another key can go on where this one ends.
                 if same && family != Family::ListItem {

@@ -28,6 +28,11 @@ impl Focus {
         Self { filter: Some(filter), ..Self::default() }
     }
 
+    /// Whether nothing is passed by.
+    pub(super) fn is_everything(&self) -> bool {
+        self.prefixes.is_empty() && self.filter.is_none()
+    }
+
     /// Returns the filter of rows.
     pub(super) fn filter(&self) -> Option<&dyn RowFilter> {
         self.filter.as_deref()

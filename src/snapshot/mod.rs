@@ -16,6 +16,7 @@ mod first_pass;
 mod focus;
 mod index;
 mod input;
+mod item_runs;
 mod merge;
 mod missing;
 mod open;
@@ -218,6 +219,14 @@ impl Snapshot {
             bytes: 0,
         };
         self.stats.get(family.index()).unwrap_or(&NONE)
+    }
+
+    /// Lists table segment, generation and number of the visible rows of DynamoDB items, run by run in row order, where
+    /// the first pass has counted them; `None` where a scan has to.
+    #[must_use]
+    pub fn item_runs(&self) -> Option<impl Iterator<Item = (&[u8], u64, u64)>> {
+        let [input] = self.inputs.as_slice() else { return None };
+        input.catalog.items.list().filter(|_| self.overlay.is_empty() && self.focus.is_everything())
     }
 
     /// Returns the sum over all families; operational rows are not in it.

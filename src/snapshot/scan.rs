@@ -44,12 +44,28 @@ enum Match {
     End,
 }
 
-/// Rows of a family, in whatever order.
+/// Rows of a family, or of a run of it, in whatever order.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Met {
-    rows: u64,
+pub(super) struct Met {
+    pub(super) rows: u64,
     /// Sum of their fingerprints, where it is compared.
-    fingerprints: Option<u64>,
+    pub(super) fingerprints: Option<u64>,
+}
+
+impl Met {
+    /// Adds a row.
+    #[inline]
+    pub(super) fn add(&mut self, fingerprint: Option<u64>) {
+        self.rows += 1;
+        if let (Some(sum), Some(fingerprint)) = (&mut self.fingerprints, fingerprint) {
+            *sum = sum.wrapping_add(fingerprint);
+        }
+    }
+
+    /// Returns what is to be added up to be compared with this.
+    fn zero(self) -> Self {
+        Self { rows: 0, fingerprints: self.fingerprints.map(|_| 0) }
+    }
 }
 
 /// A walk with its own buffer. `advance_*` makes a row current, which is then lent.
@@ -100,8 +116,7 @@ impl<'s> Scan<'s> {
             _ => None,
         };
         let rows = input.between(input.catalog.end, input.catalog.end);
-        let met =
-            Met { rows: 0, fingerprints: expected.and_then(|expected| expected.fingerprints).map(|_| 0) };
+        let met = expected.map_or_else(Met::default, Met::zero);
         Self {
             expected,
             met,
@@ -123,7 +138,9 @@ impl<'s> Scan<'s> {
             None => input.walk_from(prefix),
         };
         let wanted = KeyFilter::Prefix(prefix.to_vec());
-        Self { hinted: hint, ..Self::new(input, rows, wanted, view, interrupt) }
+        let expected = input.catalog.items.of_prefix(prefix).filter(|_| hint.is_none());
+        let met = expected.map_or_else(Met::default, Met::zero);
+        Self { hinted: hint, expected, met, ..Self::new(input, rows, wanted, view, interrupt) }
     }
 
     /// Goes on with a walk.
@@ -232,7 +249,7 @@ impl<'s> Scan<'s> {
                 Match::No => {}
                 Match::End => {
                     self.rows.seek(self.input.catalog.end, self.input.catalog.end);
-                    return Ok(false);
+                    return self.end();
                 }
             }
         }
@@ -254,12 +271,10 @@ impl<'s> Scan<'s> {
     #[inline]
     fn meet(&mut self) -> Result<()> {
         if self.expected.is_some() {
-            self.met.rows += 1;
-            if let Some(sum) = &mut self.met.fingerprints {
-                let fingerprint = self.input.again(self.rows.fingerprint(&self.head))?;
-                self.fingerprint = Some(fingerprint);
-                *sum = sum.wrapping_add(fingerprint);
+            if self.met.fingerprints.is_some() {
+                self.fingerprint = Some(self.input.again(self.rows.fingerprint(&self.head))?);
             }
+            self.met.add(self.fingerprint);
         }
         Ok(())
     }

@@ -99,10 +99,10 @@ impl Table {
         Ok((schema, row.commit_ts))
     }
 
-    fn add(&mut self, generation: u64) {
+    fn add(&mut self, generation: u64, rows: u64) {
         match self.live.iter_mut().find(|live| live.number == generation) {
-            Some(live) => live.rows += 1,
-            None => self.stale += 1,
+            Some(live) => live.rows += rows,
+            None => self.stale += rows,
         }
     }
 }
@@ -121,9 +121,29 @@ enum Run<'t> {
     Malformed(MalformedKey),
 }
 
-/// Goes over the keys of all items: tells live from stale rows, reports rows without a table and malformed keys.
+/// Tells live from stale rows, reports rows without a table and malformed keys.
 pub(super) fn count_rows(context: &mut Context<'_, '_>, tables: &mut Tables) -> Result<()> {
     let mut orphans = Sorter::new(context.scratch, MEMORY);
+    let runs = context.snapshot.item_runs().map(Vec::from_iter);
+    match runs.filter(|runs| runs.iter().all(|(segment, ..)| table_name(segment).is_ok())) {
+        Some(runs) => {
+            let (mut last, mut run) = (&[][..], Run::Ignored);
+            for (segment, generation, rows) in runs {
+                if segment != last {
+                    run.keep(&mut orphans)?;
+                    (last, run) = (segment, Run::begin(context, tables, segment));
+                }
+                run.count(generation, rows);
+            }
+            run.keep(&mut orphans)?;
+        }
+        None => scan_rows(context, tables, &mut orphans)?,
+    }
+    warn_orphans(context, orphans)
+}
+
+/// Does it by the keys of all items.
+fn scan_rows(context: &mut Context<'_, '_>, tables: &mut Tables, orphans: &mut Sorter) -> Result<()> {
     let mut segment = Vec::new();
     let mut run = Run::Ignored;
     let mut rows = context.snapshot.scan(Family::DynamodbItem);
@@ -136,28 +156,42 @@ pub(super) fn count_rows(context: &mut Context<'_, '_>, tables: &mut Tables) -> 
             }
         };
         if key.table_segment != segment {
-            run.keep(&mut orphans)?;
+            run.keep(orphans)?;
             segment.clear();
             segment.extend_from_slice(key.table_segment);
-            run = match table_name(&segment) {
-                Err(reason) => Run::Malformed(reason),
-                Ok(name) if !context.options.in_scope(Namespace::Dynamodb, &name) => Run::Ignored,
-                Ok(name) => match tables.get_mut(&name) {
-                    Some(Some(table)) => Run::Table(table),
-                    Some(None) => Run::Ignored,
-                    None => Run::Orphans { name, count: 0 },
-                },
-            };
+            run = Run::begin(context, tables, &segment);
         }
-        match &mut run {
-            Run::Table(table) => table.add(key.generation),
-            Run::Orphans { count, .. } => *count += 1,
-            Run::Ignored => {}
-            Run::Malformed(reason) => malformed(context, &entry, *reason)?,
+        if let Some(reason) = run.count(key.generation, 1) {
+            malformed(context, &entry, reason)?;
         }
     }
-    run.keep(&mut orphans)?;
-    warn_orphans(context, orphans)
+    run.keep(orphans)
+}
+
+impl<'t> Run<'t> {
+    /// Begins with the rows that have this segment.
+    fn begin(context: &Context<'_, '_>, tables: &'t mut Tables, segment: &[u8]) -> Self {
+        match table_name(segment) {
+            Err(reason) => Run::Malformed(reason),
+            Ok(name) if !context.options.in_scope(Namespace::Dynamodb, &name) => Run::Ignored,
+            Ok(name) => match tables.get_mut(&name) {
+                Some(Some(table)) => Run::Table(table),
+                Some(None) => Run::Ignored,
+                None => Run::Orphans { name, count: 0 },
+            },
+        }
+    }
+
+    /// Counts rows of a generation; returns what is malformed about their keys.
+    fn count(&mut self, generation: u64, rows: u64) -> Option<MalformedKey> {
+        match self {
+            Run::Table(table) => table.add(generation, rows),
+            Run::Orphans { count, .. } => *count += rows,
+            Run::Ignored => {}
+            Run::Malformed(reason) => return Some(*reason),
+        }
+        None
+    }
 }
 
 impl Run<'_> {
