@@ -16,11 +16,16 @@ pub use crate::problem::Problem;
 use crate::snapshot::RowLocation;
 use crate::sort::{Scratch, Sorter};
 
+/// Lets problems pass, and warnings.
+type Only<'a> = (Box<dyn Fn(&Problem<'_>) -> bool + 'a>, Box<dyn Fn(&Warning) -> bool + 'a>);
+
 /// Collects the warnings and problems of one run.
 pub struct Report<'a> {
     sink: Box<dyn FnMut(&Warning) + 'a>,
     /// Says in words where a row is, beyond its offset.
     locate: Box<dyn Fn(RowLocation) -> Option<String> + 'a>,
+    /// Which problems and warnings are recorded; `None`: all.
+    only: Option<Only<'a>>,
     kept: Vec<Warning>,
     counts: BTreeMap<&'static str, u64>,
     problems: Sorter,
@@ -35,6 +40,7 @@ impl<'a> Report<'a> {
         Self {
             sink: Box::new(sink),
             locate: Box::new(|_| None),
+            only: None,
             kept: Vec::new(),
             counts: BTreeMap::new(),
             problems: Sorter::new(scratch, 1 << 20),
@@ -57,8 +63,21 @@ impl<'a> Report<'a> {
         Self { locate: Box::new(locate), ..self }
     }
 
+    /// Records only the problems and warnings that these let pass; what is adopted passes all the same.
+    #[must_use]
+    pub fn only(
+        self,
+        problems: impl Fn(&Problem<'_>) -> bool + 'a,
+        warnings: impl Fn(&Warning) -> bool + 'a,
+    ) -> Self {
+        Self { only: Some((Box::new(problems), Box::new(warnings))), ..self }
+    }
+
     /// Records a warning.
     pub fn warn(&mut self, warning: Warning) {
+        if self.only.as_ref().is_some_and(|(_, passes)| !passes(&warning)) {
+            return;
+        }
         debug_assert!(warning.is_allowed(), "fields of another row: {warning:?}");
         let count = self.counts.entry(warning.event.name()).or_default();
         *count += 1;
@@ -83,6 +102,9 @@ impl<'a> Report<'a> {
 
     /// Records a problem: one line of `PROBLEMS.jsonl`.
     pub fn problem(&mut self, problem: &Problem<'_>) -> Result<()> {
+        if self.only.as_ref().is_some_and(|(passes, _)| !passes(problem)) {
+            return Ok(());
+        }
         self.problem_count += 1;
         let key = sort_key(problem);
         let mut line = Vec::new();

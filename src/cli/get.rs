@@ -48,7 +48,8 @@ pub(super) struct Arguments {
     operands: Vec<OsString>,
     #[command(flatten)]
     source: args::Source,
-    /// The stored value of the object's row instead of its file
+    /// The stored value of the object's row instead of its file; of an object of several rows (collections, files of the
+    /// filesystem) a JSON line a row, with key and value in base64
     #[arg(long)]
     raw: bool,
     #[command(flatten)]

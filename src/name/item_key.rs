@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 
 use super::unescape;
 use crate::error::{Error, Result};
+use crate::model::dynamodb::canonical;
 use crate::model::dynamodb::key::OrderedKey;
 use crate::model::dynamodb::{KeyValue, KeyValues, Schema};
 
@@ -131,10 +132,12 @@ fn of_text(text: &str, has_range: bool) -> Meanings {
     }
 }
 
-/// Lists what a part of a name can be; texts and bytes have one identity.
+/// Lists what a part of a name can be; texts and bytes have one identity. A number may be spelt in any way: as a fraction,
+/// as names have it, too.
 fn texts(part: &str) -> Vec<KeyPart> {
     let bytes = unescape(part);
-    let number = std::str::from_utf8(&bytes).ok().map(|text| KeyPart::N(text.to_owned()));
+    let number = |text: &str| KeyPart::N(canonical::decimal(text).unwrap_or_else(|| text.to_owned()));
+    let number = std::str::from_utf8(&bytes).ok().map(number);
     let text = std::str::from_utf8(&bytes).ok().map(|text| KeyPart::S(text.to_owned()));
     [text, number, Some(KeyPart::B(bytes))].into_iter().flatten().collect()
 }

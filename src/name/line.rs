@@ -14,6 +14,7 @@ use serde_json::value::RawValue;
 use super::file::{self, Lines, Originals};
 use crate::limits;
 use crate::model::Summary;
+use crate::model::dynamodb::KeyValue;
 
 /// Members of a line.
 pub type Members<'l> = BTreeMap<Cow<'l, str>, &'l RawValue>;
@@ -86,7 +87,7 @@ impl LineNames {
         })
     }
 
-    /// Returns an item: its key attributes as they are.
+    /// Returns an item.
     fn item(&self, members: &Members<'_>) -> Option<Summary<'static>> {
         let mut parts = Vec::new();
         for name in &self.keys {
@@ -94,6 +95,7 @@ impl LineNames {
                 serde_json::from_str(members.get(name.as_str())?.get()).ok()?;
             parts.push(match value.into_iter().next()? {
                 (kind, text) if kind == "B" => STANDARD.decode(text).ok()?,
+                (kind, text) if kind == "N" => KeyValue::N(&text).named().into_owned(),
                 (_, text) => text.into_bytes(),
             });
         }

@@ -14,6 +14,7 @@ use crate::sink::TreeSink;
 use crate::tree::{Tree, TreeOptions};
 
 mod asked;
+mod concern;
 mod deleted;
 pub mod diff;
 pub mod du;
@@ -118,7 +119,8 @@ fn write(
     }
     let tree = files.tree();
     let scratch = tree.scratch().clone();
-    let mut report = Report::new(&scratch, sink).locating(|place| snapshot.locate(place));
+    let report = Report::new(&scratch, sink).locating(|place| snapshot.locate(place));
+    let mut report = concern::narrow(report, request.adapters.selection.as_deref());
     report.name_inputs(snapshot.inputs().iter().map(|info| info.path.as_path()));
     tree.notices().iter().for_each(|notice| report.warn(notice::warning(notice)));
     let told = tree.notices().len();

@@ -4,12 +4,12 @@
 
 use std::collections::BTreeMap;
 
-use super::{problems, scope};
+use super::{concern, problems, scope};
 use crate::bug::Place;
 use crate::error::{Error, Result};
 use crate::event::Warning;
 use crate::keyspace::Namespace;
-use crate::name;
+use crate::name::{self, Selection};
 use crate::problem::ListedProblem;
 use crate::reader;
 use crate::report::Report;
@@ -174,7 +174,19 @@ pub(super) fn walk(
     sink: &mut dyn Sink,
     warn: impl FnMut(&Warning),
 ) -> Result<Walked> {
-    let mut report = Report::new(scratch, warn).locating(|place| snapshot.locate(place));
+    walk_of(snapshot, (options, options.selection.as_deref()), scratch, sink, warn)
+}
+
+/// Does the same with the problems and warnings of what is selected.
+pub(super) fn walk_of(
+    snapshot: &Snapshot,
+    (options, selection): (&Options, Option<&Selection>),
+    scratch: &Scratch,
+    sink: &mut dyn Sink,
+    warn: impl FnMut(&Warning),
+) -> Result<Walked> {
+    let report = Report::new(scratch, warn).locating(|place| snapshot.locate(place));
+    let mut report = concern::narrow(report, selection);
     report.name_inputs(snapshot.inputs().iter().map(|info| info.path.as_path()));
     report.adopt(snapshot.warnings());
     let passed = pass(snapshot, options, scratch, &mut report, sink);

@@ -8,6 +8,7 @@ use ekv_backup::keyspace::Family;
 use ekv_backup::run::Source;
 use serde_json::Value;
 
+use crate::fixture::Snapshot;
 use crate::tool::{Run, Work, golden, testdata};
 
 /// Captures of one node with one group.
@@ -258,7 +259,7 @@ fn items_of_bundles_are_compared_by_their_keys() {
         let run = work.run([&["decode", &snapshot, "-q", "--at", time, "-o", time][..], &layout].concat());
         assert!(matches!(run.code, Some(0 | 1)), "{}", run.err);
     }
-    // In the other layout an item with an empty hash key is called by its range key alone, and a number is canonical.
+    // In the other layout an item with an empty hash key is called by its range key alone.
     let names = |run: &Run| -> BTreeSet<String> {
         let lines = run.out.lines().filter(|line| {
             line.contains(" dynamodb/") && !line.contains("legacy-rows") && !line.contains("migrating")
@@ -271,4 +272,32 @@ fn items_of_bundles_are_compared_by_their_keys() {
     assert!(bundles.len() > 20, "{}", bundles.len());
     let wrong: Vec<_> = bundles.symmetric_difference(&items).take(10).collect();
     assert!(wrong.is_empty(), "{wrong:?}");
+}
+
+#[test]
+fn a_name_in_sha_form_is_one_that_is_there() {
+    let (long, other) = ("k".repeat(300), "o".repeat(300));
+    let with =
+        |value: &str| Snapshot::new().string(&long, value).string(&other, "same").string("a", "b").live();
+    let work = Work::with(&with("1"));
+    work.write("new.fsm", &with("2"));
+    for (input, dump) in [("snapshot.fsm", "old"), ("new.fsm", "new"), ("new.fsm", "new.tar")] {
+        work.run(["decode", "-q", input, "-o", dump]).exits(0);
+    }
+    let (name, same) = (format!("redis/{long}"), format!("redis/{other}"));
+    for (old, new) in
+        [("old", "new"), ("snapshot.fsm", "new.tar"), ("snapshot.fsm", "new.fsm"), ("old", "new.fsm")]
+    {
+        let diff = |pattern: &str| work.run(["diff", "-q", old, new, pattern]);
+        for pattern in [&*name, "redis/kkk*"] {
+            let run = diff(pattern);
+            assert!(run.exits(1).out.starts_with(&format!("M {name}  value ")), "{old} {new}: {}", run.out);
+        }
+        for pattern in [&*same, "redis/ooo*"] {
+            assert_eq!(diff(pattern).exits(0).out, "no differences\n", "{old} {new}");
+        }
+        assert!(diff("redis/x").exits(2).err.contains("nothing on either side matches redis/x"));
+        assert!(diff(&format!("{name}k")).exits(2).err.contains("nothing on either side matches"));
+        assert!(diff("s3/x*").exits(2).err.contains("nothing on either side matches"));
+    }
 }

@@ -7,6 +7,8 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use ekv_backup::Result;
 use ekv_backup::model::Object;
 use ekv_backup::name;
@@ -409,10 +411,24 @@ fn the_stored_value_is_that_of_the_row() {
             .err
             .contains("not there")
     );
-    for many in ["redis/cart:user-1", "fs/a"] {
-        let run = get(&[many, "--raw"]);
-        assert!(matches!(run.code, Some(1 | 2)) && run.out.is_empty(), "{run:?}");
-    }
+    let rows = get(&["redis/cart:user-1", "--raw"]);
+    let rows: Vec<serde_json::Value> =
+        rows.exits(0).out.lines().map(|line| serde_json::from_str(line).expect("it is JSON")).collect();
+    let of = |row: &str| {
+        rows.iter().filter(|line| line["row"].as_str().is_some_and(|of| of.starts_with(row))).count()
+    };
+    assert!(of("field ") == rows.len() && rows.len() > 2, "{rows:?}");
+    let file: serde_json::Value = serde_json::from_str(&get(&["redis/cart:user-1"]).exits(0).out).unwrap();
+    let count =
+        |of: &serde_json::Value| of.as_object().map(serde_json::Map::len).or(of.as_array().map(Vec::len));
+    assert_eq!(count(&file["fields"]), Some(rows.len()));
+    let field = &rows[0];
+    assert_eq!(field["family"], "!hs|fld|");
+    let key = STANDARD.decode(field["key_base64"].as_str().unwrap()).unwrap();
+    assert!(key.starts_with(b"!hs|fld|\0\0\0\x0bcart:user-1"), "{}", key.escape_ascii());
+    assert!(field["commit_ts"].as_u64().is_some() && field["value_base64"].is_string());
+    let run = get(&["redis/none", "--raw"]);
+    assert!(run.exits(1).out.is_empty());
     let shop = snapshot();
     let output = Work::new()
         .command([OsStr::new("get"), shop.as_os_str(), OsStr::new("redis/session:0001"), OsStr::new("--raw")])
@@ -474,4 +490,35 @@ fn a_name_of_another_group_is_told() {
     );
     let run = work.run(["get", "-q", &group(1), &group(2), &group(3), "redis/nonesuch"]);
     assert!(!run.exits(1).err.contains("another group"), "{}", run.err);
+}
+
+#[test]
+fn a_number_has_one_name_and_is_found_however_it_is_spelt() {
+    let group = testdata("live/cluster/n1");
+    let group = group.to_str().expect("the path is text");
+    let work = Work::new();
+    work.run(["decode", "-q", group, "-o", "dump"]);
+    work.run(["decode", "-q", group, "-o", "lines", "--dynamodb-layout=jsonl"]);
+    let listed = |input: &str| {
+        let run = work.run(["list", "-q", input, "dynamodb/orders/**", "--sort", "name"]);
+        run.out.lines().map(str::to_owned).collect::<Vec<_>>()
+    };
+    let names = listed(group);
+    for name in ["dynamodb/orders/b%2Fc/-5/2", "dynamodb/orders/x y/1000", "dynamodb/orders/a/1"] {
+        assert!(names.iter().any(|other| other == name), "{names:?}");
+    }
+    assert_eq!((listed("dump"), listed("lines")), (names.clone(), names));
+    // What `diff` calls it.
+    work.run(["diff", "-q", "dump", group, "dynamodb/orders/b%2Fc/-5/2"]).exits(0);
+    for input in [group, "dump", "lines"] {
+        let get = |name: &str| work.run(["get", "-q", input, name]);
+        let item = get("dynamodb/orders/b%2Fc/-2.50").exits(0).out.clone();
+        assert!(item.contains("-2.50"), "{item}");
+        for other in ["-5/2", "-2.5", "-25e-1", "-0002.500"] {
+            assert_eq!(get(&format!("dynamodb/orders/b%2Fc/{other}")).exits(0).out, item, "{input}: {other}");
+        }
+        get("dynamodb/orders/b%2Fc/-5/4").exits(1);
+    }
+    let log = |name: &str| work.run(["log", "-q", group, name]).exits(0).out.clone();
+    assert_eq!(log("dynamodb/orders/b%2Fc/-5/2"), log("dynamodb/orders/b%2Fc/-2.50"));
 }

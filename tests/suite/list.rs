@@ -61,14 +61,16 @@ fn list(work: &Work, arguments: &[&str]) -> Run {
     work.run([&["list", "snapshot.fsm"], arguments].concat())
 }
 
-/// Returns the name of an item, where its keys are texts or numbers of plain characters.
+/// Returns the name of an item, where its keys are texts of plain characters or whole numbers.
 fn item(schema: &Value, content: &[u8]) -> Option<String> {
     let item: Value = serde_json::from_slice(content).expect("an item is JSON");
     let mut name = format!("dynamodb/{}", schema["table_name"].as_str().expect("a table has a name"));
     for key in ["hash_key", "range_key"] {
         let Some(attribute) = schema["primary_key"][key]["name"].as_str() else { continue };
         let value = &item[attribute];
-        let text = value["S"].as_str().or(value["N"].as_str())?;
+        // Of other numbers the name has the lowest terms.
+        let plain = |text: &&str| text.bytes().all(|byte| byte.is_ascii_digit()) && !text.starts_with('0');
+        let text = value["S"].as_str().or(value["N"].as_str().filter(plain))?;
         if !text.bytes().all(|byte| byte.is_ascii_graphic() && !b"%/".contains(&byte)) {
             return None;
         }

@@ -219,3 +219,24 @@ fn a_dry_run_counts_what_a_run_writes_and_writes_nothing() {
     assert!(run.err.contains("nothing is written: "), "{run:?}");
     assert_eq!(work.names(), ["snapshot.fsm"]);
 }
+
+#[test]
+fn problems_are_those_of_what_is_selected() {
+    let work =
+        Work::with(&crate::fixture::Snapshot::new().string("k", "v").put("!lst|meta|broken", "short").live());
+    for (pattern, problems) in [("redis/k", 0), ("redis/*", 1), ("redis/broken", 1)] {
+        let run = work.run(["decode", "snapshot.fsm", "-q", "--only", pattern, "-o", "dump", "--force"]);
+        run.exits(problems);
+        let tree = work.dump();
+        assert_eq!(tree.files.contains_key(&b"PROBLEMS.jsonl"[..]), problems > 0, "{pattern}");
+        let manifest: Value = serde_json::from_slice(&tree.files[&b"MANIFEST.json"[..]]).unwrap();
+        assert_eq!(manifest["problems"].as_i64().unwrap_or_default(), i64::from(problems));
+        assert_eq!(
+            (&manifest["complete"], &manifest["options"]["only"][0]),
+            (&false.into(), &pattern.into())
+        );
+        let list = work.run(["list", "snapshot.fsm", "-q", pattern]);
+        assert_eq!(list.code, Some(problems), "{pattern}: {}", list.err);
+    }
+    work.run(["decode", "snapshot.fsm", "-q", "--exclude", "redis/b*", "-o", "other", "--strict"]).exits(0);
+}

@@ -2,9 +2,7 @@
 //!
 //! In: tables, each followed by its items. Out: their files; records and warnings of names in SHA form.
 
-mod biguint;
 mod bundle;
-mod canonical;
 mod claims;
 mod fallback;
 #[cfg(test)]

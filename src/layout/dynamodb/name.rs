@@ -1,9 +1,9 @@
 //! Names of items: of the one that an item has by itself, and of the one that it has where that is taken
 //! (`dynamodb.md` 4.1; 10: D6, L5, L8).
 
-use super::canonical::push_canonical;
 use super::fallback::{Fallbacks, Reason};
 use crate::error::Result;
+use crate::model::dynamodb::canonical::push_canonical;
 use crate::model::dynamodb::{KeyValue, KeyValues};
 use crate::tree::keymap;
 use crate::tree::segment;

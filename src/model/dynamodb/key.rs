@@ -1,8 +1,11 @@
 //! Keys of items: attribute values to the key bytes that servers store them under (`dynamodb.md` 1.4, 1.5, 3.4).
 
+use std::borrow::Cow;
+
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
+use super::canonical;
 use super::item::InvalidItem;
 use super::number::{Number, is_long_fraction};
 use super::value::Value;
@@ -43,6 +46,18 @@ impl<'a> KeyValue<'a> {
     #[must_use]
     pub fn is_bad_number(self) -> bool {
         matches!(self, KeyValue::N(text) if Number::parse(text).is_none())
+    }
+
+    /// Returns what a name has of it: the bytes as they are stored, of a number its lowest terms (4.2).
+    #[must_use]
+    pub fn named(self) -> Cow<'a, [u8]> {
+        match self {
+            KeyValue::N(text) => match canonical::named(text) {
+                Cow::Borrowed(text) => text.as_bytes().into(),
+                Cow::Owned(text) => text.into_bytes().into(),
+            },
+            other => other.stored_bytes().into(),
+        }
     }
 
     /// Returns the bytes as they are stored.
@@ -145,7 +160,9 @@ pub(crate) type Parts = (Vec<u8>, Option<Vec<u8>>);
 pub(crate) fn parts(primary: &[u8]) -> Option<Parts> {
     if let Some((hash, rest)) = take_segment(primary) {
         let range = if rest.is_empty() { None } else { Some(take_segment(rest)?) };
-        let value = |raw: Vec<u8>| number_text(&raw).map_or(raw, String::into_bytes);
+        let value = |raw: Vec<u8>| {
+            number_text(&raw).map_or(raw, |text| canonical::named(&text).into_owned().into_bytes())
+        };
         return match range {
             None => Some((value(hash), None)),
             Some((range, [])) => Some((value(hash), Some(value(range)))),
@@ -283,7 +300,7 @@ mod tests {
             (KeyValue::N("1e-3"), Some(KeyValue::N("-1.25e300"))),
             (KeyValue::N("1e-300"), Some(KeyValue::S("|"))),
         ] {
-            let bytes = |value: KeyValue<'_>| value.stored_bytes().to_vec();
+            let bytes = |value: KeyValue<'_>| value.named().into_owned();
             let want = Some((bytes(hash), range.map(bytes)));
             assert_eq!(parts(&identity(hash, range)), want);
         }

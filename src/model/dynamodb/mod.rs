@@ -3,6 +3,8 @@
 //! What is stored of both stays where it was read: schema and attributes are protobuf bytes that were found valid, and
 //! are walked as often as somebody likes.
 
+mod biguint;
+pub(crate) mod canonical;
 pub(crate) mod check;
 pub(crate) mod item;
 pub(crate) mod key;
@@ -78,8 +80,8 @@ impl Object<'_> {
             Self::Item(item) => Summary {
                 service: "dynamodb",
                 scope: item.table.into(),
+                hash_len: item.keys.range.map(|_| item.keys.hash.named().len()),
                 name: item.name(),
-                hash_len: item.keys.range.map(|_| item.keys.hash.stored_bytes().len()),
                 kind: "item",
                 bytes: u64::try_from(item.attributes.message.len()).ok(),
                 commit_ts: known(item.commit_ts),
@@ -90,12 +92,12 @@ impl Object<'_> {
 }
 
 impl<'a> Item<'a> {
-    /// Returns `<hash>` or `<hash>/<range>`: numbers as their stored texts.
+    /// Returns `<hash>` or `<hash>/<range>`: numbers in lowest terms.
     fn name(&self) -> Cow<'a, [u8]> {
-        let hash = self.keys.hash.stored_bytes();
+        let hash = self.keys.hash.named();
         match self.keys.range {
-            None => hash.into(),
-            Some(range) => [hash, range.stored_bytes()].join(&b'/').into(),
+            None => hash,
+            Some(range) => [hash, range.named()].join(&b'/').into(),
         }
     }
 }
@@ -105,7 +107,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_is_what_was_stored_of_hash_and_range() {
+    fn a_name_is_hash_and_range() {
         let mut item = Item {
             table: b"t",
             keys: KeyValues { hash: KeyValue::N("1.0"), range: None },
@@ -118,7 +120,7 @@ mod tests {
         let want = Summary {
             service: "dynamodb",
             scope: b"t"[..].into(),
-            name: b"1.0"[..].into(),
+            name: b"1"[..].into(),
             kind: "item",
             bytes: Some(5),
             commit_ts: Some(7),
@@ -126,6 +128,6 @@ mod tests {
         };
         assert_eq!(Object::Item(&item).summary(), want);
         item.keys.range = Some(KeyValue::B(b"\xff"));
-        assert_eq!(Object::Item(&item).summary().name, &b"1.0/\xff"[..]);
+        assert_eq!(Object::Item(&item).summary().name, &b"1/\xff"[..]);
     }
 }

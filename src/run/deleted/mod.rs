@@ -177,8 +177,8 @@ impl<'s> Names<'s> {
             let values = read.map(|(_, values)| values);
             let parts = match values {
                 Some(values) => Some((
-                    values.hash.stored_bytes().to_vec(),
-                    values.range.map(|range| range.stored_bytes().to_vec()),
+                    values.hash.named().into_owned(),
+                    values.range.map(|range| range.named().into_owned()),
                 )),
                 None => key::parts(item.primary),
             };

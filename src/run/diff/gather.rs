@@ -17,10 +17,11 @@ use super::touched::Filter;
 use crate::cursor;
 use crate::error::{Error, Result};
 use crate::keyspace::Namespace;
+use crate::layout::paths;
 use crate::limits;
 use crate::name::file::{self, Contents, FileName, Lines};
 use crate::name::line::{is_schema_of, key_attributes};
-use crate::name::{self, Pattern, Selection};
+use crate::name::{self, Literal, Pattern, Selection};
 use crate::sort::{OwnedSorted, Scratch, Sorter};
 use crate::tree::{Extent, Wanted, keymap};
 
@@ -49,6 +50,10 @@ pub(super) struct Gathered {
     schemas: BTreeMap<Vec<u8>, Pair>,
     /// What has objects that are lines of a file.
     line_scopes: BTreeSet<String>,
+    /// What has objects whose names in SHA form only a KEYMAP tells.
+    untold_scopes: BTreeSet<String>,
+    /// Paths of the names that are looked at, with whether each is there.
+    literals: BTreeMap<Vec<u8>, bool>,
 }
 
 /// What was read, and the sides to read the rest from.
@@ -70,6 +75,9 @@ impl Gathered {
         let mut differing = Sorter::new(scratch, MEMORY);
         let mut rows = (row(&mut old)?, row(&mut new)?);
         let is_everything = selection.is_everything();
+        for (pattern, _) in selection.unmatched() {
+            gathered.literals.extend(paths_of(pattern).into_iter().map(|path| (path, false)));
+        }
         loop {
             let order = match &rows {
                 (None, None) => break,
@@ -84,8 +92,8 @@ impl Gathered {
             let other = take(&mut rows.1, &mut new, order.is_ge())?;
             let pair = [one.as_ref().map(|row: &(Vec<u8>, File)| row.1), other.as_ref().map(|row| row.1)];
             let (path, _) = one.or(other).ok_or(ROW)?;
-            if !is_everything && let Some(file) = file::of_file(&path, &mut |_| None) {
-                gathered.offer(file, selection);
+            if !is_everything {
+                gathered.offer(&path, selection);
             }
             gathered.take(&path, pair, &mut differing)?;
         }
@@ -94,7 +102,22 @@ impl Gathered {
     }
 
     /// Tells the patterns of an object, so that it is known whether they match any.
-    fn offer(&mut self, file: FileName, selection: &Selection) {
+    fn offer(&mut self, path: &[u8], selection: &Selection) {
+        if let Some(is_there) = self.literals.get_mut(path) {
+            *is_there = true;
+        }
+        let mut untold = None;
+        let mut keep = |path: &[u8]| {
+            untold = Some(path.to_vec());
+            None
+        };
+        let Some(file) = file::of_file(path, &mut keep) else { return };
+        if let Some(untold) = untold.filter(|_| file.summary.service != "s3") {
+            // Where the scope's own name is in that form, any of the service.
+            let is_scope = untold.iter().filter(|&&byte| byte == b'/').count() == 1;
+            let scope = if is_scope { file.summary.service } else { name::scope_of(&file.name) };
+            self.untold_scopes.insert(scope.to_owned());
+        }
         let _selected = selection.selects(&file.name);
         // Of a line nothing is known before it is read.
         let own = [Lines::Items, Lines::Messages, Lines::SideRecords, Lines::Uploads, Lines::Inodes];
@@ -105,11 +128,15 @@ impl Gathered {
 
     /// Fails where a pattern matches nothing on either side.
     pub(super) fn refuse_unmatched(&self, selection: &Selection) -> Result<()> {
-        let may_be_a_line = |pattern: &str| {
-            let pattern = Pattern::glob(pattern);
-            pattern.is_ok_and(|pattern| self.line_scopes.iter().any(|scope| pattern.reaches(scope)))
+        let may_be_there = |text: &str| {
+            let paths = paths_of(text);
+            let scopes = if paths.is_empty() { Some(&self.untold_scopes) } else { None };
+            let scopes = self.line_scopes.iter().chain(scopes.into_iter().flatten());
+            paths.iter().any(|path| self.literals.get(path) == Some(&true))
+                || Pattern::glob(text)
+                    .is_ok_and(|pattern| scopes.into_iter().any(|scope| pattern.reaches(scope)))
         };
-        let unmatched = selection.unmatched().into_iter().filter(|(pattern, _)| !may_be_a_line(pattern));
+        let unmatched = selection.unmatched().into_iter().filter(|(pattern, _)| !may_be_there(pattern));
         let words = unmatched.map(|(pattern, near)| {
             if near.is_empty() {
                 pattern.to_owned()
@@ -126,6 +153,11 @@ impl Gathered {
 
     fn take(&mut self, path: &[u8], pair: Pair, differing: &mut Sorter) -> Result<()> {
         if file::is_keymap(path) {
+            // What was renamed in a bucket has its name there alone.
+            if let Some(bucket) = path.strip_suffix(b"KEYMAP.jsonl").filter(|path| path.starts_with(b"s3/")) {
+                let bucket = file::of_file(&[bucket, b"_bucket.json"].concat(), &mut |_| None);
+                self.line_scopes.extend(bucket.map(|bucket| bucket.name));
+            }
             self.keymaps.insert(path.to_vec(), pair);
             return Ok(());
         }
@@ -234,6 +266,17 @@ impl Gathered {
             }
         }
         Ok(Read { sides, originals, schemas: self.schemas, is_cut: room == 0 })
+    }
+}
+
+/// Lists the paths that the object of a name can have; none where it is a glob, or the name does not tell them.
+fn paths_of(pattern: &str) -> Vec<Vec<u8>> {
+    let is_literal = Pattern::glob(pattern).is_ok_and(|pattern| !pattern.is_glob());
+    match Literal::parse(pattern, None) {
+        Ok(Literal { service, scope, key, item: None, .. }) if is_literal => {
+            paths::of(service, &scope, key.as_deref())
+        }
+        _ => Vec::new(),
     }
 }
 

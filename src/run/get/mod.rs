@@ -195,11 +195,15 @@ struct Search<'s> {
 
 impl Search<'_> {
     fn by_name(&self, literal: &Literal, out: Output) -> Result<(Got, Option<Output>)> {
-        let pattern = Pattern::literal(&literal.name)?;
+        let mut patterns = vec![Pattern::literal(&literal.name)?];
+        // A number may be spelt in another way than in the name.
+        let key = literal.item.as_ref();
+        if key.is_some() {
+            patterns.push(Pattern::literal(&name::of_scope(literal.service, &literal.scope))?);
+        }
         let mut options = Options { rename_collisions: true, ..Options::default() };
-        options.select(Selection::new(vec![pattern], Vec::new()));
+        options.select(Selection::new(patterns, Vec::new()));
         let selection = options.selection.clone();
-        let key = literal.item.as_ref().filter(|_| literal.key.is_none());
         let mut identities = Vec::new();
         let is_wanted = |object: Object<'_>, name: &str| match (key, object) {
             (None, _) => Ok(name == literal.name),
@@ -208,7 +212,7 @@ impl Search<'_> {
                 Ok(false)
             }
             (Some(_), Object::Dynamodb(dynamodb::Object::Item(item))) => {
-                Ok(name::is_one_of(&item.keys, &identities))
+                Ok(name == literal.name || name::is_one_of(&item.keys, &identities))
             }
             (Some(_), _) => Ok(false),
         };

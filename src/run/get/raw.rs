@@ -1,6 +1,9 @@
-//! The stored value of an object: what its row holds behind the store's own header, decrypted.
-//!
-//! Only objects of which one row is all have one; collections of Redis do not.
+//! What is stored of an object: the value of its row behind the store's own header, decrypted; of an object that several
+//! rows make, or one row beside others, a JSON line a row.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde::Serialize;
 
 use super::Got;
 use crate::error::{Error, Result};
@@ -8,46 +11,92 @@ use crate::keyspace::{Family, Namespace};
 use crate::name::Literal;
 use crate::run::log::Rows;
 use crate::service::focus;
-use crate::snapshot::{EntryBuf, Focus, Snapshot};
+use crate::snapshot::{EntryBuf, Focus, RowLocation, Snapshot};
 use crate::tree::Output;
 
-/// Passes the value to `out`; returns the output where there is no row.
+/// A row of an object of several.
+#[derive(Serialize)]
+struct Line<'r> {
+    /// What it is of the object.
+    row: &'r str,
+    family: &'static str,
+    /// HLC.
+    commit_ts: u64,
+    key_base64: String,
+    value_base64: String,
+}
+
+/// Passes what is stored to `out`; returns the output where there is no row.
 pub(super) fn pick(
     snapshot: &mut Snapshot,
     object: &Literal,
     mut out: Output,
 ) -> Result<(Got, Option<Output>)> {
     focus::set(snapshot, object)?;
-    let found = find(snapshot, object);
+    let written = write(snapshot, object, &mut out);
     snapshot.set_focus(Focus::default());
-    let Some(row) = found? else { return Ok((Got::default(), Some(out))) };
-    out.write_all(&row.body).and_then(|()| out.flush()).map_err(Error::Output)?;
-    Ok((Got { bytes: u64::try_from(row.body.len()).ok(), ..Got::default() }, None))
+    Ok(match written? {
+        0 => (Got::default(), Some(out)),
+        bytes => (Got { bytes: Some(bytes - 1), ..Got::default() }, None),
+    })
 }
 
-fn find(snapshot: &Snapshot, object: &Literal) -> Result<Option<EntryBuf>> {
-    let rows = Rows::of(snapshot, object)?;
-    let mut found = None;
-    // An expiry in the index is no value.
-    for &family in rows.families().iter().filter(|family| **family != Family::RedisTtl) {
+/// Returns the number of bytes and 1 more; 0 where there is no row.
+fn write(snapshot: &Snapshot, object: &Literal, out: &mut Output) -> Result<u64> {
+    let mut rows = Rows::of(snapshot, object)?;
+    let (mut first, mut count, mut buffer) = (None, 0_u64, EntryBuf::default());
+    each(snapshot, &mut rows, &mut buffer, &mut |family, _, place, _| {
+        // An expiry in the index is no value.
+        if family != Family::RedisTtl {
+            first = first.or(Some((family, place)));
+            count += 1;
+        }
+        Ok(())
+    })?;
+    let mut bytes = 0;
+    let mut put = |text: &[u8]| {
+        bytes += u64::try_from(text.len()).unwrap_or_default();
+        out.write_all(text).map_err(Error::Output)
+    };
+    match first {
+        None => return Ok(0),
+        Some((family, place)) if count == 1 && is_whole(family) => {
+            snapshot.read(place, &mut buffer)?;
+            put(&buffer.body)?;
+        }
+        Some(_) => each(snapshot, &mut rows, &mut buffer, &mut |family, label, _, row| {
+            let line = Line {
+                row: label,
+                family: family.name(),
+                commit_ts: row.commit_ts,
+                key_base64: STANDARD.encode(&row.key),
+                value_base64: STANDARD.encode(&row.body),
+            };
+            let mut text = serde_json::to_vec(&line).map_err(|error| Error::Output(error.into()))?;
+            text.push(b'\n');
+            put(&text)
+        })?,
+    }
+    out.flush().map_err(Error::Output)?;
+    Ok(bytes + 1)
+}
+
+type Each<'e> = &'e mut dyn FnMut(Family, &str, RowLocation, &EntryBuf) -> Result<()>;
+
+/// Goes through the rows of an object, family by family.
+fn each(snapshot: &Snapshot, rows: &mut Rows<'_>, row: &mut EntryBuf, take: Each<'_>) -> Result<()> {
+    for &family in rows.families() {
         let mut entries = snapshot.scan(family);
         while let Some(entry) = entries.next()? {
-            if rows.label(family, entry.key).is_none() {
-                continue;
-            }
-            if found.is_some() || !is_whole(family) {
-                return Err(Error::Name(format!(
-                    "{}: more than one row makes it: there is no --raw",
-                    object.name
-                )));
-            }
-            found = Some(entry.place);
+            let Some(label) = rows.label(family, entry.key) else { continue };
+            let place = entry.place;
+            snapshot.read(place, row)?;
+            // The name of a file leads to its inode.
+            rows.follow(family, &row.body);
+            take(family, &label, place, row)?;
         }
     }
-    let Some(place) = found else { return Ok(None) };
-    let mut row = EntryBuf::default();
-    snapshot.read(place, &mut row)?;
-    Ok(Some(row))
+    Ok(())
 }
 
 /// Whether a row of the family is all of an object.

@@ -74,15 +74,9 @@ pub(super) fn objects(
     Ok(())
 }
 
-/// Whether the path of an item tells its name: of a number it has the lowest terms, and an empty hash key is no directory.
+/// Whether the path of an item tells its name: an empty hash key is no directory.
 fn is_exact(object: &Summary<'_>, keys: &[(String, String)]) -> bool {
-    let is_number =
-        |part: &[u8]| !part.is_empty() && part.iter().all(|byte| matches!(byte, b'-' | b'0'..=b'9'));
-    let is_whole = object.hash_len.is_some() == (keys.len() > 1);
-    keys.is_empty()
-        || (is_whole
-            && !object.name.split(|&byte| byte == b'/').any(is_number)
-            && keys.iter().all(|(_, kind)| kind != "N"))
+    keys.is_empty() || object.hash_len.is_some() == (keys.len() > 1)
 }
 
 fn pass(object: &Summary<'_>, each: &mut dyn FnMut(&str, &Summary<'_>) -> Result<()>) -> Result<()> {

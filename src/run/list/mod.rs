@@ -7,7 +7,7 @@ mod dump;
 use std::io::Write;
 
 use super::deleted::Names;
-use super::objects::{Walked, walk};
+use super::objects::{Walked, walk_of};
 use crate::error::{Error, Result};
 use crate::event::Warning;
 use crate::model::sqs::Message;
@@ -45,14 +45,14 @@ pub fn list(
         let mut names = Names::new(&selection, scratch);
         // A table that is gone can be asked for.
         options.scopes.clear();
-        let walked = walk(snapshot, &options, scratch, &mut names, warn)?;
+        let walked = walk_of(snapshot, (&options, Some(&selection)), scratch, &mut names, warn)?;
         let untold = names.scan(snapshot, scratch, &options.excluded)?;
         names.list(&mut list)?;
         list.finish()?;
         selection.check()?;
         return Ok(Walked { untold, ..walked });
     }
-    let walked = walk(snapshot, &options, scratch, &mut list, warn)?;
+    let walked = walk_of(snapshot, (&options, Some(&selection)), scratch, &mut list, warn)?;
     list.finish()?;
     selection.check()?;
     Ok(walked)

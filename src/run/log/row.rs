@@ -142,6 +142,13 @@ impl<'l> Rows<'l> {
         name == self.object.scope
     }
 
+    /// Takes to the rows of the object what a version leads to.
+    pub(crate) fn follow(&mut self, family: Family, body: &[u8]) {
+        if family == Family::FsName {
+            self.inodes.extend(inode_of(body));
+        }
+    }
+
     /// Returns what a version says.
     pub(crate) fn facts(&mut self, family: Family, body: &[u8]) -> Result<Facts> {
         let mut facts = Facts::new();
@@ -164,7 +171,7 @@ impl<'l> Rows<'l> {
             },
             Family::S3BucketMeta | Family::S3ObjectHead | Family::FsInode => fact::members(body, &mut facts),
             Family::FsName => {
-                self.inodes.extend(inode_of(body));
+                self.follow(family, body);
                 fact::members(body, &mut facts)
             }
             Family::SqsQueueMeta | Family::SqsData => {

@@ -3,15 +3,57 @@
 //! In: the text as the client sent it. Out: the value in lowest terms, without an exponent. A number is short
 //! digits and many zeros, so zeros are appended, never computed; only a fraction's digits are divided.
 
+use std::borrow::Cow;
+
 use super::biguint::{BigUint, Prime};
-use crate::model::dynamodb::number::{Number, POWER};
+use super::number::{self, Number, POWER};
+use crate::limits;
+
+/// Greatest exponent, either way, of a number whose name is its canonical text.
+const NAMED: u64 = 1000;
 
 /// Appends the canonical text. It is at most 1 000 000 digits longer than the number's own digits, twice that for
 /// a fraction: one name of one item.
-pub(super) fn push_canonical(out: &mut Vec<u8>, text: &str) {
+pub(crate) fn push_canonical(out: &mut Vec<u8>, text: &str) {
     if push_number(out, text).is_none() {
         out.extend_from_slice(text.trim().as_bytes());
     }
+}
+
+/// Returns the canonical text of a number as names have it. One that is written with very large exponents or has a very
+/// long fraction keeps its own.
+pub(crate) fn named(text: &str) -> Cow<'_, str> {
+    let digits = text.strip_prefix('-').unwrap_or(text);
+    let is_plain = digits.bytes().all(|byte| byte.is_ascii_digit()) && !digits.starts_with('0');
+    let is_long =
+        |number: Number<'_>| number.exponent.unsigned_abs() > NAMED || number::is_long_fraction(text);
+    if digits.is_empty() || is_plain || Number::parse(text).is_some_and(is_long) {
+        return text.into();
+    }
+    let mut out = Vec::new();
+    push_canonical(&mut out, text);
+    String::from_utf8(out).map_or_else(|_| text.into(), Cow::Owned)
+}
+
+/// Returns a decimal text of a fraction in lowest terms; `None` for what is none.
+pub(crate) fn decimal(text: &str) -> Option<String> {
+    let (numerator, denominator) = text.split_once('/')?;
+    let (sign, digits) = numerator.strip_prefix('-').map_or(("", numerator), |digits| ("-", digits));
+    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    if text.len() > limits::FRACTION_DIGITS || !is_number(digits) || !is_number(denominator) {
+        return None;
+    }
+    let mut rest = BigUint::from_digits(denominator.bytes());
+    let [twos, fives] = [Prime::Two, Prime::Five].map(|prime| rest.divide_out(prime, text.len() * 4));
+    let places = twos.max(fives);
+    let mut whole = BigUint::from_digits(digits.bytes());
+    whole.multiply(Prime::Two, places - twos);
+    whole.multiply(Prime::Five, places - fives);
+    let (mut out, mut one) = (Vec::new(), Vec::new());
+    rest.push(&mut one);
+    whole.push(&mut out);
+    let whole = String::from_utf8(out).ok()?;
+    (one == b"1").then(|| format!("{sign}{whole}e-{places}"))
 }
 
 fn push_number(out: &mut Vec<u8>, text: &str) -> Option<()> {
@@ -80,6 +122,33 @@ mod tests {
         let mut out = Vec::new();
         push_canonical(&mut out, text);
         String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn a_name_has_lowest_terms_and_is_read_back() {
+        for (text, name) in [
+            ("3", "3"),
+            ("-12", "-12"),
+            ("3.0", "3"),
+            ("1e3", "1000"),
+            ("-0", "0"),
+            ("007", "7"),
+            ("-2.50", "-5/2"),
+            ("0.001", "1/1000"),
+            ("1e1001", "1e1001"),
+            ("none", "none"),
+            ("", ""),
+        ] {
+            assert_eq!(named(text), name, "{text}");
+        }
+        for (name, text) in
+            [("-5/2", "-25e-1"), ("1/1000", "1e-3"), ("1/8", "125e-3"), ("7/1", "7e-0"), ("3/20", "15e-2")]
+        {
+            assert_eq!(decimal(name).as_deref(), Some(text));
+        }
+        for none in ["1/3", "1/0", "1/", "/2", "5", "a/2", "1/-2", "1/2/2"] {
+            assert_eq!(decimal(none), None, "{none}");
+        }
     }
 
     #[test]
