@@ -11,6 +11,8 @@ mod dump;
 #[path = "../fixture/mod.rs"]
 #[allow(dead_code, unused_imports, reason = "each test target uses its own part")]
 mod fixture;
+#[path = "../heads/mod.rs"]
+mod heads;
 mod input;
 mod judge;
 mod problems;

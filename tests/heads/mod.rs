@@ -62,10 +62,11 @@ impl Sink for Heads {
     }
 
     fn end_scope(&mut self, report: &mut Report<'_>, end: ScopeEnd) -> Result<()> {
-        // The service of queues also ends segments that are of none.
-        let is_empty = matches!(end, ScopeEnd::Queue { .. })
-            && self.lines.last().is_none_or(|line| !line.starts_with("sqs "));
-        if !is_empty {
+        // Services also end what nothing came of.
+        let is_empty = |line: &String| {
+            !(line.starts_with("sqs ") || line.starts_with("s3 ")) || line.contains("(\"bucket\"")
+        };
+        if end == ScopeEnd::Table || !self.lines.last().is_none_or(is_empty) {
             self.lines.push(format!("{end:?}"));
         }
         self.digest.end_scope(report, end)
@@ -108,9 +109,8 @@ fn pass(
 
 /// Returns what a line is of, where the order of these does not count: rows order by their commit times too.
 fn order(line: &str) -> Option<&str> {
-    ["redis ", "kv ", "(\"item\""]
-        .into_iter()
-        .find(|kind| line.starts_with(kind) || line.contains("(\"item\"") && kind.starts_with('('))
+    let kinds = ["redis ", "kv ", "(\"item\"", "(\"orphan_chunk\""];
+    kinds.into_iter().find(|kind| line.starts_with(kind) || (kind.starts_with('(') && line.contains(kind)))
 }
 
 /// Returns how the objects of dumps of one layout differ from those of their snapshot.

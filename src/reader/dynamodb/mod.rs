@@ -13,7 +13,7 @@ use crate::keyspace::Namespace;
 use crate::keyspace::dynamodb::item_prefix;
 use crate::limits;
 use crate::model::dynamodb::key::OrderedKey;
-use crate::model::dynamodb::{Attributes, Item, KeyValue, Object, Schema, Table};
+use crate::model::dynamodb::{Attributes, Item, Object, Schema, Table};
 use crate::model::{self, ScopeEnd};
 use crate::service::Scope;
 use crate::tree::manifest::DynamodbLayout;
@@ -62,7 +62,9 @@ struct Items<'t> {
     /// What the keys of their rows begin with.
     prefix: Vec<u8>,
     ordered: OrderedKey,
-    /// Body of the row of the item at hand.
+    /// The file of the item at hand.
+    text: Vec<u8>,
+    /// Body of its row.
     body: Vec<u8>,
     row_key: Vec<u8>,
     count: u64,
@@ -71,35 +73,48 @@ struct Items<'t> {
 impl<'t> Items<'t> {
     fn new(table: &'t [u8], schema: &'t Schema) -> Self {
         let prefix = item_prefix(table, GENERATION);
-        let (body, row_key) = (Vec::new(), Vec::new());
-        Self { table, schema, prefix, ordered: OrderedKey::default(), body, row_key, count: 0 }
+        let (text, body, row_key) = (Vec::new(), Vec::new(), Vec::new());
+        Self { table, schema, prefix, ordered: OrderedKey::default(), text, body, row_key, count: 0 }
     }
 
-    /// Passes on the items below `directory`, the table's.
+    /// Passes on the items below `directory`, the table's: of several that would have one name first the one that has it.
     fn read(&mut self, reader: &mut Reader<'_, '_>, directory: &[u8]) -> Result<()> {
         let schema = [directory, b"_schema.json"].concat();
-        let (mut at, mut text) = (0, Vec::new());
-        while let Some(file) = reader.next_file(directory, &mut at)? {
-            if file.path == schema {
-                continue;
+        let mut others = false;
+        for is_in_sha_form in [false, true] {
+            let mut at = 0;
+            while let Some(file) = reader.next_file(directory, &mut at)?.filter(|_| !is_in_sha_form || others)
+            {
+                let name = file.path.get(directory.len()..).unwrap_or_default();
+                let in_sha_form = name.split(|&byte| byte == b'/').any(segment::looks_like_fallback);
+                others |= in_sha_form;
+                if in_sha_form == is_in_sha_form && file.path != schema {
+                    self.file(reader, &file, name)?;
+                }
             }
-            let name = file.path.get(directory.len()..).unwrap_or_default().strip_prefix(b"items/");
-            let levels = name.map_or(0, |name| name.split(|&byte| byte == b'/').count());
-            match reader.layout {
-                DynamodbLayout::PerItem if (1..=2).contains(&levels) && file.path.ends_with(b".json") => {
-                    reader.whole(&file, limits::DIFF_LINE, &mut text)?;
-                    self.item(reader, &text, &file, None)?;
+        }
+        Ok(())
+    }
+
+    /// Passes on the items of a file that is called `name` below the table's directory.
+    fn file(&mut self, reader: &mut Reader<'_, '_>, file: &File, name: &[u8]) -> Result<()> {
+        let levels = name.strip_prefix(b"items/").map_or(0, |name| name.split(|&byte| byte == b'/').count());
+        match reader.layout {
+            DynamodbLayout::PerItem if (1..=2).contains(&levels) && name.ends_with(b".json") => {
+                let mut text = std::mem::take(&mut self.text);
+                reader.whole(file, limits::DIFF_LINE, &mut text)?;
+                self.item(reader, &text, file, None)?;
+                self.text = text;
+            }
+            DynamodbLayout::Jsonl if levels == 1 && name.ends_with(b".jsonl") => {
+                let mut lines = reader.lines(file)?;
+                while let Some(line) = lines.next()? {
+                    self.item(reader, line.text, file, Some(line.number))?;
                 }
-                DynamodbLayout::Jsonl if levels == 1 && file.path.ends_with(b".jsonl") => {
-                    let mut lines = reader.lines(&file)?;
-                    while let Some(line) = lines.next()? {
-                        self.item(reader, line.text, &file, Some(line.number))?;
-                    }
-                }
-                _ => {
-                    let what = "is no file of an item in the layout that MANIFEST.json says";
-                    return Err(reader.unsound(&file.path, &what));
-                }
+            }
+            _ => {
+                let what = "is no file of an item in the layout that MANIFEST.json says";
+                return Err(reader.unsound(&file.path, &what));
             }
         }
         Ok(())
@@ -126,9 +141,6 @@ impl<'t> Items<'t> {
             Ok(read) => read,
             Err(error) => return refused(reader, self.table, &error),
         };
-        if keys.iter().any(KeyValue::is_bad_number) {
-            return refused(reader, self.table, &"a key attribute is a number that no server takes");
-        }
         self.row_key.clear();
         self.row_key.extend_from_slice(&self.prefix);
         self.row_key.extend_from_slice(self.ordered.identity(&keys));

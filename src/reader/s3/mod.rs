@@ -5,6 +5,7 @@
 //! bodies, sidecars ─keys, from paths and KEYMAPs─▶ pairs, sorted by bucket and key ─▶ announced keys, objects
 //! ```
 
+mod aside;
 mod bucket;
 mod headers;
 mod pair;
@@ -24,13 +25,12 @@ use crate::model::{self, Answer, Piece, ScopeEnd};
 use crate::service::Scope;
 use crate::sink::Wants;
 use crate::sort::{Sorter, Table, TableWriter};
+use aside::{ORPHANS, UPLOADS};
 use pair::Pair;
 
 const DIRECTORY: &[u8] = b"s3/";
 const TRACKER: &[u8] = b"KEYMAP.jsonl";
 const BUCKET_FILE: &[u8] = b"_bucket.json";
-/// Directories that are of no object, unless a sidecar is in them.
-const RESERVED: [&[u8]; 2] = [b"_orphans/", b"_incomplete_uploads/"];
 /// Generation of a bucket that a dump is restored as; a dump does not hold its own.
 const GENERATION: u64 = 1;
 /// Bytes of a body that are passed on at once.
@@ -53,7 +53,9 @@ pub(super) fn read(reader: &mut Reader<'_, '_>) -> Result<Scope> {
         let bucket = Bucket { name, meta: found.meta.as_ref(), commit_ts: None };
         let path = [&*found.directory, BUCKET_FILE].concat();
         let file = File { path, digest: [0; 32] };
-        if found.meta.is_none() || reader.put(model::Object::S3(Object::Bucket(&bucket)), &file)? {
+        // What is left of a deleted bucket makes none.
+        let is_gone = found.meta.is_none() && !has_objects(reader, &found.directory)?;
+        if is_gone || reader.put(model::Object::S3(Object::Bucket(&bucket)), &file)? {
             passed.insert(name, found);
         }
     }
@@ -63,22 +65,38 @@ pub(super) fn read(reader: &mut Reader<'_, '_>) -> Result<Scope> {
         collect(reader, name, &found.directory, &mut files)?;
     }
     let mut pairs = pairs(reader, files)?;
-    for name in passed.keys() {
-        let mut ahead = Ahead { pairs: &mut pairs, bucket: name };
+    let (orphans, uploads) = (reader.options.include_orphans, reader.options.include_incomplete_uploads);
+    for (name, found) in &passed {
+        let has = [
+            orphans && is_reserved(reader, &found.directory, ORPHANS)?,
+            uploads && is_reserved(reader, &found.directory, UPLOADS)?,
+        ];
+        let mut ahead = Ahead { pairs: &mut pairs, bucket: name, has };
         if ahead.next(&mut 0)?.is_some() {
             reader.sink.announce((name, GENERATION), &mut ahead)?;
         }
     }
-    for name in passed.keys() {
+    for (name, found) in &passed {
         let (mut at, mut met, mut count) = (0, false, 0);
-        while let Some((key, pair)) = (Ahead { pairs: &mut pairs, bucket: name }).next(&mut at)? {
+        while let Some((key, pair)) =
+            (Ahead { pairs: &mut pairs, bucket: name, has: [false; 2] }).next(&mut at)?
+        {
             met = true;
             count += u64::from(object(reader, name, &key, &pair)?);
+        }
+        if orphans && is_reserved(reader, &found.directory, ORPHANS)? {
+            met |= aside::orphans(reader, name, found)? > 0;
         }
         if met {
             reader.sink.end_scope(reader.report, ScopeEnd::Bucket)?;
         }
         scope.insert(name.to_vec(), count);
+    }
+    for (name, found) in passed.iter().filter(|_| uploads) {
+        if is_reserved(reader, &found.directory, UPLOADS)? {
+            aside::uploads(reader, name, found)?;
+        }
+        reader.sink.end_scope(reader.report, ScopeEnd::Bucket)?;
     }
     reader.sink.end_service(reader.report, Namespace::S3)?;
     Ok(scope)
@@ -99,14 +117,9 @@ fn collect(reader: &mut Reader<'_, '_>, bucket: &[u8], directory: &[u8], files: 
         bucket::check_tracker(reader, &tracker, directory)?;
     }
     let mut reserved = Vec::new();
-    for name in RESERVED {
-        let (below, mut at) = ([directory, name].concat(), 0);
-        let mut has_objects = false;
-        while let Some(file) = reader.next_file(&below, &mut at)? {
-            has_objects |= file.path.ends_with(SIDECAR);
-        }
-        if !has_objects {
-            reserved.push(below);
+    for name in [ORPHANS, UPLOADS] {
+        if is_reserved(reader, directory, name)? {
+            reserved.push([directory, name].concat());
         }
     }
     let prefix = prefix(bucket);
@@ -127,6 +140,35 @@ fn collect(reader: &mut Reader<'_, '_>, bucket: &[u8], directory: &[u8], files: 
         files.push(&[&*prefix, key].concat(), &[&[body.is_some().into()], &*file.record()].concat())?;
     }
     Ok(())
+}
+
+/// Whether anything of a bucket stands outside of the directories that are of no object.
+fn has_objects(reader: &mut Reader<'_, '_>, directory: &[u8]) -> Result<bool> {
+    let mut reserved = Vec::new();
+    for name in [ORPHANS, UPLOADS] {
+        if is_reserved(reader, directory, name)? {
+            reserved.push([directory, name].concat());
+        }
+    }
+    let mut at = 0;
+    while let Some(file) = reader.next_file(directory, &mut at)? {
+        if !reserved.iter().any(|below| file.path.starts_with(below)) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Whether the directory `name` of a bucket is there, and of no object: no sidecar is in it.
+fn is_reserved(reader: &mut Reader<'_, '_>, directory: &[u8], name: &[u8]) -> Result<bool> {
+    let (below, mut at, mut is_there) = ([directory, name].concat(), 0, false);
+    while let Some(file) = reader.next_file(&below, &mut at)? {
+        if file.path.ends_with(SIDECAR) {
+            return Ok(false);
+        }
+        is_there = true;
+    }
+    Ok(is_there)
 }
 
 /// Joins bodies and sidecars; one without the other is a problem.
@@ -171,6 +213,8 @@ fn unpaired(reader: &mut Reader<'_, '_>, record: &mut [u8], file: &File, what: &
 struct Ahead<'t> {
     pairs: &'t mut Table,
     bucket: &'t [u8],
+    /// Whether orphans will come, and uploads.
+    has: [bool; 2],
 }
 
 impl Ahead<'_> {
@@ -201,11 +245,11 @@ impl Announced for Ahead<'_> {
     }
 
     fn has_orphans(&mut self) -> Result<bool> {
-        Ok(false)
+        Ok(self.has[0])
     }
 
     fn has_uploads(&mut self) -> Result<bool> {
-        Ok(false)
+        Ok(self.has[1])
     }
 }
 

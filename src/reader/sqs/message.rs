@@ -52,8 +52,8 @@ struct Line<'l> {
     partition: Option<u32>,
 }
 
-/// Passes the messages of a queue on; returns how many were taken, and the greatest of their sequence numbers and
-/// `sequence`.
+/// Passes the messages of a queue on; returns how many were taken, and the last sequence number that was issued: the
+/// greatest of theirs and `sequence`; 0 where that is 0, for a queue that counts none.
 pub(super) fn read(
     reader: &mut Reader<'_, '_>,
     queue: &[u8],
@@ -97,5 +97,5 @@ pub(super) fn read(
         last = last.max(message.sequence_number);
         count += u64::from(reader.put(model::Object::Sqs(Object::Message(&message)), file)?);
     }
-    Ok((count, last))
+    Ok((count, if sequence == 0 { 0 } else { last }))
 }

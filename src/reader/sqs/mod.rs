@@ -13,10 +13,11 @@ use super::{File, MEMORY, Reader};
 use crate::error::Result;
 use crate::keyspace::{Family, Namespace};
 use crate::limits;
-use crate::model::sqs::{self, NamedQueue, ORPHAN, Object, SideRecord};
+use crate::model::sqs::{self, NamedQueue, ORPHAN, Object, SideRecord, orphan_name};
 use crate::model::{self, ScopeEnd};
 use crate::service::Scope;
 use crate::sort::{Sorter, Table};
+use crate::tree::segment;
 
 const DIRECTORY: &[u8] = b"sqs/";
 const QUEUE: &[u8] = b"_queue.json";
@@ -24,9 +25,12 @@ const MESSAGES: &[u8] = b"messages.jsonl";
 const SIDE_RECORDS: &[u8] = b"_internals/side_records.jsonl";
 const EXTRA: &[u8] = b"extra/sqs/queues.jsonl";
 
+/// Names and files of queues, by their segments.
+type Queues = BTreeMap<String, (Vec<u8>, File)>;
+
 /// Passes the queues on, in the order of their segments.
 pub(super) fn read(reader: &mut Reader<'_, '_>) -> Result<Scope> {
-    let mut queues = BTreeMap::<String, (Vec<u8>, File)>::new();
+    let mut queues = Queues::new();
     let mut gone = Vec::new();
     for directory in reader.directories(DIRECTORY)? {
         let path = [&*directory, QUEUE].concat();
@@ -55,7 +59,7 @@ pub(super) fn read(reader: &mut Reader<'_, '_>) -> Result<Scope> {
     if reader.options.include_sqs_side_records {
         for directory in gone {
             let file = reader.file(&[&*directory, SIDE_RECORDS].concat())?;
-            side_records(reader, &file, None)?;
+            side_records(reader, &file, None, &queues)?;
             reader.sink.end_scope(reader.report, ScopeEnd::Queue { last_sequence: 0 })?;
         }
     }
@@ -96,7 +100,7 @@ fn read_queue(
         (count, last_sequence) = message::read(reader, name, &file, sequence)?;
     }
     if let Some(file) = side.filter(|_| reader.options.include_sqs_side_records) {
-        side_records(reader, &file, Some(name))?;
+        side_records(reader, &file, Some(name), &Queues::new())?;
     }
     reader.sink.end_scope(reader.report, ScopeEnd::Queue { last_sequence })?;
     Ok(Some(count))
@@ -120,15 +124,29 @@ fn extra(reader: &mut Reader<'_, '_>) -> Result<Table> {
 }
 
 /// Passes on the records beside the messages of a queue, or of one that is gone.
-fn side_records(reader: &mut Reader<'_, '_>, file: &File, queue: Option<&[u8]>) -> Result<()> {
+fn side_records(
+    reader: &mut Reader<'_, '_>,
+    file: &File,
+    queue: Option<&[u8]>,
+    queues: &Queues,
+) -> Result<()> {
     #[derive(Deserialize)]
     struct Line {
         key_hex: String,
         value_b64: String,
     }
-    let directory = file.path.get(DIRECTORY.len()..).and_then(|path| path.split(|&byte| byte == b'/').next());
-    let segment =
-        directory.and_then(|name| name.strip_suffix(ORPHAN.as_bytes())).unwrap_or_default().to_vec();
+    let directory = file.path.strip_suffix(SIDE_RECORDS).and_then(|path| path.strip_suffix(b"/"));
+    let directory = directory.unwrap_or_default();
+    let segment = directory.strip_prefix(DIRECTORY).and_then(|name| name.strip_suffix(ORPHAN.as_bytes()));
+    let mut segment = segment.unwrap_or_default().to_vec();
+    if segment::looks_like_fallback(&segment) {
+        match reader.originals.find(directory)? {
+            Some(original) => segment = original,
+            None => return reader.nameless(Namespace::Sqs.name(), b"", file),
+        }
+    }
+    let gone = URL_SAFE_NO_PAD.decode(&segment).unwrap_or_else(|_| segment.clone());
+    let taken = queue.is_none() && queues.contains_key(&URL_SAFE_NO_PAD.encode(orphan_name(&segment)));
     let mut lines = reader.lines(file)?;
     while let Some(line) = lines.next()? {
         let Line { key_hex, value_b64 } = line.parse()?;
@@ -136,7 +154,7 @@ fn side_records(reader: &mut Reader<'_, '_>, file: &File, queue: Option<&[u8]>) 
         let value = URL_SAFE_NO_PAD.decode(value_b64).map_err(|error| line.unsound(&error))?;
         let (queue, of) = match queue {
             Some(queue) => (queue, sqs::Namespace::Queue),
-            None => (&*segment, sqs::Namespace::Gone { segment: &segment, taken: false }),
+            None => (&*gone, sqs::Namespace::Gone { segment: &segment, taken }),
         };
         let record = SideRecord { queue, of, family: Family::of(&key), key: &key, value: &value };
         reader.put(model::Object::Sqs(Object::SideRecord(&record)), file)?;
