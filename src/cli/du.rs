@@ -39,8 +39,8 @@ const HELP: &str = args::after_help!(
     "\
 Bytes are those of rows, keys and values, as they are stored; those of all lines add up to the rows of the file. `live`
 counts at the read timestamp; `history` (older, expired and later versions) and `tombstones` are what a compaction can
-free. Chunks of S3 count to the object that their keys name; chunks that objects may share have a line of their own.
-Names in parentheses are of no object.
+free. Chunks of S3 count to their object; those of replaced and aborted uploads, and those that objects may share, have
+lines of their own. Names in parentheses are of no object.
 
 Examples:
   ekv-backup du snap.fsm --depth 2 --top 20          the 20 largest groups of names

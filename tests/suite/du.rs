@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use crate::fixture::Snapshot;
 use crate::tool::{Work, golden, testdata};
 
 const CAPTURES: [&str; 8] = ["shop", "dynamodb", "fs", "mvcc", "rawkv", "redis", "s3", "sqs"];
@@ -64,4 +65,36 @@ fn the_largest_come_first_and_names_select() {
     assert_eq!(json["groups"][0]["name"], "redis/cart:");
     let run = work.run(["du", &shop, "redis/nothing*"]);
     assert!(run.exits(1).err.contains("nothing matches redis/nothing*"), "{}", run.err);
+}
+
+#[test]
+fn chunks_of_replaced_and_aborted_uploads_have_a_line() {
+    let object = |key: &str| format!("b\0\u{1}\0\0\0\0\0\0\0\u{1}{key}\0\u{1}");
+    let chunk = |key: &str, upload: &str, number: u8| {
+        let numbers = [[0, 0, 0, 0, 0, 0, 0, 1], [0, 0, 0, 0, 0, 0, 0, number]];
+        [b"!s3|blob|", object(key).as_bytes(), upload.as_bytes(), b"\0\x01", numbers.as_flattened()].concat()
+    };
+    let mut snapshot = Snapshot::new();
+    for (key, upload) in [("a", "u1"), ("c", "u9")] {
+        let manifest = format!("{{\"upload_id\":\"{upload}\",\"etag\":\"e\",\"size_bytes\":0,\"parts\":[]}}");
+        snapshot = snapshot.put(format!("!s3|obj|head|{}", object(key)), manifest);
+    }
+    snapshot = snapshot.put(format!("!s3|upload|meta|{}u5\0\u{1}", object("b")), "{}");
+    // The object's; replaced before and after it; of an object that is gone; open; aborted; no longer the object's.
+    let own = [("a", "u1", 1), ("a", "u1", 2), ("b", "u5", 1), ("c", "u9", 0)];
+    let over =
+        [("a", "u0", 1), ("a", "u2", 1), ("aa", "u1", 1), ("b", "u4", 1), ("b", "u6", 2), ("d", "u9", 1)];
+    for (key, upload, number) in own.into_iter().chain(over) {
+        snapshot = snapshot.put(chunk(key, upload, number), vec![b'x'; 1000]);
+    }
+    let work = Work::with(&snapshot.live());
+    let du = work.run(["du", "snapshot.fsm", "-q", "--json"]).exits(0).json();
+    let bytes = |du: &Value, name: &str| {
+        let group = du["groups"].as_array().unwrap().iter().find(|group| group["name"] == name);
+        group.map_or(0, |group| group["bytes"].as_u64().unwrap() / 1000)
+    };
+    let line = "(chunks of replaced and aborted uploads of s3)";
+    assert_eq!((bytes(&du, line), bytes(&du, "s3/b/")), (6, 4), "{du}");
+    let du = work.run(["du", "snapshot.fsm", "-q", "--json", "s3/b/a*"]).exits(0).json();
+    assert_eq!((bytes(&du, line), bytes(&du, "s3/b/")), (3, 2), "{du}");
 }

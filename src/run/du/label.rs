@@ -86,6 +86,12 @@ impl Labels {
     }
 }
 
+/// Sets the label of chunks of S3 that no object is made of.
+pub(super) fn left_over(label: &mut Vec<u8>) {
+    label.clear();
+    label.extend([NO_OBJECT, u8::try_from(Family::S3Blob.index()).unwrap_or(u8::MAX)]);
+}
+
 /// Returns the label of all groups of a table, bucket, queue or service that are folded.
 pub(super) fn rest(label: &[u8]) -> Vec<u8> {
     match split(label) {
@@ -112,6 +118,7 @@ pub(super) fn name(label: &[u8]) -> String {
         let family = Family::all().nth(index.into()).map_or("", Family::name);
         return match (kind, family) {
             (Some(&MALFORMED), family) => format!("(malformed keys of {family})"),
+            (_, "!s3|blob|") => "(chunks of replaced and aborted uploads of s3)".to_owned(),
             (_, "!s3|chunkblob|") => "(shared chunks of s3)".to_owned(),
             (_, family) => format!("({family})"),
         };

@@ -5,6 +5,7 @@
 
 mod groups;
 mod label;
+mod uploads;
 
 use crate::error::Result;
 use crate::event::Warning;
@@ -22,6 +23,7 @@ use crate::sort::Scratch;
 
 use groups::Groups;
 use label::Labels;
+use uploads::Uploads;
 
 /// What a group of names takes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -117,6 +119,7 @@ fn rows(
     let (mut label, mut is_counted) = (Vec::new(), false);
     // Items of a table have one label: no key is looked at twice for it.
     let mut table = Vec::new();
+    let mut uploads = Uploads::of(snapshot, family);
     let mut versions = snapshot.sizes(family);
     while let Some(version) = versions.next()? {
         let item = (family == Family::DynamodbItem).then(|| ItemKey::parse(version.key).ok()).flatten();
@@ -129,6 +132,11 @@ fn rows(
         }
         if !is_counted {
             continue;
+        }
+        if let Some(uploads) = &mut uploads
+            && !uploads.has(family, version.key)?
+        {
+            label::left_over(&mut label);
         }
         groups.add(&label, |usage| {
             let (rows, bytes) = match (version.tombstone, version.is_visible) {

@@ -82,6 +82,11 @@ pub(crate) fn write(out: &mut Vec<u8>, upload_id: &str, headers: &Headers<'_>, s
     gojson::compact(out, &row, Html::Escaped);
 }
 
+/// Returns the upload of whose chunks an object is made; `None` where its record does not parse.
+pub(crate) fn upload_id(value: &[u8]) -> Option<Cow<'_, str>> {
+    Manifest::read(value).ok().map(|manifest| manifest.upload_id)
+}
+
 /// A manifest. Texts borrow from the row where they can.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Manifest<'a> {
