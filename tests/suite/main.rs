@@ -21,6 +21,7 @@ mod dumps;
 mod encode;
 mod encrypted;
 mod events;
+mod every_input;
 #[path = "../fixture/mod.rs"]
 #[allow(dead_code, unused_imports, reason = "each test target uses its own part")]
 mod fixture;

@@ -7,6 +7,7 @@
 
 mod directories;
 
+use std::cmp::Ordering;
 use std::collections::BTreeSet;
 
 use crate::bug::Bug;
@@ -63,6 +64,8 @@ const FAMILIES: [(Family, &str); 27] = [
     (Family::FsName, "directory"),
     (Family::FsName, "name"),
 ];
+/// Type of a Redis key of which no older version is held: a server deletes rows of all types.
+const KEY: &str = "key";
 
 /// Collects names that are there, and then names that have tombstones.
 pub(super) struct Names<'s> {
@@ -112,8 +115,8 @@ impl<'s> Names<'s> {
                 (Family::DynamodbItem, _) => self.items(snapshot, number)?,
                 (Family::FsName, "file") => untold = self.files(snapshot, scratch, number)?,
                 (Family::FsName, _) => {}
-                _ => tombstones(snapshot, family, |key, ts, _| match named(family, key) {
-                    Some(named) => self.push(number, &named, ts),
+                _ => tombstones(snapshot, family, |key, ts, before| match named(family, key) {
+                    Some(named) => self.push((number, before.is_some()), &named, ts),
                     None => Ok(()),
                 })?,
             }
@@ -149,7 +152,7 @@ impl<'s> Names<'s> {
                 Some(NodeType::Other) | None => 2,
             };
             let named = Named { name: [&*path, name].concat(), ..Named::default() };
-            self.push(file + kind, &named, ts)
+            self.push((file + kind, before.is_some()), &named, ts)
         })?;
         Ok(untold)
     }
@@ -185,11 +188,12 @@ impl<'s> Names<'s> {
             let Some((hash, range)) = parts else { return Ok(()) };
             let hash_len = range.as_ref().map(|_| hash.len());
             let name = range.map_or(hash.clone(), |range| [hash, range].join(&b'/'));
-            self.push(number, &Named { scope: table, name, hash_len }, ts)
+            self.push((number, before.is_some()), &Named { scope: table, name, hash_len }, ts)
         })
     }
 
-    fn push(&mut self, family: u8, named: &Named, ts: u64) -> Result<()> {
+    /// Adds a name; `was_there` says that an older version is held.
+    fn push(&mut self, (family, was_there): (u8, bool), named: &Named, ts: u64) -> Result<()> {
         let summary = named.summary(family, ts);
         name::of(&summary, &mut self.name);
         if !self.selection.selects(&self.name) {
@@ -197,7 +201,7 @@ impl<'s> Names<'s> {
         }
         self.record.clear();
         self.record.extend(ts.to_be_bytes());
-        self.record.push(family);
+        self.record.extend([u8::from(was_there), family]);
         let hash_len = named.hash_len.map_or(u64::MAX, |len| u64::try_from(len).unwrap_or(u64::MAX));
         self.record.extend(hash_len.to_be_bytes());
         self.record.extend(u64::try_from(named.scope.len()).unwrap_or(u64::MAX).to_be_bytes());
@@ -210,30 +214,48 @@ impl<'s> Names<'s> {
     pub(super) fn list(mut self, list: &mut List<'_>) -> Result<()> {
         let mut records = self.sorter.sort()?;
         let (mut name, mut newest) = (Vec::new(), Vec::new());
-        let mut is_there = true;
+        let (mut is_there, mut is_ambiguous) = (true, false);
         while let Some((key, record)) = records.next()? {
             if key != name {
-                add(list, &name, &newest, is_there)?;
+                if !is_there {
+                    add(list, &name, &newest, is_ambiguous)?;
+                }
                 name = key.to_vec();
                 newest.clear();
-                is_there = false;
+                (is_there, is_ambiguous) = (false, false);
             }
             is_there |= record.is_empty();
+            // Of one time, and none of which an older version is held.
+            is_ambiguous = match record.get(..FRONT).cmp(&newest.get(..FRONT)) {
+                Ordering::Less => is_ambiguous,
+                Ordering::Equal => is_ambiguous || kind(record) != kind(&newest),
+                Ordering::Greater => false,
+            };
             if record > newest.as_slice() {
                 newest = record.to_vec();
             }
         }
-        add(list, &name, &newest, is_there)
+        if is_there { Ok(()) } else { add(list, &name, &newest, is_ambiguous) }
     }
 }
 
-fn add(list: &mut List<'_>, name: &[u8], record: &[u8], is_there: bool) -> Result<()> {
-    if is_there {
-        return Ok(());
-    }
+/// Bytes of a record that tell when, and whether an older version is held.
+const FRONT: usize = 9;
+
+/// Returns the type that a record tells.
+fn kind(record: &[u8]) -> Option<&'static str> {
+    FAMILIES.get(usize::from(*record.get(FRONT)?)).map(|(_, kind)| *kind)
+}
+
+fn add(list: &mut List<'_>, name: &[u8], record: &[u8], is_ambiguous: bool) -> Result<()> {
     let (family, ts, named) = Named::read(record).ok_or(RECORD)?;
     let name = String::from_utf8_lossy(name);
-    let summary = named.summary(family, ts);
+    let mut summary = named.summary(family, ts);
+    let is_of_any =
+        is_ambiguous && summary.service == Namespace::Redis.name() && record.get(FRONT - 1) == Some(&0);
+    if is_of_any {
+        summary.kind = KEY;
+    }
     list.add(&Listed { name: &name, summary: &summary, deleted: true, delivery: None })
 }
 
@@ -253,6 +275,7 @@ impl Named {
 
     fn read(mut record: &[u8]) -> Option<(u8, u64, Self)> {
         let ts = cursor::take_u64_be(&mut record)?;
+        let _was_there = cursor::take_u8(&mut record)?;
         let family = cursor::take_u8(&mut record)?;
         let hash_len = cursor::take_u64_be(&mut record)?;
         let scope = usize::try_from(cursor::take_u64_be(&mut record)?).ok()?;
@@ -342,9 +365,9 @@ mod tests {
             let scratch = Scratch::default();
             let selection = Selection::default();
             let mut collected = Names::new(&selection, &scratch);
-            collected.push(1, &named, 7).unwrap();
+            collected.push((1, true), &named, 7).unwrap();
             assert_eq!(Named::read(&collected.record), Some((1, 7, named)));
-            assert_eq!(Named::read(&collected.record[..17]), None);
+            assert_eq!(Named::read(&collected.record[..18]), None);
         }
     }
 

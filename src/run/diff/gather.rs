@@ -114,7 +114,7 @@ impl Gathered {
         let Some(file) = file::of_file(path, &mut keep) else { return };
         if let Some(untold) = untold.filter(|_| file.summary.service != "s3") {
             // Where the scope's own name is in that form, any of the service.
-            let is_scope = untold.iter().filter(|&&byte| byte == b'/').count() == 1;
+            let is_scope = memchr::memchr_iter(b'/', &untold).count() == 1;
             let scope = if is_scope { file.summary.service } else { name::scope_of(&file.name) };
             self.untold_scopes.insert(scope.to_owned());
         }
