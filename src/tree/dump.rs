@@ -74,8 +74,13 @@ impl Dump {
         scratch: &Scratch,
         (interrupt, progress): (&Interrupt, &Progress),
     ) -> Result<Option<Self>> {
-        let place = if path.is_dir() {
-            let failure = |errno: Errno| Error { path: path.to_owned(), kind: errno.into() };
+        let failure = |errno: Errno| Error { path: path.to_owned(), kind: errno.into() };
+        // What cannot be looked at may be a dump: nothing else may be said of it.
+        let kind = match rustix::fs::stat(path) {
+            Err(Errno::NOENT | Errno::NOTDIR) => return Ok(None),
+            stat => FileType::from_raw_mode(stat.map_err(failure)?.st_mode),
+        };
+        let place = if kind == FileType::Directory {
             let is_there = |name: &str| match rustix::fs::statat(
                 rustix::fs::CWD,
                 path.join(name),
@@ -90,7 +95,9 @@ impl Dump {
             let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
             let root = retry_on_intr(|| rustix::fs::open(path, flags, Mode::empty())).map_err(failure)?;
             Place::Directory(root, Directories::new(OPEN_DIRECTORIES))
-        } else if matches!(Format::of(path), Ok(Some(Format::Tar | Format::TarZst))) && path.is_file() {
+        } else if matches!(Format::of(path), Ok(Some(Format::Tar | Format::TarZst)))
+            && kind == FileType::RegularFile
+        {
             Place::Archive(Index::open(path, scratch, (interrupt, progress))?)
         } else {
             return Ok(None);
