@@ -66,6 +66,26 @@ pub enum Error {
         /// What they are called, where that was found out.
         names: Vec<String>,
     },
+    /// A commit timestamp that no snapshot of the dump can have.
+    #[error(
+        "--last-commit-ts {given} is not between the dump's own, {least}, and {most}: a cluster's clock may only rise"
+    )]
+    CommitTs {
+        /// The timestamp.
+        given: u64,
+        /// That of the dump.
+        least: u64,
+        /// The greatest that leaves time after it.
+        most: u64,
+    },
+    /// A snapshot that was made does not hold what it was made of.
+    #[error("the snapshot does not hold what the dump does, and was removed: {count} objects differ: {}", names.join(", "))]
+    SelfTest {
+        /// The first objects that differ.
+        names: Vec<String>,
+        /// Number of objects that differ.
+        count: u64,
+    },
     /// Two inputs cannot be compared as asked.
     #[error("{0}")]
     Incomparable(String),

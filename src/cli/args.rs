@@ -68,6 +68,8 @@ pub(super) enum Command {
     Completions(super::completions::Arguments),
     /// Print the man page, or write one for each command
     Man(super::man::Arguments),
+    /// Encode a dump into a snapshot that nodes restore
+    Encode(super::encode::Arguments),
 }
 
 /// Where progress goes.
@@ -313,7 +315,7 @@ pub(super) const ADAPTERS: [Namespace; 4] =
 pub(super) type Adapters = BTreeSet<Namespace>;
 
 /// Reads a list of adapters; blanks around a name and a comma behind the last are fine (`decisions.md` 5).
-fn adapters(text: &str) -> Result<Adapters, String> {
+pub(super) fn adapters(text: &str) -> Result<Adapters, String> {
     let text = text.trim();
     let list = text.strip_suffix(',').unwrap_or(text);
     let mut adapters = Adapters::new();

@@ -183,7 +183,7 @@ fn last_line(summary: &Summary, duration: Duration) -> String {
     )
 }
 
-fn counted(count: u64, noun: &str) -> String {
+pub(super) fn counted(count: u64, noun: &str) -> String {
     if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
 }
 
@@ -254,7 +254,7 @@ fn named(arguments: &args::Decode) -> Result<name::Selection, String> {
 }
 
 /// Returns `wall_time_iso`: now, or `SOURCE_DATE_EPOCH` in seconds (`decisions.md` 1).
-fn wall_time(source_date_epoch: Option<&str>) -> Result<OffsetDateTime, String> {
+pub(super) fn wall_time(source_date_epoch: Option<&str>) -> Result<OffsetDateTime, String> {
     match source_date_epoch {
         Some(text) => text
             .parse()

@@ -26,13 +26,16 @@ pub(super) fn code(error: &Error) -> u8 {
         | Error::NotThere(_)
         | Error::Unmatched(_)
         | Error::Incomparable(_)
+        | Error::CommitTs { .. }
         | Error::Name(_)
         | Error::ItemKey(_)
         | Error::Snapshot(snapshot::Error::BelowFloor { .. } | snapshot::Error::NoHlc { .. }) => USAGE,
         Error::Dump(error) if error.kind.is_usage() => USAGE,
         Error::Dump(error) if error.kind.is_unsound() => INPUT,
         Error::Dump(_) | Error::Output(_) | Error::Read(_) => IO,
-        Error::Strict { .. } | Error::MissingGroups(_) | Error::Unchecked { .. } => PROBLEMS,
+        Error::Strict { .. } | Error::SelfTest { .. } | Error::MissingGroups(_) | Error::Unchecked { .. } => {
+            PROBLEMS
+        }
         Error::Internal { .. } => INTERNAL,
         // Signals have small numbers; anything else would be a mistake of ours.
         Error::Interrupted(by) => u8::try_from(128 + by.0).unwrap_or(IO),

@@ -9,6 +9,7 @@ mod completions;
 mod decode;
 mod diff;
 mod du;
+mod encode;
 mod escape;
 mod exit;
 mod file;
@@ -57,6 +58,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Diff(arguments) => diff::run(arguments, &interrupt),
         Command::Get(arguments) => get::run(arguments, &interrupt),
         Command::Log(arguments) => log::run(arguments, &interrupt),
+        Command::Encode(arguments) => encode::run(arguments, &interrupt),
         Command::Du(arguments) => du::run(arguments, &interrupt),
         Command::Report(arguments) => report::run(arguments, &interrupt),
         Command::Completions(arguments) => completions::run(arguments),

@@ -7,6 +7,7 @@ mod bodies;
 mod dynamodb;
 mod fs;
 mod payload;
+mod proof;
 mod redis;
 mod rows;
 mod s3;
@@ -14,11 +15,12 @@ mod sqs;
 
 pub use bodies::Bodies;
 pub use payload::{Payload, Written};
+pub use proof::{Proof, Proving};
 
 use crate::bug::Bug;
 use crate::error::Result;
 use crate::keyspace::Namespace;
-use crate::model::{Answer, Object, Piece, ScopeEnd};
+use crate::model::{self, Answer, Object, Piece, ScopeEnd};
 use crate::report::Report;
 use crate::sink::{Sink, Wants};
 use crate::sort::Scratch;
@@ -37,6 +39,8 @@ pub struct Options {
     pub now_ms: u64,
     /// Redis keys that have expired by now are left out.
     pub drop_expired: bool,
+    /// What is added to the times of SQS messages, ms.
+    pub sqs_shift_ms: i64,
     /// What the dump says of receives is kept.
     pub preserve_sqs_visibility: bool,
 }
@@ -46,6 +50,7 @@ pub struct Options {
 pub struct Encode {
     options: Options,
     rows: Rows,
+    proof: Option<Proof>,
     /// The service whose object is open.
     open: Option<Namespace>,
     dynamodb: dynamodb::Dynamodb,
@@ -62,6 +67,7 @@ impl Encode {
         Self {
             options,
             rows: Rows::new(scratch, options.commit_ts),
+            proof: None,
             open: None,
             dynamodb: dynamodb::Dynamodb::default(),
             fs: fs::Fs::new(scratch),
@@ -71,9 +77,40 @@ impl Encode {
         }
     }
 
-    /// Returns the rows, when all services have ended.
-    pub fn finish(self) -> Result<Payload> {
-        self.rows.finish(self.options.commit_ts)
+    /// Returns the rows, when all services have ended, and the proof of what they hold.
+    pub fn finish(self) -> Result<(Payload, Option<Proof>)> {
+        Ok((self.rows.finish(self.options.commit_ts)?, self.proof))
+    }
+}
+
+impl Encode {
+    /// Proves later on that what was taken is in the snapshot.
+    #[must_use]
+    pub fn proving(self, proof: Proof) -> Self {
+        Self { proof: Some(proof), ..self }
+    }
+
+    /// Takes an object as it is restored.
+    fn put(&mut self, object: Object<'_>) -> Result<Answer> {
+        let rows = &mut self.rows;
+        rows.begin_object();
+        let (owner, answer) = match object {
+            Object::Dynamodb(object) => (Namespace::Dynamodb, self.dynamodb.object(rows, object)?),
+            Object::Redis(key) => (Namespace::Redis, self.redis.key(rows, key)?),
+            Object::S3(object) => (Namespace::S3, self.s3.object(rows, object)?),
+            Object::Sqs(object) => (Namespace::Sqs, self.sqs.object(rows, &self.options, object)?),
+            Object::Fs(node) => (Namespace::Fs, self.fs.node(rows, node)?),
+            Object::Kv(pair) => {
+                rows.row(|out| out.extend_from_slice(pair.key), |out| out.extend_from_slice(pair.value))?;
+                (Namespace::Kv, Answer::Taken)
+            }
+        };
+        self.open = (answer == Answer::Open).then_some(owner);
+        let answer = if answer == Answer::Taken { self.rows.end_object() } else { answer };
+        if let Some(proof) = self.proof.as_mut().filter(|_| matches!(answer, Answer::Taken | Answer::Open)) {
+            proof.begin(object, answer == Answer::Open)?;
+        }
+        Ok(answer)
     }
 }
 
@@ -83,31 +120,45 @@ impl Sink for Encode {
     }
 
     fn object(&mut self, report: &mut Report<'_>, object: Object<'_>) -> Result<Answer> {
-        self.rows.begin_object();
-        let rows = &mut self.rows;
-        let (owner, answer) = match object {
-            Object::Dynamodb(object) => (Namespace::Dynamodb, self.dynamodb.object(rows, object)?),
-            Object::Redis(key) => (Namespace::Redis, self.redis.key(rows, &self.options, key)?),
-            Object::S3(object) => (Namespace::S3, self.s3.object(rows, report, (object, &self.options))?),
-            Object::Sqs(object) => (Namespace::Sqs, self.sqs.object(rows, &self.options, object)?),
-            Object::Fs(_) | Object::Kv(_) if self.options.reference_rows => return Ok(Answer::Left),
-            Object::Fs(node) => (Namespace::Fs, self.fs.node(rows, node)?),
-            Object::Kv(pair) => {
-                rows.row(|out| out.extend_from_slice(pair.key), |out| out.extend_from_slice(pair.value))?;
-                (Namespace::Kv, Answer::Taken)
+        match object {
+            Object::Fs(_) | Object::Kv(_) if self.options.reference_rows => Ok(Answer::Left),
+            Object::Redis(key) if self.redis.is_left_out(key, &self.options) => Ok(Answer::Left),
+            Object::S3(model::s3::Object::Bucket(bucket)) => {
+                let meta = s3::restored(bucket, report, &self.options);
+                let bucket = model::s3::Bucket { meta: Some(&meta), ..*bucket };
+                self.put(Object::S3(model::s3::Object::Bucket(&bucket)))
             }
-        };
-        self.open = (answer == Answer::Open).then_some(owner);
-        Ok(if answer == Answer::Taken { self.rows.end_object() } else { answer })
+            // Nothing tells of its bucket, without which nobody finds the object.
+            Object::S3(model::s3::Object::Object(head)) if self.s3.lacks_bucket(head.bucket) => {
+                let bucket = model::s3::Bucket { name: head.bucket, meta: None, commit_ts: None };
+                self.object(report, Object::S3(model::s3::Object::Bucket(&bucket)))?;
+                self.put(object)
+            }
+            Object::Sqs(model::sqs::Object::Queue(named)) => {
+                let queue = sqs::restored(named.queue, &self.options);
+                let named = model::sqs::NamedQueue { queue: &queue, ..*named };
+                self.put(Object::Sqs(model::sqs::Object::Queue(&named)))
+            }
+            Object::Sqs(model::sqs::Object::Message(message)) => {
+                let message = self.sqs.restored(message, &self.options);
+                self.put(Object::Sqs(model::sqs::Object::Message(&message)))
+            }
+            object => self.put(object),
+        }
     }
 
     fn piece(&mut self, piece: Piece<'_>) -> Result<Answer> {
-        match (self.open, piece) {
-            (Some(Namespace::Redis), Piece::Element(element)) => self.redis.element(&mut self.rows, element),
-            (Some(Namespace::Fs), piece) => self.fs.piece(&mut self.rows, piece),
-            (Some(Namespace::S3), piece) => self.s3.piece(&mut self.rows, piece),
+        let rows = &mut self.rows;
+        let answer = match (self.open, piece) {
+            (Some(Namespace::Redis), Piece::Element(element)) => self.redis.element(rows, element),
+            (Some(Namespace::Fs), piece) => self.fs.piece(rows, piece),
+            (Some(Namespace::S3), piece) => self.s3.piece(rows, piece),
             _ => Err(NOT_OPEN.into()),
+        }?;
+        if let Some(proof) = &mut self.proof {
+            proof.piece(piece)?;
         }
+        Ok(answer)
     }
 
     fn end(&mut self, _report: &mut Report<'_>) -> Result<Answer> {
@@ -117,13 +168,20 @@ impl Sink for Encode {
             Some(Namespace::S3) => self.s3.end(&mut self.rows)?,
             _ => return Err(NOT_OPEN.into()),
         };
-        Ok(if answer == Answer::Taken { self.rows.end_object() } else { answer })
+        let answer = if answer == Answer::Taken { self.rows.end_object() } else { answer };
+        match &mut self.proof {
+            Some(proof) if answer == Answer::Taken => proof.end()?,
+            Some(proof) => proof.forget(),
+            None => {}
+        }
+        Ok(answer)
     }
 
     fn abandon(&mut self) -> Result<()> {
         if self.open.take().is_some() {
             self.rows.abandon_object();
         }
+        self.proof.as_mut().map(Proof::forget);
         Ok(())
     }
 
@@ -131,7 +189,13 @@ impl Sink for Encode {
         match end {
             ScopeEnd::Table => self.dynamodb.end_table(report),
             ScopeEnd::Queue { last_sequence } => {
-                self.sqs.end_queue(&mut self.rows, report, (&self.options, last_sequence))?;
+                let last_sequence = if self.options.reference_rows { 0 } else { last_sequence };
+                if let Some((queue, last_sequence)) =
+                    self.sqs.end_queue(&mut self.rows, report, last_sequence)?
+                    && let Some(proof) = &mut self.proof
+                {
+                    proof.scope(ScopeEnd::Queue { last_sequence }, &queue)?;
+                }
             }
             ScopeEnd::Bucket => {}
         }
@@ -148,3 +212,6 @@ impl Sink for Encode {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -30,15 +30,16 @@ pub(super) struct Redis {
 }
 
 impl Redis {
+    /// Whether a key is not restored, since it has expired.
+    pub(super) fn is_left_out(&mut self, key: &Key<'_>, options: &Options) -> bool {
+        let is_expired = key.expiry_ms.is_some_and(|ms| ms <= options.now_ms);
+        self.expired += u64::from(is_expired);
+        is_expired && options.drop_expired
+    }
+
     /// Adds the rows of a key; those of a collection's elements follow.
-    pub(super) fn key(&mut self, rows: &mut Rows, options: &Options, key: &Key<'_>) -> Result<Answer> {
+    pub(super) fn key(&mut self, rows: &mut Rows, key: &Key<'_>) -> Result<Answer> {
         let expiry = key.expiry_ms;
-        if expiry.is_some_and(|ms| ms <= options.now_ms) {
-            self.expired += 1;
-            if options.drop_expired {
-                return Ok(Answer::Left);
-            }
-        }
         let plain = |family| move |out: &mut Vec<u8>| keys::write_prefix(out, family, key.key);
         match key.value {
             Value::String(value) => rows.row(plain(Family::RedisString), |out| {

@@ -1,5 +1,7 @@
 //! Rows of S3 buckets and objects (`encode.md` 7).
 
+use std::collections::BTreeSet;
+
 use super::bodies::Place;
 use super::rows::Rows;
 use super::{NOT_OPEN, Options};
@@ -28,6 +30,8 @@ pub(super) struct S3 {
     chunk: Vec<u8>,
     orphans: u64,
     uploads: u64,
+    /// Names of the buckets so far.
+    buckets: BTreeSet<Vec<u8>>,
 }
 
 #[derive(Debug)]
@@ -42,14 +46,12 @@ struct Open {
 
 impl S3 {
     /// Adds the rows of a bucket; of an object they follow with its body.
-    pub(super) fn object(
-        &mut self,
-        rows: &mut Rows,
-        report: &mut Report<'_>,
-        (object, options): (Object<'_>, &Options),
-    ) -> Result<Answer> {
+    pub(super) fn object(&mut self, rows: &mut Rows, object: Object<'_>) -> Result<Answer> {
         match object {
-            Object::Bucket(bucket) => return bucket_rows(rows, report, (bucket, options)),
+            Object::Bucket(bucket) => {
+                self.buckets.insert(bucket.name.to_vec());
+                return bucket_rows(rows, bucket);
+            }
             Object::Object(head) => {
                 self.chunk.clear();
                 self.open = Some(Open::new(head));
@@ -61,11 +63,16 @@ impl S3 {
         Ok(Answer::Left)
     }
 
+    /// Whether no bucket of this name has come.
+    pub(super) fn lacks_bucket(&self, name: &[u8]) -> bool {
+        !self.buckets.contains(name)
+    }
+
     /// Adds the rows of whole chunks.
     pub(super) fn piece(&mut self, rows: &mut Rows, piece: Piece<'_>) -> Result<Answer> {
         let Some(open) = &mut self.open else { return Err(NOT_OPEN.into()) };
         match piece {
-            Piece::File { path, length } => {
+            Piece::File { path, length, .. } => {
                 if !self.chunk.is_empty() {
                     return Err(NOT_OPEN.into());
                 }
@@ -143,12 +150,8 @@ impl S3 {
     }
 }
 
-/// Adds the rows of a bucket.
-fn bucket_rows(
-    rows: &mut Rows,
-    report: &mut Report<'_>,
-    (bucket, options): (&Bucket<'_>, &Options),
-) -> Result<Answer> {
+/// Returns a bucket's record as it is restored.
+pub(super) fn restored(bucket: &Bucket<'_>, report: &mut Report<'_>, options: &Options) -> BucketMeta {
     let mut meta = bucket.meta.cloned().unwrap_or_else(|| {
         let name = String::from_utf8_lossy(bucket.name);
         report.warn(Warning::new(Event::ENCODE_BUCKET_DEFAULTS).with("bucket", name));
@@ -156,6 +159,12 @@ fn bucket_rows(
     });
     meta.generation = GENERATION;
     meta.created_at = if options.reference_rows { 0 } else { whole_ms(meta.created_at) };
+    meta
+}
+
+/// Adds the rows of a bucket.
+fn bucket_rows(rows: &mut Rows, bucket: &Bucket<'_>) -> Result<Answer> {
+    let meta = bucket.meta.cloned().unwrap_or_default();
     let key = |family| move |out: &mut Vec<u8>| out.extend(ObjectKey::bucket_prefix(family, bucket.name));
     rows.row(key(Family::S3BucketMeta), |out| meta.write(out, bucket.name))?;
     rows.row(key(Family::S3BucketGeneration), |out| out.extend_from_slice(&GENERATION.to_be_bytes()))?;

@@ -70,7 +70,7 @@ impl Sqs {
         object: Object<'_>,
     ) -> Result<Answer> {
         match object {
-            Object::Queue(queue) => self.queue(rows, options, queue),
+            Object::Queue(queue) => self.queue(rows, queue),
             Object::Message(message) => self.message(rows, options, message),
             Object::SideRecord(_) => {
                 self.queue.get_or_insert_default().side_records += 1;
@@ -79,32 +79,46 @@ impl Sqs {
         }
     }
 
-    fn queue(&mut self, rows: &mut Rows, options: &Options, queue: &NamedQueue<'_>) -> Result<Answer> {
-        let Queue { fifo, partition_count, .. } = *queue.queue;
-        let generation = if options.reference_rows { 1 } else { queue.queue.generation.max(1) };
-        let mut stored = Queue { generation, ..queue.queue.clone() };
-        if options.reference_rows {
-            (stored.incarnation, stored.created_at_hlc, stored.tags) = (0, 0, b"");
-            (stored.last_purged_at, stored.created_at, stored.last_modified_at) = (0, 0, 0);
-            stored.throttle = Throttle::default();
-        }
+    fn queue(&mut self, rows: &mut Rows, queue: &NamedQueue<'_>) -> Result<Answer> {
+        let stored = queue.queue;
         let texts = (&mut self.buffer, &mut self.text);
         let tags = compact(&mut self.members, texts, (Kind::Tags, stored.tags))?;
         let key = |family| move |out: &mut Vec<u8>| keys::write_queue(out, family, queue.name);
         rows.row(key(Family::SqsQueueMeta), |out| stored.write(out, queue.text, tags))?;
         rows.row(key(Family::SqsQueueGeneration), |out| {
-            out.extend_from_slice(generation.to_string().as_bytes());
+            out.extend_from_slice(stored.generation.to_string().as_bytes());
         })?;
         self.queue = Some(Open {
             name: queue.name.to_vec(),
-            generation,
-            fifo,
+            generation: stored.generation,
+            fifo: stored.fifo,
             content_based: stored.content_based_deduplication,
             retention_ms: stored.message_retention.saturating_mul(1000),
-            partitions: Partitions { count: partition_count, ..Partitions::of_queue(&stored) },
+            partitions: Partitions::of_queue(stored),
             ..Open::default()
         });
         Ok(Answer::Taken)
+    }
+
+    /// Returns a message as it is restored.
+    pub(super) fn restored<'m>(&self, message: &Message<'m>, options: &Options) -> Message<'m> {
+        let mut stored = message.clone();
+        stored.queue_generation = self.queue.as_ref().map_or(1, |queue| queue.generation);
+        for time in [
+            &mut stored.send_timestamp,
+            &mut stored.available_at,
+            &mut stored.visible_at,
+            &mut stored.first_receive,
+        ] {
+            if *time != 0 {
+                *time = time.saturating_add(options.sqs_shift_ms);
+            }
+        }
+        if !options.preserve_sqs_visibility {
+            (stored.receive_count, stored.first_receive, stored.receipt_token) = (0, 0, b"");
+            stored.visible_at = if options.reference_rows { 0 } else { stored.available_at };
+        }
+        stored
     }
 
     fn message(&mut self, rows: &mut Rows, options: &Options, message: &Message<'_>) -> Result<Answer> {
@@ -113,12 +127,11 @@ impl Sqs {
             Ok(partition) => partition,
             Err(what) => return Ok(Answer::Refused(Refusal::new(Class::SQS_INVALID_MESSAGE, what))),
         };
-        let mut stored = Message { queue_generation: queue.generation, ..message.clone() };
-        if !options.preserve_sqs_visibility {
-            (stored.receive_count, stored.first_receive, stored.receipt_token) = (0, 0, b"");
-            stored.visible_at = if options.reference_rows { 0 } else { stored.available_at };
+        let stored = message;
+        if stored.id.is_empty() {
+            return Ok(Answer::Refused(Refusal::new(Class::SQS_INVALID_MESSAGE, "it has no id")));
         }
-        queue.count(&stored, partition, options);
+        queue.count(stored, partition, options);
         let (name, generation, id) = (&queue.name, queue.generation, stored.id.as_bytes());
         let texts = (&mut self.buffer, &mut self.text);
         let attributes = compact(&mut self.members, texts, (Kind::Attributes, stored.attributes))?;
@@ -138,27 +151,26 @@ impl Sqs {
         }
         let group = stored.group_id.as_bytes();
         if queue.content_based || !stored.deduplication_id.is_empty() {
-            let window = deduplication_id(&stored);
+            let window = deduplication_id(stored);
             let key = keys::dedup_key(name, partition, generation, (group, window.as_bytes()));
-            rows.ranked(Some(stored.send_timestamp), row(key), |out| write_window(out, &stored))?;
+            rows.ranked(Some(stored.send_timestamp), row(key), |out| write_window(out, stored))?;
         }
         if stored.receive_count > 0 && !group.is_empty() {
             let key = keys::group_key(name, partition, generation, group);
-            rows.ranked(Some(stored.visible_at), row(key), |out| write_lock(out, &stored))?;
+            rows.ranked(Some(stored.visible_at), row(key), |out| write_lock(out, stored))?;
         }
         Ok(Answer::Taken)
     }
 
-    /// Adds the row that goes on counting, and says what there is to say of the queue.
+    /// Adds the row that goes on counting, and says what there is to say of the queue; returns its name and the number.
     pub(super) fn end_queue(
         &mut self,
         rows: &mut Rows,
         report: &mut Report<'_>,
-        (options, last_sequence): (&Options, u64),
-    ) -> Result<()> {
-        let Some(queue) = self.queue.take() else { return Ok(()) };
-        let kept = if options.reference_rows { 0 } else { last_sequence };
-        let sequence = queue.last_sequence.max(kept);
+        last_sequence: u64,
+    ) -> Result<Option<(Vec<u8>, u64)>> {
+        let Some(queue) = self.queue.take() else { return Ok(None) };
+        let sequence = queue.last_sequence.max(last_sequence);
         if queue.fifo && sequence > 0 {
             rows.resume_object(0);
             rows.row(
@@ -178,7 +190,8 @@ impl Sqs {
                 report.warn(Warning::new(event).with("queue", &*name).with("count", count));
             }
         }
-        Ok(())
+        let sequence = if queue.fifo { sequence } else { 0 };
+        Ok(Some((queue.name, sequence)))
     }
 }
 
@@ -209,6 +222,24 @@ impl Open {
         self.long += u64::from(message.body.len() > LONGEST_BODY);
         let own = self.partitions.of(group_hash(message.group_id.as_bytes()));
         self.misplaced += u64::from(partition.is_some_and(|partition| partition != own));
+    }
+}
+
+/// Returns a queue's record as it is restored.
+pub(super) fn restored<'q>(queue: &Queue<'q>, options: &Options) -> Queue<'q> {
+    if !options.reference_rows {
+        return Queue { generation: queue.generation.max(1), ..queue.clone() };
+    }
+    Queue {
+        generation: 1,
+        incarnation: 0,
+        created_at_hlc: 0,
+        tags: b"",
+        last_purged_at: 0,
+        created_at: 0,
+        last_modified_at: 0,
+        throttle: Throttle::default(),
+        ..queue.clone()
     }
 }
 

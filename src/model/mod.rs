@@ -43,6 +43,8 @@ pub enum Piece<'a> {
         path: &'a [u8],
         /// Its length, bytes.
         length: u64,
+        /// Its SHA-256.
+        digest: &'a [u8; 32],
     },
     /// So many zero bytes of a body, which are not stored.
     Zeros(u64),

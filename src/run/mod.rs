@@ -18,6 +18,7 @@ mod concern;
 mod deleted;
 pub mod diff;
 pub mod du;
+mod encode;
 mod estimate;
 mod get;
 mod list;
@@ -33,6 +34,7 @@ mod scope;
 mod source;
 mod summary;
 
+pub use encode::{EncodeRequest, EncodeSummary, SelfTest, encode};
 pub use get::{GetRequest, Got, Hidden, Wanted, Why, get, pick};
 pub use list::{list, list_dump};
 pub use log::{Change, ChangeKind, Difference, LogRequest, history, log};

@@ -20,10 +20,15 @@ use super::archive::{self, Format, Index};
 use super::directory::{Directories, check_name, open_directory, split};
 use super::lines::{Line, Lines};
 use super::manifest::{self, Manifest};
+use super::writer::walk::Walk;
 use super::{Error, ErrorKind, OwnedSorted, Result, Scratch, Sorter, checksums};
+use crate::bug::Bug;
 use crate::interrupt::Interrupt;
 use crate::limits;
 use crate::progress::{Phase, Progress};
+use crate::sort::{Table, TableWriter};
+
+const DIGEST: Bug = Bug::new("a file of a dump has no digest");
 
 /// Memory of the rows, bytes.
 const MEMORY: usize = 8 << 20;
@@ -39,6 +44,8 @@ pub struct Dump {
     place: Place,
     scratch: Scratch,
     interrupt: Interrupt,
+    /// Its files with their digests, in the place of CHECKSUMS.
+    as_it_is: Option<Table>,
 }
 
 #[derive(Debug)]
@@ -103,7 +110,7 @@ impl Dump {
             return Ok(None);
         };
         let (path, scratch, interrupt) = (path.to_owned(), scratch.clone(), interrupt.clone());
-        Ok(Some(Self { path, place, scratch, interrupt }))
+        Ok(Some(Self { path, place, scratch, interrupt, as_it_is: None }))
     }
 
     /// Opens the dump on standard input, an archive, which is copied to an unlinked file in `scratch` where it can be read
@@ -131,12 +138,50 @@ impl Dump {
         }
         let place = Place::Archive(Index::of(file, path, scratch, shared)?);
         let (path, scratch, interrupt) = (path.to_owned(), scratch.clone(), shared.0.clone());
-        Ok(Ok(Self { path, place, scratch, interrupt }))
+        Ok(Ok(Self { path, place, scratch, interrupt, as_it_is: None }))
     }
 
     /// Returns the request to stop.
     pub(crate) fn interrupt(&self) -> &Interrupt {
         &self.interrupt
+    }
+
+    /// Takes the files of a directory as they are from now on, whatever CHECKSUMS says. An archive, which nobody edits, stays
+    /// what it is.
+    pub fn list_as_it_is(&mut self) -> Result<()> {
+        let Place::Directory(root, _) = &self.place else { return Ok(()) };
+        let mut paths = Sorter::new(&self.scratch, MEMORY);
+        let walk = Walk {
+            root: root.as_fd(),
+            scratch: &self.scratch,
+            interrupt: &self.interrupt,
+            failure: &|path, kind| self.error(path, kind),
+        };
+        walk.run(&mut |entry| match entry.kind {
+            FileType::Directory => Ok(()),
+            FileType::RegularFile => Ok(paths.push(entry.path, b"")?),
+            _ => Err(self.unsound(entry.path, "is neither a regular file nor a directory")),
+        })?;
+        let mut files = TableWriter::new(&self.scratch)?;
+        let mut paths = paths.sort()?;
+        let mut buffer = vec![0; BUFFER];
+        while let Some((path, _)) = paths.next()? {
+            if [manifest::NAME, checksums::NAME].iter().any(|name| name.as_bytes() == path) {
+                continue;
+            }
+            let mut hash = Sha256::new();
+            let mut file = self.regular(path)?;
+            loop {
+                self.interrupt.check().map_err(|interrupted| self.error(path, interrupted))?;
+                match file.read(&mut buffer).map_err(|error| self.error(path, error))? {
+                    0 => break,
+                    read => hash.update(buffer.get(..read).unwrap_or_default()),
+                }
+            }
+            files.push(path, &hash.finalize())?;
+        }
+        self.as_it_is = Some(files.finish()?);
+        Ok(())
     }
 
     /// Reads MANIFEST.json; returns its text too, for what [`Manifest`] does not read back.
@@ -177,6 +222,11 @@ impl Dump {
         &mut self,
         mut each: impl FnMut(&mut Self, &[u8], &[u8; 32]) -> Result<()>,
     ) -> Result<()> {
+        if let Some(mut files) = self.as_it_is.take() {
+            let passed = self.each_of(&mut files, &mut each);
+            self.as_it_is = Some(files);
+            return passed;
+        }
         let name = checksums::NAME.as_bytes();
         let file = self.regular(name)?;
         let mut lines = Lines::new(BufReader::with_capacity(1 << 16, file), limits::CHECKSUMS_LINE);
@@ -195,6 +245,19 @@ impl Dump {
                 Err(error) => return Err(self.error(name, error)),
             };
             return Err(self.unsound(name, &format!("line {number}: {detail}")));
+        }
+        Ok(())
+    }
+
+    fn each_of(
+        &mut self,
+        files: &mut Table,
+        each: &mut impl FnMut(&mut Self, &[u8], &[u8; 32]) -> Result<()>,
+    ) -> Result<()> {
+        for at in 0.. {
+            let Some((path, digest)) = files.get(at)? else { break };
+            let digest = digest.as_slice().try_into().map_err(|_| self.error(&path, DIGEST))?;
+            each(self, &path, digest)?;
         }
         Ok(())
     }
@@ -268,6 +331,11 @@ impl Dump {
         Ok(self.regular(path)?.length)
     }
 
+    /// Opens a file whose contents nothing proves.
+    pub(crate) fn plain(&mut self, path: &[u8]) -> Result<DumpFile> {
+        self.regular(path)
+    }
+
     fn regular(&mut self, path: &[u8]) -> Result<DumpFile> {
         self.find(path)?.ok_or_else(|| self.unsound(path, "no regular file is there"))
     }
@@ -335,6 +403,13 @@ fn open_file(
     let stat = rustix::fs::fstat(&handle)?;
     let is_file = FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile;
     Ok(is_file.then(|| (handle.into(), u64::try_from(stat.st_size).unwrap_or_default())))
+}
+
+impl DumpFile {
+    /// Goes on at an offset; what is read then is not proved.
+    pub(crate) fn skip_to(&mut self, offset: u64) {
+        (self.read, self.hash) = (offset.min(self.length), None);
+    }
 }
 
 impl Read for DumpFile {

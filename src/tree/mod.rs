@@ -22,6 +22,7 @@ mod writer;
 
 pub use crate::codec::gojson as json;
 pub use crate::sort::{OwnedSorted, Scratch, Sorted, Sorter};
+pub(crate) use archive::Staging as StagedFile;
 pub(crate) use digests::DigestFile;
 pub use digests::{Digested, Digests};
 pub use dump::{Changed, Dump, DumpFile};

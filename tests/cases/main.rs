@@ -40,7 +40,8 @@ fn main() -> ExitCode {
 
 fn run(path: &Path) -> Result<(), Failed> {
     let case = case::Case::read(path)?;
-    let faults = judge::differences(&case);
+    let name = path.file_stem().unwrap_or_default().to_string_lossy();
+    let faults = judge::differences(&case, &name);
     if faults.is_empty() { Ok(()) } else { Err(faults.join("\n").into()) }
 }
 

@@ -9,7 +9,7 @@ use std::path::Path;
 use sha2::{Digest, Sha256};
 
 /// A directory: contents by path, and the paths of what is empty or no regular file.
-#[derive(Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Tree {
     /// Regular files.
     pub files: BTreeMap<Vec<u8>, Vec<u8>>,

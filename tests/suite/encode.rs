@@ -1,16 +1,17 @@
 //! Dumps become snapshots that nodes restore.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsStr;
 use std::fs;
 use std::io::Read;
+use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 
-use ekv_backup::encode::{Encode, Options};
-use ekv_backup::run::{Source, objects};
-use ekv_backup::service;
 use flate2::read::GzDecoder;
+use sha2::{Digest, Sha256};
 
-use crate::tool::{Work, testdata};
+use crate::dump::Tree;
+use crate::tool::{Run, Work, testdata};
 
 /// Rows by encoded key.
 type Rows = BTreeMap<Vec<u8>, Vec<u8>>;
@@ -55,19 +56,6 @@ fn reference(name: &str) -> Vec<u8> {
     payload
 }
 
-/// Encodes the objects of a snapshot.
-fn encoded(name: &str, options: Options, work: &Work) -> Vec<u8> {
-    let source = Source::new(vec![capture(name)]);
-    let scratch = source.scratch(work.path("."));
-    let opened = source.open(&scratch, &mut |_| ()).expect("a capture can be opened");
-    let mut sink = Encode::new(&scratch, options);
-    let adapters = service::Options { rename_collisions: true, ..service::Options::default() };
-    objects(&opened.snapshot, &adapters, &scratch, &mut sink, |_| ()).expect("a capture can be read");
-    let mut payload = Vec::new();
-    sink.finish().expect("rows can be sorted").write(&mut (), &mut payload).expect("rows can be written");
-    payload
-}
-
 /// Shows the first differences of two sets of rows.
 fn differences(found: &Rows, wanted: &Rows) -> Vec<String> {
     let shown =
@@ -82,6 +70,29 @@ fn differences(found: &Rows, wanted: &Rows) -> Vec<String> {
         .collect()
 }
 
+/// Decodes a capture into a dump of this name.
+fn decode(work: &Work, name: &str, target: &str, more: &[&str]) {
+    let directory = testdata("live").join(name);
+    let snapshot = if directory.join("n1").exists() { directory.join("n1") } else { capture(name) };
+    let mut arguments =
+        vec![OsStr::new("decode"), snapshot.as_os_str(), OsStr::new("-o"), OsStr::new(target)];
+    let kek = directory.join("kek.bin");
+    if kek.exists() {
+        arguments.extend([OsStr::new("--kek-file"), kek.as_os_str()]);
+    }
+    arguments.extend(more.iter().map(OsStr::new));
+    let run = work.run(arguments);
+    assert!(matches!(run.code, Some(0 | 1)), "{name}: {run:?}");
+}
+
+/// Reads the files of services in a dump.
+fn files(work: &Work, name: &str) -> BTreeMap<Vec<u8>, Vec<u8>> {
+    let mut files = Tree::read(&work.path(name)).expect("the dump can be read").files;
+    let own: [&[u8]; 3] = [b"MANIFEST.json", b"CHECKSUMS", b"PROBLEMS.jsonl"];
+    files.retain(|path, _| !own.contains(&path.as_slice()));
+    files
+}
+
 #[test]
 fn reference_rows_are_those_of_the_reference_encoder() {
     // Tables and keys that it refuses are not in its files.
@@ -89,9 +100,9 @@ fn reference_rows_are_those_of_the_reference_encoder() {
         [("redis", 0), ("shop", 0), ("sqs", 0), ("sqs-partitioned", 0), ("dynamodb", 6), ("s3", 32)]
     {
         let work = Work::new();
-        let wanted = reference(name);
-        let options = Options { commit_ts: rows(&wanted).0, reference_rows: true, ..Options::default() };
-        let found = encoded(name, options, &work);
+        decode(&work, name, "dump", &["--rename-collisions"]);
+        work.run(["encode", "dump", "-o", "snap.fsm", "--reference-rows", "-q"]).exits(0);
+        let (wanted, found) = (reference(name), fs::read(work.path("snap.fsm")).unwrap());
         assert_eq!(found.get(..16), wanted.get(..16), "{name}");
         let (wanted_rows, mut found_rows) = (rows(&wanted).1, rows(&found).1);
         let before = found_rows.len();
@@ -103,4 +114,202 @@ fn reference_rows_are_those_of_the_reference_encoder() {
         assert_eq!(differences(&found_rows, &wanted_rows), Vec::<String>::new(), "{name}");
         assert_eq!(before - found_rows.len(), refused, "{name}");
     }
+}
+
+/// Captures that take long: with `EKV_ALL_RESTORED` they are tried too.
+const LONG: [&str; 6] = ["cluster", "dynamodb", "fs", "s3-multipart", "s3-offload", "txn"];
+
+#[test]
+fn a_capture_comes_back_as_it_was() {
+    for entry in fs::read_dir(testdata("live")).unwrap() {
+        let entry = entry.unwrap();
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let long = LONG.contains(&&*name) && std::env::var_os("EKV_ALL_RESTORED").is_none();
+        if !entry.path().is_dir() || long {
+            continue;
+        }
+        let work = Work::new();
+        decode(&work, &name, "dump", &["--rename-collisions", "--preserve-sqs-visibility"]);
+        work.run(["encode", "dump", "-o", "snap.fsm", "-q"]).exits(0);
+        let again =
+            ["decode", "snap.fsm", "-o", "again", "--rename-collisions", "--preserve-sqs-visibility", "-q"];
+        work.run(again).exits(0);
+        let (before, after) = (files(&work, "dump"), files(&work, "again"));
+        let changed: Vec<_> = before
+            .keys()
+            .chain(after.keys())
+            .filter(|path| before.get(*path) != after.get(*path))
+            .map(|path| path.escape_ascii().to_string())
+            .collect();
+        assert_eq!(changed, Vec::<String>::new(), "{name}");
+    }
+}
+
+#[test]
+fn archives_and_bundles_are_encoded_like_trees() {
+    let work = Work::new();
+    decode(&work, "shop", "dump", &[]);
+    decode(&work, "shop", "dump.tar", &[]);
+    decode(&work, "shop", "dump.tar.zst", &[]);
+    decode(&work, "shop", "bundles", &["--dynamodb-layout", "jsonl"]);
+    let encode = |dump: &str| {
+        work.run(["encode", dump, "-o", "snap.fsm", "--force", "-q"]).exits(0);
+        fs::read(work.path("snap.fsm")).unwrap()
+    };
+    let tree = encode("dump");
+    for other in ["dump.tar", "dump.tar.zst", "bundles"] {
+        assert!(encode(other) == tree, "{other}");
+    }
+}
+
+#[test]
+fn the_sidecar_tells_of_the_file() {
+    let work = Work::new();
+    decode(&work, "rawkv", "dump", &["--cluster-id", "c<1"]);
+    let run = work.run(["encode", "dump", "-o", "snap.fsm", "--json", "-q"]);
+    let summary = run.exits(0).json();
+    let payload = fs::read(work.path("snap.fsm")).unwrap();
+    let sha256 = hex::encode(Sha256::digest(&payload));
+    let commit_ts = rows(&payload).0;
+    assert_eq!(
+        (&summary["sha256"], &summary["rows"]),
+        (&sha256.clone().into(), &rows(&payload).1.len().into())
+    );
+    let info = fs::read_to_string(work.path("snap.fsm.encode_info.json")).unwrap();
+    let wanted = format!(
+        "{{\n  \"format_version\": 1,\n  \"encoder_version\": \"ekv-backup {}\",\n  \"encoder_key_format_version\": 1,\n  \
+         \"wall_time_iso\": \"2024-04-29T14:13:20Z\",\n  \"input_root\": \"dump\",\n  \"output_fsm_path\": \
+         \"snap.fsm\",\n  \"output_fsm_sha256\": \"{sha256}\",\n  \"last_commit_ts\": {commit_ts},\n  \
+         \"last_commit_ts_overridden\": false,\n  \"manifest_last_commit_ts\": {commit_ts},\n  \
+         \"manifest_cluster_id\": \"c<1\",\n  \"adapters_enabled\": [\n    \"redis\",\n    \"dynamodb\",\n    \"s3\",\n    \
+         \"sqs\"\n  ],\n  \"self_test\": {{\n    \"ran\": true,\n    \"matched\": true\n  }}\n}}\n",
+        env!("CARGO_PKG_VERSION")
+    );
+    assert_eq!(info, wanted);
+    for name in ["snap.fsm", "snap.fsm.encode_info.json"] {
+        assert_eq!(fs::metadata(work.path(name)).unwrap().permissions().mode() & 0o777, 0o600);
+    }
+    work.run(["encode", "dump", "-o", "other.fsm", "--no-self-test", "-q"]).exits(0);
+    let info = fs::read_to_string(work.path("other.fsm.encode_info.json")).unwrap();
+    assert!(info.contains("\"ran\": false,\n    \"matched\": false"), "{info}");
+    assert!(fs::read(work.path("other.fsm")).unwrap() == payload, "the same bytes whenever it is made");
+}
+
+#[test]
+fn the_clock_may_only_rise() {
+    let work = Work::new();
+    decode(&work, "rawkv", "dump", &[]);
+    work.run(["encode", "dump", "-o", "snap.fsm", "-q"]).exits(0);
+    let own = rows(&fs::read(work.path("snap.fsm")).unwrap()).0;
+    for (given, code) in [
+        (format!("{}", own - 1), 2),
+        ("0".to_owned(), 2),
+        ("0xffffffffffff0001".to_owned(), 2),
+        ("yesterday".to_owned(), 2),
+        (format!("{own}"), 0),
+        (format!("{:#x}", own + 1), 0),
+    ] {
+        let run =
+            work.run(["encode", "dump", "-o", "later.fsm", "--force", "-q", "--last-commit-ts", &given]);
+        assert_eq!(run.code, Some(code), "{given}: {}", run.err);
+    }
+    assert_eq!(rows(&fs::read(work.path("later.fsm")).unwrap()).0, own + 1);
+    let info = fs::read_to_string(work.path("later.fsm.encode_info.json")).unwrap();
+    assert!(info.contains("\"last_commit_ts_overridden\": true"), "{info}");
+}
+
+#[test]
+fn nothing_is_replaced_unless_asked_for_and_nothing_is_left_behind() {
+    let work = Work::new();
+    decode(&work, "rawkv", "dump", &[]);
+    for there in ["snap.fsm", "snap.fsm.encode_info.json"] {
+        work.write(there, b"mine");
+        let run = work.run(["encode", "dump", "-o", "snap.fsm"]);
+        assert!(run.exits(2).err.contains("only --force replaces it"), "{}", run.err);
+        assert_eq!(work.names(), ["dump", there]);
+        work.run(["encode", "dump", "-o", "snap.fsm", "--force", "-q"]).exits(0);
+        assert_eq!(work.names(), ["dump", "snap.fsm", "snap.fsm.encode_info.json"]);
+        for made in ["snap.fsm", "snap.fsm.encode_info.json"] {
+            fs::remove_file(work.path(made)).unwrap();
+        }
+    }
+    for input in ["nowhere", "."] {
+        let run = work.run(["encode", input, "-o", "snap.fsm"]);
+        assert!(matches!(run.code, Some(3 | 4)), "{run:?}");
+    }
+    work.run(["encode", "dump", "-o", "nowhere/snap.fsm"]).exits(4);
+    assert_eq!(work.names(), ["dump"]);
+}
+
+#[test]
+fn a_dump_that_was_edited_is_refused_and_taken_as_it_is_on_request() {
+    let work = Work::new();
+    decode(&work, "shop", "dump", &[]);
+    let strings = "dump/redis/db_0/strings";
+    let own = fs::read_dir(work.path(strings)).unwrap().next().unwrap().unwrap().path();
+    fs::write(&own, b"edited").unwrap();
+    fs::remove_file(work.path("dump/CHECKSUMS")).unwrap();
+    work.write(format!("{strings}/new%20key.bin"), b"new");
+    let run = work.run(["encode", "dump", "-o", "snap.fsm"]);
+    assert!(run.exits(3).err.contains("verify finds"), "{}", run.err);
+    assert_eq!(work.names(), ["dump"]);
+    let run = work.run(["encode", "dump", "-o", "snap.fsm", "--no-verify"]);
+    assert!(run.exits(0).err.contains("warning: encode_unverified"), "{}", run.err);
+    let rows = rows(&fs::read(work.path("snap.fsm")).unwrap()).1;
+    let body = |key: &[u8]| {
+        let (_, value) =
+            rows.iter().find(|(encoded, _)| encoded.len() == key.len() + 8 && encoded.starts_with(key))?;
+        value.get(9 + 3..)
+    };
+    assert_eq!(body(b"!redis|str|new key"), Some(&b"new"[..]));
+    std::os::unix::fs::symlink("x", work.path("dump/redis/link")).unwrap();
+    work.run(["encode", "dump", "-o", "other.fsm", "--no-verify"]).exits(3);
+}
+
+#[test]
+fn a_part_of_a_dump_is_encoded() {
+    let work = Work::new();
+    decode(&work, "shop", "dump", &[]);
+    let families = |more: &[&str]| {
+        work.run([&["encode", "dump", "-o", "snap.fsm", "--force", "-q"], more].concat()).exits(0);
+        let rows = rows(&fs::read(work.path("snap.fsm")).unwrap()).1;
+        let family = |key: &Vec<u8>| String::from_utf8_lossy(&key[..4]).into_owned();
+        rows.keys().map(family).collect::<BTreeSet<_>>().into_iter().collect::<Vec<_>>().join(" ")
+    };
+    assert_eq!(families(&["--adapter", "sqs"]), "!sqs");
+    assert_eq!(families(&["--scope", "sqs=orders"]), "!sqs");
+    assert_eq!(families(&["--only", "redis/**"]), "!hs| !lst !red !str !st| !zs|");
+    assert_eq!(families(&["--exclude", "redis/**", "--adapter", "redis,s3"]), "!s3|");
+    let run = work.run(["encode", "dump", "-o", "none.fsm", "--scope", "sqs=order"]);
+    assert!(run.exits(2).err.contains("orders"), "{}", run.err);
+    work.run(["encode", "dump", "-o", "none.fsm", "--only", "redis/none"]).exits(2);
+}
+
+#[test]
+fn what_cannot_be_restored_is_named() {
+    let work = Work::new();
+    decode(&work, "shop", "dump", &[]);
+    let table = fs::read_dir(work.path("dump/dynamodb")).unwrap().next().unwrap().unwrap().path();
+    fs::create_dir_all(table.join("items")).unwrap();
+    fs::write(table.join("items/x.json"), b"{}").unwrap();
+    let run = work.run(["encode", "dump", "-o", "snap.fsm", "--no-verify"]);
+    assert!(run.exits(1).err.contains("ddb_invalid_item"), "{}", run.err);
+    let run = work.run(["encode", "dump", "-o", "strict.fsm", "--no-verify", "--strict"]);
+    assert!(run.exits(1).err.contains("--strict was given"), "{}", run.err);
+    assert_eq!(work.names(), ["dump", "snap.fsm", "snap.fsm.encode_info.json"]);
+}
+
+#[test]
+fn messages_become_younger_by_the_age_of_the_dump() {
+    let work = Work::new();
+    decode(&work, "shop", "dump", &[]);
+    // The runs of tests are in 2024, before the capture.
+    let run = |more: &[&str]| {
+        let arguments = [&["encode", "dump", "-o", "snap.fsm", "--force"], more].concat();
+        let output = work.command(arguments).env("SOURCE_DATE_EPOCH", "1900000000").output().unwrap();
+        Run::of(&output)
+    };
+    assert!(run(&[]).exits(0).err.contains("encode_sqs_retention_over queue=\"orders\" count="));
+    let shifted = run(&["--sqs-shift-times"]);
+    assert!(!shifted.exits(0).err.contains("encode_sqs_retention_over"), "{}", shifted.err);
 }

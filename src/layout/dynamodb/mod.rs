@@ -11,8 +11,8 @@ mod hashed;
 mod line;
 mod name;
 mod per_item;
-mod render;
-mod schema;
+pub(crate) mod render;
+pub(crate) mod schema;
 #[cfg(test)]
 mod tests;
 

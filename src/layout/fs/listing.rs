@@ -59,7 +59,7 @@ impl Listing {
     }
 }
 
-fn append_line(out: &mut Vec<u8>, path: &[u8], inode: u64, record: &InodeRecord) {
+pub(crate) fn append_line(out: &mut Vec<u8>, path: &[u8], inode: u64, record: &InodeRecord) {
     let line = Line {
         path: &URL_SAFE_NO_PAD.encode(path),
         inode,

@@ -2,7 +2,7 @@
 //!
 //! In: nodes, files with their content. Out: directories, sparse files, a list of their inodes.
 
-mod listing;
+pub(crate) mod listing;
 mod path;
 
 use super::Root;

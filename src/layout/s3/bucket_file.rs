@@ -26,14 +26,14 @@ struct Line<'a> {
 }
 
 /// Appends the content of `_bucket.json`.
-pub(super) fn write_file(out: &mut Vec<u8>, name: &[u8], meta: &BucketMeta) {
+pub(crate) fn write_file(out: &mut Vec<u8>, name: &[u8], meta: &BucketMeta) {
     let (owner, region, acl) = (&*meta.owner, &*meta.region, &*meta.acl);
     let file = BucketFile { format_version: 1, name: Lossy(name), owner, region, acl };
     json::indented(out, &file, Html::Escaped);
 }
 
 /// Appends the bucket's line of `extra/s3/buckets.jsonl` (`decisions.md` 2).
-pub(super) fn write_line(out: &mut Vec<u8>, name: &[u8], meta: &BucketMeta) {
+pub(crate) fn write_line(out: &mut Vec<u8>, name: &[u8], meta: &BucketMeta) {
     let line = Line { bucket: Lossy(name), creation_time_iso: time::iso(meta.created_at) };
     json::compact(out, &line, Html::Raw);
     out.push(b'\n');

@@ -1,11 +1,11 @@
 //! `s3/<bucket>/`: objects under their keys with a sidecar each, `_bucket.json`, KEYMAP.jsonl, `_orphans/`,
 //! `_incomplete_uploads/`; `extra/s3/buckets.jsonl` (`s3.md` 4).
 
-mod bucket_file;
+pub(crate) mod bucket_file;
 mod directory;
 mod path;
 mod problem;
-mod sidecar;
+pub(crate) mod sidecar;
 mod time;
 mod upload;
 

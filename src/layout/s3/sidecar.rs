@@ -33,7 +33,7 @@ struct Sidecar<'a> {
 }
 
 /// Appends the sidecar of an object.
-pub(super) fn write(out: &mut Vec<u8>, headers: &Headers<'_>) {
+pub(crate) fn write(out: &mut Vec<u8>, headers: &Headers<'_>) {
     let sidecar = Sidecar {
         format_version: 1,
         etag: &headers.etag,

@@ -11,7 +11,7 @@ use crate::error::Result;
 use crate::model::sqs::Message;
 
 /// Adds the line of a message; without `preserve` the members that tell what receivers did are zeroed.
-pub(super) fn write<W: FnMut(&[u8]) -> Result<()>>(
+pub(crate) fn write<W: FnMut(&[u8]) -> Result<()>>(
     out: &mut Pieces<'_, W>,
     members: &mut Members,
     message: &Message<'_>,

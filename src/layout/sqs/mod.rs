@@ -3,10 +3,10 @@
 //! In: queues, each followed by its messages and side records. Out: the files of one queue after the other.
 
 mod directory;
-mod line;
+pub(crate) mod line;
 pub(crate) mod members;
 pub(crate) mod pieces;
-mod queue_file;
+pub(crate) mod queue_file;
 mod side_record;
 
 use super::{Root, write_lines};

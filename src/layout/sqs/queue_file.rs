@@ -42,7 +42,7 @@ struct QueueFile<'a> {
 }
 
 /// Replaces the content of `out` by the text of `_queue.json`. `name` is the key's.
-pub(super) fn set(out: &mut Vec<u8>, name: &str, queue: &Queue<'_>) {
+pub(crate) fn set(out: &mut Vec<u8>, name: &str, queue: &Queue<'_>) {
     out.clear();
     let file = QueueFile {
         format_version: 1,
@@ -65,7 +65,7 @@ pub(super) fn set(out: &mut Vec<u8>, name: &str, queue: &Queue<'_>) {
 
 /// Adds the queue's line of [`EXTRA`], still open at its end: the sequence number is known only after the messages.
 /// `name` and `encoded` are the key's; 0 and empty members are left out.
-pub(super) fn open_extra<W: FnMut(&[u8]) -> Result<()>>(
+pub(crate) fn open_extra<W: FnMut(&[u8]) -> Result<()>>(
     out: &mut Pieces<'_, W>,
     members: &mut Members,
     (name, encoded): (&str, &str),

@@ -270,7 +270,9 @@ fn object(reader: &mut Reader<'_, '_>, bucket: &[u8], key: &[u8], pair: &Pair) -
     if answer == Answer::Open {
         match reader.sink.wants() {
             Wants::Heads => {}
-            Wants::Places => answer = reader.sink.piece(Piece::File { path: &body.path, length })?,
+            Wants::Places => {
+                answer = reader.sink.piece(Piece::File { path: &body.path, length, digest: &body.digest })?
+            }
             Wants::Contents => answer = contents(reader, body, answer)?,
         }
         if answer == Answer::Open {

@@ -36,7 +36,7 @@ pub use reader::{Entry, EntryKind, ReadError, ReadErrorKind, Reader};
 pub use source::{Source, from_handle, open};
 pub(super) use source::{begins, spool};
 pub use target::Format;
-use target::Staging;
+pub(crate) use target::Staging;
 
 /// An archive that is being made; removed unless it is finished.
 #[derive(Debug)]

@@ -3,7 +3,7 @@
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, RenameFlags};
 use rustix::io::{Errno, retry_on_intr};
@@ -16,7 +16,7 @@ use crate::tree::{Error, ErrorKind, Result};
 
 /// The staging file: removed unless it becomes the target.
 #[derive(Debug)]
-pub(super) struct Staging {
+pub(crate) struct Staging {
     target: Target,
     /// Its name beside the target; `None` once it was moved away.
     staged: Option<OsString>,
@@ -28,7 +28,7 @@ pub(super) struct Staging {
 impl Staging {
     /// Makes the file `.<name>.partial-<random>` where the target may be written. Returns it with a handle of it and what
     /// earlier runs have left.
-    pub(super) fn create(path: &Path, options: &TreeOptions) -> Result<(Self, File, Vec<Notice>)> {
+    pub(crate) fn create(path: &Path, options: &TreeOptions) -> Result<(Self, File, Vec<Notice>)> {
         let target = Target::open(path)?;
         let notices = leftovers::look(&target)?;
         let options = options.clone();
@@ -58,12 +58,26 @@ impl Staging {
     }
 
     /// Returns the directory that the archive is made in.
-    pub(super) fn directory(&self) -> &Path {
+    pub(crate) fn directory(&self) -> &Path {
         &self.target.parent_path
     }
 
+    /// Returns where the file is until it is published.
+    pub(crate) fn path(&self) -> PathBuf {
+        self.target.sibling(self.staged.as_deref().unwrap_or_default())
+    }
+
+    /// Removes what is at the target, where that may be replaced.
+    pub(crate) fn clear_target(&self) -> Result<()> {
+        find(&self.target, &self.options)?;
+        match rustix::fs::unlinkat(&self.target.parent, &self.target.name, AtFlags::empty()) {
+            Err(Errno::NOENT) => Ok(()),
+            removed => removed.map_err(|errno| self.target.error(errno.into())),
+        }
+    }
+
     /// Moves the file, which is complete and on the disk, onto the target.
-    pub(super) fn publish(&mut self) -> Result<Option<Notice>> {
+    pub(crate) fn publish(&mut self) -> Result<Option<Notice>> {
         let staged = self.staged.clone().unwrap_or_default();
         find(&self.target, &self.options)?;
         let moved = if self.options.force { self.replace(&staged) } else { self.appear(&staged) };

@@ -17,28 +17,28 @@ const MEMORY: usize = 1 << 20;
 const OPEN_DIRECTORIES: usize = 8;
 
 /// A tree that is walked.
-pub(super) struct Walk<'w> {
+pub(in crate::tree) struct Walk<'w> {
     /// Its root.
-    pub(super) root: BorrowedFd<'w>,
+    pub(in crate::tree) root: BorrowedFd<'w>,
     /// Where the directories of a level are sorted.
-    pub(super) scratch: &'w Scratch,
+    pub(in crate::tree) scratch: &'w Scratch,
     /// Polled for each directory.
-    pub(super) interrupt: &'w Interrupt,
+    pub(in crate::tree) interrupt: &'w Interrupt,
     /// Makes the error of a path below the root.
-    pub(super) failure: &'w dyn Fn(&[u8], crate::tree::ErrorKind) -> crate::tree::Error,
+    pub(in crate::tree) failure: &'w dyn Fn(&[u8], crate::tree::ErrorKind) -> crate::tree::Error,
 }
 
 /// An entry of a tree.
-pub(super) struct Entry<'e> {
+pub(in crate::tree) struct Entry<'e> {
     /// From the root, components separated by `/`.
-    pub(super) path: &'e [u8],
-    pub(super) kind: FileType,
+    pub(in crate::tree) path: &'e [u8],
+    pub(in crate::tree) kind: FileType,
     pub(super) inode: u64,
 }
 
 impl Walk<'_> {
     /// Calls `visit` with each entry. A directory that cannot be listed is an error with its path.
-    pub(super) fn run(&self, visit: &mut dyn FnMut(&Entry<'_>) -> Result<()>) -> Result<()> {
+    pub(in crate::tree) fn run(&self, visit: &mut dyn FnMut(&Entry<'_>) -> Result<()>) -> Result<()> {
         let mut handles = Directories::new(OPEN_DIRECTORIES);
         let (mut level, mut next) = (Sorter::new(self.scratch, MEMORY), Sorter::new(self.scratch, MEMORY));
         self.list(b"", self.open(&mut handles, b"")?, &mut next, visit)?;

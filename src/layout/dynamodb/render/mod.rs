@@ -16,7 +16,7 @@ const SERVED_DEPTH: u32 = 32;
 
 /// How the text is laid out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Layout {
+pub(crate) enum Layout {
     /// On one line, without spaces and without a newline at its end.
     Compact,
     /// Two spaces a level, no newline at the end.
@@ -24,7 +24,7 @@ pub(super) enum Layout {
 }
 
 /// Writes the attributes of an item; says why a server would fail on them, if it would.
-pub(super) fn item(
+pub(crate) fn item(
     out: &mut impl Output,
     item: &Attributes<'_>,
     layout: Layout,

@@ -12,7 +12,7 @@ use crate::model::dynamodb::members::{Members, checked};
 use crate::model::dynamodb::value::{last_text, pieces};
 
 /// Writes the `TableSchema` message of a schema.
-pub(super) fn write(out: &mut impl Output, message: &[u8]) -> Result<()> {
+pub(crate) fn write(out: &mut impl Output, message: &[u8]) -> Result<()> {
     let mut members = Members::new(message);
     let types = members.open(pieces(message, 2))?;
     let indexes = members.open(pieces(message, 4))?;

@@ -1,0 +1,200 @@
+//! `ekv-backup encode`.
+
+use std::ffi::OsString;
+use std::num::NonZero;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use ekv_backup::Error;
+use ekv_backup::interrupt::Interrupt;
+use ekv_backup::name::{Pattern, Selection as Names};
+use ekv_backup::progress::Progress;
+use ekv_backup::run::{EncodeRequest, EncodeSummary, encode};
+use ekv_backup::service::Options;
+
+use super::args::{self, Adapters};
+use super::decode::{counted, wall_time};
+use super::escape::printable;
+use super::exit;
+use super::print::{self, Outcome};
+use super::progress::Display;
+use super::selection::Selection;
+use super::time::hlc_time;
+use super::words::Words;
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = HELP)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
+pub(super) struct Arguments {
+    /// A dump: a tree, .tar or .tar.zst
+    #[arg(value_name = "DUMP")]
+    pub input: PathBuf,
+    /// Snapshot to create; a sidecar <FILE>.encode_info.json comes beside it
+    #[arg(short, long, value_name = "FILE")]
+    pub output: PathBuf,
+    /// Services to restore: all, or names separated by commas of dynamodb,s3,redis,sqs [default: all]
+    #[arg(long, value_name = "NAMES", value_parser = args::adapters)]
+    pub adapter: Option<Adapters>,
+    /// Only these names, for example dynamodb=orders,users; repeatable
+    #[arg(long, value_name = "ADAPTER=NAMES")]
+    pub scope: Vec<OsString>,
+    /// Only objects whose names match, for example 's3/images/2024/**'; repeatable
+    #[arg(long, value_name = "PATTERN")]
+    pub only: Vec<String>,
+    /// No objects whose names match; repeatable
+    #[arg(long, value_name = "PATTERN")]
+    pub exclude: Vec<String>,
+    /// Restore nothing of extra/: no keys outside the services, no filesystem, no times of queues and buckets
+    #[arg(long)]
+    pub no_extra: bool,
+    /// Commit timestamp of all rows, an HLC, decimal or 0x and hex: not below the dump's own, which is the default
+    #[arg(long, value_name = "HLC", value_parser = commit_ts)]
+    pub last_commit_ts: Option<u64>,
+    /// Leave out Redis keys that have expired by now
+    #[arg(long, help_heading = "Redis")]
+    pub drop_expired: bool,
+    /// Make messages younger by the age of the dump, so that retention and delays go on from where they were
+    #[arg(long, help_heading = "SQS")]
+    pub sqs_shift_times: bool,
+    /// Write byte for byte what the reference encoder writes: nothing of extra/, all generations 1
+    #[arg(long)]
+    pub reference_rows: bool,
+    /// Do not read the finished snapshot again to compare it with the dump; the sidecar says so
+    #[arg(long)]
+    pub no_self_test: bool,
+    /// Take the files of a tree as they are, for one that was edited: CHECKSUMS is not looked at
+    #[arg(long)]
+    pub no_verify: bool,
+    /// Replace a file that is there
+    #[arg(long)]
+    pub force: bool,
+    /// Write nothing when an object cannot be restored
+    #[arg(long)]
+    pub strict: bool,
+    /// Print one JSON object to standard output when the run ends
+    #[arg(long)]
+    pub json: bool,
+    /// Say nothing on standard error but errors
+    #[arg(short, long)]
+    pub quiet: bool,
+    /// Show progress on standard error
+    #[arg(long, value_enum, default_value_t = args::Progress::Auto, value_name = "HOW")]
+    pub progress: args::Progress,
+}
+
+const HELP: &str = "\
+Exit code 1: objects are left out (each is named), or the snapshot does not hold what the dump does and was removed;
+3: the dump is not sound. Others as for decode. docs/restore.md tells how a cluster is made of the snapshot.
+
+Examples:
+  ekv-backup encode dump/ -o snap.fsm                      a whole dump
+  ekv-backup encode dump.tar.zst -o snap.fsm               an archive
+  ekv-backup encode dump/ -o snap.fsm --only 'redis/**'    only the keys of Redis
+  ekv-backup encode edited/ -o snap.fsm --no-verify        a tree whose files were changed by hand";
+
+/// Runs the command and returns its exit code.
+pub(super) fn run(arguments: &Arguments, interrupt: &Interrupt) -> u8 {
+    let words = Words::new(arguments.quiet);
+    let started = Instant::now();
+    let result = request(arguments, interrupt).map_err(Error::Incomparable).and_then(|request| {
+        let display = Display::start(arguments.progress.unless(arguments.quiet), &request.progress);
+        let result = encode(&request, |warning| words.warning(warning));
+        drop(display);
+        result
+    });
+    let (exit_code, error) = match &result {
+        Ok(summary) if summary.problems > 0 => (exit::PROBLEMS, None),
+        Ok(_) => (exit::COMPLETE, None),
+        Err(error) => (exit::code(error), Some(print::chain(error))),
+    };
+    match &result {
+        Ok(summary) => say(words, summary, started.elapsed()),
+        Err(error) => {
+            print::error(error);
+            if let Error::Strict { listed, problems, .. } = error {
+                words.problems(listed, *problems);
+            }
+        }
+    }
+    if !arguments.json {
+        return exit_code;
+    }
+    let summary = result.as_ref().ok();
+    let left = summary.map_or(String::new(), |summary| format!("; the snapshot is {}", summary.output));
+    let outcome = Outcome { command: "encode", exit_code, error, contents: summary };
+    print::exit(exit_code, print::json(&outcome), &printable(&left))
+}
+
+/// Ends a run in words.
+fn say(words: Words, summary: &EncodeSummary, duration: Duration) {
+    words.problems(&summary.problems_list, summary.problems);
+    let objects = summary.objects.values().flat_map(|names| names.values()).sum();
+    words.say(&format!(
+        "{}: {} in {}, all at {}; {}; {} bytes in {:.1} s",
+        summary.output,
+        counted(objects, "object"),
+        counted(summary.rows, "row"),
+        hlc_time(summary.last_commit_ts),
+        if summary.self_test.matched { "holds what the dump does" } else { "not compared with the dump" },
+        summary.bytes,
+        duration.as_secs_f64()
+    ));
+}
+
+/// Turns what was typed into what was meant.
+fn request(arguments: &Arguments, interrupt: &Interrupt) -> Result<EncodeRequest, String> {
+    let Selection { excluded, scopes } = Selection::of(arguments.adapter.as_ref(), &arguments.scope)?;
+    let patterns = |option: &str, texts: &[String]| {
+        let pattern = |text: &String| {
+            Pattern::glob(text).map_err(|error| format!("{option} {text}: {}", print::chain(&error)))
+        };
+        texts.iter().map(pattern).collect::<Result<Vec<_>, _>>()
+    };
+    let no_extra = arguments.no_extra || arguments.reference_rows;
+    let mut select = Options { excluded, scopes, no_extra, ..Options::default() };
+    select
+        .select(Names::new(patterns("--only", &arguments.only)?, patterns("--exclude", &arguments.exclude)?));
+    Ok(EncodeRequest {
+        input: arguments.input.clone(),
+        output: arguments.output.clone(),
+        force: arguments.force,
+        select,
+        commit_ts: arguments.last_commit_ts,
+        reference_rows: arguments.reference_rows,
+        drop_expired: arguments.drop_expired,
+        shift_sqs_times: arguments.sqs_shift_times,
+        self_test: !arguments.no_self_test,
+        verify: !arguments.no_verify,
+        strict: arguments.strict,
+        wall_time: wall_time(std::env::var("SOURCE_DATE_EPOCH").ok().as_deref())?,
+        threads: std::thread::available_parallelism().map_or(1, NonZero::get),
+        interrupt: interrupt.clone(),
+        progress: Progress::default(),
+    })
+}
+
+/// Reads a timestamp: decimal, or `0x` and hex.
+fn commit_ts(text: &str) -> Result<u64, String> {
+    let number = match text.strip_prefix("0x") {
+        Some(digits) if digits.starts_with(|first: char| first.is_ascii_hexdigit()) => {
+            u64::from_str_radix(digits, 16).ok()
+        }
+        None if text.starts_with(|first: char| first.is_ascii_digit()) => text.parse().ok(),
+        _ => None,
+    };
+    number.ok_or_else(|| "expected an HLC: a decimal number, or 0x and hex digits".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_timestamp_is_decimal_or_hex() {
+        assert_eq!(commit_ts("112354918407864320"), Ok(112_354_918_407_864_320));
+        assert_eq!(commit_ts("0x018f2a33f8000001"), Ok(0x018f_2a33_f800_0001));
+        for bad in ["", "0x", "-1", "+1", "0x+1", "1h", "0x1 ", "18446744073709551616"] {
+            assert!(commit_ts(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,432 @@
+//! One run of `encode`: a dump to a snapshot that nodes restore (`encode.md`).
+//!
+//! In: an [`EncodeRequest`]. Out: an [`EncodeSummary`], the snapshot and its sidecar; or an error and neither.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+use super::objects::{pass_dump, walk};
+use super::{Source, notice, problems};
+use crate::bug::Bug;
+use crate::encode::{Bodies, Encode, Options, Proof, Proving, Written};
+use crate::error::{Error, Result};
+use crate::event::{Event, Warning};
+use crate::interrupt::Interrupt;
+use crate::keyspace::Namespace;
+use crate::not_there::NotThere;
+use crate::problem::ListedProblem;
+use crate::progress::{Phase, Progress};
+use crate::report::Report;
+use crate::service::{self, Scope};
+use crate::sort::Scratch;
+use crate::tree::json::{self, Html};
+use crate::tree::manifest::{Adapters, Manifest, Origin};
+use crate::tree::verify::{VerifyOptions, verify};
+use crate::tree::{self, Dump, DumpFile, ErrorKind, StagedFile, TreeOptions};
+
+const TIME: Bug = Bug::new("the time of a run has no RFC 3339 form");
+
+/// What the sidecar's name ends in.
+const SIDECAR: &str = ".encode_info.json";
+/// From here on a timestamp leaves no time after it: tools refuse it.
+const MOST: u64 = u64::MAX - 0xffff;
+
+/// What is asked of a run.
+#[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "the flags of the command, one for one")]
+pub struct EncodeRequest {
+    /// The dump: a tree or an archive.
+    pub input: PathBuf,
+    /// The file to create.
+    pub output: PathBuf,
+    /// A file that is there is replaced.
+    pub force: bool,
+    /// What of the dump is restored: `excluded`, `scopes`, `selection`, `no_extra`.
+    pub select: service::Options,
+    /// The commit timestamp of all rows; the dump's own without it.
+    pub commit_ts: Option<u64>,
+    /// What the reference encoder writes, and nothing else.
+    pub reference_rows: bool,
+    /// Redis keys that have expired are left out.
+    pub drop_expired: bool,
+    /// Times of SQS messages move by the age of the dump.
+    pub shift_sqs_times: bool,
+    /// The finished file is read again, and compared.
+    pub self_test: bool,
+    /// The dump is verified first.
+    pub verify: bool,
+    /// Any problem is fatal.
+    pub strict: bool,
+    /// When the file is made.
+    pub wall_time: OffsetDateTime,
+    /// Number of threads that verify.
+    pub threads: usize,
+    /// Ends the run with [`Error::Interrupted`].
+    pub interrupt: Interrupt,
+    /// How far the run is.
+    pub progress: Progress,
+}
+
+/// The outcome of a run. The order of the members is part of `docs/output.md`.
+#[derive(Clone, Debug, Serialize)]
+pub struct EncodeSummary {
+    /// The snapshot.
+    pub output: String,
+    /// Its sidecar.
+    pub encode_info: String,
+    /// Number of objects that are left out.
+    pub problems: u64,
+    /// Number of rows.
+    pub rows: u64,
+    /// Length of the snapshot, bytes.
+    pub bytes: u64,
+    /// SHA-256 of the snapshot, hex.
+    pub sha256: String,
+    /// The commit timestamp of all rows.
+    pub last_commit_ts: u64,
+    /// What was said of the self-test in the sidecar.
+    pub self_test: SelfTest,
+    /// Number of objects by service and name.
+    pub objects: BTreeMap<&'static str, BTreeMap<String, u64>>,
+    /// The warnings that were kept, in the order in which they came up.
+    pub warnings: Vec<Warning>,
+    /// The first problems.
+    pub problems_list: Vec<ListedProblem>,
+    /// How often each event came up, kept or not.
+    pub warning_counts: BTreeMap<&'static str, u64>,
+}
+
+/// Whether the finished file was compared with the dump.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct SelfTest {
+    /// It was read again.
+    pub ran: bool,
+    /// It holds what the dump does.
+    pub matched: bool,
+}
+
+/// The sidecar, member by member (`encode.md` 3).
+#[derive(Serialize)]
+struct EncodeInfo<'a> {
+    format_version: u32,
+    encoder_version: String,
+    encoder_key_format_version: u32,
+    wall_time_iso: String,
+    input_root: &'a str,
+    output_fsm_path: &'a str,
+    output_fsm_sha256: &'a str,
+    last_commit_ts: u64,
+    last_commit_ts_overridden: bool,
+    manifest_last_commit_ts: u64,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    manifest_cluster_id: &'a str,
+    adapters_enabled: Vec<&'static str>,
+    self_test: SelfTest,
+}
+
+/// Encodes a dump. `warn` is called with each warning that is kept, as it comes up.
+///
+/// An error leaves no file: the target does not exist, or is as it was.
+pub fn encode(request: &EncodeRequest, warn: impl FnMut(&Warning)) -> Result<EncodeSummary> {
+    let options = TreeOptions {
+        force: request.force,
+        inputs: vec![request.input.clone()],
+        interrupt: request.interrupt.clone(),
+        ..TreeOptions::default()
+    };
+    let (mut staged, file, told) = StagedFile::create(&request.output, &options)?;
+    let mut info_path = request.output.clone().into_os_string();
+    info_path.push(SIDECAR);
+    let info_path = PathBuf::from(info_path);
+    let (mut staged_info, info_file, told_info) = StagedFile::create(&info_path, &options)?;
+    let scratch = Scratch::new(staged.directory().to_owned()).polling(&request.interrupt);
+    let mut report = Report::new(&scratch, warn);
+    told.iter().chain(&told_info).for_each(|notice| report.warn(notice::warning(notice)));
+    let mut run = Run::open(request, &scratch, &mut report)?;
+    let (written, scopes) = run.write(&scratch, &mut report, file, staged.path())?;
+    let problems = report.problem_count();
+    if request.strict && problems > 0 {
+        let listed = problems::write(None, &mut report)?;
+        return Err(Error::Strict { problems, undecided: 0, listed });
+    }
+    let self_test = SelfTest { ran: request.self_test, matched: request.self_test };
+    let summary = EncodeSummary {
+        output: request.output.to_string_lossy().into_owned(),
+        encode_info: info_path.to_string_lossy().into_owned(),
+        problems,
+        rows: written.rows,
+        bytes: written.bytes,
+        sha256: hex::encode(written.sha256),
+        last_commit_ts: run.commit_ts,
+        self_test,
+        objects: counts(&scopes),
+        problems_list: problems::write(None, &mut report)?,
+        warnings: report.warnings().to_vec(),
+        warning_counts: report.counts().clone(),
+    };
+    run.write_info(&summary, info_file, &info_path)?;
+    // A sidecar of another file must never stand beside this one.
+    staged_info.clear_target()?;
+    for staged in [&mut staged, &mut staged_info] {
+        if let Some(notice) = staged.publish()? {
+            report.warn(notice::warning(&notice));
+        }
+    }
+    Ok(EncodeSummary {
+        warnings: report.warnings().to_vec(),
+        warning_counts: report.counts().clone(),
+        ..summary
+    })
+}
+
+/// A run whose dump is open.
+struct Run<'r> {
+    request: &'r EncodeRequest,
+    dump: Dump,
+    manifest: Manifest,
+    commit_ts: u64,
+}
+
+impl<'r> Run<'r> {
+    /// Opens the dump, verified where that is asked for.
+    fn open(request: &'r EncodeRequest, scratch: &Scratch, report: &mut Report<'_>) -> Result<Self> {
+        let EncodeRequest { input, interrupt, progress, .. } = request;
+        if request.verify {
+            let options = VerifyOptions {
+                threads: request.threads,
+                scratch: scratch.clone(),
+                interrupt: interrupt.clone(),
+                progress: progress.clone(),
+            };
+            let findings = verify(input, &options)?.findings;
+            if let Some(first) = findings.kept().next() {
+                let path = String::from_utf8_lossy(&first.path);
+                let (kind, total) = (first.kind.name(), findings.total());
+                let parts = [kind, &*path, &*first.detail];
+                let first = parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(": ");
+                return Err(unsound(input, format!("verify finds {total} differences, first: {first}")));
+            }
+        } else {
+            report.warn(Warning::new(Event::ENCODE_UNVERIFIED));
+        }
+        let no_dump = || unsound(input, "no dump is there, neither a tree nor an archive".to_owned());
+        let mut dump = Dump::open(input, scratch, (interrupt, progress))?.ok_or_else(no_dump)?;
+        if !request.verify {
+            dump.list_as_it_is()?;
+        }
+        let (manifest, text) = dump.manifest()?;
+        let own = match &manifest.origin {
+            Origin::Live(live) => manifest.last_commit_ts.max(live.read_ts),
+            Origin::Snapshot(_) => manifest.last_commit_ts,
+        };
+        let commit_ts = request.commit_ts.unwrap_or(own);
+        if commit_ts < manifest.last_commit_ts || commit_ts > MOST {
+            return Err(Error::CommitTs { given: commit_ts, least: manifest.last_commit_ts, most: MOST });
+        }
+        let run = Self { request, dump, manifest, commit_ts: commit_ts.max(1) };
+        run.look(&text, report);
+        Ok(run)
+    }
+
+    /// Says what is to be known of the dump.
+    fn look(&self, text: &[u8], report: &mut Report<'_>) {
+        let Manifest { problems, inputs, .. } = &self.manifest;
+        let members: serde_json::Value = serde_json::from_slice(text).unwrap_or_default();
+        let complete = members.get("complete") != Some(&false.into());
+        if *problems > 0 || !complete {
+            report.warn(
+                Warning::new(Event::ENCODE_DUMP_INCOMPLETE)
+                    .with("problems", *problems)
+                    .with("complete", complete),
+            );
+        }
+        if inputs.len() > 1 {
+            report.warn(Warning::new(Event::ENCODE_SINGLE_GROUP).with("groups", inputs.len()));
+        }
+    }
+
+    /// Compares what was found with what was asked for, and with what the manifest tells of.
+    fn check(&self, scopes: &BTreeMap<Namespace, Scope>) -> Result<()> {
+        let select = &self.request.select;
+        let nothing = Scope::new();
+        let found = |service| scopes.get(&service).unwrap_or(&nothing);
+        for (&service, asked) in &select.scopes {
+            let there = found(service);
+            let missing: Vec<_> = asked.iter().filter(|name| !there.contains_key(*name)).cloned().collect();
+            if !missing.is_empty() {
+                return Err(Error::NotThere(NotThere::new(
+                    service,
+                    missing,
+                    there.keys().cloned().collect(),
+                )));
+            }
+        }
+        if let Some(selection) = &select.selection {
+            return Ok(selection.check()?);
+        }
+        let Adapters { dynamodb, s3, sqs, .. } = &self.manifest.adapters;
+        let all = [(Namespace::Dynamodb, dynamodb), (Namespace::S3, s3), (Namespace::Sqs, sqs)];
+        for (service, names) in all.into_iter().filter(|_| self.request.verify) {
+            if select.excluded.contains(&service) || select.scopes.contains_key(&service) {
+                continue;
+            }
+            let there: BTreeSet<_> =
+                found(service).keys().map(|name| String::from_utf8_lossy(name)).collect();
+            let gone = names.iter().flatten().find(|name| !there.contains(&String::from_utf8_lossy(&name.0)));
+            if let Some(name) = gone {
+                let name = String::from_utf8_lossy(&name.0);
+                let what = format!("MANIFEST.json tells of {}/{name}, and no file is of it", service.name());
+                return Err(unsound(&self.request.input, what));
+            }
+        }
+        Ok(())
+    }
+
+    /// Lists the services that are restored.
+    fn services(&self) -> impl Iterator<Item = Namespace> {
+        let adapters = &self.manifest.adapters;
+        let there = [
+            (Namespace::Redis, adapters.redis.is_some()),
+            (Namespace::Dynamodb, adapters.dynamodb.is_some()),
+            (Namespace::S3, adapters.s3.is_some()),
+            (Namespace::Sqs, adapters.sqs.is_some()),
+        ];
+        let excluded = &self.request.select.excluded;
+        there
+            .into_iter()
+            .filter(|(service, is_there)| *is_there && !excluded.contains(service))
+            .map(|(s, _)| s)
+    }
+
+    /// Writes the snapshot into `file`, which is at `path`, and compares it with the dump.
+    fn write(
+        &mut self,
+        scratch: &Scratch,
+        report: &mut Report<'_>,
+        mut file: File,
+        path: PathBuf,
+    ) -> Result<(Written, BTreeMap<Namespace, Scope>)> {
+        let request = self.request;
+        let now = request.wall_time.unix_timestamp_nanos() / 1_000_000;
+        let now_ms = u64::try_from(now).unwrap_or_default();
+        let age =
+            i64::try_from(now_ms).unwrap_or(i64::MAX) - i64::try_from(self.commit_ts >> 16).unwrap_or(0);
+        let preserve = self.manifest.exclusions.preserve_sqs_visibility;
+        let options = Options {
+            commit_ts: self.commit_ts,
+            reference_rows: request.reference_rows,
+            now_ms,
+            drop_expired: request.drop_expired,
+            sqs_shift_ms: if request.shift_sqs_times { age.max(0) } else { 0 },
+            preserve_sqs_visibility: preserve,
+        };
+        let mut sink = Encode::new(scratch, options);
+        if request.self_test {
+            sink = sink.proving(Proof::new(scratch, preserve));
+        }
+        request.progress.enter(Phase::Writing, 0);
+        let scopes = pass_dump(&mut self.dump, &request.select, scratch, report, &mut sink)?;
+        self.check(&scopes)?;
+        let (payload, proof) = sink.finish()?;
+        let mut bodies = Files { dump: &mut self.dump, open: None };
+        let written = payload.write(&mut bodies, &mut file).map_err(|error| at(&path, error))?;
+        file.sync_all().map_err(|error| at(&path, Error::Output(error)))?;
+        drop(file);
+        if let Some(proof) = proof {
+            self.test(scratch, proof, path)?;
+        }
+        Ok((written, scopes))
+    }
+
+    /// Reads the finished snapshot and compares what it holds with what went into it.
+    fn test(&self, scratch: &Scratch, wanted: Proof, path: PathBuf) -> Result<()> {
+        let EncodeRequest { interrupt, progress, .. } = self.request;
+        let (interrupt, progress) = (interrupt.clone(), progress.clone());
+        let source = Source { interrupt, progress, ..Source::new(vec![path]) };
+        let opened = source.open(scratch, &mut |_| ())?;
+        let preserve = self.manifest.exclusions.preserve_sqs_visibility;
+        let mut sink = Proving::new(Proof::new(scratch, preserve));
+        let options = service::Options { preserve_sqs_visibility: preserve, ..service::Options::default() };
+        let walked = walk(&opened.snapshot, &options, scratch, &mut sink, |_| ())?;
+        let (mut names, count) = wanted.differences(sink.into_proof())?;
+        if count == 0 && walked.problems > 0 {
+            names.extend(walked.listed.iter().map(|problem| problem.message.clone()));
+        }
+        match count.max(walked.problems) {
+            0 => Ok(()),
+            count => Err(Error::SelfTest { names, count }),
+        }
+    }
+
+    fn write_info(&self, summary: &EncodeSummary, mut file: File, path: &Path) -> Result<()> {
+        let wall_time = self.request.wall_time.to_offset(time::UtcOffset::UTC);
+        let info = EncodeInfo {
+            format_version: 1,
+            encoder_version: format!("ekv-backup {}", env!("CARGO_PKG_VERSION")),
+            encoder_key_format_version: 1,
+            wall_time_iso: wall_time.format(&Rfc3339).map_err(|_| TIME)?,
+            input_root: &self.request.input.to_string_lossy(),
+            output_fsm_path: &summary.output,
+            output_fsm_sha256: &summary.sha256,
+            last_commit_ts: summary.last_commit_ts,
+            last_commit_ts_overridden: self.request.commit_ts.is_some(),
+            manifest_last_commit_ts: self.manifest.last_commit_ts,
+            manifest_cluster_id: &self.manifest.cluster_id,
+            adapters_enabled: self.services().map(Namespace::name).collect(),
+            self_test: summary.self_test,
+        };
+        let mut text = Vec::new();
+        json::indented(&mut text, &info, Html::Raw);
+        text.push(b'\n');
+        let written = file.write_all(&text).and_then(|()| file.sync_all());
+        written.map_err(|error| at(path, Error::Output(error)))
+    }
+}
+
+/// The files of a dump that bodies are in: the last one stays open.
+struct Files<'d> {
+    dump: &'d mut Dump,
+    open: Option<(Vec<u8>, u64, DumpFile)>,
+}
+
+impl Bodies for Files<'_> {
+    fn read(&mut self, path: &[u8], offset: u64, buffer: &mut [u8]) -> Result<()> {
+        let (at, file) = match &mut self.open {
+            Some((open, at, file)) if open == path && *at == offset => (at, file),
+            slot => {
+                let mut file = self.dump.plain(path)?;
+                file.skip_to(offset);
+                let (_, at, file) = slot.insert((path.to_vec(), offset, file));
+                (at, file)
+            }
+        };
+        file.read_exact(buffer).map_err(|error| self.dump.failed(path, error))?;
+        *at = at.saturating_add(u64::try_from(buffer.len()).unwrap_or(u64::MAX));
+        Ok(())
+    }
+}
+
+fn counts(scopes: &BTreeMap<Namespace, Scope>) -> BTreeMap<&'static str, BTreeMap<String, u64>> {
+    let name = |name: &Vec<u8>| String::from_utf8_lossy(name).into_owned();
+    let counted = |scope: &Scope| scope.iter().map(|(scope, count)| (name(scope), *count)).collect();
+    scopes.iter().map(|(service, scope)| (service.name(), counted(scope))).collect()
+}
+
+/// Returns the error of a dump that breaks a rule.
+fn unsound(path: &Path, what: String) -> Error {
+    tree::Error { path: path.to_owned(), kind: ErrorKind::Unsound(what) }.into()
+}
+
+/// Gives the error of a write its path.
+fn at(path: &Path, error: Error) -> Error {
+    match error {
+        Error::Output(error) => tree::Error { path: path.to_owned(), kind: error.into() }.into(),
+        error => error,
+    }
+}
