@@ -33,6 +33,10 @@ pub(crate) const CEILING_MS: u64 = 1 << 48;
 pub(crate) const OFFLOAD_MANIFEST: u64 = 1 << 20;
 /// Manifests that are looked at for the one of a payload, at most (`container.md` 2.2).
 pub(crate) const OFFLOAD_MANIFESTS: usize = 100_000;
+/// Longest line that `merge` puts into its order, bytes: it holds parts of one row.
+pub(crate) const MERGED_LINE: usize = 1 << 30;
+/// Most shares that one run is divided into: a worker repeats the scan of all.
+pub(crate) const SHARDS: u32 = 1000;
 /// Longest encoded segment, bytes (`dump.md` 2).
 pub(crate) const SEGMENT: usize = 240;
 /// Raw bytes that a SHA fallback keeps in readable form (`dump.md` 2).

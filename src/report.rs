@@ -106,7 +106,7 @@ impl<'a> Report<'a> {
             return Ok(());
         }
         self.problem_count += 1;
-        let key = sort_key(problem);
+        let key = sort_key(problem.adapter.as_bytes(), problem.scope, problem.key);
         let mut line = Vec::new();
         let input = problem.place.and_then(|place| self.inputs.get(place.input()));
         let mut shown = Line::new(problem, input.map(Vec::as_slice));
@@ -146,9 +146,9 @@ impl<'a> Report<'a> {
 }
 
 /// Orders like the tuple (adapter, scope, key): a zero byte cannot end a part early.
-fn sort_key(problem: &Problem<'_>) -> Vec<u8> {
+pub(crate) fn sort_key(adapter: &[u8], scope: &[u8], name: &[u8]) -> Vec<u8> {
     let mut key = Vec::new();
-    for part in [problem.adapter.as_bytes(), problem.scope] {
+    for part in [adapter, scope] {
         for &byte in part {
             key.push(byte);
             if byte == 0 {
@@ -157,7 +157,7 @@ fn sort_key(problem: &Problem<'_>) -> Vec<u8> {
         }
         key.extend_from_slice(&[0, 1]);
     }
-    key.extend_from_slice(problem.key);
+    key.extend_from_slice(name);
     key
 }
 

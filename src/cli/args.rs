@@ -8,6 +8,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use ekv_backup::crypto::KeyFiles;
 use ekv_backup::interrupt::Interrupt;
 use ekv_backup::keyspace::Namespace;
+use ekv_backup::name::Shard;
 use ekv_backup::{progress, run};
 
 use super::at::{self, At};
@@ -62,6 +63,8 @@ pub(super) enum Command {
     Log(super::log::Arguments),
     /// Show what fills snapshots: bytes and objects by service, table, bucket, queue and front of the name
     Du(super::du::Arguments),
+    /// Make one dump of the dumps of all shares of a run
+    Merge(super::merge::Arguments),
     /// Write a page about snapshots for a browser: what fills them, since when, until when
     Report(super::report::Arguments),
     /// Print completions for a shell
@@ -113,6 +116,8 @@ pub(super) struct Decode {
     /// standard input; repeatable
     #[arg(long, value_name = "FILE")]
     pub from_list: Vec<PathBuf>,
+    #[command(flatten)]
+    pub share: Share,
     /// Write nothing; say which files and bytes there would be
     #[arg(long)]
     pub dry_run: bool,
@@ -186,6 +191,15 @@ impl Progress {
     pub(super) fn unless(self, quiet: bool) -> Self {
         if quiet { Self::None } else { self }
     }
+}
+
+/// The part of one worker.
+#[derive(Debug, Args)]
+pub(super) struct Share {
+    /// Only share I, from 0, of N: each object is of one share by the SHA-256 of its name, whatever else is asked for; `merge`
+    /// makes one dump of the dumps of all shares
+    #[arg(long, value_name = "I/N")]
+    pub shard: Option<Shard>,
 }
 
 /// How snapshots are read.

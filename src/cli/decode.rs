@@ -87,7 +87,7 @@ pub(super) fn run(arguments: &args::Decode, interrupt: &Interrupt) -> u8 {
     }
     let metrics = |exit_code| {
         let objects = summary.map(|summary| summary.objects.iter()).into_iter().flatten();
-        let objects = objects.map(|(service, names)| (service.to_string(), names.values().sum())).collect();
+        let objects = objects.map(|(service, names)| (service.clone(), names.values().sum())).collect();
         let warnings = summary.map(|summary| summary.warning_counts.values().sum());
         let metrics = Metrics {
             command: "decode",
@@ -250,7 +250,10 @@ fn named(arguments: &args::Decode) -> Result<name::Selection, String> {
         patterns("--only", &arguments.only)?,
         patterns("--exclude", &arguments.exclude)?,
     );
-    Ok(selection.with_lists(lists))
+    // A bundle of items is one file, which one share makes.
+    let whole_tables = arguments.dynamodb_layout == Layout::Jsonl;
+    let shard = arguments.share.shard.map(|shard| shard.with_whole_tables(whole_tables));
+    Ok(selection.with_lists(lists).with_shard(shard))
 }
 
 /// Returns `wall_time_iso`: now, or `SOURCE_DATE_EPOCH` in seconds (`decisions.md` 1).

@@ -27,6 +27,8 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "N")]
     pub top: Option<usize>,
     #[command(flatten)]
+    pub share: args::Share,
+    #[command(flatten)]
     pub source: args::Source,
     /// Print one JSON object to standard output
     #[arg(long)]
@@ -117,6 +119,7 @@ fn request(arguments: &Arguments, interrupt: &Interrupt) -> Result<(Source, DuRe
     let (inputs, patterns) = positional::split(&arguments.inputs)?;
     let patterns = patterns.iter().map(|text| Pattern::glob(text).map_err(|error| print::chain(&error)));
     let selection = Selection::new(patterns.collect::<Result<_, _>>()?, Vec::new());
+    let selection = selection.with_shard(arguments.share.shard);
     let request = DuRequest { selection, depth: arguments.depth };
     Ok((arguments.source.of(&inputs, interrupt), request))
 }

@@ -18,6 +18,7 @@ mod inspect;
 mod list;
 mod log;
 mod man;
+mod merge;
 mod metrics;
 mod positional;
 mod print;
@@ -60,6 +61,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Log(arguments) => log::run(arguments, &interrupt),
         Command::Encode(arguments) => encode::run(arguments, &interrupt),
         Command::Du(arguments) => du::run(arguments, &interrupt),
+        Command::Merge(arguments) => merge::run(arguments, &interrupt),
         Command::Report(arguments) => report::run(arguments, &interrupt),
         Command::Completions(arguments) => completions::run(arguments),
         Command::Man(arguments) => man::run(arguments),

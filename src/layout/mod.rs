@@ -7,6 +7,7 @@ pub(crate) mod dynamodb;
 pub(crate) mod file_writer;
 pub(crate) mod fs;
 pub(crate) mod kv;
+pub(crate) mod lines;
 pub(crate) mod output;
 pub(crate) mod paths;
 pub(crate) mod redis;
@@ -18,6 +19,7 @@ use crate::tree::{Scratch, Sorter, Tree, keymap};
 
 /// How a dump is laid out (`decisions.md` 4, 5).
 #[derive(Clone, Copy, Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "flags of the command line")]
 pub struct LayoutOptions {
     /// `--no-extra`: nothing under `extra/`.
     pub no_extra: bool,
@@ -29,6 +31,8 @@ pub struct LayoutOptions {
     pub preserve_sqs_visibility: bool,
     /// The manifest's `last_commit_ts`, HLC.
     pub last_commit_ts: u64,
+    /// Whether the files of other shares are missing, whose names are taken all the same.
+    pub sharded: bool,
 }
 
 /// What the layouts of all services share.

@@ -12,12 +12,14 @@ mod list;
 mod literal;
 mod pattern;
 mod selection;
+mod shard;
 
 pub use item_key::{ItemKey, KeyPart, is_one_of};
 pub use list::{ListError, NameList};
 pub use literal::Literal;
 pub use pattern::{Pattern, PatternError};
 pub use selection::Selection;
+pub use shard::{Shard, ShardError};
 
 use crate::keyspace::Namespace;
 use crate::model::Summary;

@@ -1,4 +1,4 @@
-//! What is selected: patterns that objects must match, and patterns that none may.
+//! What is selected: patterns that objects must match, patterns that none may, and the share of one worker.
 //!
 //! In: patterns, then the name of each object. Out: whether it is selected; which patterns matched nothing, and which
 //! names come near them.
@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
 
-use super::{NameList, Pattern, SERVICES, has_scope};
+use super::{NameList, Pattern, SERVICES, Shard, has_scope};
 use crate::keyspace::Namespace;
 use crate::not_there::Unmatched;
 
@@ -20,6 +20,8 @@ pub struct Selection {
     exclude: Vec<Pattern>,
     /// Names beside `only`.
     lists: Vec<NameList>,
+    /// The share of these that is selected.
+    shard: Option<Shard>,
     /// The names nearest to each pattern of `only`: most common bytes at the front, and the first ones of those.
     near: Mutex<Vec<Vec<(usize, String)>>>,
 }
@@ -29,7 +31,25 @@ impl Selection {
     #[must_use]
     pub fn new(only: Vec<Pattern>, exclude: Vec<Pattern>) -> Self {
         let near = Mutex::new(only.iter().map(|_| Vec::new()).collect());
-        Self { only, exclude, lists: Vec::new(), near }
+        Self { only, exclude, lists: Vec::new(), shard: None, near }
+    }
+
+    /// Selects only a share of what else is selected.
+    #[must_use]
+    pub fn with_shard(self, shard: Option<Shard>) -> Self {
+        Self { shard, ..self }
+    }
+
+    /// Returns the share that is selected; `None` for all.
+    #[must_use]
+    pub fn shard(&self) -> Option<Shard> {
+        self.shard
+    }
+
+    /// Whether the object of this name is of the share that is selected.
+    #[must_use]
+    pub fn owns(&self, name: &str) -> bool {
+        self.shard.is_none_or(|shard| shard.owns(name))
     }
 
     /// Selects listed names too, or, where there is no pattern of what is selected, nothing else.
@@ -53,12 +73,23 @@ impl Selection {
     /// Whether everything is selected.
     #[must_use]
     pub fn is_everything(&self) -> bool {
+        self.shard.is_none() && self.is_whole()
+    }
+
+    /// Whether all shares together are everything.
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
         self.is_open() && self.exclude.is_empty()
     }
 
     /// Whether an object is selected.
     #[must_use]
     pub fn selects(&self, name: &str) -> bool {
+        self.matches(name) && self.owns(name)
+    }
+
+    /// Whether an object is selected in one of the shares.
+    pub(crate) fn matches(&self, name: &str) -> bool {
         let mut selected = self.is_open();
         for list in &self.lists {
             selected |= list.contains(name);

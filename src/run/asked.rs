@@ -54,7 +54,7 @@ pub(super) fn scopes(options: &Options) -> BTreeMap<&'static str, Vec<Vec<u8>>> 
 /// Whether nothing was left out on request.
 pub(super) fn is_complete(request: &Request) -> bool {
     let options = &request.adapters;
-    let is_whole = options.selection.is_none();
+    let is_whole = options.selection.as_ref().is_none_or(|selection| selection.is_whole());
     is_whole
         && options.excluded.is_empty()
         && options.scopes.is_empty()

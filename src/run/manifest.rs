@@ -2,12 +2,15 @@
 
 use std::collections::BTreeMap;
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
 use super::{Request, asked, summary};
 use crate::keyspace::Namespace;
 use crate::service::Scope;
 use crate::snapshot::{InputInfo, Snapshot};
 use crate::tree::manifest::{
-    Adapters, DynamodbLayout, Exclusions, Input, Manifest, Name, Names, Origin, Run, Source,
+    Adapters, DynamodbLayout, Exclusions, Input, Manifest, Name, Names, Origin, Run, Share, Source,
 };
 
 /// Returns the manifest of a run.
@@ -22,18 +25,11 @@ pub(super) fn of(
         [info] => Some(info),
         _ => None,
     };
-    Manifest {
+    let mut manifest = Manifest {
         origin: Origin::Snapshot(snapshot.default_input().map(source)),
         cluster_id: request.cluster_id.clone(),
         snapshot_index: single.and_then(|info| info.snapshot_index).unwrap_or_default(),
         last_commit_ts: snapshot.last_commit_ts(),
-        adapters: Adapters {
-            dynamodb: scopes.get(&Namespace::Dynamodb).map(names),
-            s3: scopes.get(&Namespace::S3).map(names),
-            // All databases share one keyspace (`redis.md`): there is 0, or nothing.
-            redis: scopes.get(&Namespace::Redis).map(|scope| scope.iter().map(|_| 0).collect()),
-            sqs: scopes.get(&Namespace::Sqs).map(names),
-        },
         exclusions: Exclusions {
             include_incomplete_uploads: options.include_incomplete_uploads,
             include_orphans: options.include_orphans,
@@ -52,19 +48,47 @@ pub(super) fn of(
         run: run(request, snapshot, scopes),
         problems,
         ..Manifest::new(request.wall_time)
-    }
+    };
+    enter(&mut manifest, scopes);
+    manifest
 }
 
 fn run(request: &Request, snapshot: &Snapshot, scopes: &BTreeMap<Namespace, Scope>) -> Run {
     let asked = asked::scopes(&request.adapters).into_iter();
+    let complete = (!asked::is_complete(request)).then_some(false);
+    let share = request.adapters.shard();
     Run {
         tool_version: asked::TOOL_VERSION.to_owned(),
         read_ts: Some(snapshot.read_ts()).filter(|read_ts| *read_ts != snapshot.last_commit_ts()),
-        scopes: asked.map(|(owner, names)| (owner, names.into_iter().map(Name).collect())).collect(),
-        options: asked::options(request),
-        objects: summary::objects(scopes),
-        complete: (!asked::is_complete(request)).then_some(false),
+        scopes: asked
+            .map(|(owner, names)| (owner.to_owned(), names.into_iter().map(Name).collect()))
+            .collect(),
+        options: asked::options(request).into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
+        // A share is never complete.
+        complete: complete.or(share.map(|_| false)),
+        shard: share.map(|shard| Share { share: shard.to_string(), objects: counts(scopes), complete }),
+        ..Run::default()
     }
+}
+
+/// Counts the objects of each scope, by its name in base64url.
+fn counts(scopes: &BTreeMap<Namespace, Scope>) -> BTreeMap<String, BTreeMap<String, u64>> {
+    let named = |(name, count): (&Vec<u8>, &u64)| (URL_SAFE_NO_PAD.encode(name), *count);
+    let of =
+        |(owner, scope): (&Namespace, &Scope)| (owner.name().to_owned(), scope.iter().map(named).collect());
+    scopes.iter().map(of).collect()
+}
+
+/// Enters what was found of each scope.
+pub(super) fn enter(manifest: &mut Manifest, scopes: &BTreeMap<Namespace, Scope>) {
+    manifest.adapters = Adapters {
+        dynamodb: scopes.get(&Namespace::Dynamodb).map(names),
+        s3: scopes.get(&Namespace::S3).map(names),
+        // All databases share one keyspace (`redis.md`): there is 0, or nothing.
+        redis: scopes.get(&Namespace::Redis).map(|scope| scope.iter().map(|_| 0).collect()),
+        sqs: scopes.get(&Namespace::Sqs).map(names),
+    };
+    manifest.run.objects = summary::objects(scopes);
 }
 
 fn names(scope: &Scope) -> Names {

@@ -24,6 +24,7 @@ mod get;
 mod list;
 mod log;
 mod manifest;
+pub mod merge;
 mod notice;
 mod objects;
 mod overview;

@@ -66,7 +66,12 @@ fn select(
         for (&service, scope) in &mut scopes {
             scope.retain(|name, count| {
                 *count = selected.count(service, name);
-                *count > 0 || (name::has_scope(service) && selection.reaches(&name::of_scope(service, name)))
+                let is_reached = match selection.shard() {
+                    // Of the others, each has its own share of names.
+                    Some(_) => selected.has_taken(service, name),
+                    None => name::has_scope(service) && selection.reaches(&name::of_scope(service, name)),
+                };
+                *count > 0 || is_reached
             });
         }
         return Ok(scopes);

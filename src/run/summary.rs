@@ -120,7 +120,7 @@ pub struct Summary {
     /// Bytes of the inputs, after decompression.
     pub bytes_read: u64,
     /// Number of objects (items, objects, keys, messages) by adapter and name.
-    pub objects: BTreeMap<&'static str, BTreeMap<String, u64>>,
+    pub objects: BTreeMap<String, BTreeMap<String, u64>>,
     /// Options and selections that were asked for.
     pub options: BTreeMap<&'static str, serde_json::Value>,
     /// `false` when something was left out on request.
@@ -161,7 +161,7 @@ impl Summary {
             bytes_read: snapshot.inputs().iter().map(|info| info.size).sum(),
             objects: objects(scopes),
             options: asked::options(request),
-            complete: asked::is_complete(request),
+            complete: asked::is_complete(request) && request.adapters.shard().is_none(),
             tool_version: asked::TOOL_VERSION,
             warning_counts: report.counts().clone(),
             passed_over: opened.passed_over.iter().map(PassedOverSummary::from).collect(),
@@ -199,7 +199,7 @@ fn services(scopes: &BTreeMap<Namespace, Scope>) -> impl Iterator<Item = (&'stat
 }
 
 /// Counts objects by adapter and name, as text.
-pub(super) fn objects(scopes: &BTreeMap<Namespace, Scope>) -> BTreeMap<&'static str, BTreeMap<String, u64>> {
+pub(super) fn objects(scopes: &BTreeMap<Namespace, Scope>) -> BTreeMap<String, BTreeMap<String, u64>> {
     let counts = |scope: &Scope| {
         let mut counts = BTreeMap::new();
         for (name, count) in scope {
@@ -208,7 +208,7 @@ pub(super) fn objects(scopes: &BTreeMap<Namespace, Scope>) -> BTreeMap<&'static 
         }
         counts
     };
-    services(scopes).map(|(name, scope)| (name, counts(scope))).collect()
+    services(scopes).map(|(name, scope)| (name.to_owned(), counts(scope))).collect()
 }
 
 fn counters(snapshot: &Snapshot, request: &Request) -> Counters {

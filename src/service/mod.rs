@@ -19,7 +19,7 @@ use std::sync::Arc;
 use crate::error::Result;
 use crate::keyspace::Namespace;
 use crate::model::{Answer, Object, Refusal};
-use crate::name::Selection;
+use crate::name::{Selection, Shard};
 use crate::report::Report;
 use crate::sink::{LayoutOptions, Sink};
 use crate::snapshot::Snapshot;
@@ -100,6 +100,12 @@ impl Options {
         self.selection = Some(Arc::new(selection)).filter(|selection| !selection.is_everything());
     }
 
+    /// Returns the share of one worker; `None` where there is one worker.
+    #[must_use]
+    pub fn shard(&self) -> Option<Shard> {
+        self.selection.as_ref().and_then(|selection| selection.shard())
+    }
+
     /// Returns how a dump of `store` is laid out.
     #[must_use]
     pub fn layout(&self, snapshot: &Snapshot) -> LayoutOptions {
@@ -109,6 +115,7 @@ impl Options {
             rename_collisions: self.rename_collisions,
             preserve_sqs_visibility: self.preserve_sqs_visibility,
             last_commit_ts: snapshot.last_commit_ts(),
+            sharded: self.shard().is_some(),
         }
     }
 

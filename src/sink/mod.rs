@@ -61,6 +61,12 @@ pub trait Sink {
     /// Takes an object, or the head of one.
     fn object(&mut self, report: &mut Report<'_>, object: Object<'_>) -> Result<Answer>;
 
+    /// Hears of an object of another share, in its order: its name counts, and nothing is made of it
+    /// ([`Shard`](crate::name::Shard)). Left, or refused where each share has to say so.
+    fn other(&mut self, _object: Object<'_>) -> Result<Answer> {
+        Ok(Answer::Left)
+    }
+
     /// Takes a part of the contents of the open object. After a refusal nothing of it is kept, and no end follows.
     fn piece(&mut self, _piece: Piece<'_>) -> Result<Answer> {
         Ok(Answer::Left)

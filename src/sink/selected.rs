@@ -2,7 +2,7 @@
 //!
 //! In: all objects. Out: the selected ones, to the sink behind, and how many of each scope it took. A table, bucket,
 //! queue or directory goes with what is selected in it. All names of a bucket are announced, so that files are called
-//! what they are called in a whole dump.
+//! what they are called in a whole dump; for the same reason the sink hears of the objects of other shares.
 
 use std::collections::BTreeMap;
 
@@ -36,13 +36,24 @@ impl<'s> Selected<'s> {
     pub fn count(&self, service: Namespace, scope: &[u8]) -> u64 {
         self.counts.get(&(service, scope.to_vec())).copied().unwrap_or_default()
     }
+
+    /// Whether anything of a scope was taken.
+    #[must_use]
+    pub fn has_taken(&self, service: Namespace, scope: &[u8]) -> bool {
+        self.counts.contains_key(&(service, scope.to_vec()))
+    }
 }
 
-/// Whether the sink is to see an object.
+/// Whether the sink is to see an object, in this share or another one.
 fn passes(selection: &Selection, summary: &Summary<'_>, name: &mut String) -> bool {
     name::of(summary, name);
     let is_container = matches!(summary.kind, "table" | "bucket" | "queue" | "directory");
-    selection.selects(name) || (is_container && selection.reaches(name))
+    selection.matches(name) || (is_container && selection.reaches(name))
+}
+
+/// Whether it is a bucket of which there is no record.
+fn is_unrecorded(object: Object<'_>) -> bool {
+    matches!(object, Object::S3(s3::Object::Bucket(s3::Bucket { meta: None, .. })))
 }
 
 impl Sink for Selected<'_> {
@@ -70,14 +81,20 @@ impl Sink for Selected<'_> {
             return Ok(Answer::Left);
         }
         self.in_scope = true;
+        if !self.selection.shard().is_none_or(|shard| shard.owns_object(&summary, &self.name)) {
+            return self.sink.other(object);
+        }
         let counts =
             matches!(object, Object::Redis(_)) || matches!(summary.kind, "item" | "object" | "message");
         let service = SERVICES.into_iter().find(|service| service.name() == summary.service);
-        let key = service.filter(|_| counts).map(|service| (service, summary.scope.into_owned()));
+        let key = service.map(|service| (service, summary.scope.into_owned()));
         let answer = self.sink.object(report, object)?;
         match (&answer, key) {
             (Answer::Open, key) => self.open = key,
-            (Answer::Taken | Answer::Left, Some(key)) => *self.counts.entry(key).or_default() += 1,
+            // Of a bucket without a record there is something only if there is an object.
+            (Answer::Taken | Answer::Left, Some(key)) if !is_unrecorded(object) => {
+                *self.counts.entry(key).or_default() += u64::from(counts);
+            }
             _ => {}
         }
         Ok(answer)

@@ -104,6 +104,15 @@ impl Sink for TreeSink {
         Ok(answer)
     }
 
+    fn other(&mut self, object: Object<'_>) -> Result<Answer> {
+        match object {
+            Object::Dynamodb(object) => self.dynamodb.other(&mut self.root, object),
+            Object::Fs(node) => layout::fs::other(node),
+            Object::S3(object) => Ok(layout::s3::refusal(object).map_or(Answer::Left, Answer::Refused)),
+            Object::Kv(_) | Object::Redis(_) | Object::Sqs(_) => Ok(Answer::Left),
+        }
+    }
+
     fn piece(&mut self, piece: Piece<'_>) -> Result<Answer> {
         match (self.open, piece) {
             (Some(Namespace::Redis), Piece::Element(element)) => self.redis.element(&mut self.root, element),

@@ -262,6 +262,11 @@ impl Dump {
         Ok(())
     }
 
+    /// Opens CHECKSUMS.
+    pub(crate) fn checksums(&mut self) -> Result<DumpFile> {
+        self.regular(checksums::NAME.as_bytes())
+    }
+
     /// Opens a file; `digest` is what CHECKSUMS says.
     pub fn file(&mut self, path: &[u8], digest: &[u8; 32]) -> Result<DumpFile> {
         Ok(DumpFile { hash: Some(Sha256::new()), digest: *digest, ..self.regular(path)? })

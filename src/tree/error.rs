@@ -25,7 +25,7 @@ pub struct Error {
 
 impl Error {
     /// Returns the error of a path below the root of a tree.
-    pub(super) fn at(path: &[u8], kind: impl Into<ErrorKind>) -> Self {
+    pub(crate) fn at(path: &[u8], kind: impl Into<ErrorKind>) -> Self {
         Self { path: PathBuf::from(OsStr::from_bytes(path)), kind: kind.into() }
     }
 }

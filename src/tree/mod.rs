@@ -16,6 +16,7 @@ pub(crate) mod keymap;
 pub(crate) mod lines;
 pub mod manifest;
 mod pick;
+mod rows;
 pub mod segment;
 pub mod verify;
 mod writer;
@@ -30,7 +31,9 @@ pub use error::{Error, ErrorKind, Full, Size};
 pub use files::{Tree, TreeFile};
 pub use kept::{Extent, ExtentReader, Keep, Wanted};
 pub use pick::{Output, Pick, PickFile};
+pub(crate) use rows::{Holder, MergedRows};
 pub use writer::{Disk, Finished, Notice, TreeOptions};
+pub(crate) use writer::{Sources, survey};
 
 /// Result of this stage.
 pub type Result<T, E = Error> = std::result::Result<T, E>;

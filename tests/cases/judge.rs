@@ -24,7 +24,7 @@ pub fn differences(case: &Case, name: &str) -> Vec<String> {
     fs::write(work.path().join("snapshot.fsm"), &case.input).expect("a temporary file can be written");
     fs::create_dir(&place).expect("a temporary directory can be made");
 
-    let run = decode(work.path(), &case.options);
+    let run = decode(work.path(), "place/dump", &case.options);
     let stderr = String::from_utf8_lossy(&run.stderr);
     if run.status.code() != Some(case.exit) {
         return vec![format!("{}, expected exit code {}: {}", run.status, case.exit, stderr.trim_end())];
@@ -40,6 +40,7 @@ pub fn differences(case: &Case, name: &str) -> Vec<String> {
         Ok(lines) => faults.extend(problems::differences(&lines, &case.problems)),
         Err(error) => faults.push(format!("PROBLEMS.jsonl: {error}")),
     }
+    faults.extend(shares(work.path(), case, &tree));
     faults.extend(manifest(&tree, case));
     faults.extend(checksum_faults(&tree));
     faults.extend(warnings(&run.stdout, case));
@@ -200,15 +201,65 @@ fn restored(directory: &Path, case: &Case, before: &Tree) -> Vec<String> {
     faults
 }
 
-/// Decodes `snapshot.fsm` into `place/dump`, both as seen from within the directory: messages name the input.
-fn decode(directory: &Path, options: &[String]) -> Output {
+/// Decodes `snapshot.fsm` into `target`, both as seen from within the directory: messages name the input.
+fn decode(directory: &Path, target: &str, options: &[String]) -> Output {
+    run(directory, &["decode", "snapshot.fsm", "-o", target, "--json"], options)
+}
+
+fn run(directory: &Path, command: &[&str], arguments: &[String]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_ekv-backup"))
         .env_clear()
+        .env("SOURCE_DATE_EPOCH", "1714400000")
         .current_dir(directory)
-        .args(["decode", "snapshot.fsm", "-o", "place/dump", "--json"])
-        .args(options)
+        .args(command)
+        .args(arguments)
         .output()
         .expect("the binary can be run")
+}
+
+/// Decodes the case in shares too, whose dumps have to be the same one when they are merged. In one number of shares, which
+/// differs from case to case; in several with `SHARES=1,2,3,16`.
+fn shares(directory: &Path, case: &Case, whole: &Tree) -> Vec<String> {
+    let asked = std::env::var("SHARES").ok();
+    let counts: Vec<usize> = match &asked {
+        Some(counts) => counts.split(',').map(|count| count.parse().expect("SHARES has numbers")).collect(),
+        None => vec![[2, 3, 1, 16][case.input.len() % 4]],
+    };
+    let mut faults = Vec::new();
+    for count in counts {
+        let targets: Vec<String> = (0..count).map(|index| format!("{count}-{index}")).collect();
+        for (index, target) in targets.iter().enumerate() {
+            let shard = ["--shard".to_owned(), format!("{index}/{count}")];
+            let decoded = decode(directory, target, &[&case.options, &shard[..]].concat());
+            if !matches!(decoded.status.code(), Some(0 | 1)) {
+                return vec![format!("share {index}/{count}: {}", String::from_utf8_lossy(&decoded.stderr))];
+            }
+        }
+        let target = format!("merged-{count}");
+        let merged = run(directory, &["merge", "-q", "-o", &target], &targets);
+        if merged.status.code() != Some(case.exit) {
+            faults.push(format!("merge of {count}: {}", String::from_utf8_lossy(&merged.stderr)));
+            continue;
+        }
+        let merged = Tree::read(&directory.join(target)).expect("the dump can be read");
+        for path in whole.files.keys().chain(merged.files.keys()) {
+            match (merged.files.get(path), whole.files.get(path)) {
+                (Some(found), Some(wanted)) if found != wanted => {
+                    faults.push(difference(path, found, wanted));
+                }
+                (Some(_), Some(_)) => continue,
+                (found, _) => {
+                    let what = if found.is_some() { "extra" } else { "missing" };
+                    faults.push(format!("{what}: {}", show(path)));
+                }
+            }
+            faults.push(format!("  when {count} shares are merged"));
+        }
+        if merged.empty != whole.empty {
+            faults.push(format!("other empty directories when {count} shares are merged"));
+        }
+    }
+    faults
 }
 
 fn refusal(case: &Case, classes: &str, stderr: &str, place: &Path) -> Vec<String> {

@@ -167,9 +167,21 @@ fn help_is_what_it_was() {
     let work = Work::new();
     let run = work.run(["--help"]);
     golden("help/ekv-backup.txt", run.exits(0).out.as_bytes());
-    for command in
-        ["decode", "verify", "inspect", "list", "diff", "get", "log", "du", "report", "completions", "man"]
-    {
+    let commands = [
+        "decode",
+        "verify",
+        "inspect",
+        "list",
+        "diff",
+        "get",
+        "log",
+        "du",
+        "merge",
+        "report",
+        "completions",
+        "man",
+    ];
+    for command in commands {
         let run = work.run([command, "--help"]);
         golden(&format!("help/{command}.txt"), run.exits(0).out.as_bytes());
     }

@@ -42,6 +42,8 @@ pub(crate) struct Arguments {
     pub operands: Vec<OsString>,
     #[command(flatten)]
     pub source: args::Source,
+    #[command(flatten)]
+    pub share: args::Share,
     /// Show type, bytes, elements, expiry and commit time before each name
     #[arg(short, long, conflicts_with = "json")]
     pub long: bool,

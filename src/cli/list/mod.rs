@@ -78,7 +78,7 @@ fn pass(arguments: &Arguments, patterns: Vec<Pattern>, source: &Source, words: W
     let mut out = BufWriter::with_capacity(64 << 10, io::stdout().lock());
     let is_overview = arguments.overview
         || (patterns.is_empty() && !arguments.asks_for_lines() && io::stdout().is_terminal());
-    let selection = Selection::new(patterns, Vec::new());
+    let selection = Selection::new(patterns, Vec::new()).with_shard(arguments.share.shard);
     let query = Query {
         since: arguments.since.as_ref().map(|at| at.read),
         until: arguments.until.as_ref().map(|at| at.read),

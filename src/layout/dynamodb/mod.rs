@@ -51,6 +51,8 @@ struct OpenTable {
     name: Vec<u8>,
     files: Files,
     fallbacks: Fallbacks,
+    /// Whether any file of it was written.
+    has_files: bool,
 }
 
 #[derive(Debug)]
@@ -63,7 +65,7 @@ impl Layout {
     /// Writes what an object has of files.
     pub(crate) fn object(&mut self, root: &mut Root, object: Object<'_>) -> Result<Answer> {
         match object {
-            Object::Table(table) => self.table(root, table),
+            Object::Table(table) => self.table(root, table, true),
             Object::Item(item) => self.item(root, item).map_err(|error| match error {
                 Error::Internal(bug) => match item.place {
                     Some(place) => bug.or_at(place).into(),
@@ -74,7 +76,20 @@ impl Layout {
         }
     }
 
-    fn table(&mut self, root: &mut Root, table: &Table<'_>) -> Result<Answer> {
+    /// Hears of an object of another share: items of this share may follow a table, and may have to leave a name to an item.
+    pub(crate) fn other(&mut self, root: &mut Root, object: Object<'_>) -> Result<Answer> {
+        match object {
+            Object::Table(table) => self.table(root, table, false),
+            Object::Item(item) => {
+                if let Files::PerItem(files) = &mut self.table.as_mut().ok_or(NO_TABLE)?.files {
+                    files.reserve(item)?;
+                }
+                Ok(Answer::Left)
+            }
+        }
+    }
+
+    fn table(&mut self, root: &mut Root, table: &Table<'_>, is_own: bool) -> Result<Answer> {
         let name = table.name;
         if let Some(message) = keymap::too_long(&[b'n'; limits::FILE_NAME], name) {
             return Ok(Answer::Refused(Refusal { class: Class::KEYMAP_LINE_TOO_LONG, message }));
@@ -90,22 +105,28 @@ impl Layout {
             }
         }
         let path = [&directory[..], b"/_schema.json"].concat();
-        let buffer = &mut FileBuffer::default();
-        let mut file = FileWriter { buffer, tree: &mut root.tree, path: &path };
-        schema::write(&mut file, table.schema.message())?;
-        file.finish()?;
+        if is_own {
+            let buffer = &mut FileBuffer::default();
+            let mut file = FileWriter { buffer, tree: &mut root.tree, path: &path };
+            schema::write(&mut file, table.schema.message())?;
+            file.finish()?;
+        }
         let files = match root.options.dynamodb_bundle {
-            None => Files::PerItem(Box::new(PerItem::new(&root.tree, &directory))),
+            None => Files::PerItem(Box::new(PerItem::new(&root.tree, &directory, root.options.sharded))),
             Some(size) => Files::Bundle(Box::new(Bundle::new(&directory, size))),
         };
-        self.table = Some(OpenTable { name: name.to_vec(), files, fallbacks });
+        self.table = Some(OpenTable { name: name.to_vec(), files, fallbacks, has_files: is_own });
         Ok(Answer::Taken)
     }
 
     fn item(&mut self, root: &mut Root, item: &Item<'_>) -> Result<Answer> {
-        let OpenTable { files, fallbacks, .. } = self.table.as_mut().ok_or(NO_TABLE)?;
+        let OpenTable { files, fallbacks, has_files, .. } = self.table.as_mut().ok_or(NO_TABLE)?;
         match files {
-            Files::PerItem(files) => files.put(&mut root.tree, fallbacks, item),
+            Files::PerItem(files) => {
+                let answer = files.put(&mut root.tree, fallbacks, item)?;
+                *has_files |= answer == Answer::Taken;
+                Ok(answer)
+            }
             Files::Bundle(parts) => {
                 let unservable = line::write(&mut root.tree, parts, &item.attributes, &mut self.line)?;
                 item.unservable.set(unservable);
@@ -126,7 +147,7 @@ impl Layout {
 
     /// Finishes the last part, and says what there is to say of the names.
     pub(crate) fn end_table(&mut self, root: &mut Root, report: &mut Report<'_>) -> Result<()> {
-        let OpenTable { name, files, mut fallbacks } = self.table.take().ok_or(NO_TABLE)?;
+        let OpenTable { name, files, mut fallbacks, has_files } = self.table.take().ok_or(NO_TABLE)?;
         let shown = excerpt::name(&name);
         match files {
             Files::Bundle(parts) => parts.finish(&mut root.tree)?,
@@ -135,7 +156,7 @@ impl Layout {
                 warn_large(report, &shown, items);
             }
         }
-        let keymap = (!root.options.no_extra).then_some(&mut root.keymap);
+        let keymap = (!root.options.no_extra && has_files).then_some(&mut root.keymap);
         fallbacks.finish(keymap, report, &shown)
     }
 }

@@ -1,7 +1,8 @@
 //! One file an item: `items/<hash>.json`, `items/<hash>/<range>.json` (`dynamodb.md` 4.1; 10: D6, L5, L8).
 //!
 //! In: items. Out: a file each. A tree on the disk itself knows which names are taken, so nothing is kept for the items
-//! that are written; in a tree of digests their [claims](Claims) are decided at the end of the table.
+//! that are written; in a tree of digests their [claims](Claims) are decided at the end of the table. In a tree of one
+//! share the [names](Names) of all items are kept, those of other shares too.
 
 use super::claims::Claims;
 use super::fallback::Fallbacks;
@@ -13,6 +14,7 @@ use crate::layout::file_writer::{FileBuffer, FileWriter};
 use crate::model::dynamodb::Item;
 use crate::model::{Answer, Refusal};
 use crate::report::Report;
+use crate::tree::archive::Names;
 use crate::tree::{self, ErrorKind, Tree};
 
 /// Writes the items of one table.
@@ -24,14 +26,17 @@ pub(super) struct PerItem {
     buffer: FileBuffer,
     items: u64,
     claims: Option<Claims>,
+    /// In a tree of one share.
+    names: Option<Names>,
 }
 
 impl PerItem {
-    /// Writes into the directory `items/` of a table's directory.
-    pub(super) fn new(tree: &Tree, table_directory: &[u8]) -> Self {
+    /// Writes into the directory `items/` of a table's directory; `sharded` says that other shares have items too.
+    pub(super) fn new(tree: &Tree, table_directory: &[u8], sharded: bool) -> Self {
         let path = [table_directory, b"/items/"].concat();
-        let claims = (!tree.knows_names()).then(|| Claims::new(tree.scratch()));
-        Self { directory: path.len(), path, buffer: FileBuffer::default(), items: 0, claims }
+        let claims = (!sharded && !tree.knows_names()).then(|| Claims::new(tree.scratch()));
+        let names = sharded.then(|| Names::new(tree.scratch()));
+        Self { directory: path.len(), path, buffer: FileBuffer::default(), items: 0, claims, names }
     }
 
     /// Returns the path of the last item.
@@ -57,6 +62,29 @@ impl PerItem {
         Ok(self.write(tree, fallbacks, &name, item)?.unwrap_or_else(|| Answer::Refused(no_name())))
     }
 
+    /// Takes the name of an item of another share, as [`Self::put`] does for one of this share.
+    pub(super) fn reserve(&mut self, item: &Item<'_>) -> Result<()> {
+        for name in [ItemName::plain, ItemName::taken].map(|name| name(Originals::of(&item.keys))) {
+            self.path.truncate(self.directory);
+            name.push(&mut self.path);
+            if name.too_long(&self.path).is_some() {
+                break;
+            }
+            if self.claim_name()? {
+                self.items += 1;
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes the name at hand, where the tree alone does not know; `false` where another item has it.
+    fn claim_name(&mut self) -> Result<bool> {
+        let Some(names) = &mut self.names else { return Ok(true) };
+        let items = self.path.get(..self.directory.saturating_sub(1)).unwrap_or_default();
+        Ok(names.claim(&self.path, items).map_err(|error| tree::Error::at(&self.path, error))?)
+    }
+
     /// Writes an item under a name; `None` when it is taken.
     fn write(
         &mut self,
@@ -69,6 +97,9 @@ impl PerItem {
         let directory_end = name.push(&mut self.path);
         if let Some(message) = name.too_long(&self.path) {
             return Ok(Some(Answer::Refused(line_too_long(message))));
+        }
+        if !self.claim_name()? {
+            return Ok(None);
         }
         let mut page = FileWriter { buffer: &mut self.buffer, tree, path: &self.path };
         let rendered = render::item(&mut page, &item.attributes, render::Layout::Indented);
@@ -154,7 +185,7 @@ mod tests {
             let parent = tempfile::tempdir().unwrap();
             let tree = Tree::create(&parent.path().join("out"), &TreeOptions::default()).unwrap();
             let fallbacks = Fallbacks::new(tree.scratch());
-            let files = PerItem::new(&tree, b"t");
+            let files = PerItem::new(&tree, b"t", false);
             Self { _parent: parent, tree, fallbacks, files }
         }
 

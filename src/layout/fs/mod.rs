@@ -49,6 +49,18 @@ pub(crate) fn refusal(node: &Node<'_>) -> Option<Refusal> {
     (!NodePath::of(node.path).fits(node.path)).then_some(Refusal { class: Class::FS_PATH_TOO_LONG, message })
 }
 
+/// Hears of a node of another share: what has no place is left out by each share, with what is in it.
+pub(crate) fn other(node: &Node<'_>) -> Result<Answer> {
+    Ok(name_taken(&NodePath::of(node.path), node)?.map_or(Answer::Left, Answer::Refused))
+}
+
+/// Says that another node is called what stands for a name that is too long.
+fn name_taken(path: &NodePath, node: &Node<'_>) -> Result<Option<Refusal>> {
+    let Some(name) = &path.fallback else { return Ok(None) };
+    let message = format!("the name is too long, and another one is called {name}");
+    Ok(node.siblings.0(name.as_bytes())?.then_some(Refusal { class: Class::FS_NAME_TAKEN, message }))
+}
+
 /// Returns the path of a node in the dump.
 pub(crate) fn disk_path(path: &[u8]) -> Vec<u8> {
     NodePath::of(path).disk
@@ -65,11 +77,8 @@ impl Layout {
     pub(crate) fn node(&mut self, root: &mut Root, node: &Node<'_>) -> Result<Answer> {
         self.listing.push(node.path, node.inode, node.record)?;
         let path = NodePath::of(node.path);
-        if let Some(name) = &path.fallback
-            && node.siblings.0(name.as_bytes())?
-        {
-            let message = format!("the name is too long, and another one is called {name}");
-            return Ok(Answer::Refused(Refusal { class: Class::FS_NAME_TAKEN, message }));
+        if let Some(refusal) = name_taken(&path, node)? {
+            return Ok(Answer::Refused(refusal));
         }
         if node.record.node_type != NodeType::Directory {
             let original = if path.fallback.is_some() { node.path.to_vec() } else { Vec::new() };

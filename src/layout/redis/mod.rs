@@ -4,6 +4,7 @@
 
 mod binary;
 mod document;
+mod joined;
 mod sidecars;
 mod stream;
 
@@ -18,6 +19,7 @@ use crate::model::{Answer, Refusal};
 use crate::tree::segment::{self, Segment};
 use crate::tree::{Scratch, keymap};
 use document::Document;
+pub(crate) use joined::Joined;
 use sidecars::Sidecars;
 
 /// Writes the files.

@@ -13,9 +13,9 @@ use crate::tree::{Scratch, Sorter, Tree, json, keymap};
 /// Memory of each sorter, bytes: room for a few keys of 1 MiB, which would else be merged two by two.
 const MEMORY: usize = 4 << 20;
 /// Where the sidecars stand.
-const STRINGS_TTL: &[u8] = b"redis/db_0/strings_ttl.jsonl";
-const HLL_TTL: &[u8] = b"redis/db_0/hll_ttl.jsonl";
-const KEYMAP: &[u8] = b"redis/db_0/KEYMAP.jsonl";
+pub(super) const STRINGS_TTL: &[u8] = b"redis/db_0/strings_ttl.jsonl";
+pub(super) const HLL_TTL: &[u8] = b"redis/db_0/hll_ttl.jsonl";
+pub(super) const KEYMAP: &[u8] = b"redis/db_0/KEYMAP.jsonl";
 
 #[derive(Serialize)]
 struct TtlLine<'a> {

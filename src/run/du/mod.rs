@@ -126,7 +126,15 @@ fn rows(
         let of = item.map_or(&[][..], |item| item.table_segment);
         if of.is_empty() || of != table {
             let name = labels.row(family, version.key, &mut label, !is_everything);
-            is_counted = is_everything || name.is_some_and(|name| selects(&request.selection, family, &name));
+            is_counted = match name {
+                _ if is_everything => true,
+                Some(name) => selects(&request.selection, family, &name),
+                // Of no object: each line is of one share.
+                None => {
+                    let shard = request.selection.shard();
+                    request.selection.is_whole() && shard.is_none_or(|shard| shard.owns_bytes(&label))
+                }
+            };
             table.clear();
             table.extend_from_slice(of);
         }
@@ -156,9 +164,11 @@ fn rows(
 
 /// Whether a row is of what is selected; where keys don't tell names, whether it may be.
 fn selects(selection: &Selection, family: Family, name: &str) -> bool {
-    selection.selects(name)
-        || (matches!(family.owner(), Namespace::Dynamodb | Namespace::Sqs | Namespace::Fs)
-            && selection.reaches(name))
+    let owner = if family == Family::DynamodbItem { name::scope_of(name) } else { name };
+    selection.owns(owner)
+        && (selection.matches(name)
+            || (matches!(family.owner(), Namespace::Dynamodb | Namespace::Sqs | Namespace::Fs)
+                && selection.reaches(name)))
 }
 
 /// Counts objects.

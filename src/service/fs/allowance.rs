@@ -12,21 +12,28 @@ pub(super) struct Allowance {
     holes: u64,
     /// Bytes of files that another name has led to already.
     copies: u64,
+    /// Both at the beginning.
+    whole: (u64, u64),
 }
 
 impl Allowance {
     /// Returns the bounds for a filesystem whose chunk rows take that many bytes.
     pub(super) fn new(stored: u64) -> Self {
         let holes = stored.saturating_mul(limits::FILESYSTEM_HOLES_A_BYTE);
-        Self {
-            holes: limits::FILESYSTEM_HOLES.saturating_add(holes),
-            copies: limits::FILESYSTEM_COPIES.saturating_add(stored),
-        }
+        let holes = limits::FILESYSTEM_HOLES.saturating_add(holes);
+        let copies = limits::FILESYSTEM_COPIES.saturating_add(stored);
+        Self { holes, copies, whole: (holes, copies) }
     }
 
     /// Whether holes of any file of `size` bytes are allowed, however little of it is stored.
     pub(super) fn covers(&self, size: u64) -> bool {
         size <= self.holes
+    }
+
+    /// Whether all files may be nothing but holes, and all copies of them, whose sizes are these.
+    pub(super) fn covers_all(&self, sizes: u64) -> bool {
+        let (holes, copies) = self.whole;
+        sizes.saturating_add(copies) <= holes
     }
 
     /// Returns how many bytes of holes are left.
@@ -60,6 +67,8 @@ mod tests {
         let mut allowance = Allowance::new(3);
         let holes = limits::FILESYSTEM_HOLES + 3 * limits::FILESYSTEM_HOLES_A_BYTE;
         assert!(allowance.covers(holes) && !allowance.covers(holes + 1));
+        let sizes = holes - limits::FILESYSTEM_COPIES - 3;
+        assert!(allowance.covers_all(sizes) && !allowance.covers_all(sizes + 1));
         allowance.take_holes(holes - 1);
         assert_eq!(allowance.left(), 1);
         assert_eq!(allowance.take_copy(limits::FILESYSTEM_COPIES + 4), Err(limits::FILESYSTEM_COPIES + 3));

@@ -80,16 +80,20 @@ pub(super) fn pass(
     }
 }
 
-/// Returns how many bytes of the file no chunk covers: a look at its chunks ahead of the write.
-pub(super) fn holes(snapshot: &Snapshot, inode: u64, record: &InodeRecord) -> Result<u64> {
-    let mut left = record.size;
+/// Returns how many bytes of the file no chunk covers, and what was read to know it: a look at its chunks ahead of the write.
+pub(super) fn holes(snapshot: &Snapshot, inode: u64, record: &InodeRecord) -> Result<(u64, Stored)> {
+    let (mut left, mut seen) = (record.size, Stored::default());
+    if left == 0 {
+        return Ok((left, seen));
+    }
     let mut chunks = snapshot.scan_prefix(&fs::chunks_prefix(record.home_slot, inode), None);
     while let Some(row) = chunks.next()? {
         let Some(key) = fs::chunk(row.key) else { continue };
+        seen.count(row.body);
         let Some((_, piece)) = piece(record, key.index, row.body) else { break };
         left = left.saturating_sub(length(piece));
     }
-    Ok(left)
+    Ok((left, seen))
 }
 
 /// Returns where chunk `index` begins in the file, and what of it counts; `None` at or beyond the end.

@@ -28,6 +28,8 @@ pub(super) struct Plan {
     pub inode_rows: u64,
     /// Number of inodes that can have a name.
     pub live: u64,
+    /// Sum of their sizes, bytes.
+    pub sizes: u64,
 }
 
 impl Plan {
@@ -78,6 +80,7 @@ impl Plan {
             self.inode_rows += 1;
             if let Some(record) = InodeRecord::parse(row.body) {
                 self.live += u64::from(record.is_live());
+                self.sizes = self.sizes.saturating_add(record.size);
             } else {
                 let message = "not the record of a file or directory";
                 problem::report(context.report, row.key, Class::FS_INVALID_INODE, message, row.place)?;

@@ -172,6 +172,9 @@ impl<'w, 'a, 'r> Walk<'w, 'a, 'r> {
         match self.context.sink.object(self.context.report, Object::Fs(node))? {
             Answer::Refused(refusal) => return Ok(Some((refusal.class, refusal.message))),
             Answer::Open if !is_directory => return self.content(node, meeting),
+            Answer::Left if !is_directory && self.context.options.shard().is_some() => {
+                self.pass_over(node, meeting)?;
+            }
             Answer::Taken | Answer::Open | Answer::Left => {}
         }
         if is_directory {
@@ -201,6 +204,21 @@ impl<'w, 'a, 'r> Walk<'w, 'a, 'r> {
         Ok(None)
     }
 
+    /// Takes from the allowance what a file of another share takes. How much that is its chunks tell: they are looked at only
+    /// where the allowance can come to an end.
+    fn pass_over(&mut self, node: &Node<'_>, meeting: Meeting) -> Result<()> {
+        let is_ample = meeting == Meeting::First && self.allowance.covers_all(self.plan.sizes);
+        if is_ample || self.over_limit(node.inode, node.record, meeting)?.is_some() {
+            return Ok(());
+        }
+        let (holes, read) = content::holes(self.context.snapshot, node.inode, node.record)?;
+        self.allowance.take_holes(holes);
+        if meeting != Meeting::First {
+            self.allowance.take_read(read.bytes.saturating_sub(node.record.size));
+        }
+        Ok(())
+    }
+
     /// Says what is wrong when the file is much longer than what is stored of it: holes are sparse on disk, but all
     /// who read the tree read them.
     fn over_limit(&mut self, inode: u64, record: &InodeRecord, meeting: Meeting) -> Result<Option<String>> {
@@ -220,7 +238,7 @@ impl<'w, 'a, 'r> Walk<'w, 'a, 'r> {
         if self.allowance.covers(size) {
             return Ok(None);
         }
-        let holes = content::holes(self.context.snapshot, inode, record)?;
+        let (holes, _) = content::holes(self.context.snapshot, inode, record)?;
         let left = self.allowance.left();
         let message = format!("{file}, of which {holes} bytes are not stored; {left} are left for holes");
         Ok((holes > left).then_some(message))

@@ -11,7 +11,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use rustix::io::Errno;
 
 use super::header::{self, Header};
-use super::names::{Names, Taken};
+use super::names::{Names, Taken, parents};
 use super::output::Output;
 use crate::interrupt::Interrupt;
 use crate::progress::Progress;
@@ -134,26 +134,19 @@ impl Core {
         self.check_interrupt(path)?;
         self.failed.take().map_or(Ok(()), Err)?;
         check(path).map_err(|error| self.error(path, error.kind))?;
-        if self.taken(path)?.is_some() {
-            return Err(self.error(path, ErrorKind::Taken));
+        match self.names.claim(path, &self.entered) {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(self.error(path, ErrorKind::Taken)),
+            Err(error) => Err(self.failure(path, error)),
         }
-        self.claim_directories(path)?;
-        self.set(path, Taken::File)
     }
 
     fn claim_directories(&mut self, path: &[u8]) -> Result<()> {
-        let mut missing = Vec::new();
-        for directory in parents(path) {
-            if directory == self.entered {
-                break;
-            }
-            match self.taken(directory)? {
-                Some(Taken::File) => return Err(self.error(path, ErrorKind::Taken)),
-                Some(_) => break,
-                None => missing.push(directory),
-            }
+        match self.names.claim_directories(path, &self.entered) {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(self.error(path, ErrorKind::Taken)),
+            Err(error) => Err(self.failure(path, error)),
         }
-        missing.into_iter().try_for_each(|directory| self.set(directory, Taken::Directory))
     }
 
     /// Enters a directory that stays even when nothing is put into it.
@@ -438,9 +431,4 @@ impl Core {
         };
         self.error(path, kind)
     }
-}
-
-/// Returns the directories of a path, the innermost first.
-fn parents(path: &[u8]) -> impl Iterator<Item = &[u8]> {
-    memchr::memrchr_iter(b'/', path).filter_map(|slash| path.get(..slash))
 }

@@ -31,6 +31,7 @@ use compress::Compressor;
 pub use file::ArchiveFile;
 pub use header::HeaderError;
 pub(super) use index::{Index, of_read};
+pub(crate) use names::Names;
 use output::{Output, Stream, To};
 pub use reader::{Entry, EntryKind, ReadError, ReadErrorKind, Reader};
 pub use source::{Source, from_handle, open};

@@ -42,7 +42,7 @@ type Key = [u8; SLOT];
 
 /// The names.
 #[derive(Debug)]
-pub(super) struct Names {
+pub(crate) struct Names {
     scratch: Scratch,
     /// Those that were set last.
     memory: BTreeMap<Key, Taken>,
@@ -66,7 +66,8 @@ struct Table {
 }
 
 impl Names {
-    pub(super) fn new(scratch: &Scratch) -> Self {
+    /// Returns a table without names, which keeps what is too much for memory in `scratch`.
+    pub(crate) fn new(scratch: &Scratch) -> Self {
         Self {
             scratch: scratch.clone(),
             memory: BTreeMap::new(),
@@ -81,6 +82,33 @@ impl Names {
     pub(super) fn expect(&mut self, names: u64) {
         // A wrong estimate only costs a hole in a file, or another table.
         self.first = names.saturating_mul(3).clamp(FIRST, 1 << 32).next_power_of_two();
+    }
+
+    /// Takes the name of a file, and those of its directories up to the one that `entered` says is there; `false` where
+    /// something else has one of them.
+    pub(crate) fn claim(&mut self, path: &[u8], entered: &[u8]) -> io::Result<bool> {
+        if self.get(path)?.is_some() || !self.claim_directories(path, entered)? {
+            return Ok(false);
+        }
+        self.set(path, Taken::File)?;
+        Ok(true)
+    }
+
+    /// Takes the names of the directories of a path.
+    pub(super) fn claim_directories(&mut self, path: &[u8], entered: &[u8]) -> io::Result<bool> {
+        let mut missing = Vec::new();
+        for directory in parents(path) {
+            if directory == entered {
+                break;
+            }
+            match self.get(directory)? {
+                Some(Taken::File) => return Ok(false),
+                Some(_) => break,
+                None => missing.push(directory),
+            }
+        }
+        missing.into_iter().try_for_each(|directory| self.set(directory, Taken::Directory))?;
+        Ok(true)
     }
 
     /// Returns what has this path.
@@ -115,6 +143,11 @@ impl Names {
         self.table = Some(table);
         Ok(())
     }
+}
+
+/// Lists the directories of a path, the innermost first.
+pub(super) fn parents(path: &[u8]) -> impl Iterator<Item = &[u8]> {
+    memchr::memrchr_iter(b'/', path).filter_map(|slash| path.get(..slash))
 }
 
 impl Filter {

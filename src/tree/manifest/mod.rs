@@ -47,14 +47,15 @@ pub struct Manifest {
     pub dynamodb_layout: DynamodbLayout,
     /// Every input by group, where there are several (`decisions.md` 4).
     pub inputs: Vec<Input>,
-    /// How the dump was made, for who reads it; not read back (`decisions.md` 5).
+    /// How the dump was made, for who reads it; read back by [`Self::read_all`] alone (`decisions.md` 5).
     pub run: Run,
     /// Lines of `PROBLEMS.jsonl` (`decisions.md` 3).
     pub problems: u64,
 }
 
 /// The members that say how a dump was made; what is empty is not written.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Run {
     /// Version of the program.
     #[serde(skip_serializing_if = "String::is_empty")]
@@ -64,15 +65,31 @@ pub struct Run {
     pub read_ts: Option<u64>,
     /// Names that were asked for, by adapter.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub scopes: BTreeMap<&'static str, Names>,
+    pub scopes: BTreeMap<String, Names>,
     /// Options beside the defaults that the other members do not tell.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub options: BTreeMap<&'static str, serde_json::Value>,
+    pub options: BTreeMap<String, serde_json::Value>,
     /// Number of objects by adapter and name: items, objects, keys, messages.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub objects: BTreeMap<&'static str, BTreeMap<String, u64>>,
+    pub objects: BTreeMap<String, BTreeMap<String, u64>>,
     /// `false` when something was left out on request.
     #[serde(skip_serializing_if = "Option::is_none")]
+    pub complete: Option<bool>,
+    /// Of a dump that is one share of several.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub shard: Option<Share>,
+}
+
+/// The member `shard`: which share a dump is, and what `merge` has to know of it (`docs/output.md`).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Share {
+    /// `I/N`: share I, from 0, of N.
+    pub share: String,
+    /// Number of the share's objects by adapter and name, which is base64url without padding: a name that is not text
+    /// cannot be told from others above.
+    pub objects: BTreeMap<String, BTreeMap<String, u64>>,
+    /// `complete` of the dump that all shares make.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub complete: Option<bool>,
 }
 
@@ -254,6 +271,13 @@ impl Manifest {
     /// Reads the file, with the checks of `dump.md` 4 in their order.
     pub fn read(text: &[u8]) -> Result<Self, ManifestError> {
         Document::parse(text)?.into_manifest()
+    }
+
+    /// Does the same, and reads how the dump was made, which this program has to have written.
+    pub fn read_all(text: &[u8]) -> Result<Self, ManifestError> {
+        let manifest = Self::read(text)?;
+        let run = serde_json::from_slice(text).map_err(|error| ManifestError::Type(error.to_string()))?;
+        Ok(Self { run, ..manifest })
     }
 }
 

@@ -3,6 +3,7 @@
 //! In: paths of components that others encoded, and bodies. Out: files, and a digest for each.
 
 mod access;
+mod adopt;
 mod background;
 mod digests;
 mod file;
@@ -34,6 +35,7 @@ use super::manifest::{self, Manifest};
 use super::{Error, ErrorKind, Result, Scratch, Size, Sorter, checksums};
 use crate::interrupt::Interrupt;
 use crate::progress::{Amount, Progress};
+pub(crate) use adopt::{Sources, survey};
 use background::Writer;
 pub(super) use file::DiskFile;
 use flush::Flush;

@@ -14,6 +14,7 @@ use crate::snapshot::{EntryBuf, RowLocation};
 
 /// The object that rows are merged for. It need not be live, nor have a manifest.
 #[derive(Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "what its rows were found to be, each by itself")]
 pub(crate) struct Object {
     pub encoded: Vec<u8>,
     pub generation: u64,
@@ -21,6 +22,8 @@ pub(crate) struct Object {
     pub has_head: bool,
     pub live: Option<Live>,
     pub first_chunk: Option<RowLocation>,
+    /// Whether the sink left the object: so it leaves its orphans.
+    pub left: bool,
     /// Whether the body has taken references.
     pub referenced: bool,
     /// Rows that are not part of a live body.
@@ -69,7 +72,10 @@ impl Join<'_, '_, '_, '_> {
         }
         match Live::open(self.context, (&open.name, object.generation, &object.name), head)? {
             Ok(Some(live)) => object.live = Some(live),
-            Ok(None) => self.count(object)?,
+            Ok(None) => {
+                object.left = true;
+                self.count(object)?;
+            }
             Err(fault) => fault.report_object(self.context, &open.name, &object.name, head.place)?,
         }
         Ok(())
@@ -194,7 +200,7 @@ impl Join<'_, '_, '_, '_> {
             object.unused |= has_rows && object.live.is_none();
         }
         let Some(open) = self.bucket.as_mut().filter(|open| open.in_scope) else { return Ok(()) };
-        let orphans = self.orphan_references.as_mut().filter(|_| object.unused);
+        let orphans = self.orphan_references.as_mut().filter(|_| object.unused && !object.left);
         if let Some(references) = orphans {
             let allowance = &mut self.allowance;
             orphan::export(self.context, self.scope, &open.name, &object, (references, allowance))?;
@@ -205,7 +211,7 @@ impl Join<'_, '_, '_, '_> {
             open.counters.stale();
         }
         let told = if stale { self.context.options.include_orphans } else { !object.has_head };
-        if let Some(chunks) = object.stray.filter(|_| told) {
+        if let Some(chunks) = object.stray.filter(|_| told && !object.left) {
             open.counters.orphan(&object.name, chunks);
         }
         Ok(())
