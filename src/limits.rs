@@ -120,6 +120,8 @@ pub(crate) const TXN_UNDECIDED: u64 = 10_000;
 pub(crate) const KEY_FILE: u64 = 1 << 20;
 /// Bytes of names in SHA form and of what they stand for that a comparison holds.
 pub(crate) const DIFF_ORIGINALS: usize = 64 << 20;
+/// Bytes of keys that differ, which a comparison holds to look them up.
+pub(crate) const DIFF_KEYS: usize = 8 << 20;
 /// Longest line of a dump that is compared, bytes.
 pub(crate) const DIFF_LINE: u64 = 1 << 30;
 /// Longest `_schema.json` that key attributes are taken from, bytes.

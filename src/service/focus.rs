@@ -20,7 +20,7 @@ pub(crate) fn set(snapshot: &mut Snapshot, object: &Literal) -> Result<()> {
     let mut focus = Focus::default();
     let key = object.key.as_deref();
     match (object.service, key) {
-        (Namespace::Redis, Some(key)) => redis(key, &mut focus),
+        (Namespace::Redis, Some(key)) => redis(&[key], &mut focus, |_| true),
         (Namespace::Kv, Some(key)) if !key.is_empty() => {
             // Each of them belongs to one of the two families, and so do all keys that begin with it.
             let family = if key.first() == Some(&b'!') { Family::Unknown } else { Family::Bare };
@@ -112,12 +112,14 @@ pub(crate) fn placing(snapshot: &Snapshot, object: &Literal) -> Result<Vec<Vec<u
     })
 }
 
-fn redis(key: &[u8], focus: &mut Focus) {
-    for family in Family::all().filter(|family| family.owner() == Namespace::Redis) {
+/// Narrows those families of Redis that `has` says to the rows of keys.
+pub(crate) fn redis(keys: &[&[u8]], focus: &mut Focus, has: impl Fn(Family) -> bool) {
+    for family in Family::all().filter(|family| family.owner() == Namespace::Redis && has(*family)) {
         // `!lst|meta|d|…` is of two families; of the rest no service reads rows.
-        let is_ambiguous = matches!(family, Family::ListMeta | Family::ListDelta) && key.starts_with(b"d|");
+        let is_ambiguous = matches!(family, Family::ListMeta | Family::ListDelta)
+            && keys.iter().any(|key| key.starts_with(b"d|"));
         if !is_ambiguous && family.kind() != Role::Internal {
-            focus.narrow(family, vec![redis::rows_prefix(family, key)]);
+            focus.narrow(family, keys.iter().map(|key| redis::rows_prefix(family, key)).collect());
         }
     }
 }

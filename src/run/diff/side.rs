@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::Said;
-use super::touched::{Filter, Restricted, Touched};
+use super::touched::{Filter, Restricted};
 use crate::bug::{Bug, Place};
 use crate::error::{Error, Result};
 use crate::event::Warning;
@@ -20,7 +20,7 @@ use crate::name;
 use crate::run::{Source, objects};
 use crate::service::Options;
 use crate::sink::Digest;
-use crate::snapshot::{Focus, Snapshot};
+use crate::snapshot::Snapshot;
 use crate::sort::{OwnedSorted, Scratch, Sorter};
 use crate::tree::manifest::Manifest;
 use crate::tree::{Dump, ErrorKind, Extent, Keep, Wanted};
@@ -136,8 +136,8 @@ impl Side {
         };
         // Patterns have to hear of names that do not differ, too.
         if let Some(filter) = filter.filter(|filter| filter.selection.is_everything()) {
-            let touched: Arc<Touched> = Arc::clone(filter.touched);
-            opened.snapshot.set_focus(Focus::passing(touched));
+            let focus = filter.touched.focus(&opened.snapshot);
+            opened.snapshot.set_focus(focus);
         }
         let snapshot = &opened.snapshot;
         let layout = self.options.layout(snapshot);

@@ -15,16 +15,22 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use crate::error::Result;
 use crate::keyspace::dynamodb::ItemKey;
 use crate::keyspace::{Family, Namespace};
+use crate::limits;
 use crate::model::{Answer, Object, Piece, Refusal, ScopeEnd, s3};
 use crate::name::{self, SERVICES, Selection};
 use crate::report::Report;
 use crate::run::owner::owner;
+use crate::service::focus::redis;
 use crate::sink::{Sink, Wants};
-use crate::snapshot::{Entries, Entry, RowFilter, Snapshot};
+use crate::snapshot::{Entries, Entry, Focus, RowFilter, Snapshot};
 use crate::tree::Wanted;
 
 /// Of so many rows one may differ for the contents of all that pass to be kept at the first reading.
 const KEEP_ONE_OF: u64 = 8;
+
+/// Of so many rows one may differ for the objects to be looked up one by one: looking one up takes as long as reading some
+/// dozens of rows.
+const SEEK_ONE_OF: u64 = 32;
 
 /// Objects of which rows differ.
 #[derive(Debug, Default)]
@@ -34,6 +40,12 @@ pub(super) struct Touched {
     /// Services of which anything passes.
     services: BTreeSet<Namespace>,
     filter: Wanted,
+    /// Keys of Redis and rows of items that the filter lets pass; not all of them where there is no `room` left.
+    keys: Vec<(Namespace, Vec<u8>)>,
+    /// Bytes of keys that are still held.
+    room: usize,
+    /// Whether items pass by their table.
+    by_table: bool,
     rows: u64,
     differing: u64,
 }
@@ -58,7 +70,7 @@ struct Generations {
 impl Touched {
     /// Compares the rows of all services but these.
     pub(super) fn compare(old: &Snapshot, new: &Snapshot, excluded: &BTreeSet<Namespace>) -> Result<Self> {
-        let mut touched = Self::default();
+        let mut touched = Self { room: limits::DIFF_KEYS, ..Self::default() };
         for family in Family::all() {
             let owner = family.owner();
             if owner != Namespace::Internal && !excluded.contains(&owner) && !touched.whole.contains(&owner) {
@@ -66,6 +78,24 @@ impl Touched {
             }
         }
         Ok(touched)
+    }
+
+    /// Returns what has to be read of a snapshot: of few keys their rows alone.
+    pub(super) fn focus(self: &Arc<Self>, snapshot: &Snapshot) -> Focus {
+        let mut focus = Focus::passing(Arc::<Self>::clone(self));
+        if self.room == 0 || self.differing > self.rows / SEEK_ONE_OF {
+            return focus;
+        }
+        let keys = |service| self.keys.iter().filter(move |(of, _)| *of == service).map(|(_, key)| key);
+        if !self.whole.contains(&Namespace::Redis) {
+            let keys: Vec<_> = keys(Namespace::Redis).map(Vec::as_slice).collect();
+            redis(&keys, &mut focus, is_plain);
+        }
+        // Malformed keys are met as they are in a scan: where there are none.
+        if !self.whole.contains(&Namespace::Dynamodb) && !self.by_table && snapshot.item_runs().is_some() {
+            focus.narrow(Family::DynamodbItem, keys(Namespace::Dynamodb).cloned().collect());
+        }
+        focus
     }
 
     /// Lists the services of which nothing passes.
@@ -162,7 +192,16 @@ impl Touched {
     }
 
     fn add(&mut self, service: Namespace, kind: &[u8], name: &[u8]) {
+        if (service, kind) == (Namespace::Redis, b"k") || kind == b"r" {
+            self.room = self.room.saturating_sub(name.len());
+            if self.room > 0 {
+                self.keys.push((service, name.to_vec()));
+            } else {
+                self.keys = Vec::new();
+            }
+        }
         if service == Namespace::Dynamodb && kind == b"s" {
+            self.by_table = true;
             // Rows have the name as a segment.
             let segment = URL_SAFE_NO_PAD.encode(name);
             self.filter.add_parts(&[service.name().as_bytes(), b"t", segment.as_bytes()]);
@@ -205,6 +244,20 @@ impl RowFilter for Touched {
         }
         owner(family, key).and_then(|owner| owner.key).is_none_or(|name| self.has(service, b"k", &name))
     }
+}
+
+/// Whether all keys of a family of Redis are well-formed, since they are but a prefix and a name.
+fn is_plain(family: Family) -> bool {
+    matches!(
+        family,
+        Family::RedisString
+            | Family::RedisHll
+            | Family::RedisTtl
+            | Family::RedisHashBlob
+            | Family::RedisSetBlob
+            | Family::RedisZsetBlob
+            | Family::RedisStreamBlob
+    )
 }
 
 /// Whether two rows are the same.
