@@ -11,6 +11,7 @@ use sha2::{Digest, Sha256};
 use super::source::{Digests, Source};
 use super::spool::{Spool, not_a_snapshot};
 use super::{Error, ErrorKind, name, open};
+use crate::codec::gojson::read::{Folded, folded};
 use crate::interrupt::Interrupt;
 use crate::limits;
 use crate::progress::{Phase, Progress};
@@ -34,7 +35,7 @@ pub enum Proof {
     Name,
 }
 
-/// What a manifest says of its payload; other members do not matter here.
+/// What a manifest says of its payload; other members do not matter here. The tool reads names in either case.
 #[derive(Clone, Debug, Deserialize)]
 pub(super) struct Manifest {
     snapshot_index: u64,
@@ -65,9 +66,9 @@ impl Manifest {
             return Ok(None);
         }
         let text = read_text(file).map_err(ErrorKind::Io)?;
-        let value = serde_json::from_slice::<serde_json::Value>(&text).ok();
-        let Some(value) =
-            value.filter(|value| value.get("payload").is_some_and(serde_json::Value::is_object))
+        let value = folded(&text, &[]).ok();
+        let Some(Folded { value, .. }) =
+            value.filter(|read| read.value.get("payload").is_some_and(serde_json::Value::is_object))
         else {
             return Err(not_a_snapshot(&text));
         };
@@ -76,6 +77,11 @@ impl Manifest {
             Ok(_) => Err(ErrorKind::Manifest("payload.sha256 is not 64 lower-case hex digits".to_owned())),
             Err(error) => Err(ErrorKind::Manifest(error.to_string())),
         }
+    }
+
+    /// Reads a manifest; `None` for anything else.
+    fn read(text: &[u8]) -> Option<Self> {
+        serde_json::from_value(folded(text, &[]).ok()?.value).ok()
     }
 
     /// Compares the bytes that there are with those that the manifest means.
@@ -179,7 +185,7 @@ fn find(payload: &Path, sha256: &str, interrupt: &Interrupt) -> Result<Option<Ma
             left -= 1;
             let text = open::file_at(&path).and_then(|file| read_text(&file)).unwrap_or_default();
             // Other files may stand there; a damaged manifest vouches for nothing.
-            let Ok(manifest) = serde_json::from_slice::<Manifest>(&text) else { continue };
+            let Some(manifest) = Manifest::read(&text) else { continue };
             let newer = best.as_ref().is_none_or(|best| best.snapshot_index < manifest.snapshot_index);
             if manifest.payload.sha256 == sha256 && newer {
                 best = Some(manifest);
@@ -300,7 +306,7 @@ mod tests {
         ] {
             let changed = text.replace(&from, &to);
             // One more digit may be one too many.
-            if serde_json::from_str::<Manifest>(&changed).is_err() {
+            if Manifest::read(changed.as_bytes()).is_none() {
                 continue;
             }
             stored.describe(&changed);
@@ -316,6 +322,14 @@ mod tests {
         fs::write(&stored.payload, bytes).unwrap();
         let error = stored.open(&stored.manifest).unwrap_err();
         assert!(error.to_string().contains("SHA-256"), "{error}");
+    }
+
+    #[test]
+    fn names_of_members_count_in_either_case() {
+        let stored = Stored::new();
+        stored.describe(&crate::codec::gojson::read::in_capitals(&stored.text()));
+        assert!(matches!(stored.open(&stored.payload).unwrap().proof(), Some(Proof::Manifest { .. })));
+        assert!(matches!(stored.open(&stored.manifest).unwrap().proof(), Some(Proof::Manifest { .. })));
     }
 
     #[test]

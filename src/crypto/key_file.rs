@@ -8,6 +8,7 @@ use base64::Engine;
 use serde_json::{Map, Value};
 
 use super::{Error, ErrorKind, kek};
+use crate::codec::gojson::read::{Folded, folded};
 use crate::limits;
 
 /// What the file is called in messages.
@@ -76,12 +77,16 @@ impl KeyFile {
         Self::parse(&text).map_err(error)
     }
 
-    /// Parses and checks the text of a key file. As with the server, the last of equal members counts, unknown ones
-    /// are ignored, and `null` is the same as absent.
+    /// Parses and checks the text of a key file. As with the server, names of members but those of `keys` count in either
+    /// case, the last of equal members counts, unknown ones are ignored, and `null` is the same as absent.
     pub(super) fn parse(text: &[u8]) -> Result<Self, ErrorKind> {
         // What the parser says may quote what it found, which may be a key that was given in the wrong place.
-        let value: Value = serde_json::from_slice(text)
-            .map_err(|error| ErrorKind::NotJson { line: error.line(), column: error.column() })?;
+        let Folded { value, .. } = folded(text, &["keys"]).map_err(|error| {
+            let front = text.get(..error.at).unwrap_or(text);
+            let line = memchr::memchr_iter(b'\n', front).count() + 1;
+            let column = front.len() - memchr::memrchr(b'\n', front).map_or(0, |end| end + 1) + 1;
+            ErrorKind::NotJson { line, column }
+        })?;
         let top = Members { path: String::new(), map: object("content", &value)? };
         let version = top.version()?;
         if !matches!(version, 1 | 2) {

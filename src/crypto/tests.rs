@@ -183,3 +183,16 @@ fn equal_ids_with_equal_keys_are_no_conflict_and_keys_may_be_written_twice() {
     assert!(matches!(key_file::KeyFile::parse(only.as_bytes()), Err(ErrorKind::Active { key_id: 7, .. })));
     assert!(keyring().warnings().is_empty());
 }
+
+#[test]
+fn names_of_members_of_a_key_file_count_in_either_case() {
+    let capitals = crate::codec::gojson::read::in_capitals(&KEY_FILE.replace("\": ", "\":"));
+    assert!(capitals.contains("\"KEYS\":{\"7\":{\"PURPOSE\":\"storage\""), "{capitals}");
+    let records = |text: &str| format!("{:?}", key_file::KeyFile::parse(text.as_bytes()).unwrap().records);
+    assert_eq!(records(&capitals), records(KEY_FILE));
+    // The last one counts.
+    let twice = KEY_FILE.replace("{\"version\": 2", "{\"VERSION\": 3, \"version\": 2");
+    assert_eq!(records(&twice), records(KEY_FILE));
+    let twice = KEY_FILE.replace("{\"version\": 2", "{\"version\": 2, \"Version\": 3");
+    assert!(matches!(key_file::KeyFile::parse(twice.as_bytes()), Err(ErrorKind::Version { found: 3 })));
+}

@@ -12,6 +12,7 @@ use super::overlay::{Edit, Overlay, OverlayBuilder};
 use super::warnings::Capped;
 use super::{Snapshot, shown};
 use crate::bug::Bug;
+use crate::codec::gojson::read::{self as gojson, Reader};
 use crate::cursor;
 use crate::event::{Event, Warning};
 use crate::keyspace::{Family, fs};
@@ -258,11 +259,15 @@ impl Judge<'_> {
 
 /// Reads the home slot of an inode record.
 fn home_slot(record: &[u8]) -> Option<u64> {
-    #[derive(serde::Deserialize)]
-    struct Record {
-        home_slot: u64,
-    }
-    serde_json::from_slice::<Record>(record).ok().map(|record| record.home_slot)
+    let mut found = None;
+    let read = Reader::new(record).members::<gojson::Error>(|name, value| {
+        match name {
+            "home_slot" => found = Some(value.integer()?),
+            _ => _ = value.value()?,
+        }
+        Ok(())
+    });
+    read.ok().and(found)
 }
 
 #[cfg(test)]

@@ -5,13 +5,15 @@ use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Deserializer, de};
 use sha2::{Digest, Sha256};
 
+use crate::codec::gojson::read::{Folded, folded};
 use crate::container::{Error, ErrorKind, Layout, Source};
 use crate::limits;
 
 /// Length of magic, manifest length and digest, bytes.
 const HEAD: usize = 48;
 
-/// What the manifest says. Members that are not known, that come twice or that are missing are refused.
+/// What the manifest says. Members that are not known, that come twice or that are missing are refused; names count in
+/// either case, as the server reads them.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Manifest {
@@ -125,14 +127,19 @@ impl Manifest {
             let (expected, found) = (hex::encode(sha256), hex::encode(found));
             return Err(ErrorKind::DigestMismatch { what: "the manifest", expected, found });
         }
-        let unreadable = |error: serde_json::Error| corrupt(format!("the manifest cannot be read: {error}"));
+        let unreadable =
+            |error: &dyn std::fmt::Display| corrupt(format!("the manifest cannot be read: {error}"));
+        let Folded { value, twice } = folded(json, &[]).map_err(|error| unreadable(&error))?;
         // A later version may have members that this one does not know.
-        let Version { version } = serde_json::from_slice(json).map_err(unreadable)?;
+        let version = Version::deserialize(&value).map_err(|error| unreadable(&error))?.version;
         if version != 1 {
             let (what, found) = ("EKVSSTI1 version", version);
             return Err(ErrorKind::UnsupportedFormat { what, expected: "1", found });
         }
-        let manifest: Self = serde_json::from_slice(json).map_err(unreadable)?;
+        if let Some(name) = twice {
+            return Err(unreadable(&format!("{name} comes twice")));
+        }
+        let manifest: Self = serde_json::from_value(value).map_err(|error| unreadable(&error))?;
         manifest.check()?;
         Ok(manifest)
     }
@@ -249,6 +256,15 @@ mod tests {
             let what = refused(&with(total, &files));
             assert!(what.contains(expected), "{what}");
         }
+    }
+
+    #[test]
+    fn names_of_members_count_in_either_case() {
+        let json = with(3, &[file("000000.sst", 3, "a", "b")]);
+        let capitals = crate::codec::gojson::read::in_capitals(&json);
+        assert_ne!(json, capitals);
+        assert_eq!(format!("{:?}", parse(&capitals).unwrap()), format!("{:?}", parse(&json).unwrap()));
+        refused(&EMPTY.replace("\"files\"", "\"Last_commit_ts\":5,\"files\""));
     }
 
     #[test]

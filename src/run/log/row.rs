@@ -14,6 +14,7 @@ use crate::keyspace::{Family, Namespace, fs};
 use crate::layout;
 use crate::model::dynamodb::{Attributes, Schema};
 use crate::name::{ItemKey as ItemKeyText, Literal};
+use crate::service::fs::NameRecord;
 use crate::service::redis::history::{self, Part};
 use crate::snapshot::{EntryBuf, Snapshot};
 
@@ -222,8 +223,7 @@ fn primaries(snapshot: &Snapshot, object: &Literal, item: &ItemKeyText) -> Resul
 }
 
 fn inode_of(body: &[u8]) -> Option<u64> {
-    let value: serde_json::Value = serde_json::from_slice(body).ok()?;
-    value.get("inode")?.as_u64()
+    NameRecord::parse(body).map(|record| record.inode)
 }
 
 fn attributes_of(json: &[u8], facts: &mut Facts) -> bool {

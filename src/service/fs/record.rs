@@ -1,12 +1,12 @@
 //! Values of the fs families: JSON, integers at full width (`keyspaces.md` 8).
 //!
-//! In: the body of a row. Out: its record. Members that are missing count as zero, as the server reads them;
-//! unknown members are ignored.
+//! In: the body of a row. Out: its record. Members that are missing count as zero, as the server reads them, and their
+//! names in either case; unknown members are ignored.
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
+use crate::codec::gojson::read::{Reader, Result};
 use crate::codec::gojson::{Html, compact};
-
 use crate::model::fs::{InodeRecord, NodeType};
 
 /// Bytes of a chunk that is written.
@@ -92,11 +92,48 @@ pub(crate) fn write_usage(out: &mut Vec<u8>, files: u64, bytes: u64) {
     compact(out, &UsageRow { files, bytes }, Html::Escaped);
 }
 
+/// Reads the members of a record one by one; `None` where it is none.
+fn record<'b, T: Default>(
+    body: &'b [u8],
+    mut member: impl FnMut(&mut T, &str, &mut Reader<'b>) -> Result<()>,
+) -> Option<T> {
+    let (mut record, mut reader) = (T::default(), Reader::new(body));
+    reader.members(|name, value| member(&mut record, name, value)).and_then(|()| reader.end()).ok()?;
+    Some(record)
+}
+
+fn node_type(value: &mut Reader<'_>) -> Result<NodeType> {
+    Ok(match &*value.string()? {
+        "file" => NodeType::File,
+        "directory" => NodeType::Directory,
+        _ => NodeType::Other,
+    })
+}
+
 impl InodeRecord {
     /// Parses the body of an inode row; `None` when it is no record of a file or directory.
     #[must_use]
     pub fn parse(body: &[u8]) -> Option<Self> {
-        let record: Self = serde_json::from_slice(body).ok()?;
+        let record: Self = record(body, |record: &mut Self, name, value| {
+            match name {
+                "inode" => record.inode = value.integer()?,
+                "type" => record.node_type = node_type(value)?,
+                "mode" => record.mode = value.integer()?,
+                "uid" => record.uid = value.integer()?,
+                "gid" => record.gid = value.integer()?,
+                "size" => record.size = value.integer()?,
+                "atime_nsec" => record.atime_nsec = value.integer()?,
+                "mtime_nsec" => record.mtime_nsec = value.integer()?,
+                "ctime_nsec" => record.ctime_nsec = value.integer()?,
+                "chunk_size" => record.chunk_size = value.integer()?,
+                "home_slot" => record.home_slot = value.integer()?,
+                "nlink" => record.nlink = value.integer()?,
+                "generation" => record.generation = value.integer()?,
+                "orphaned" => record.orphaned = value.boolean()?,
+                _ => _ = value.value()?,
+            }
+            Ok(())
+        })?;
         (record.node_type != NodeType::Other).then_some(record)
     }
 
@@ -108,12 +145,11 @@ impl InodeRecord {
 }
 
 /// The value of a name row.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct NameRecord {
     /// The inode that has this name.
     pub inode: u64,
     /// A copy of the inode's type; the inode record counts where they differ.
-    #[serde(rename = "type", default)]
     pub node_type: NodeType,
 }
 
@@ -121,13 +157,21 @@ impl NameRecord {
     /// Parses the body of a name row.
     #[must_use]
     pub(crate) fn parse(body: &[u8]) -> Option<Self> {
-        serde_json::from_slice(body).ok()
+        let (mut read, mut has_inode) = (Self::default(), false);
+        record(body, |(): &mut (), name, value| {
+            match name {
+                "inode" => (read.inode, has_inode) = (value.integer()?, true),
+                "type" => read.node_type = node_type(value)?,
+                _ => _ = value.value()?,
+            }
+            Ok(())
+        })?;
+        has_inode.then_some(read)
     }
 }
 
 /// A usage row: the old total, or the counters of one routing key.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct UsageRecord {
     files: u64,
     bytes: u64,
@@ -141,7 +185,18 @@ impl UsageRecord {
     /// Parses the body of a usage row.
     #[must_use]
     pub(super) fn parse(body: &[u8]) -> Option<Self> {
-        serde_json::from_slice(body).ok()
+        record(body, |record: &mut Self, name, value| {
+            match name {
+                "files" => record.files = value.integer()?,
+                "bytes" => record.bytes = value.integer()?,
+                "files_add" => record.files_add = value.integer()?,
+                "files_sub" => record.files_sub = value.integer()?,
+                "bytes_add" => record.bytes_add = value.integer()?,
+                "bytes_sub" => record.bytes_sub = value.integer()?,
+                _ => _ = value.value()?,
+            }
+            Ok(())
+        })
     }
 
     /// Returns what the row adds to the number of inodes and to the number of stored bytes.
@@ -155,6 +210,25 @@ impl UsageRecord {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::codec::gojson::read::in_capitals;
+
+    #[test]
+    fn names_of_members_count_in_either_case() {
+        let inode = r#"{"inode":5,"parent":1,"type":"file","mode":420,"uid":1,"gid":2,"size":3,"atime_nsec":4,"mtime_nsec":5,"ctime_nsec":6,"chunk_size":7,"home_slot":8,"nlink":9,"generation":10,"orphaned":true}"#;
+        let read = InodeRecord::parse(inode.as_bytes()).unwrap();
+        assert_eq!(InodeRecord::parse(in_capitals(inode).as_bytes()), Some(read));
+        assert!(read.orphaned && read.generation == 10 && read.chunk_size == 7);
+        let name = r#"{"inode":5,"type":"file"}"#;
+        let read = NameRecord { inode: 5, node_type: NodeType::File };
+        assert_eq!(NameRecord::parse(name.as_bytes()), Some(read));
+        assert_eq!(NameRecord::parse(in_capitals(name).as_bytes()), Some(read));
+        let usage = r#"{"files":1,"bytes":2,"files_add":3,"files_sub":4,"bytes_add":5,"bytes_sub":6}"#;
+        let read = UsageRecord::parse(usage.as_bytes()).unwrap();
+        assert_eq!(UsageRecord::parse(in_capitals(usage).as_bytes()), Some(read));
+        assert_eq!(read.share(), (0, 1));
+        // The last one counts, and `null` is zero.
+        assert_eq!(NameRecord::parse(br#"{"inode":5,"INODE":6,"type":null}"#).unwrap().inode, 6);
+    }
 
     #[test]
     fn integers_keep_all_their_bits() {

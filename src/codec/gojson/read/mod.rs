@@ -4,12 +4,14 @@
 //! parser would refuse records that a live server reads, and a lossy one that merges runs of invalid bytes
 //! would count them wrongly.
 
+mod folded;
 mod name;
 mod reader;
 mod string;
 
 use crate::interrupt::Interrupted;
 
+pub use folded::{Folded, folded};
 #[cfg(test)]
 pub(crate) use name::tests::in_capitals;
 pub use reader::Reader;

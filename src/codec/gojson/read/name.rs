@@ -1,4 +1,4 @@
-//! The names of struct fields. In S3's records they match as Go's decoder matches them (`s3.md` 2): one that is spelt
+//! The names of struct fields. In S3's records, in those of the filesystem, in key files and manifests they match as Go's decoder matches them (`s3.md` 2): one that is spelt
 //! like the member, else one that differs in case alone. Fields of the server's records are lower case and differ in
 //! more, so the first rule follows from the second. In those of SQS they match exactly (`sqs.md` 2.4), and in maps, which
 //! have no fields, each spelling is a name of its own.
