@@ -35,7 +35,7 @@ struct Line {
 pub(super) fn read(reader: &mut Reader<'_, '_>) -> Result<Scope> {
     let (mut nodes, mut paths) = (Sorter::new(reader.scratch, MEMORY), Sorter::new(reader.scratch, MEMORY));
     let is_there = reader.files.find(LINES)?.is_some();
-    let list = File { path: LINES.to_vec(), ..Default::default() };
+    let of_lines = File { path: LINES.to_vec(), ..Default::default() };
     if is_there {
         let list = reader.file(LINES)?;
         let mut lines = reader.lines(&list)?;
@@ -72,7 +72,7 @@ pub(super) fn read(reader: &mut Reader<'_, '_>) -> Result<Scope> {
             commit_ts: 0,
         };
         if record.node_type == NodeType::Directory {
-            reader.put(Object::Fs(&node), &list)?;
+            reader.put(Object::Fs(&node), &of_lines)?;
         } else {
             files += u64::from(file(reader, &node)?);
         }
@@ -84,7 +84,7 @@ pub(super) fn read(reader: &mut Reader<'_, '_>) -> Result<Scope> {
 
 /// Returns what the nodes are sorted by: level, directory, name. No name has a zero byte.
 fn order(path: &[u8]) -> Vec<u8> {
-    let level = path.iter().filter(|&&byte| byte == b'/').count() + usize::from(!path.is_empty());
+    let level = memchr::memchr_iter(b'/', path).count() + usize::from(!path.is_empty());
     let level = u32::try_from(level).unwrap_or(u32::MAX).to_be_bytes();
     let (parent, name) = match path.iter().rposition(|&byte| byte == b'/') {
         Some(end) => path.split_at(end),

@@ -65,11 +65,11 @@ pub(crate) fn objects(
     let originals = originals::read(dump, &keymaps, scratch)?;
     let files = files(dump, scratch)?;
     let layout = manifest.dynamodb_layout;
-    let mut reader = Reader { dump, layout, options, scratch, report, sink, files, keymaps, originals };
+    let mut reader = Reader { dump, options, scratch, report, sink, layout, files, keymaps, originals };
     let mut scopes = BTreeMap::new();
     for (service, read) in SERVICES {
         let is_extra = matches!(service, Namespace::Fs | Namespace::Kv);
-        if !options.excluded.contains(&service) && !(is_extra && options.no_extra) {
+        if !(options.excluded.contains(&service) || is_extra && options.no_extra) {
             let scope = read(&mut reader).map_err(|error| match error {
                 Error::Internal(bug) => bug.or_at(bug::Place::Service(service.name())).into(),
                 error => error,

@@ -34,7 +34,7 @@ impl Place {
 /// The lines of a file.
 #[derive(Debug)]
 pub(super) struct Lines {
-    lines: Reader<BufReader<DumpFile>>,
+    inner: Reader<BufReader<DumpFile>>,
     place: Place,
     number: u64,
 }
@@ -52,14 +52,14 @@ pub(super) struct Line<'l> {
 impl Lines {
     pub(super) fn new(file: DumpFile, place: Place) -> Self {
         let bound = usize::try_from(limits::DIFF_LINE).unwrap_or(usize::MAX);
-        Self { lines: Reader::new(BufReader::with_capacity(64 << 10, file), bound), place, number: 0 }
+        Self { inner: Reader::new(BufReader::with_capacity(64 << 10, file), bound), place, number: 0 }
     }
 
     /// Lends the next line, `None` at the end.
     pub(super) fn next(&mut self) -> Result<Option<Line<'_>>> {
         self.number += 1;
         let (number, place) = (self.number, &self.place);
-        match self.lines.next().map_err(|error| place.failed(error))? {
+        match self.inner.next().map_err(|error| place.failed(error))? {
             None => Ok(None),
             Some(Read::Text(text)) => Ok(Some(Line { text, number, place })),
             Some(Read::TooLong | Read::Endless) => {

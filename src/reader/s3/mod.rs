@@ -61,7 +61,7 @@ pub(super) fn read(reader: &mut Reader<'_, '_>) -> Result<Scope> {
     }
     let mut files = Sorter::new(reader.scratch, MEMORY);
     for (name, found) in &passed {
-        scope.insert(name.to_vec(), 0);
+        scope.insert((*name).clone(), 0);
         collect(reader, name, &found.directory, &mut files)?;
     }
     let mut pairs = pairs(reader, files)?;
@@ -90,7 +90,7 @@ pub(super) fn read(reader: &mut Reader<'_, '_>) -> Result<Scope> {
         if met {
             reader.sink.end_scope(reader.report, ScopeEnd::Bucket)?;
         }
-        scope.insert(name.to_vec(), count);
+        scope.insert((*name).clone(), count);
     }
     for (name, found) in passed.iter().filter(|_| uploads) {
         if is_reserved(reader, &found.directory, UPLOADS)? {
@@ -183,7 +183,7 @@ fn pairs(reader: &mut Reader<'_, '_>, files: Sorter) -> Result<Table> {
             match (body, sidecar) {
                 (Some(body), Some(sidecar)) => pairs.push(&key, &Pair { body, sidecar }.record()?)?,
                 (Some(file), None) => {
-                    unpaired(reader, &mut key, &file, "there is no sidecar of this object")?
+                    unpaired(reader, &mut key, &file, "there is no sidecar of this object")?;
                 }
                 (None, Some(file)) => unpaired(reader, &mut key, &file, "there is no body of this sidecar")?,
                 (None, None) => {}
