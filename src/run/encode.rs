@@ -256,22 +256,20 @@ impl<'r> Run<'r> {
         let select = &self.request.select;
         let nothing = Scope::new();
         let found = |service| scopes.get(&service).unwrap_or(&nothing);
+        let Adapters { dynamodb, s3, sqs, .. } = &self.manifest.adapters;
+        let all = [(Namespace::Dynamodb, dynamodb), (Namespace::S3, s3), (Namespace::Sqs, sqs)];
         for (&service, asked) in &select.scopes {
-            let there = found(service);
-            let missing: Vec<_> = asked.iter().filter(|name| !there.contains_key(*name)).cloned().collect();
+            let mut there: BTreeSet<_> = found(service).keys().cloned().collect();
+            let missing: Vec<_> = asked.difference(&there).cloned().collect();
             if !missing.is_empty() {
-                return Err(Error::NotThere(NotThere::new(
-                    service,
-                    missing,
-                    there.keys().cloned().collect(),
-                )));
+                let names = all.iter().find(|(of, _)| *of == service).and_then(|(_, names)| names.as_ref());
+                there.extend(names.into_iter().flatten().map(|name| name.0.clone()));
+                return Err(Error::NotThere(NotThere::new(service, missing, there)));
             }
         }
         if let Some(selection) = &select.selection {
             return Ok(selection.check()?);
         }
-        let Adapters { dynamodb, s3, sqs, .. } = &self.manifest.adapters;
-        let all = [(Namespace::Dynamodb, dynamodb), (Namespace::S3, s3), (Namespace::Sqs, sqs)];
         for (service, names) in all.into_iter().filter(|_| self.request.verify) {
             if select.excluded.contains(&service) || select.scopes.contains_key(&service) {
                 continue;

@@ -177,6 +177,7 @@ fn help_is_what_it_was() {
         "log",
         "du",
         "merge",
+        "encode",
         "report",
         "completions",
         "man",

@@ -174,8 +174,17 @@ fn options(text: &str) -> Names {
     names.filter(|name| name.len() > 1).map(|name| format!("--{name}")).collect()
 }
 
-/// Options of other programs: cargo, jq, aws, tools of this project; and one of `encode`, which is no command yet.
-const OTHERS: [&str; 15] = [
+/// Options of other programs: cargo, jq, aws, tools of this project.
+const OTHERS: [&str; 22] = [
+    // Of the cluster's restore tool.
+    "--input",
+    "--data-dir",
+    "--index",
+    "--peers",
+    "--fresh-cluster",
+    "--target-cluster-id",
+    "--allow-missing-cluster-id",
+    "--allow-unverified-self-test",
     "--release",
     "--locked",
     "--path",
@@ -190,7 +199,6 @@ const OTHERS: [&str; 15] = [
     "--body",
     "--cli-input-json",
     "--write",
-    "--sqs-shift-times",
 ];
 
 /// `testdata/help` is what the binary says: another test compares them.
