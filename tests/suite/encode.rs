@@ -60,7 +60,7 @@ fn reference(name: &str) -> Vec<u8> {
 fn differences(found: &Rows, wanted: &Rows) -> Vec<String> {
     let shown =
         |bytes: Option<&Vec<u8>>| bytes.map_or("-".to_owned(), |bytes| bytes.escape_ascii().to_string());
-    let keys = found.keys().chain(wanted.keys()).collect::<std::collections::BTreeSet<_>>();
+    let keys = found.keys().chain(wanted.keys()).collect::<BTreeSet<_>>();
     keys.into_iter()
         .filter(|key| found.get(*key) != wanted.get(*key))
         .map(|key| {
