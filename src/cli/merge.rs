@@ -54,7 +54,6 @@ struct Contents {
     output: String,
     shares: usize,
     files: u64,
-    bytes: u64,
     copied: u64,
     problems: u64,
 }
@@ -91,11 +90,11 @@ pub(super) fn run(arguments: &Arguments, interrupt: &Interrupt) -> u8 {
                 0 => "no problems".to_owned(),
                 problems => format!("{problems} problems (see PROBLEMS.jsonl)"),
             };
-            let (files, bytes) = (merged.size.files, merged.size.bytes);
             words.say(&format!(
-                "{}: {} shares; {problems}; {files} files, {bytes} bytes, {} files copied",
+                "{}: {} shares; {problems}; {} files, {} of them copied",
                 printable(&output),
                 arguments.shares.len(),
+                merged.files,
                 merged.copied
             ));
         }
@@ -106,8 +105,7 @@ pub(super) fn run(arguments: &Arguments, interrupt: &Interrupt) -> u8 {
     let contents = result.ok().map(|merged| Contents {
         output,
         shares: arguments.shares.len(),
-        files: merged.size.files,
-        bytes: merged.size.bytes,
+        files: merged.files,
         copied: merged.copied,
         problems: merged.problems,
     });

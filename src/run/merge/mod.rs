@@ -15,7 +15,7 @@ use crate::error::{Error, Result};
 use crate::event::Warning;
 use crate::progress::{Amount, Phase};
 use crate::run::{discard, notice};
-use crate::tree::{self, ErrorKind, Finished, Holder, Size, Sources, Tree, TreeOptions};
+use crate::tree::{self, ErrorKind, Finished, Holder, Sources, Tree, TreeOptions};
 
 /// Bytes that are copied at once.
 const BUFFER: usize = 256 << 10;
@@ -35,7 +35,7 @@ pub struct MergeRequest {
 #[derive(Clone, Copy, Debug)]
 pub struct Merged {
     /// Files of the tree, CHECKSUMS aside.
-    pub size: Size,
+    pub files: u64,
     /// Files that were copied.
     pub copied: u64,
     /// Lines of `PROBLEMS.jsonl`.
@@ -58,7 +58,7 @@ pub fn merge(request: &MergeRequest, mut warn: impl FnMut(&Warning)) -> Result<M
     match write(request, &mut tree) {
         Ok((finished, copied, problems)) => {
             finished.notices.iter().for_each(|notice| warn(&notice::warning(notice)));
-            Ok(Merged { size: finished.size, copied, problems })
+            Ok(Merged { files: finished.size.files, copied, problems })
         }
         Err(error) => Err(discard(tree, error, &mut warn)),
     }
