@@ -270,6 +270,12 @@ impl Shown {
 pub(super) struct Verify {
     /// Root of the dump tree; or an archive of it, - for one on standard input
     pub directory: PathBuf,
+    /// Also say what encode would refuse, leave out or warn of: whether the dump can be restored
+    #[arg(long)]
+    pub restorable: bool,
+    /// The encoder that is to take the dump
+    #[arg(long = "for", value_name = "ENCODER", requires = "restorable", value_parser = ["ekv-backup", "reference"])]
+    pub encoder: Option<String>,
     #[command(flatten)]
     pub ended: Ended,
     #[command(flatten)]

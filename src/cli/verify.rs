@@ -2,20 +2,24 @@
 
 use std::collections::BTreeMap;
 use std::num::NonZero;
-use std::time::Instant;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use ekv_backup::Result;
+use ekv_backup::event::Warning;
 use ekv_backup::interrupt::Interrupt;
+use ekv_backup::problem::ListedProblem;
 use ekv_backup::progress::Progress;
+use ekv_backup::run::restorable;
 use ekv_backup::tree::verify::{Finding, VerifyOptions, VerifyReport, verify};
-use ekv_backup::tree::{Scratch, Size};
+use ekv_backup::tree::{Dump, Scratch, Size};
+use ekv_backup::{Error, Result};
 use serde::Serialize;
 
 use super::escape::printable;
 use super::metrics::Metrics;
 use super::print::Outcome;
+use super::words::Words;
 use super::{args, exit, print};
 
 #[derive(Serialize)]
@@ -29,6 +33,20 @@ struct Report {
     findings: u64,
     finding_counts: BTreeMap<&'static str, u64>,
     first_findings: Vec<Found>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    restorable: Option<Restore>,
+}
+
+/// What an encoder would make of the dump.
+#[derive(Serialize)]
+struct Restore {
+    encoder: String,
+    restorable: bool,
+    refused: u64,
+    refusals: Vec<String>,
+    problems: u64,
+    problems_list: Vec<ListedProblem>,
+    warnings: Vec<Warning>,
 }
 
 #[derive(Serialize)]
@@ -63,18 +81,24 @@ pub(super) fn run(arguments: &args::Verify, interrupt: &Interrupt) -> u8 {
     let result = check(arguments, interrupt, &progress);
     drop(display);
     let (exit_code, error) = match &result {
-        Ok(report) if report.findings.is_empty() => (exit::COMPLETE, None),
+        Ok((_, Some(restore))) if !restore.restorable || restore.problems > 0 => (exit::PROBLEMS, None),
+        Ok((report, _)) if report.findings.is_empty() => (exit::COMPLETE, None),
         // As `diff` has it: trouble counts more than differences.
-        Ok(report) if report.findings.is_unreadable() => (exit::IO, None),
+        Ok((report, _)) if report.findings.is_unreadable() => (exit::IO, None),
         Ok(_) => (exit::PROBLEMS, None),
         Err(error) => (exit::code(error), Some(print::chain(error))),
     };
     match &result {
-        Ok(report) if !arguments.shown.quiet => say(arguments, report),
+        Ok((report, restore)) if !arguments.shown.quiet => {
+            say(arguments, report);
+            if let Some(restore) = restore {
+                say_restore(restore);
+            }
+        }
         Ok(_) => {}
         Err(error) => print::error(error),
     }
-    let report = result.as_ref().ok().map(|report| summary(arguments, report));
+    let report = result.ok().map(|(report, restore)| summary(arguments, &report, restore));
     let mut metrics = Metrics {
         command: "verify",
         exit_code,
@@ -90,14 +114,64 @@ pub(super) fn run(arguments: &args::Verify, interrupt: &Interrupt) -> u8 {
     metrics.write(arguments.ended.metrics.as_deref())
 }
 
-fn check(arguments: &args::Verify, interrupt: &Interrupt, progress: &Progress) -> Result<VerifyReport> {
+fn check(
+    arguments: &args::Verify,
+    interrupt: &Interrupt,
+    progress: &Progress,
+) -> Result<(VerifyReport, Option<Restore>)> {
+    if arguments.restorable && arguments.directory.as_os_str() == "-" {
+        let what = "--restorable reads a dump twice, which standard input cannot be";
+        return Err(Error::Name(what.to_owned()));
+    }
     let options = VerifyOptions {
         threads: std::thread::available_parallelism().map_or(1, NonZero::get),
         scratch: Scratch::new(std::env::temp_dir()).polling(interrupt),
         interrupt: interrupt.clone(),
         progress: progress.clone(),
     };
-    Ok(verify(&arguments.directory, &options)?)
+    let report = verify(&arguments.directory, &options)?;
+    let mut restore = None;
+    if arguments.restorable
+        && report.findings.is_empty()
+        && let Some(mut dump) = Dump::open(&arguments.directory, &options.scratch, (interrupt, progress))?
+    {
+        let encoder = arguments.encoder.as_deref().unwrap_or("ekv-backup").to_owned();
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
+        let now = u64::try_from(now).unwrap_or(u64::MAX);
+        let mut warnings = Vec::new();
+        let warn = |warning: &Warning| warnings.push(warning.clone());
+        let found = restorable(&mut dump, encoder == "reference", now, &options.scratch, warn)?;
+        // One problem is enough for the reference encoder to refuse the dump.
+        let is_whole = found.problems == 0 || encoder != "reference";
+        restore = Some(Restore {
+            restorable: found.refused == 0 && is_whole,
+            encoder,
+            refused: found.refused,
+            refusals: found.refusals,
+            problems: found.problems,
+            problems_list: found.listed,
+            warnings,
+        });
+    }
+    Ok((report, restore))
+}
+
+/// Says in words what an encoder would make of the dump.
+fn say_restore(restore: &Restore) {
+    for refusal in &restore.refusals {
+        print::err(&printable(&format!("not restorable: {refusal}")));
+    }
+    let words = Words::new(false);
+    words.problems(&restore.problems_list, restore.problems);
+    for warning in &restore.warnings {
+        words.warning(warning);
+    }
+    let verdict = match (restore.restorable, restore.problems) {
+        (false, _) => "the dump can NOT be restored".to_owned(),
+        (true, 0) => "the dump can be restored".to_owned(),
+        (true, count) => format!("the dump can be restored, but for {count} of its objects"),
+    };
+    print::err(&format!("{}: {verdict}", restore.encoder));
 }
 
 /// Says in words what is wrong, a line each.
@@ -139,7 +213,7 @@ fn say(arguments: &args::Verify, report: &VerifyReport) {
     print::err(&format!("{files} files, {bytes} bytes: the tree is {verdict}{unread}"));
 }
 
-fn summary(arguments: &args::Verify, report: &VerifyReport) -> Report {
+fn summary(arguments: &args::Verify, report: &VerifyReport, restorable: Option<Restore>) -> Report {
     let findings = &report.findings;
     Report {
         directory: arguments.directory.to_string_lossy().into_owned(),
@@ -150,5 +224,6 @@ fn summary(arguments: &args::Verify, report: &VerifyReport) -> Report {
         findings: findings.total(),
         finding_counts: findings.counts().iter().map(|(kind, &count)| (kind.name(), count)).collect(),
         first_findings: findings.kept().map(Found::from).collect(),
+        restorable,
     }
 }

@@ -26,9 +26,9 @@ use crate::report::{Problem, Report};
 use crate::service::{Options, Scope};
 use crate::sink::Sink;
 use crate::sort::{Scratch, Table, TableWriter};
-use crate::tree::Dump;
 use crate::tree::manifest::DynamodbLayout;
 use crate::tree::segment::{self, DecodeError};
+use crate::tree::{self, Changed, Dump, ErrorKind};
 use text::{Lines, Place};
 
 /// Memory of each list that is sorted, bytes.
@@ -180,6 +180,24 @@ impl Reader<'_, '_> {
     ) -> Result<()> {
         let message = format!("{}: {what}", String::from_utf8_lossy(&file.path));
         self.report.problem(&Problem { adapter, scope, key, class, message, place: None })
+    }
+
+    /// Records that an object is left out whose file is not what it should be; whatever else went wrong stays an error.
+    fn invalid(
+        &mut self,
+        named: (&'static str, &[u8], &[u8]),
+        class: Class,
+        file: &File,
+        error: Error,
+    ) -> Result<()> {
+        match error {
+            Error::Dump(tree::Error { kind: ErrorKind::Unsound(what), .. })
+                if what != Changed.to_string() =>
+            {
+                self.problem(named, class, file, &what)
+            }
+            error => Err(error),
+        }
     }
 
     /// Records that nothing tells the name of a file's object.

@@ -31,6 +31,7 @@ mod overview;
 mod owner;
 mod problems;
 mod profile;
+mod restorable;
 mod scope;
 mod source;
 mod summary;
@@ -42,6 +43,7 @@ pub use log::{Change, ChangeKind, Difference, LogRequest, history, log};
 pub use objects::{Walked, dump_objects, objects};
 pub use overview::{Count, Holding, overview};
 pub use profile::{Histogram, LargeObject, Profile, profile};
+pub use restorable::{Restorable, restorable};
 pub use source::Source;
 pub use summary::{Counters, InputSummary, PassedOverSummary, Summary};
 

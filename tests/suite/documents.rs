@@ -272,7 +272,7 @@ fn json_members_are_those_of_the_document() {
         "decode absent -o x --json --quiet",
     ];
     compare(&work, &commands, &members(&text, "### `decode --json`", 0), &[]);
-    let commands = ["verify dump --json", "verify empty --json", "verify absent --json"];
+    let commands = ["verify dump --restorable --json", "verify empty --json", "verify absent --json"];
     compare(&work, &commands, &members(&text, "### `verify --json`", 0), &[]);
     let commands = ["inspect snapshot.fsm --json", "inspect absent --json"];
     compare(&work, &commands, &members(&text, "### `inspect --json`", 0), &[]);

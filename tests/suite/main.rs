@@ -42,6 +42,7 @@ mod payloads;
 mod readback;
 mod readme;
 mod report;
+mod restorable;
 mod selected;
 mod selection;
 mod shards;

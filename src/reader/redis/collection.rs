@@ -14,8 +14,10 @@ use super::super::{File, Reader};
 use super::element::{Binary, Field, Score, Scored};
 use super::stream::Stream;
 use crate::error::Result;
+use crate::event::Class;
+use crate::keyspace::Namespace;
 use crate::keyspace::redis::StreamId;
-use crate::model::redis::{Collection, Element, Key, Value};
+use crate::model::redis::{Collection, DATABASE, Element, Key, Value};
 use crate::model::{Answer, Object, Piece};
 use crate::sink::Wants;
 
@@ -50,7 +52,13 @@ pub(super) fn read(reader: &mut Reader<'_, '_>, key: &[u8], kind: Collection, fi
     };
     let interrupt = reader.dump.interrupt().clone();
     let mut ignore = |_: Element<'_>| -> Result<bool> { Ok(interrupt.check().map(|()| true)?) };
-    let head = walk(open(reader)?, kind, &place, &mut ignore)?;
+    let head = match walk(open(reader)?, kind, &place, &mut ignore) {
+        Ok(head) => head,
+        Err(error) => {
+            let named = (Namespace::Redis.name(), DATABASE.as_bytes(), key);
+            return reader.invalid(named, Class::REDIS_INVALID_FILE, file, error).map(|()| false);
+        }
+    };
     let Head { elements, bytes: of_elements, expiry_ms, last } = head;
     let value =
         Value::Collection { collection: kind, elements: Some(elements), bytes: Some(of_elements), last };

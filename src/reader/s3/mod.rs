@@ -256,7 +256,13 @@ impl Announced for Ahead<'_> {
 /// Passes an object on; whether it was taken.
 fn object(reader: &mut Reader<'_, '_>, bucket: &[u8], key: &[u8], pair: &Pair) -> Result<bool> {
     let Pair { body, sidecar } = pair;
-    let headers = headers::read(reader, sidecar)?;
+    let headers = match headers::read(reader, sidecar) {
+        Ok(headers) => headers,
+        Err(error) => {
+            let named = (Namespace::S3.name(), bucket, key);
+            return reader.invalid(named, Class::S3_INVALID_SIDECAR, sidecar, error).map(|()| false);
+        }
+    };
     let length = reader.dump.length(&body.path)?;
     if u64::try_from(headers.size) != Ok(length) {
         let what = format!("has {length} bytes, and its sidecar says {}", headers.size);
@@ -271,7 +277,7 @@ fn object(reader: &mut Reader<'_, '_>, bucket: &[u8], key: &[u8], pair: &Pair) -
         match reader.sink.wants() {
             Wants::Heads => {}
             Wants::Places => {
-                answer = reader.sink.piece(Piece::File { path: &body.path, length, digest: &body.digest })?
+                answer = reader.sink.piece(Piece::File { path: &body.path, length, digest: &body.digest })?;
             }
             Wants::Contents => answer = contents(reader, body, answer)?,
         }

@@ -8,8 +8,11 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::super::redis::element::Binary;
+use super::super::text::Line as Text;
 use super::super::{File, Reader};
 use crate::error::Result;
+use crate::event::Class;
+use crate::keyspace::Namespace;
 use crate::model;
 use crate::model::sqs::{Message, Object};
 
@@ -64,14 +67,14 @@ pub(super) fn read(
     let mut lines = reader.lines(file)?;
     while let Some(line) = lines.next()? {
         reader.dump.interrupt().check()?;
-        let read: Line<'_> = line.parse()?;
-        let attributes = read.message_attributes.map_or("", RawValue::get);
-        if !attributes.is_empty() && !attributes.starts_with('{') {
-            return Err(line.unsound(&"expected an object as message_attributes"));
-        }
-        let token = read.current_receipt_token.as_deref().unwrap_or_default();
-        let token =
-            STANDARD.decode(token).map_err(|_| line.unsound(&"current_receipt_token is not base64"))?;
+        let (read, attributes, token) = match parse(&line) {
+            Ok(read) => read,
+            Err(error) => {
+                let named = (Namespace::Sqs.name(), queue, file.path.as_slice());
+                reader.invalid(named, Class::SQS_INVALID_MESSAGE, file, error)?;
+                continue;
+            }
+        };
         let message = Message {
             id: read.message_id,
             body: &read.body.0,
@@ -98,4 +101,16 @@ pub(super) fn read(
         count += u64::from(reader.put(model::Object::Sqs(Object::Message(&message)), file)?);
     }
     Ok((count, if sequence == 0 { 0 } else { last }))
+}
+
+/// Reads a line: its members, the text of its attributes, the bytes of its receipt's token.
+fn parse<'l>(line: &Text<'l>) -> Result<(Line<'l>, &'l str, Vec<u8>)> {
+    let read: Line<'l> = line.parse()?;
+    let attributes = read.message_attributes.map_or("", RawValue::get);
+    if !attributes.is_empty() && !attributes.starts_with('{') {
+        return Err(line.unsound(&"expected an object as message_attributes"));
+    }
+    let token = STANDARD.decode(read.current_receipt_token.as_deref().unwrap_or_default());
+    let token = token.map_err(|_| line.unsound(&"current_receipt_token is not base64"))?;
+    Ok((read, attributes, token))
 }
