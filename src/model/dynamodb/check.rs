@@ -15,11 +15,14 @@ pub(crate) struct Checked {
     pub frame: u64,
 }
 
+/// The entries of some attributes; `None` where there is none.
+pub(crate) type Entries<'a, const N: usize> = [Option<&'a [u8]>; N];
+
 /// Checks an `Item`; returns the entries of the attributes of these names too: of several of one name the last.
 pub(crate) fn item<'a, const N: usize>(
     message: &'a [u8],
     names: [&str; N],
-) -> Result<(Checked, [Option<&'a [u8]>; N]), InvalidItem> {
+) -> Result<(Checked, Entries<'a, N>), InvalidItem> {
     let mut checker = Checker::default();
     let mut found = [None; N];
     checker.map(message, NESTING, 1, |name, entry| {

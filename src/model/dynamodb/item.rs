@@ -70,7 +70,7 @@ impl<'a> Attributes<'a> {
     fn find<const N: usize>(
         body: &'a [u8],
         names: [&str; N],
-    ) -> Result<(Self, [Option<&'a [u8]>; N]), InvalidItem> {
+    ) -> Result<(Self, check::Entries<'a, N>), InvalidItem> {
         let message = body.strip_prefix(MAGIC).ok_or(InvalidItem::Magic)?;
         let (checked, found) = check::item(message, names)?;
         if checked.frame > limits::ITEM_FRAME {
