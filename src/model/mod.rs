@@ -16,6 +16,37 @@ pub use answer::{Answer, Refusal};
 use std::borrow::Cow;
 
 /// One object, or the head of one whose contents follow in [pieces](Piece).
+///
+/// ```
+/// use ekv_backup::model::Object;
+/// use ekv_backup::report::Report;
+/// use ekv_backup::run::{Source, objects};
+/// use ekv_backup::service::Options;
+/// use ekv_backup::sink::{Answer, Sink, Wants};
+///
+/// /// Counts keys of Redis.
+/// struct Keys(u64);
+///
+/// impl Sink for Keys {
+///     fn wants(&self) -> Wants {
+///         Wants::Heads
+///     }
+///
+///     fn object(&mut self, _: &mut Report<'_>, object: Object<'_>) -> ekv_backup::Result<Answer> {
+///         self.0 += u64::from(matches!(object, Object::Redis(_)));
+///         Ok(Answer::Taken)
+///     }
+/// }
+///
+/// let path = concat!(env!("CARGO_MANIFEST_DIR"), "/testdata/live/shop/000000000000016e.fsm");
+/// let source = Source::new(vec![path.into()]);
+/// let scratch = source.scratch(std::env::temp_dir());
+/// let opened = source.open(&scratch, &mut |_| ())?;
+/// let mut keys = Keys(0);
+/// objects(&opened.snapshot, &Options::default(), &scratch, &mut keys, |_| ())?;
+/// assert_eq!(keys.0, 51);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub enum Object<'a> {
     /// Of DynamoDB.

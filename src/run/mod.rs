@@ -72,6 +72,29 @@ pub struct Request {
 /// choice that was made in a directory.
 ///
 /// An error leaves no tree: the target does not exist, or is as it was.
+///
+/// ```
+/// use ekv_backup::run::{Request, Source, decode};
+/// use ekv_backup::service::Options;
+/// use ekv_backup::tree::TreeOptions;
+///
+/// let path = concat!(env!("CARGO_MANIFEST_DIR"), "/testdata/live/shop/000000000000016e.fsm");
+/// let directory = tempfile::tempdir()?;
+/// let request = Request {
+///     source: Source::new(vec![path.into()]),
+///     target: directory.path().join("dump"),
+///     dry_run: false,
+///     tree: TreeOptions::default(),
+///     adapters: Options::default(),
+///     strict: true,
+///     cluster_id: String::new(),
+///     wall_time: time::OffsetDateTime::UNIX_EPOCH,
+/// };
+/// let summary = decode(&request, |warning| eprintln!("{warning:?}"), |_| ())?;
+/// assert_eq!(summary.problems, 0);
+/// assert!(request.target.join("redis/db_0/hashes/cart%3Auser-1.json").exists());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub fn decode(
     request: &Request,
     mut sink: impl FnMut(&Warning),

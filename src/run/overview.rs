@@ -63,6 +63,17 @@ const KINDS: [(Namespace, [&str; 2], &[Family]); 18] = [
 /// # Errors
 ///
 /// Whatever reading the rows of tables, buckets and queues finds.
+///
+/// ```
+/// use ekv_backup::run::{Source, overview};
+///
+/// let path = concat!(env!("CARGO_MANIFEST_DIR"), "/testdata/live/shop/000000000000016e.fsm");
+/// let source = Source::new(vec![path.into()]);
+/// let snapshot = source.open(&source.scratch(std::env::temp_dir()), &mut |_| ())?.snapshot;
+/// let s3 = overview(&snapshot)?.into_iter().find(|holding| holding.service == "s3").expect("there is some");
+/// assert_eq!(s3.names, ["invoices", "product-images"]);
+/// # Ok::<(), ekv_backup::Error>(())
+/// ```
 pub fn overview(snapshot: &Snapshot) -> Result<Vec<Holding>> {
     let mut holdings = Vec::new();
     let is_readable = snapshot.encrypted().rows == 0 || snapshot.keyring().is_some();

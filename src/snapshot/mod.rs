@@ -95,6 +95,24 @@ pub struct SnapshotOptions {
 }
 
 /// One or more snapshots, read at one timestamp. Reading needs only `&self`: each scan has its own buffer.
+///
+/// ```
+/// use ekv_backup::keyspace::Family;
+/// use ekv_backup::run::Source;
+/// use ekv_backup::snapshot::EntryBuf;
+///
+/// let path = concat!(env!("CARGO_MANIFEST_DIR"), "/testdata/live/shop/000000000000016e.fsm");
+/// let source = Source::new(vec![path.into()]);
+/// let snapshot = source.open(&source.scratch(std::env::temp_dir()), &mut |_| ())?.snapshot;
+/// assert_eq!(snapshot.stats(Family::S3BucketMeta).visible, 2);
+/// let mut buckets = snapshot.scan(Family::S3BucketMeta);
+/// let bucket = buckets.next()?.expect("there are two");
+/// let (key, body) = (bucket.key.to_vec(), bucket.body.to_vec());
+/// let mut row = EntryBuf::default();
+/// assert!(snapshot.get(&key, &mut row)? && row.body == body);
+/// snapshot.check_unchanged()?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct Snapshot {
     inputs: Vec<Input>,

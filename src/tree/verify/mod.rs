@@ -72,6 +72,23 @@ pub struct VerifyReport {
 
 /// Checks the tree at `root`, or the archive that is there; `-` is an archive on standard input. Fails when the root or the scratch directory cannot be used, or the system has no memory or
 /// descriptors for it; what is wrong with the tree is in the report.
+///
+/// ```
+/// use ekv_backup::sort::Scratch;
+/// use ekv_backup::tree::verify::{VerifyOptions, verify};
+///
+/// let directory = tempfile::tempdir()?;
+/// let options = VerifyOptions {
+///     threads: 2,
+///     scratch: Scratch::new(std::env::temp_dir()),
+///     interrupt: Default::default(),
+///     progress: Default::default(),
+/// };
+/// // No tree: MANIFEST.json and CHECKSUMS are missing.
+/// let report = verify(directory.path(), &options)?;
+/// assert!(report.manifest.is_none());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub fn verify(root: &Path, options: &VerifyOptions) -> Result<VerifyReport> {
     if archive::is_archive(root) {
         return archive::verify(root, options);
