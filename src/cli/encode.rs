@@ -29,7 +29,7 @@ pub(super) struct Arguments {
     /// A dump: a tree, .tar or .tar.zst
     #[arg(value_name = "DUMP")]
     pub input: PathBuf,
-    /// Snapshot to create; a sidecar <FILE>.encode_info.json comes beside it
+    /// Snapshot to create; a sidecar `<FILE>.encode_info.json` comes beside it
     #[arg(short, long, value_name = "FILE")]
     pub output: PathBuf,
     /// Services to restore: all, or names separated by commas of dynamodb,s3,redis,sqs [default: all]

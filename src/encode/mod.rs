@@ -51,6 +51,8 @@ pub struct Encode {
     options: Options,
     rows: Rows,
     proof: Option<Proof>,
+    /// Objects, by their numbers, whose names are asked for.
+    named: Vec<(u64, String)>,
     /// The service whose object is open.
     open: Option<Namespace>,
     dynamodb: dynamodb::Dynamodb,
@@ -68,6 +70,7 @@ impl Encode {
             options,
             rows: Rows::new(scratch, options.commit_ts),
             proof: None,
+            named: Vec::new(),
             open: None,
             dynamodb: dynamodb::Dynamodb::default(),
             fs: fs::Fs::new(scratch),
@@ -90,10 +93,25 @@ impl Encode {
         Self { proof: Some(proof), ..self }
     }
 
+    /// Finds out what objects are called, given their numbers in an earlier run.
+    #[must_use]
+    pub fn naming(self, objects: &[u64]) -> Self {
+        Self { named: objects.iter().map(|object| (*object, String::new())).collect(), ..self }
+    }
+
+    /// Returns the names that were asked for.
+    #[must_use]
+    pub fn into_names(self) -> Vec<String> {
+        self.named.into_iter().map(|(_, name)| name).collect()
+    }
+
     /// Takes an object as it is restored.
     fn put(&mut self, object: Object<'_>) -> Result<Answer> {
         let rows = &mut self.rows;
         rows.begin_object();
+        for (_, name) in self.named.iter_mut().filter(|(number, _)| *number == rows.object()) {
+            crate::name::of(&object.summary(), name);
+        }
         let (owner, answer) = match object {
             Object::Dynamodb(object) => (Namespace::Dynamodb, self.dynamodb.object(rows, object)?),
             Object::Redis(key) => (Namespace::Redis, self.redis.key(rows, key)?),

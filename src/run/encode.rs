@@ -333,7 +333,15 @@ impl<'r> Run<'r> {
         self.check(&scopes)?;
         let (payload, proof) = sink.finish()?;
         let mut bodies = Files { dump: &mut self.dump, open: None };
-        let written = payload.write(&mut bodies, &mut file).map_err(|error| at(&path, error))?;
+        let written = match payload.write(&mut bodies, &mut file) {
+            Err(Error::Duplicate { key, objects, .. }) => {
+                // The rows know their objects by numbers alone.
+                let mut sink = Encode::new(scratch, options).naming(&objects);
+                pass_dump(&mut self.dump, &request.select, scratch, report, &mut sink)?;
+                return Err(Error::Duplicate { key, objects, names: sink.into_names() });
+            }
+            written => written.map_err(|error| at(&path, error))?,
+        };
         file.sync_all().map_err(|error| at(&path, Error::Output(error)))?;
         drop(file);
         if let Some(proof) = proof {

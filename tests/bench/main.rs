@@ -36,6 +36,7 @@ fn main() {
     several(&mut stage, if quick { 200_000 } else { 2_000_000 }, if quick { 5_000 } else { 50_000 });
     transactions(&mut stage, if quick { 100_000 } else { 10_000_000 });
     bodies(&mut stage, 256 / scale);
+    encoding(&mut stage, 256 / scale, 300_000 / scale);
     encrypted(&mut stage, 256 / scale, 300_000 / scale);
     lines(&mut stage, 300_000 / scale);
     small_files(&mut stage, 100_000 / scale);
@@ -125,6 +126,27 @@ fn bodies(stage: &mut Stage, count: usize) {
         |_| stage::run(&["verify", &tree]),
         |_| limit::hash_tree(&tree),
     );
+}
+
+/// The way back: large bodies beside a copy of them, messages of 200 bytes beside the hash of their lines; of one core and of
+/// what is made, without what proves it.
+fn encoding(stage: &mut Stage, bodies: usize, messages: usize) {
+    let (bodies, messages) = (bodies.to_string(), messages.to_string());
+    for (name, shape) in [
+        ("bodies of 4 MiB", ["--s3-objects", &bodies, "--s3-object-size", "4MiB"]),
+        ("messages of 200 bytes", ["--sqs-queues", "1", "--sqs-messages", &messages]),
+    ] {
+        let snapshot = stage.snapshot(name.split(' ').next().unwrap_or(name), &shape);
+        let tree = stage.kept_tree(&snapshot, &[]);
+        for (how, more) in [("", &["--no-self-test", "--no-verify"][..]), (", verified and proved", &[])] {
+            stage.measure(
+                &format!("encode {name}{how} / copy"),
+                snapshot.bytes,
+                |stage| stage.encode_once(&tree, more),
+                |stage| stage.copy_once(&snapshot),
+            );
+        }
+    }
 }
 
 /// Authentication and decryption, of large bodies and of small ones, beside AES-256-GCM alone on one thread.

@@ -52,7 +52,7 @@ pub fn differences(case: &Case, name: &str) -> Vec<String> {
         match CHANGED.iter().find(|(other, _)| *other == name) {
             None => faults.extend(changed),
             Some(_) if changed.is_empty() => {
-                faults.push("restored, and on the list of those that are not".into())
+                faults.push("restored, and on the list of those that are not".into());
             }
             Some(_) => {}
         }
@@ -87,7 +87,7 @@ fn objects(work: &Path, words: &[String]) -> Vec<String> {
 
 /// Whether a case's dump is encoded too: a third of them, all with `EKV_ALL_RESTORED`.
 fn is_sampled(name: &str) -> bool {
-    name.len() % 3 == 0 || std::env::var_os("EKV_ALL_RESTORED").is_some()
+    name.len().is_multiple_of(3) || std::env::var_os("EKV_ALL_RESTORED").is_some()
 }
 
 /// Options of `decode` that say how a dump is laid out, and how many values follow each.

@@ -300,6 +300,19 @@ fn what_cannot_be_restored_is_named() {
 }
 
 #[test]
+fn two_objects_of_one_row_are_named() {
+    let work = Work::new();
+    decode(&work, "rawkv", "dump", &[]);
+    fs::create_dir_all(work.path("dump/redis/db_0/strings")).unwrap();
+    work.write("dump/redis/db_0/strings/a.bin", b"1");
+    work.write("dump/extra/kv/%21redis%7Cstr%7Ca.bin", b"2");
+    let run = work.run(["encode", "dump", "-o", "snap.fsm", "--no-verify", "-q"]);
+    let wanted = "two objects have the row !redis|str|a: redis/a and kv/!redis|str|a";
+    assert!(run.exits(3).err.contains(wanted), "{}", run.err);
+    assert_eq!(work.names(), ["dump"]);
+}
+
+#[test]
 fn messages_become_younger_by_the_age_of_the_dump() {
     let work = Work::new();
     decode(&work, "shop", "dump", &[]);

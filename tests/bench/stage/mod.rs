@@ -116,6 +116,22 @@ impl Stage {
         ]);
     }
 
+    /// Times an encode of a tree into a snapshot that goes again.
+    pub fn encode_once(&self, tree: &str, options: &[&str]) -> Duration {
+        let out = self.out("encoded.fsm");
+        let target = out.display().to_string();
+        let took = run(&[&["encode", tree, "-o", &target, "--force", "--quiet"], options].concat());
+        fs::remove_file(&out).expect("the snapshot can be removed");
+        took
+    }
+
+    /// Copies a snapshot to where another would be made.
+    pub fn copy_once(&self, snapshot: &Snapshot) {
+        let out = self.out("copied.fsm");
+        limit::copy(&snapshot.path, &out);
+        fs::remove_file(&out).expect("the copy can be removed");
+    }
+
     /// Times a decode into an archive that goes again.
     pub fn archive_once(&self, snapshot: &Snapshot, name: &str) -> Duration {
         let out = self.out(name);
