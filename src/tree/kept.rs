@@ -108,7 +108,9 @@ impl Wanted {
 fn hash(kind: u8, parts: &[&[u8]]) -> u64 {
     let mut hasher = DefaultHasher::new();
     hasher.write_u8(kind);
-    parts.iter().for_each(|part| hasher.write(part));
+    for part in parts {
+        hasher.write(part);
+    }
     hasher.finish()
 }
 

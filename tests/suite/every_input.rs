@@ -100,19 +100,18 @@ fn every_command_takes_every_kind_of_input() {
         for (number, input) in inputs.iter().enumerate() {
             let list = run(&work, &["list", "-q", "--sort", "name", "--json"], input, &[]);
             assert!(matches!(list.code, Some(0 | 1)), "{name} {number}: {}", list.err);
-            let object = match &first {
-                Some((object, _)) => object.clone(),
-                None => {
-                    let decode = run(&work, &["decode", "-q", "-o", &dump], input, &[]);
-                    assert!(matches!(decode.code, Some(0 | 1)), "{name}: {}", decode.err);
-                    // One whose file is text.
-                    let objects = list.out.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
-                    let is_text = |object: &Value| {
-                        ["hash", "set", "item", "list"].iter().any(|kind| object["type"] == *kind)
-                    };
-                    let object = objects.filter(is_text).last().expect("there is one");
-                    object["fullname"].as_str().expect("it has a name").to_owned()
-                }
+            let object = if let Some((object, _)) = &first {
+                object.clone()
+            } else {
+                let decode = run(&work, &["decode", "-q", "-o", &dump], input, &[]);
+                assert!(matches!(decode.code, Some(0 | 1)), "{name}: {}", decode.err);
+                // One whose file is text.
+                let objects = list.out.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+                let is_text = |object: &Value| {
+                    ["hash", "set", "item", "list"].iter().any(|kind| object["type"] == *kind)
+                };
+                let object = objects.filter(is_text).next_back().expect("there is one");
+                object["fullname"].as_str().expect("it has a name").to_owned()
             };
             let get = run(&work, &["get", "-q"], input, &[&object]).exits(0).out.clone();
             assert_eq!(get, work.run(["get", "-q", &dump, &object]).exits(0).out, "{name} {number}");
