@@ -18,6 +18,7 @@ pub mod encode;
 pub mod error;
 pub mod event;
 pub(crate) mod excerpt;
+pub mod export;
 pub mod inputs;
 pub mod interrupt;
 pub mod keyspace;

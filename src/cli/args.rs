@@ -73,6 +73,8 @@ pub(super) enum Command {
     Man(super::man::Arguments),
     /// Encode a dump into a snapshot that nodes restore
     Encode(super::encode::Arguments),
+    /// Write the objects of snapshots in a form that other tools load
+    Export(super::export::Arguments),
 }
 
 /// Where progress goes.
@@ -357,7 +359,7 @@ pub(super) fn adapter(text: &str) -> Result<Namespace, String> {
 }
 
 /// Reads a size: bytes, or with `KiB`, `MiB`, `GiB` (`decisions.md` 4). Never 0.
-fn size(text: &str) -> Result<u64, String> {
+pub(super) fn size(text: &str) -> Result<u64, String> {
     let (digits, shift) = match text {
         _ if text.ends_with("KiB") => (text.trim_end_matches("KiB"), 10),
         _ if text.ends_with("MiB") => (text.trim_end_matches("MiB"), 20),

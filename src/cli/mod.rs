@@ -12,6 +12,7 @@ mod du;
 mod encode;
 mod escape;
 mod exit;
+mod export;
 mod file;
 mod get;
 mod inspect;
@@ -65,6 +66,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Report(arguments) => report::run(arguments, &interrupt),
         Command::Completions(arguments) => completions::run(arguments),
         Command::Man(arguments) => man::run(arguments),
+        Command::Export(arguments) => export::run(arguments, &interrupt),
     };
     ExitCode::from(exit)
 }

@@ -46,13 +46,13 @@ impl Rows {
     }
 
     fn redis(&mut self, key: &[u8], value: Value<'_>, expiry_ms: Option<u64>) {
-        let key = Key { key, value, expiry_ms, commit_ts: 0 };
+        let key = Key { key, value, expiry_ms, commit_ts: 0, shares_name: false };
         assert_eq!(self.put(Object::Redis(&key), &[]), Answer::Taken);
     }
 
     fn collection(&mut self, key: &[u8], collection: Collection, expiry: Option<u64>, of: &[Element<'_>]) {
         let value = Value::Collection { collection, elements: None, bytes: None, last: StreamId::default() };
-        let key = Key { key, value, expiry_ms: expiry, commit_ts: 0 };
+        let key = Key { key, value, expiry_ms: expiry, commit_ts: 0, shares_name: false };
         let pieces: Vec<_> = of.iter().map(|element| Piece::Element(*element)).collect();
         assert_eq!(self.put(Object::Redis(&key), &pieces), Answer::Taken);
     }
@@ -192,7 +192,7 @@ fn worked_rows_of_dynamodb() {
 }
 
 fn head<'a>(key: &'a [u8], headers: &'a Headers<'a>) -> ObjectHead<'a> {
-    ObjectHead { bucket: b"b", generation: 7, key, headers, commit_ts: 0 }
+    ObjectHead { bucket: b"b", generation: 7, key, headers, part_sizes: &[], commit_ts: 0 }
 }
 
 #[test]
@@ -442,7 +442,7 @@ fn an_object_that_is_abandoned_leaves_no_row() {
         bytes: None,
         last: StreamId::default(),
     };
-    let key = Key { key: b"s", value, expiry_ms: None, commit_ts: 0 };
+    let key = Key { key: b"s", value, expiry_ms: None, commit_ts: 0, shares_name: false };
     assert_eq!(rows.sink.object(&mut rows.report, Object::Redis(&key)).unwrap(), Answer::Open);
     rows.sink.piece(Piece::Element(Element::Member(b"m"))).unwrap();
     rows.sink.abandon().unwrap();

@@ -6,6 +6,7 @@
 mod dumps;
 mod dynamodb;
 mod encode;
+mod export;
 mod extra;
 mod redis;
 mod row;
@@ -18,7 +19,7 @@ pub use row::{Class, Event, Row};
 pub use warning::Warning;
 
 /// The tables by their titles in `docs/events.md`.
-pub const TABLES: [(&str, &[Row]); 8] = [
+pub const TABLES: [(&str, &[Row]); 9] = [
     ("Container, store and target", snapshot::ROWS),
     ("Keys outside the adapters", extra::ROWS),
     ("Redis", redis::ROWS),
@@ -27,4 +28,5 @@ pub const TABLES: [(&str, &[Row]); 8] = [
     ("SQS", sqs::ROWS),
     ("Dumps as inputs", dumps::ROWS),
     ("Encoding", encode::ROWS),
+    ("Exports", export::ROWS),
 ];

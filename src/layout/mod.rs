@@ -27,6 +27,8 @@ pub struct LayoutOptions {
     pub dynamodb_bundle: Option<u64>,
     /// `--rename-collisions`.
     pub rename_collisions: bool,
+    /// S3 bodies alone, without sidecars and KEYMAPs: an export tells of them elsewhere.
+    pub s3_bodies: bool,
     /// `--preserve-sqs-visibility`.
     pub preserve_sqs_visibility: bool,
     /// The manifest's `last_commit_ts`, HLC.

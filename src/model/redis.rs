@@ -18,6 +18,8 @@ pub struct Key<'a> {
     pub expiry_ms: Option<u64>,
     /// Commit time of the newest row that makes it, HLC.
     pub commit_ts: u64,
+    /// Whether a string of the same name came before it: of an HLL that the server serves beside it (`redis.md` 3.1).
+    pub shares_name: bool,
 }
 
 /// What a key is.

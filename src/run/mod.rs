@@ -20,6 +20,7 @@ pub mod diff;
 pub mod du;
 mod encode;
 mod estimate;
+mod export;
 mod get;
 mod list;
 mod log;
@@ -37,6 +38,7 @@ mod source;
 mod summary;
 
 pub use encode::{EncodeRequest, EncodeSummary, SelfTest, encode};
+pub use export::{ExportRequest, Exported, export};
 pub use get::{GetRequest, Got, Hidden, Wanted, Why, get, pick};
 pub use list::{list, list_dump};
 pub use log::{Change, ChangeKind, Difference, LogRequest, history, log};

@@ -113,6 +113,7 @@ impl Options {
             no_extra: self.no_extra,
             dynamodb_bundle: self.dynamodb_bundle,
             rename_collisions: self.rename_collisions,
+            s3_bodies: false,
             preserve_sqs_visibility: self.preserve_sqs_visibility,
             last_commit_ts: snapshot.last_commit_ts(),
             sharded: self.shard().is_some(),

@@ -161,6 +161,6 @@ impl Sink for TreeSink {
     }
 
     fn place(&self) -> &[u8] {
-        self.dynamodb.place()
+        if self.open == Some(Namespace::S3) { self.s3.place() } else { self.dynamodb.place() }
     }
 }

@@ -43,8 +43,13 @@ impl Tree {
     pub fn create(target: &Path, options: &TreeOptions) -> Result<Self> {
         Ok(match Format::of(target)? {
             Some(format) => Self::Archive(Box::new(Archive::create(target, format, options)?)),
-            None => Self::Disk(Box::new(Disk::create(target, options)?)),
+            None => Self::disk(target, options)?,
         })
+    }
+
+    /// Does the same for a directory, whatever its name.
+    pub fn disk(target: &Path, options: &TreeOptions) -> Result<Self> {
+        Ok(Self::Disk(Box::new(Disk::create(target, options)?)))
     }
 
     /// Returns a tree of digests, sorted in `scratch`.
@@ -187,6 +192,17 @@ impl Tree {
                 notices: Vec::new(),
                 scopes: std::collections::BTreeMap::new(),
             }),
+        }
+    }
+
+    /// Writes CHECKSUMS alone and moves the files of a disk onto their target: they are no dump.
+    pub fn publish(&mut self) -> Result<Finished> {
+        match self {
+            Self::Disk(disk) => disk.publish(),
+            Self::Archive(_) | Self::Digests(_) | Self::Pick(_) => Err(Error::at(
+                b"",
+                ErrorKind::Internal(crate::bug::Bug::new("files that are no dump go onto a disk")),
+            )),
         }
     }
 

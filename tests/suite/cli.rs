@@ -178,6 +178,7 @@ fn help_is_what_it_was() {
         "du",
         "merge",
         "encode",
+        "export",
         "report",
         "completions",
         "man",

@@ -22,6 +22,7 @@ mod encode;
 mod encrypted;
 mod events;
 mod every_input;
+mod export;
 #[path = "../fixture/mod.rs"]
 #[allow(dead_code, unused_imports, reason = "each test target uses its own part")]
 mod fixture;

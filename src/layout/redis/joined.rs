@@ -92,7 +92,7 @@ impl Joined {
         }
         let key = segment::decode(text.as_bytes()).map_err(|error| unsound(sidecar, error.to_string()))?;
         let value = if sidecar == HLL_TTL { Value::Hll(b"") } else { Value::String(b"") };
-        let key = Key { key: &key, value, expiry_ms: Some(expire_at_ms), commit_ts: 0 };
+        let key = Key { key: &key, value, expiry_ms: Some(expire_at_ms), commit_ts: 0, shares_name: false };
         self.sidecars.record_whole(&key, &Segment { text, fallback: false })
     }
 
@@ -136,7 +136,7 @@ impl Known {
             return sidecars.record_collection(collection, &original, &segment);
         }
         let value = if number == 0 { Value::Hll(b"") } else { Value::String(b"") };
-        let key = Key { key: &original, value, expiry_ms: self.expiry_ms, commit_ts: 0 };
+        let key = Key { key: &original, value, expiry_ms: self.expiry_ms, commit_ts: 0, shares_name: false };
         sidecars.record_whole(&key, &segment)
     }
 }

@@ -122,7 +122,7 @@ impl Layout {
 
     fn bucket(&mut self, root: &mut Root, bucket: &Bucket<'_>) -> Result<Answer> {
         let Some(directory) = Directory::of(bucket.name) else { return Ok(Answer::Refused(no_directory())) };
-        let Some(meta) = bucket.meta else { return Ok(Answer::Taken) };
+        let Some(meta) = bucket.meta.filter(|_| !root.options.s3_bodies) else { return Ok(Answer::Taken) };
         self.text.clear();
         bucket_file::write_file(&mut self.text, bucket.name, meta);
         root.tree.write(&directory.file(path::BUCKET_FILE), &self.text)?;
@@ -156,6 +156,12 @@ impl Layout {
         Ok(Answer::Open)
     }
 
+    /// Returns the path of the open object's file.
+    #[must_use]
+    pub(crate) fn place(&self) -> &[u8] {
+        self.object.as_ref().map_or(b"", |object| &object.path)
+    }
+
     /// Appends to the body of the open object. Its file is made at the first piece: an object of which none is there
     /// fails for that, whatever its name is.
     pub(crate) fn piece(&mut self, root: &mut Root, piece: Piece<'_>) -> Result<Answer> {
@@ -178,12 +184,17 @@ impl Layout {
         if let Err(fault) = object.open(root)? {
             return self.fail(root, fault);
         }
-        let path = [&*object.path, sidecar::SUFFIX].concat();
-        if let Err(error) = root.tree.write(&path, &object.sidecar) {
-            return self.fail(root, of_file(error)?);
+        if !root.options.s3_bodies {
+            let path = [&*object.path, sidecar::SUFFIX].concat();
+            if let Err(error) = root.tree.write(&path, &object.sidecar) {
+                return self.fail(root, of_file(error)?);
+            }
         }
         let OpenObject { file, record, .. } = self.object.take().ok_or(ORDER)?;
         file.ok_or(ORDER)?.finish(&mut root.tree)?;
+        if root.options.s3_bodies {
+            return Ok(Answer::Taken);
+        }
         let bucket = &mut self.bucket;
         let directory = bucket.directory.as_ref().ok_or(ORDER)?;
         self::record(root, &mut self.recorded, directory, &bucket.name)?;

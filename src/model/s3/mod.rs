@@ -59,6 +59,8 @@ pub struct ObjectHead<'a> {
     pub key: &'a [u8],
     /// Its headers.
     pub headers: &'a Headers<'a>,
+    /// Lengths of its parts in their order, bytes, as they are declared.
+    pub part_sizes: &'a [i64],
     /// Commit time of its manifest, HLC.
     pub commit_ts: u64,
 }

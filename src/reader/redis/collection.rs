@@ -62,7 +62,7 @@ pub(super) fn read(reader: &mut Reader<'_, '_>, key: &[u8], kind: Collection, fi
     let Head { elements, bytes: of_elements, expiry_ms, last } = head;
     let value =
         Value::Collection { collection: kind, elements: Some(elements), bytes: Some(of_elements), last };
-    let object = Object::Redis(&Key { key, value, expiry_ms, commit_ts: 0 });
+    let object = Object::Redis(&Key { key, value, expiry_ms, commit_ts: 0, shares_name: false });
     let mut answer = reader.sink.object(reader.report, object)?;
     if answer == Answer::Open && reader.sink.wants() != Wants::Heads {
         let input = open(reader)?;

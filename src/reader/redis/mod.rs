@@ -120,7 +120,10 @@ impl Files {
                         Kind::Hll => (Value::Hll(&bytes), hll),
                         _ => (Value::String(&bytes), string),
                     };
-                    reader.put(Object::Redis(&Key { key, value, expiry_ms, commit_ts: 0 }), &file)?
+                    reader.put(
+                        Object::Redis(&Key { key, value, expiry_ms, commit_ts: 0, shares_name: false }),
+                        &file,
+                    )?
                 }
             };
             count += u64::from(is_taken);

@@ -270,7 +270,8 @@ fn object(reader: &mut Reader<'_, '_>, bucket: &[u8], key: &[u8], pair: &Pair) -
         reader.problem(named, Class::S3_BODY_LENGTH, body, &what)?;
         return Ok(false);
     }
-    let head = ObjectHead { bucket, generation: GENERATION, key, headers: &headers, commit_ts: 0 };
+    let head =
+        ObjectHead { bucket, generation: GENERATION, key, headers: &headers, part_sizes: &[], commit_ts: 0 };
     let object = model::Object::S3(Object::Object(&head));
     let mut answer = reader.sink.object(reader.report, object)?;
     if answer == Answer::Open {

@@ -12,7 +12,7 @@ const ENTRY: &[u8] = b"\0RXE\x01";
 
 /// Why a value cannot be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub(super) enum Error {
+pub(crate) enum Error {
     #[error("no magic number in front of the message")]
     Magic,
     #[error("the protobuf message is malformed")]
@@ -61,6 +61,15 @@ pub(super) fn elements(
         Ok((1, Value::Bytes(bytes))) => Some(element(collection, bytes)),
         Ok(_) => None,
         Err(malformed) => Some(Err(malformed.into())),
+    }))
+}
+
+/// Lists the members of a `HyperLogLog`'s payload (`redis.md` 2.2).
+pub(crate) fn hll_members(payload: &[u8]) -> Result<impl Iterator<Item = Result<&str, Error>>, Error> {
+    Ok(elements(Collection::Set, payload)?.filter_map(|element| match element {
+        Ok(Element::Member(member)) => Some(Ok(member)),
+        Ok(_) => None,
+        Err(error) => Some(Err(error)),
     }))
 }
 

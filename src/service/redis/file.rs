@@ -71,6 +71,7 @@ impl CollectionBuilder {
             value: Value::Collection { collection, elements, bytes: elements.map(|_| self.bytes), last },
             expiry_ms: self.plan.expiry,
             commit_ts: self.commit_ts,
+            shares_name: false,
         }
     }
 

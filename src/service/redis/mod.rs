@@ -29,6 +29,7 @@ mod string;
 mod tests;
 mod write_plan;
 
+pub(crate) use self::blob::hll_members;
 use self::collect::KeyRecords;
 use self::content::WritePlans;
 use self::database::Database;

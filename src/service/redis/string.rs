@@ -14,7 +14,7 @@ use crate::model::redis::{Key, Value};
 use crate::snapshot::RowLocation;
 
 fn string<'a>(key: &'a [u8], body: &'a [u8], expiry_ms: Option<u64>, commit_ts: u64) -> Key<'a> {
-    Key { key, value: Value::String(body), expiry_ms, commit_ts }
+    Key { key, value: Value::String(body), expiry_ms, commit_ts, shares_name: false }
 }
 
 impl Database<'_, '_, '_> {
@@ -105,7 +105,8 @@ impl Database<'_, '_, '_> {
         match outcome {
             ExpiryOutcome::Written(expiry_ms) => {
                 let commit_ts = index.map_or(commit_ts, |index| commit_ts.max(index.commit_ts));
-                self.put(&Key { key, value: Value::Hll(body), expiry_ms, commit_ts })?;
+                let shares_name = state.string.is_some() || state.bare.is_some();
+                self.put(&Key { key, value: Value::Hll(body), expiry_ms, commit_ts, shares_name })?;
             }
             outcome => self.leave_out(key, outcome, place)?,
         }

@@ -237,7 +237,14 @@ mod tests {
             let tree = Tree::create(&directory.path().join("out"), &TreeOptions::default()).unwrap();
             let mut tree = TreeSink::new(tree, LayoutOptions::default());
             let headers = &manifest.headers;
-            let head = s3::ObjectHead { bucket: b"b", generation: 1, key: b"o", headers, commit_ts: 0 };
+            let head = s3::ObjectHead {
+                bucket: b"b",
+                generation: 1,
+                key: b"o",
+                headers,
+                part_sizes: &[],
+                commit_ts: 0,
+            };
             let object = Object::S3(s3::Object::Object(&head));
             assert_eq!(tree.object(&mut report(), object).unwrap(), Answer::Open);
             Self { tree, body: Body::new(size, manifest.parts), directory }

@@ -33,7 +33,9 @@ impl Live {
             Err(fault) => return Ok(Err(fault)),
         };
         let (headers, commit_ts) = (&manifest.headers, head.commit_ts);
-        let object = s3::ObjectHead { bucket, generation, key, headers, commit_ts };
+        let part_sizes: Vec<i64> = manifest.parts.iter().map(|part| part.size).collect();
+        let part_sizes = &part_sizes;
+        let object = s3::ObjectHead { bucket, generation, key, headers, part_sizes, commit_ts };
         let open = match context.sink.object(context.report, Object::S3(s3::Object::Object(&object)))? {
             Answer::Refused(refusal) => return Ok(Err(refusal)),
             answer => answer == Answer::Open,

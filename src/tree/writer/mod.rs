@@ -243,14 +243,19 @@ impl Disk {
     /// Writes MANIFEST.json, flushes everything, writes CHECKSUMS, looks whether all of it is there, and moves the
     /// tree onto its target (`decisions.md` 3). After an error the tree can only be given up.
     pub fn finish(&mut self, manifest: &Manifest) -> Result<Finished> {
+        let text = manifest.write();
+        let text = text.map_err(|error| self.staging_fs.error(manifest::NAME.as_bytes(), error.into()))?;
+        self.write(manifest::NAME.as_bytes(), &text)?;
+        self.publish()
+    }
+
+    /// Does the same without a MANIFEST.json: files that are no dump.
+    pub fn publish(&mut self) -> Result<Finished> {
         debug_assert_eq!(
             Arc::strong_count(&self.staging_fs),
             1,
             "a file is still open: CHECKSUMS would lack it"
         );
-        let text = manifest.write();
-        let text = text.map_err(|error| self.staging_fs.error(manifest::NAME.as_bytes(), error.into()))?;
-        self.write(manifest::NAME.as_bytes(), &text)?;
         self.await_threads()?;
         self.flush
             .end()

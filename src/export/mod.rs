@@ -1,0 +1,109 @@
+//! Exports: objects as the tools of other services and engines load them (`docs/export.md`).
+//!
+//! In: objects. Out: a directory, or a stream. Each format is a [`Sink`]; what it cannot hold it names in a warning.
+
+mod dynamodb;
+mod out;
+mod parts;
+mod resp;
+mod s3;
+mod sqs;
+
+use std::io::Write;
+
+use crate::bug::Bug;
+use crate::error::Result;
+use crate::keyspace::Namespace;
+use crate::sink::Sink;
+use crate::tree::Tree;
+
+/// What is made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// Commands of Redis.
+    Resp,
+    /// Tables as DynamoDB imports them.
+    Dynamodb,
+    /// Bodies of S3 objects and how they are uploaded.
+    S3,
+    /// Queues as requests of SQS.
+    Sqs,
+}
+
+/// How it is made.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Settings {
+    /// Keys are deleted before they are written.
+    pub replace: bool,
+    /// Requests of `BatchWriteItem` are written too.
+    pub batch: bool,
+    /// Bytes before compression that files are cut at.
+    pub part_size: u64,
+}
+
+/// Where it goes.
+pub enum Target<'w> {
+    /// Into files.
+    Tree(Tree),
+    /// Into a stream.
+    Stream(&'w mut dyn Write),
+}
+
+impl Target<'_> {
+    fn tree(self) -> Result<Tree> {
+        match self {
+            Target::Tree(tree) => Ok(tree),
+            Target::Stream(_) => Err(Bug::new("an export of files goes to a stream").into()),
+        }
+    }
+}
+
+/// A sink of one format.
+pub(crate) trait Export<'w>: Sink {
+    /// Ends what is open, when all services have ended.
+    fn finish(self: Box<Self>) -> Result<Target<'w>>;
+}
+
+impl Format {
+    /// All formats.
+    pub const ALL: [Self; 4] = [Self::Resp, Self::Dynamodb, Self::S3, Self::Sqs];
+
+    /// Returns its name.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Resp => "resp",
+            Self::Dynamodb => "dynamodb",
+            Self::S3 => "s3",
+            Self::Sqs => "sqs",
+        }
+    }
+
+    /// Whether it can go to a stream.
+    #[must_use]
+    pub fn is_stream(self) -> bool {
+        matches!(self, Self::Resp)
+    }
+
+    /// Whether objects of a service go into it, or are counted as left out.
+    #[must_use]
+    pub fn takes(self, service: Namespace) -> bool {
+        match self {
+            // Redis serves keys without a prefix too.
+            Self::Resp => matches!(service, Namespace::Redis | Namespace::Kv),
+            Self::Dynamodb => service == Namespace::Dynamodb,
+            Self::S3 => service == Namespace::S3,
+            Self::Sqs => service == Namespace::Sqs,
+        }
+    }
+
+    /// Returns the sink.
+    pub(crate) fn sink<'w>(self, settings: Settings, target: Target<'w>) -> Result<Box<dyn Export<'w> + 'w>> {
+        Ok(match self {
+            Self::Resp => Box::new(resp::Resp::new(target, settings)?),
+            Self::S3 => Box::new(s3::S3::new(target.tree()?)?),
+            Self::Sqs => Box::new(sqs::Sqs::new(target.tree()?)),
+            Self::Dynamodb => Box::new(dynamodb::Dynamodb::new(target.tree()?, settings)),
+        })
+    }
+}

@@ -1,0 +1,214 @@
+//! S3: the bodies of objects, and a plan for whoever uploads them.
+//!
+//! In: buckets and objects. Out: `s3/<bucket>/<key>`, and `upload.jsonl` with a line an object: the key it has, the file it
+//! is in (another name where no path can hold the key), headers, metadata, and the lengths of its parts, with which an
+//! uploader makes the same `ETag`. Paths are given by the layout of a dump with `--rename-collisions`.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde::Serialize;
+
+use super::{Export, Target};
+use crate::error::Result;
+use crate::event::{Event, Warning};
+use crate::excerpt;
+use crate::keyspace::Namespace;
+use crate::model::s3::{self, ObjectHead};
+use crate::model::{Answer, Object, Piece, ScopeEnd};
+use crate::report::Report;
+use crate::sink::{LayoutOptions, Refusal, Sink, TreeSink, Wants};
+use crate::tree::json::{self, Html, Lossy};
+use crate::tree::{Tree, TreeFile};
+
+const PLAN: &[u8] = b"upload.jsonl";
+/// Longest key and most metadata, bytes.
+const KEY: usize = 1024;
+const METADATA: usize = 2 << 10;
+const BUCKETS: &[u8] = b"create-buckets.jsonl";
+
+/// Writes bodies and the plan.
+pub(super) struct S3 {
+    files: TreeSink,
+    plan: TreeFile,
+    buckets: TreeFile,
+    /// The line of the open object.
+    line: Vec<u8>,
+}
+
+#[derive(Serialize)]
+struct Line<'a> {
+    bucket: Lossy<'a>,
+    key: Lossy<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key_base64: Option<String>,
+    file: Lossy<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    file_base64: Option<String>,
+    size: i64,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    etag: &'a str,
+    headers: BTreeMap<&'static str, &'a str>,
+    metadata: &'a BTreeMap<Cow<'a, str>, Cow<'a, str>>,
+    #[serde(skip_serializing_if = "<[i64]>::is_empty")]
+    parts: &'a [i64],
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Bucket<'a> {
+    bucket: Lossy<'a>,
+    #[serde(rename = "ACL", skip_serializing_if = "str::is_empty")]
+    acl: &'a str,
+}
+
+impl S3 {
+    pub(super) fn new(mut tree: Tree) -> Result<Self> {
+        let (plan, buckets) = (tree.file(PLAN)?, tree.file(BUCKETS)?);
+        let options = LayoutOptions {
+            no_extra: true,
+            rename_collisions: true,
+            s3_bodies: true,
+            ..LayoutOptions::default()
+        };
+        Ok(Self { files: TreeSink::new(tree, options), plan, buckets, line: Vec::new() })
+    }
+
+    fn bucket(&mut self, bucket: &s3::Bucket<'_>) -> Result<()> {
+        let acl = bucket.meta.map_or("", |meta| &meta.acl);
+        self.line.clear();
+        json::compact(&mut self.line, &Bucket { bucket: Lossy(bucket.name), acl }, Html::Raw);
+        self.line.push(b'\n');
+        Ok(self.buckets.write(&self.line)?)
+    }
+
+    fn head(&mut self, report: &mut Report<'_>, head: &ObjectHead<'_>) {
+        let headers = head.headers;
+        for what in refused(head) {
+            let warning = Warning::new(Event::EXPORT_S3_OBJECT).with("bucket", excerpt::name(head.bucket));
+            report.warn(warning.with("what", what).with_key(head.key));
+        }
+        let given = [
+            ("Content-Type", &headers.content_type),
+            ("Content-Encoding", &headers.content_encoding),
+            ("Cache-Control", &headers.cache_control),
+            ("Content-Disposition", &headers.content_disposition),
+        ];
+        let given = given.into_iter().filter(|(_, value)| !value.is_empty());
+        // Only an upload in parts has an ETag with their number.
+        let is_multipart = headers.etag.contains('-');
+        let line = Line {
+            bucket: Lossy(head.bucket),
+            key: Lossy(head.key),
+            key_base64: base64_of(head.key),
+            file: Lossy(self.files.place()),
+            file_base64: base64_of(self.files.place()),
+            size: headers.size,
+            etag: &headers.etag,
+            headers: given.map(|(name, value)| (name, &**value)).collect(),
+            metadata: &headers.user_metadata,
+            parts: if is_multipart { head.part_sizes } else { &[] },
+        };
+        self.line.clear();
+        json::compact(&mut self.line, &line, Html::Raw);
+        self.line.push(b'\n');
+    }
+}
+
+/// Returns what is no text in base64.
+fn base64_of(bytes: &[u8]) -> Option<String> {
+    std::str::from_utf8(bytes).is_err().then(|| STANDARD.encode(bytes))
+}
+
+fn is_metadata_name(name: &str) -> bool {
+    !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
+}
+
+/// Lists what of an object no request to S3 can say.
+fn refused(head: &ObjectHead<'_>) -> impl Iterator<Item = &'static str> {
+    let plain = |text: &str| text.bytes().all(|byte| matches!(byte, b' '..=b'~'));
+    let headers = head.headers;
+    let mut given = [
+        &headers.content_type,
+        &headers.content_encoding,
+        &headers.cache_control,
+        &headers.content_disposition,
+    ]
+    .into_iter();
+    let metadata = &headers.user_metadata;
+    let bytes: usize = metadata.iter().map(|(name, value)| name.len() + value.len()).sum();
+    [
+        (head.key.is_empty() || head.key.len() > KEY, "a key that is empty or over 1024 bytes"),
+        (std::str::from_utf8(head.key).is_err(), "a key that is no UTF-8"),
+        (!given.all(|value| plain(value)), "a header that is not ASCII"),
+        (!metadata.iter().all(|(name, value)| plain(name) && plain(value)), "metadata that are not ASCII"),
+        (!metadata.keys().all(|name| is_metadata_name(name)), "metadata whose names not every server keeps"),
+        (bytes > METADATA, "metadata over 2 KiB"),
+    ]
+    .into_iter()
+    .filter_map(|(is_refused, what)| is_refused.then_some(what))
+}
+
+impl<'w> Export<'w> for S3 {
+    fn finish(self: Box<Self>) -> Result<Target<'w>> {
+        let Self { files, plan, buckets, .. } = *self;
+        let mut tree = files.into_tree();
+        plan.finish(&mut tree)?;
+        buckets.finish(&mut tree)?;
+        Ok(Target::Tree(tree))
+    }
+}
+
+impl Sink for S3 {
+    fn wants(&self) -> Wants {
+        Wants::Contents
+    }
+
+    fn begin(&mut self, last_commit_ts: u64) {
+        self.files.begin(last_commit_ts);
+    }
+
+    fn refusal(&self, object: Object<'_>) -> Option<Refusal> {
+        self.files.refusal(object)
+    }
+
+    fn announce(&mut self, generation: (&[u8], u64), announced: &mut dyn s3::Announced) -> Result<()> {
+        self.files.announce(generation, announced)
+    }
+
+    fn object(&mut self, report: &mut Report<'_>, object: Object<'_>) -> Result<Answer> {
+        let answer = self.files.object(report, object)?;
+        match object {
+            Object::S3(s3::Object::Bucket(bucket)) if answer == Answer::Taken => self.bucket(bucket)?,
+            Object::S3(s3::Object::Object(head)) if answer == Answer::Open => self.head(report, head),
+            _ => {}
+        }
+        Ok(answer)
+    }
+
+    fn piece(&mut self, piece: Piece<'_>) -> Result<Answer> {
+        self.files.piece(piece)
+    }
+
+    fn end(&mut self, report: &mut Report<'_>) -> Result<Answer> {
+        let answer = self.files.end(report)?;
+        if answer == Answer::Taken {
+            self.plan.write(&self.line)?;
+        }
+        Ok(answer)
+    }
+
+    fn abandon(&mut self) -> Result<()> {
+        self.files.abandon()
+    }
+
+    fn end_scope(&mut self, report: &mut Report<'_>, end: ScopeEnd) -> Result<()> {
+        self.files.end_scope(report, end)
+    }
+
+    fn end_service(&mut self, report: &mut Report<'_>, owner: Namespace) -> Result<()> {
+        self.files.end_service(report, owner)
+    }
+}

@@ -1,0 +1,231 @@
+//! `export`: the bytes of each format, what is named, and where it goes.
+
+use std::ffi::OsStr;
+use std::io::Read;
+use std::os::unix::fs::PermissionsExt;
+use std::process::Output;
+
+use crate::dump::{Tree, checksum_faults};
+use crate::fixture::Snapshot;
+use crate::list::{input, on_capture};
+use crate::tool::{Work, golden};
+
+/// Runs an export of `snapshot.fsm`; what it prints need not be text.
+fn export(work: &Work, arguments: &[&str]) -> Output {
+    // The patterns come right behind the input, options may stand anywhere.
+    let mut command = work.command([&["export", "snapshot.fsm"], arguments].concat());
+    command.output().expect("the binary can be run")
+}
+
+fn words(run: &Output) -> String {
+    String::from_utf8(run.stderr.clone()).expect("the binary writes UTF-8")
+}
+
+/// Shows commands a line each, so that a golden can be read.
+fn shown(commands: &[u8]) -> String {
+    let mut rest = commands;
+    let mut text = String::new();
+    let number = |rest: &mut &[u8], mark: u8| {
+        let end = rest.windows(2).position(|pair| pair == b"\r\n").expect("a line ends");
+        assert_eq!(rest[0], mark);
+        let number: usize = std::str::from_utf8(&rest[1..end]).unwrap().parse().expect("a number");
+        *rest = &rest[end + 2..];
+        number
+    };
+    while !rest.is_empty() {
+        let arguments: Vec<_> = (0..number(&mut rest, b'*'))
+            .map(|_| {
+                let length = number(&mut rest, b'$');
+                let (argument, behind) = rest.split_at(length);
+                rest = behind.strip_prefix(b"\r\n").expect("an argument ends");
+                format!("\"{}\"", argument.escape_ascii())
+            })
+            .collect();
+        text += &arguments.join(" ");
+        text.push('\n');
+    }
+    text
+}
+
+/// Returns a row of a collection: the family, the key behind its length, and what follows.
+fn row(family: &str, key: &str, rest: &[u8]) -> Vec<u8> {
+    [family.as_bytes(), &u32::try_from(key.len()).unwrap().to_be_bytes(), key.as_bytes(), rest].concat()
+}
+
+fn numbers(numbers: &[u64]) -> Vec<u8> {
+    numbers.iter().flat_map(|number| number.to_be_bytes()).collect()
+}
+
+/// A snapshot of Redis keys with one of each thing that an export has to look at.
+fn redis() -> Vec<u8> {
+    const EXPIRY: u64 = 1_800_000_000_123;
+    let string = |name: &[u8]| [b"!redis|str|", name].concat();
+    let item = |key: &str, at: i64| {
+        [b"!lst|itm|", key.as_bytes(), &(at.cast_unsigned() ^ 1 << 63).to_be_bytes()].concat()
+    };
+    let hll = |members: &[u8]| [b"\xff\x02\x00\0RS\x01", members].concat();
+    let entry = |message: &[u8]| [b"\0RXE\x01", message].concat();
+    Snapshot::new()
+        .put(string(b"plain"), b"\xff\x01\x00value")
+        .put(string(b"expires"), [b"\xff\x01\x01".as_slice(), &EXPIRY.to_be_bytes(), b"soon"].concat())
+        .put(string(b"key \xff\x00"), b"\xff\x01\x00\x80\r\n\x00")
+        .put(string(b"both"), b"\xff\x01\x00string")
+        .put(b"!redis|hll|both", hll(b"\x0a\x01a"))
+        .put(b"!redis|hll|alone", hll(b"\x0a\x01a\x0a\x02bc"))
+        .put(b"!redis|hll|none", hll(b""))
+        .put(b"!redis|hll|torn", hll(b"\x0a\x09a"))
+        .put(row("!hs|fld|", "hash", b"f\xff"), b"v\x00")
+        .put(row("!hs|fld|", "hash", b""), b"")
+        .put(row("!hs|meta|", "hash", b""), numbers(&[2, EXPIRY]))
+        .put(row("!hs|meta|", "empty hash", b""), numbers(&[0, EXPIRY]))
+        .put(row("!st|meta|", "empty set", b""), numbers(&[0, 0]))
+        .put(b"!lst|meta|list", numbers(&[(-1_i64).cast_unsigned(), 2, 3, 0]))
+        .put(item("list", -1), b"first")
+        .put(item("list", 0), b"")
+        .put(item("list", 1), b"first")
+        .put(b"!lst|meta|empty list", numbers(&[5, 5, 0, 0]))
+        .put(row("!st|mem|", "set", b"b"), b"")
+        .put(row("!st|mem|", "set", b"a"), b"")
+        .put(row("!zs|mem|", "zset", b"half"), 0.5_f64.to_be_bytes())
+        .put(row("!zs|mem|", "zset", b"least"), f64::NEG_INFINITY.to_be_bytes())
+        .put(row("!zs|mem|", "zset", b"most"), f64::INFINITY.to_be_bytes())
+        .put(row("!zs|mem|", "zset", b"zero"), (-0.0_f64).to_be_bytes())
+        .put(row("!zs|mem|", "zset", b"tiny"), 5e-324_f64.to_be_bytes())
+        .put(row("!stream|meta|", "stream", b""), numbers(&[3, 9, 4, 0, 0, 0]))
+        .put(
+            row("!stream|entry|", "stream", &numbers(&[7, 0])),
+            entry(b"\x0a\x037-0\x12\x01f\x12\x01v\x12\x01f\x12\x00"),
+        )
+        .put(row("!stream|entry|", "stream", &numbers(&[7, 1])), entry(b"\x0a\x037-1"))
+        .put(row("!stream|entry|", "stream", &numbers(&[8, 2])), entry(b"\x0a\x038-2\x12\x01g\x12\x02vw"))
+        .put(row("!stream|meta|", "trimmed", b""), numbers(&[0, 9, 4, EXPIRY, 9, 4]))
+        .put(row("!stream|meta|", "virgin", b""), numbers(&[0, 0, 0, 0, 0, 0]))
+        .put(b"bare", b"value")
+        .live()
+}
+
+#[test]
+fn commands_make_the_keys_anew_and_say_what_redis_cannot_hold() {
+    let work = Work::with(&redis());
+    let run = export(&work, &["--to", "resp"]);
+    assert_eq!(run.status.code(), Some(1), "{}", words(&run));
+    let replace = export(
+        &work,
+        &["--to", "resp", "--replace", "--legacy-redis-strings", "redis/[bel]*", "redis/trimmed"],
+    );
+    assert_eq!(replace.status.code(), Some(0), "{}", words(&replace));
+    let text =
+        format!("{}\n{}\n{}\n{}", shown(&run.stdout), words(&run), shown(&replace.stdout), words(&replace));
+    golden("export/resp.txt", text.as_bytes());
+}
+
+#[test]
+fn a_directory_appears_when_it_is_complete() {
+    let work = Work::with(&redis());
+    export(&work, &["--to", "resp", "-o", "out", "-q"]);
+    assert_eq!(work.names(), ["out", "snapshot.fsm"]);
+    let tree = Tree::read(&work.path("out")).expect("the directory can be read");
+    assert_eq!(checksum_faults(&tree), Vec::<String>::new());
+    let names: Vec<_> = tree.files.keys().map(|path| String::from_utf8_lossy(path).into_owned()).collect();
+    assert_eq!(names, ["CHECKSUMS", "PROBLEMS.jsonl", "redis.resp"]);
+    assert_eq!(tree.files[b"redis.resp".as_slice()], export(&work, &["--to", "resp", "-q"]).stdout);
+    for (name, mode) in [("out", 0o700), ("out/redis.resp", 0o600)] {
+        assert_eq!(work.path(name).metadata().unwrap().permissions().mode() & 0o777, mode, "{name}");
+    }
+    let again = export(&work, &["--to", "resp", "-o", "out"]);
+    assert_eq!(again.status.code(), Some(2), "{}", words(&again));
+    let nothing = export(&work, &["redis/nothing", "--to", "resp", "-o", "new"]);
+    assert_eq!(nothing.status.code(), Some(2), "{}", words(&nothing));
+    assert_eq!(work.names(), ["out", "snapshot.fsm"]);
+    let json =
+        work.run(["export", "snapshot.fsm", "--to", "resp", "-o", "new", "--json", "-q"]).exits(1).json();
+    assert_eq!(json["objects"]["redis"]["db_0"], 17, "{json}");
+    assert_eq!(
+        (&json["command"], &json["to"], &json["problems"]),
+        (&"export".into(), &"resp".into(), &1.into())
+    );
+    assert_eq!(json["warning_counts"]["export_redis_empty"], 3);
+}
+
+/// Exports a capture into a directory and returns its files as one text, those of gzip unpacked, and the words.
+fn files_of(capture: &str, options: &[&str]) -> String {
+    let work = Work::new();
+    let out = work.path("out");
+    let (input, out_text) = (input(capture), out.to_string_lossy().into_owned());
+    let mut arguments: Vec<&OsStr> = ["export", "-o", &out_text, &input].map(OsStr::new).into();
+    arguments.extend(options.iter().map(OsStr::new));
+    let run = on_capture(&work, capture, &arguments);
+    assert!(matches!(run.code, Some(0 | 1)), "{}", run.err);
+    let tree = Tree::read(&out).expect("the directory can be read");
+    assert_eq!(checksum_faults(&tree), Vec::<String>::new());
+    let mut text = String::new();
+    for (path, content) in &tree.files {
+        text += &["== ", &path.escape_ascii().to_string(), "\n"].concat();
+        let content = if path.ends_with(b".gz") { unpacked(content) } else { content.clone() };
+        match String::from_utf8(content) {
+            Ok(content) if [&b".jsonl"[..], b".json", b".gz"].iter().any(|end| path.ends_with(end)) => {
+                text += &content;
+            }
+            _ => {}
+        }
+    }
+    let said: Vec<_> = run.err.lines().filter(|line| line.contains("export_")).collect();
+    text + &said.join("\n")
+}
+
+fn unpacked(gzip: &[u8]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    flate2::read::MultiGzDecoder::new(gzip).read_to_end(&mut bytes).expect("a whole gzip file");
+    bytes
+}
+
+#[test]
+fn tables_come_with_their_requests_items_and_manifests() {
+    let text = files_of(
+        "dynamodb",
+        &[
+            "dynamodb/indexed",
+            "dynamodb/empty-sets",
+            "dynamodb/undeclared",
+            "dynamodb/mixed-types",
+            "dynamodb/.",
+            "--to",
+            "dynamodb",
+            "--batch",
+            "--part-size",
+            "1KiB",
+        ],
+    );
+    golden("export/dynamodb.txt", text.as_bytes());
+    for said in ["\"IndexName\"", "\"KEYS_ONLY\"", "part-00001.json.gz", "an empty set", "no key uses it"] {
+        assert!(text.contains(said), "{said}");
+    }
+}
+
+#[test]
+fn objects_come_with_a_plan_of_their_upload() {
+    let text = files_of("s3-multipart", &["--to", "s3"]) + &files_of("s3", &["--to", "s3"]);
+    golden("export/s3.txt", text.as_bytes());
+    for said in ["\"parts\":[5242880,", "key_base64", "export_s3_object"] {
+        assert!(text.contains(said), "{said}");
+    }
+}
+
+#[test]
+fn queues_come_with_their_dead_letter_queues_first_and_fifo_order() {
+    let text = files_of("sqs", &["--to", "sqs", "--exclude", "sqs/bulk/*"]);
+    golden("export/sqs.txt", text.as_bytes());
+    let requests = text.split("== ").find(|file| file.starts_with("sqs/create-queues.jsonl")).unwrap();
+    let queues: Vec<serde_json::Value> =
+        requests.lines().skip(1).map(|line| serde_json::from_str(line).unwrap()).collect();
+    let mut made = Vec::new();
+    for queue in &queues {
+        if let Some(policy) = queue["Attributes"]["RedrivePolicy"].as_str() {
+            let policy: serde_json::Value = serde_json::from_str(policy).unwrap();
+            let target = policy["deadLetterTargetArn"].as_str().unwrap().rsplit(':').next().unwrap();
+            assert!(made.contains(&target), "{target} comes after {queue}");
+        }
+        made.push(queue["QueueName"].as_str().unwrap());
+    }
+    assert_eq!(made.len(), 51);
+}
