@@ -175,7 +175,18 @@ fn options(text: &str) -> Names {
 }
 
 /// Options of other programs: cargo, jq, aws, tools of this project.
-const OTHERS: [&str; 22] = [
+const OTHERS: [&str; 32] = [
+    // Of Spark and its driver, of Slurm, of kubectl.
+    "--binary",
+    "--master",
+    "--shares",
+    "--work",
+    "--array",
+    "--dependency",
+    "--export",
+    "--parsable",
+    "--for",
+    "--timeout",
     // Of the cluster's restore tool.
     "--input",
     "--data-dir",
