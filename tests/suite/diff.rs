@@ -301,3 +301,51 @@ fn a_name_in_sha_form_is_one_that_is_there() {
         assert!(diff("s3/x*").exits(2).err.contains("nothing on either side matches"));
     }
 }
+
+/// Of few keys that differ only the rows are read again: they differ as the dumps do.
+#[test]
+fn few_that_differ_among_many_differ_as_their_dumps_do() {
+    let with = |changed: &str, gone: u32| {
+        let mut snapshot = Snapshot::new()
+            .put("!ddb|meta|table|dA", b"\0DS\x01\x0a\x01t\x1a\x03\x0a\x01k\x28\x01\x38\x01")
+            .put(b"!hs|fld|\0\0\0\x02hhf", "value")
+            .put(b"!hs|fld|\0\0\0\x09short", "malformed");
+        for number in (0..300).filter(|number| *number != gone) {
+            let value = if number == 7 { changed } else { "same" };
+            snapshot = snapshot.string(format!("key:{number}"), value);
+            let (key, value) = (format!("{number:03}"), if number == 9 { changed } else { "same" });
+            let entry = |name: &str, value: &str| {
+                let value = [b"\x0a", &[u8::try_from(value.len()).unwrap()], value.as_bytes()].concat();
+                let name =
+                    [b"\x0a\x01", name.as_bytes(), b"\x12", &[u8::try_from(value.len()).unwrap()]].concat();
+                let length = u8::try_from(name.len() + value.len()).unwrap();
+                [&[0x0a, length][..], &name, &value].concat()
+            };
+            let body = [b"\0DI\x01", &entry("k", &key)[..], &entry("v", value)].concat();
+            snapshot = snapshot.put(format!("!ddb|item|dA|1|{key}\0\u{1}"), body);
+        }
+        snapshot.live()
+    };
+    let work = Work::with(&with("same", 11));
+    work.write("new.fsm", &with("other", 12));
+    for (input, dump) in [("snapshot.fsm", "old"), ("new.fsm", "new")] {
+        work.run(["decode", "-q", input, "-o", dump]).exits(1);
+    }
+    let (rows, dumps) =
+        (work.run(["diff", "-q", "snapshot.fsm", "new.fsm"]), work.run(["diff", "-q", "old", "new"]));
+    let names = |run: &Run| -> Vec<String> {
+        run.out.lines().map(|line| line.split("  ").next().unwrap().to_owned()).collect()
+    };
+    assert_eq!(names(rows.exits(1)), names(dumps.exits(1)));
+    for line in [
+        "M redis/key:7",
+        "- redis/key:12",
+        "+ redis/key:11",
+        "M dynamodb/t/009",
+        "- dynamodb/t/012",
+        "+ dynamodb/t/011",
+    ] {
+        assert!(names(&rows).contains(&line.to_owned()), "{line}: {}", rows.out);
+    }
+    assert_eq!(objects(&work.run(["diff", "-q", "--json", "snapshot.fsm", "new.fsm"])).len(), 6);
+}
