@@ -4,7 +4,8 @@ use ekv_backup::keyspace::{FAMILIES, Family, dynamodb, fs, redis, routing_key, s
 
 libfuzzer_sys::fuzz_target!(|key: &[u8]| {
     let family = Family::of(key);
-    let longest = FAMILIES.iter().filter(|info| key.starts_with(info.prefix)).map(|info| info.prefix.len()).max();
+    let begins = FAMILIES.iter().filter(|info| key.starts_with(info.prefix) && (!info.exact || key == info.prefix));
+    let longest = begins.map(|info| info.prefix.len()).max();
     let found = family.info().map(|info| info.prefix.len());
     assert_eq!(found, longest, "{family:?}");
     let _ = routing_key(key);

@@ -26,7 +26,7 @@ libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
         let _ = (pattern.matches(other), pattern.reaches(other));
     }
     if let Ok(pattern) = Pattern::literal(one) {
-        assert!(pattern.matches(one), "{one:?}");
+        assert!(pattern.matches(pattern.front()), "{one:?}");
     }
     let _ = (ItemKey::parse(one), Literal::parse(one, Some(other)));
 });
