@@ -106,11 +106,11 @@ fn every_command_takes_every_kind_of_input() {
                 let decode = run(&work, &["decode", "-q", "-o", &dump], input, &[]);
                 assert!(matches!(decode.code, Some(0 | 1)), "{name}: {}", decode.err);
                 // One whose file is text.
-                let objects = list.out.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+                let mut objects = list.out.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
                 let is_text = |object: &Value| {
                     ["hash", "set", "item", "list"].iter().any(|kind| object["type"] == *kind)
                 };
-                let object = objects.filter(is_text).next_back().expect("there is one");
+                let object = objects.rfind(is_text).expect("there is one");
                 object["fullname"].as_str().expect("it has a name").to_owned()
             };
             let get = run(&work, &["get", "-q"], input, &[&object]).exits(0).out.clone();
