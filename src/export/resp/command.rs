@@ -107,7 +107,7 @@ mod tests {
         let text = written(|out| write(out, &[b"SET", b"k", &long, b"PXAT", b"5"]).unwrap());
         assert!(text.starts_with("*5\r\n$3\r\nSET\r\n$1\r\nk\r\n$300000\r\ny"), "{}", text.len());
         assert!(text.ends_with("y\r\n$4\r\nPXAT\r\n$1\r\n5\r\n"));
-        assert_eq!(text.len(), 300_000 + 55);
+        assert_eq!(text.len(), 4 + 9 + 7 + (9 + 300_000 + 2) + 10 + 7);
     }
 
     #[test]
