@@ -190,6 +190,10 @@ const OTHERS: &[&str] = &[
     "--parsable",
     "--for",
     "--timeout",
+    // Of what loads exports.
+    "--input-compression-type",
+    "--input-format",
+    "--queue-url",
     // Of the cluster's restore tool.
     "--input",
     "--data-dir",

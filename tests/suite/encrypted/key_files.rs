@@ -133,8 +133,8 @@ fn a_damaged_key_file_of_each_kind_is_refused_by_name() {
         |found: usize| format!("data key 7 (storage): wrapped in {found} bytes, a KEK file wraps in 60");
     let ids = "the key file's keys must be named by decimal key ids from 1 to 4294967295";
     let mut cases = vec![
-        (String::new(), "the key file is not JSON: line 1, column 0".to_owned()),
-        (good[..good.len() - 1].to_owned(), "the key file is not JSON: line 19, column 0".to_owned()),
+        (String::new(), "the key file is not JSON: line 1, column 1".to_owned()),
+        (good[..good.len() - 1].to_owned(), "the key file is not JSON: line 19, column 1".to_owned()),
         (format!("{good}x"), "the key file is not JSON: line 19, column 2".to_owned()),
         ("a secret in the wrong place".to_owned(), "the key file is not JSON: line 1, column 1".to_owned()),
         ("\"a secret\"".to_owned(), "the key file's content must be an object".to_owned()),
