@@ -188,13 +188,6 @@ pub(super) struct Decode {
     pub shown: Shown,
 }
 
-impl Progress {
-    /// Returns how progress is shown, where nothing is said when `quiet`.
-    pub(super) fn unless(self, quiet: bool) -> Self {
-        if quiet { Self::None } else { self }
-    }
-}
-
 /// The part of one worker.
 #[derive(Debug, Args)]
 pub(super) struct Share {
@@ -264,7 +257,7 @@ impl Shown {
 
     /// Shows progress until what is returned is dropped.
     pub(super) fn display(&self, progress: &progress::Progress) -> Display {
-        Display::start(self.progress.unless(self.quiet), progress)
+        Display::start(if self.quiet { Progress::None } else { self.progress }, progress)
     }
 }
 

@@ -17,7 +17,6 @@ use super::decode::{counted, wall_time};
 use super::escape::printable;
 use super::exit;
 use super::print::{self, Outcome};
-use super::progress::Display;
 use super::selection::Selection;
 use super::time::hlc_time;
 use super::words::Words;
@@ -74,12 +73,8 @@ pub(super) struct Arguments {
     /// Print one JSON object to standard output when the run ends
     #[arg(long)]
     pub json: bool,
-    /// Say nothing on standard error but errors
-    #[arg(short, long)]
-    pub quiet: bool,
-    /// Show progress on standard error
-    #[arg(long, value_enum, default_value_t = args::Progress::Auto, value_name = "HOW")]
-    pub progress: args::Progress,
+    #[command(flatten)]
+    pub shown: args::Shown,
 }
 
 const HELP: &str = "\
@@ -94,10 +89,10 @@ Examples:
 
 /// Runs the command and returns its exit code.
 pub(super) fn run(arguments: &Arguments, interrupt: &Interrupt) -> u8 {
-    let words = Words::new(arguments.quiet);
+    let words = arguments.shown.words();
     let started = Instant::now();
     let result = request(arguments, interrupt).map_err(Error::Incomparable).and_then(|request| {
-        let display = Display::start(arguments.progress.unless(arguments.quiet), &request.progress);
+        let display = arguments.shown.display(&request.progress);
         let result = encode(&request, |warning| words.warning(warning));
         drop(display);
         result

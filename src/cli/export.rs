@@ -13,9 +13,8 @@ use ekv_backup::name::{Pattern, Selection};
 use ekv_backup::run::{ExportRequest, Exported, export};
 use ekv_backup::service::Options;
 
-use super::args::{Progress, Source, size};
+use super::args::{Shown, Source, size};
 use super::print::Outcome;
-use super::progress::Display;
 use super::time::hlc_time;
 use super::words::Words;
 use super::{exit, positional, print};
@@ -66,12 +65,8 @@ pub(super) struct Arguments {
     /// Print one JSON object when the run ends: to standard output, or standard error where the export goes there
     #[arg(long)]
     pub json: bool,
-    /// Say nothing on standard error but errors
-    #[arg(short, long)]
-    pub quiet: bool,
-    /// Show progress on standard error
-    #[arg(long, value_enum, default_value_t = Progress::Auto, value_name = "HOW")]
-    pub progress: Progress,
+    #[command(flatten)]
+    pub shown: Shown,
 }
 
 /// Formats as they are typed.
@@ -100,7 +95,7 @@ impl From<To> for Format {
 
 /// Runs the command and returns its exit code.
 pub(super) fn run(arguments: &Arguments, interrupt: &Interrupt) -> u8 {
-    let words = Words::new(arguments.quiet);
+    let words = arguments.shown.words();
     let result = match request(arguments, interrupt) {
         Ok(request) => pass(arguments, &request, words),
         Err(message) => Err(Error::Name(message)),
@@ -165,7 +160,7 @@ fn request(arguments: &Arguments, interrupt: &Interrupt) -> Result<ExportRequest
 
 fn pass(arguments: &Arguments, request: &ExportRequest, words: Words) -> Result<Exported, Error> {
     words.time_taken(arguments.source.at.as_ref());
-    let display = Display::start(arguments.progress.unless(arguments.quiet), &request.source.progress);
+    let display = arguments.shown.display(&request.source.progress);
     let mut out = io::stdout().lock();
     let exported = export(request, &mut out, |warning| words.warning(warning), |notice| words.notice(notice));
     drop(display);
