@@ -26,14 +26,24 @@ impl Extents {
         self.0.clone()
     }
 
+    /// Returns the stretches from a row boundary on.
+    pub(super) fn from(&self, start: Position) -> Self {
+        let behind = self.0.iter().filter(|(_, end)| *end > start);
+        Self(behind.map(|(begin, end)| (start.max(*begin), *end)).collect())
+    }
+
+    /// Returns the length of all stretches, bytes.
+    pub(super) fn len(&self) -> u64 {
+        self.0.iter().map(|(start, end)| start.bytes_to(*end)).sum()
+    }
+
     /// Cuts the stretches into at most `parts` lists of about equal length, at some of `places` (ascending).
     pub(super) fn cut(
         &self,
         places: impl Iterator<Item = Position>,
         parts: usize,
     ) -> Vec<Vec<(Position, Position)>> {
-        let total: u64 = self.0.iter().map(|(start, end)| start.bytes_to(*end)).sum();
-        let share = (total / u64::try_from(parts).unwrap_or(u64::MAX).max(1)).max(1);
+        let share = (self.len() / u64::try_from(parts).unwrap_or(u64::MAX).max(1)).max(1);
         let mut places = places.peekable();
         let (mut lists, mut list, mut length) = (Vec::new(), Vec::new(), 0);
         for &(mut start, end) in &self.0 {

@@ -6,6 +6,7 @@ use super::Result;
 use super::first_pass::Catalog;
 use super::probe::Probe;
 use super::read_view::ReadView;
+use super::scan::Met;
 use crate::container::{self, ErrorKind, Payload, Position, RowHeader, Rows, Source};
 use crate::interrupt::Interrupt;
 
@@ -58,6 +59,19 @@ impl Input {
     #[cold]
     pub(super) fn differs(&self, offset: u64, what: &str) -> container::Error {
         self.source.error(offset, ErrorKind::Changed { what: what.to_owned() })
+    }
+
+    /// Fails where a scan met other rows than the first pass.
+    pub(super) fn check_met(&self, expected: Met, met: Met, at: Position) -> Result<()> {
+        if expected == met {
+            return Ok(());
+        }
+        let what = if expected.rows == met.rows {
+            "rows of a family do not say what they said".to_owned()
+        } else {
+            format!("{} rows of a family were read, {} before", met.rows, expected.rows)
+        };
+        Err(self.differs(at.offset(), &what).into())
     }
 
     /// Takes the result of a second reading: bytes that cannot be rows were rows in the first pass.

@@ -8,6 +8,7 @@ use super::entry::RowLocation;
 use super::first_pass::user_key;
 use super::overlay::{Edit, Edits};
 use super::scan::{KeyFilter, Scan, VersionMode};
+use super::shared_scan::SharedScan;
 use super::version::{VersionFilter, Visibility};
 use crate::bug::Bug;
 use crate::container::{Row, RowHeader};
@@ -72,10 +73,42 @@ impl Editor<'_> {
     }
 }
 
+/// The rows of one input.
+#[derive(Debug)]
+pub(super) enum Walk<'s> {
+    Alone(Box<Scan<'s>>),
+    /// Of visible rows.
+    Shared(Box<SharedScan>),
+}
+
+impl<'s> From<Scan<'s>> for Walk<'s> {
+    fn from(scan: Scan<'s>) -> Self {
+        Self::Alone(Box::new(scan))
+    }
+}
+
+impl Walk<'_> {
+    #[inline]
+    fn advance_to(&mut self, mode: VersionMode) -> Result<bool> {
+        match self {
+            Self::Alone(scan) => scan.advance_to(mode),
+            Self::Shared(scan) => scan.advance(),
+        }
+    }
+
+    #[inline]
+    fn key(&self) -> &[u8] {
+        match self {
+            Self::Alone(scan) => scan.key(),
+            Self::Shared(scan) => scan.key(),
+        }
+    }
+}
+
 #[derive(Debug)]
 struct Part<'s> {
     input: u16,
-    scan: Scan<'s>,
+    scan: Walk<'s>,
     state: State,
 }
 
@@ -97,7 +130,7 @@ impl Default for Merge<'_> {
 
 impl<'s> Merge<'s> {
     /// Merges scans, each with the index of its input.
-    pub(super) fn new(scans: impl Iterator<Item = (u16, Scan<'s>)>, mode: VersionMode) -> Self {
+    pub(super) fn new(scans: impl Iterator<Item = (u16, Walk<'s>)>, mode: VersionMode) -> Self {
         let parts: Vec<_> = scans.map(|(input, scan)| Part { input, scan, state: State::Lent }).collect();
         let filter = (parts.len() > 1 && mode == VersionMode::Visible).then(VersionFilter::default);
         Self { parts, mode, filter, edits: None, done: false }
@@ -192,13 +225,22 @@ impl<'s> Merge<'s> {
     #[inline]
     pub(super) fn row(&mut self, part: usize) -> Result<(RowLocation, Row<'_>)> {
         let part = self.parts.get_mut(part).ok_or(Bug::new("a scan has no part that it lends from"))?;
-        part.scan.located(part.input)
+        match &mut part.scan {
+            Walk::Alone(scan) => scan.located(part.input),
+            Walk::Shared(scan) => scan.located(),
+        }
     }
 
     /// Returns encoded key and header of the row that is current in a part, and the bytes of its body.
     pub(super) fn size(&self, part: usize) -> Result<(&[u8], RowHeader, usize)> {
         let part = self.parts.get(part).ok_or(Bug::new("a scan has no part that it lends from"))?;
-        Ok((part.scan.key(), part.scan.head(), part.scan.body_len()))
+        match &part.scan {
+            Walk::Alone(scan) => Ok((scan.key(), scan.head(), scan.body_len())),
+            Walk::Shared(scan) => {
+                let (_, row) = scan.located()?;
+                Ok((scan.key(), row.head, row.body.len()))
+            }
+        }
     }
 
     /// Lends the next row; for scans without edits.

@@ -29,6 +29,7 @@ mod read_view;
 mod reorder;
 mod routes;
 mod scan;
+mod shared_scan;
 mod sizes;
 mod stats;
 #[cfg(test)]
@@ -40,6 +41,7 @@ mod warnings;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::container::{Position, Source};
 use crate::crypto::Keyring;
@@ -51,10 +53,11 @@ use crate::sort::Scratch;
 use extents::Extents;
 use index::IndexShape;
 use input::Input;
-use merge::Merge;
+use merge::{Merge, Walk};
 use read_view::ReadView;
 use routes::RouteCatalog;
 use scan::{KeyFilter, Scan, VersionMode};
+use shared_scan::SharedScan;
 use stats::Largest;
 use warnings::shown;
 
@@ -115,7 +118,7 @@ pub struct SnapshotOptions {
 /// ```
 #[derive(Debug)]
 pub struct Snapshot {
-    inputs: Vec<Input>,
+    inputs: Vec<Arc<Input>>,
     /// Indexes of the inputs in the order of their groups: what depends on an order does so on this one.
     order: Vec<u16>,
     infos: Vec<InputInfo>,
@@ -132,6 +135,8 @@ pub struct Snapshot {
     undecided_count: u64,
     catalog: Option<RouteCatalog>,
     focus: Focus,
+    /// Cores that the caller has something to do for.
+    busy: AtomicUsize,
 }
 
 impl Snapshot {
@@ -209,7 +214,8 @@ impl Snapshot {
     /// Gives the sources back, in their order.
     #[must_use]
     pub fn into_sources(self) -> Vec<Source> {
-        self.inputs.into_iter().filter_map(|input| Arc::into_inner(input.source)).collect()
+        let inputs = self.inputs.into_iter().filter_map(Arc::into_inner);
+        inputs.filter_map(|input| Arc::into_inner(input.source)).collect()
     }
 
     /// Fails when an input is no longer what it was when it was opened (`decisions.md` 3). To be asked when the last
@@ -312,7 +318,10 @@ impl Snapshot {
         let Some(extents) = input.catalog.extents.get(family.index()) else { return Vec::new() };
         let lists = extents.cut(input.catalog.index.splits(), parts);
         let merge = |list| {
-            Merge::new(std::iter::once((0, self.over(input, list, family, false))), VersionMode::Visible)
+            Merge::new(
+                std::iter::once((0, self.over(input, list, family, false).into())),
+                VersionMode::Visible,
+            )
         };
         lists.into_iter().map(|list| Entries::new(self, merge(list), KeyFilter::Family(family))).collect()
     }
@@ -327,9 +336,18 @@ impl Snapshot {
     fn with_prefix(&self, prefix: &[u8], hint: Option<RowLocation>, mode: VersionMode) -> Merge<'_> {
         let scans = self.numbered().map(|(at, input)| {
             let hint = hint.filter(|hint| hint.input == at && input.is_native());
-            (at, Scan::prefix(input, prefix, hint, self.view, &self.interrupt))
+            let wanted = || KeyFilter::Prefix(prefix.to_vec());
+            let shared = if hint.is_none() { self.shared((at, input), mode, wanted) } else { None };
+            let alone = || Scan::prefix(input, prefix, hint, self.view, &self.interrupt).into();
+            (at, shared.map_or_else(alone, Walk::Shared))
         });
         Merge::new(scans, mode)
+    }
+
+    /// Tells that so many threads go through rows at the same time. Where there are more cores than these, a scan of
+    /// many rows has another thread read for it.
+    pub fn set_busy(&self, threads: usize) {
+        self.busy.store(threads, Ordering::Relaxed);
     }
 
     /// Narrows all scans that follow; the default widens them again. Counts stay those of all rows.
@@ -355,10 +373,28 @@ impl Snapshot {
 
     fn family(&self, family: Family, mode: VersionMode) -> Merge<'_> {
         let scans = self.numbered().map(|(at, input)| {
-            let extents = input.catalog.extents.get(family.index()).map(Extents::to_vec);
-            (at, self.over(input, extents.unwrap_or_default(), family, true))
+            let shared = self.shared((at, input), mode, || KeyFilter::Family(family));
+            let alone = || {
+                let extents = input.catalog.extents.get(family.index()).map(Extents::to_vec);
+                self.over(input, extents.unwrap_or_default(), family, true).into()
+            };
+            (at, shared.map_or_else(alone, Walk::Shared))
         });
         Merge::new(scans, mode)
+    }
+
+    /// Begins a scan that another thread shares, where that is worth it.
+    fn shared(
+        &self,
+        input: (u16, &Arc<Input>),
+        mode: VersionMode,
+        wanted: impl FnOnce() -> KeyFilter,
+    ) -> Option<Box<SharedScan>> {
+        if mode != VersionMode::Visible {
+            return None;
+        }
+        let busy = self.busy.load(Ordering::Relaxed).max(1);
+        SharedScan::start(input, wanted(), self.view, &self.interrupt, busy).map(Box::new)
     }
 
     fn over<'s>(
@@ -372,7 +408,7 @@ impl Snapshot {
     }
 
     /// Lists the inputs with their indexes, in the order of their groups.
-    fn numbered(&self) -> impl Iterator<Item = (u16, &Input)> {
+    fn numbered(&self) -> impl Iterator<Item = (u16, &Arc<Input>)> {
         self.order.iter().filter_map(|at| Some((*at, self.inputs.get(usize::from(*at))?)))
     }
 

@@ -1,6 +1,7 @@
 //! From sources to a store: the first pass over each, and what follows from all of them together.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 
 use super::Result;
 use super::claims::Claims;
@@ -147,7 +148,7 @@ fn assemble(
     let interrupt = options.interrupt.clone();
     Ok(Snapshot {
         order: (0..).zip(&inputs).map(|(at, _)| at).collect(),
-        inputs,
+        inputs: inputs.into_iter().map(Arc::new).collect(),
         infos,
         stats,
         largest,
@@ -162,6 +163,7 @@ fn assemble(
         undecided_count: 0,
         focus: super::Focus::default(),
         catalog: None,
+        busy: AtomicUsize::new(1),
     })
 }
 

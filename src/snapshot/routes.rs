@@ -186,7 +186,7 @@ fn one<'s>(
     mode: VersionMode,
 ) -> Merge<'s> {
     let extents = input.catalog.extents.get(family.index()).map(Extents::to_vec).unwrap_or_default();
-    Merge::new(std::iter::once((at, snapshot.over(input, extents, family, true))), mode)
+    Merge::new(std::iter::once((at, snapshot.over(input, extents, family, true).into())), mode)
 }
 
 /// Returns the group of an input by what it holds: the owner of all keys that were looked at. `None` when they have

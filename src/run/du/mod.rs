@@ -96,6 +96,7 @@ pub fn du(
     let groups = std::thread::scope(|scope| {
         // This thread does it alone where no other is to be had.
         let worker = std::thread::Builder::new().spawn_scoped(scope, all_rows).ok();
+        snapshot.set_busy(1 + usize::from(worker.is_some()));
         let mut options = Options::default();
         options.excluded.extend(request.selection.excluded());
         objects(snapshot, &options, scratch, &mut counted, warn)?;

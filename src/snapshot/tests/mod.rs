@@ -8,6 +8,7 @@ mod opening;
 mod placing;
 mod reading;
 mod several;
+mod shared;
 mod transactions;
 
 use super::index::IndexShape;

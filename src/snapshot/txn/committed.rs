@@ -48,7 +48,7 @@ pub(in crate::snapshot) fn committed(
     for (at, input) in snapshot.numbered() {
         let (from, scan) =
             (writes.len(), Scan::prefix(input, &locked, None, snapshot.view, &snapshot.interrupt));
-        let mut locks = Merge::new(std::iter::once((at, scan)), VersionMode::Visible);
+        let mut locks = Merge::new(std::iter::once((at, scan.into())), VersionMode::Visible);
         while let Some((place, row)) = locks.next()? {
             if writes.len() > limits::ROUTES || bytes > limits::ROUTE_BYTES {
                 return Ok(writes);

@@ -35,7 +35,7 @@ impl Found<'_> {
 impl<'s> Lookup<'s> {
     /// Looks into the inputs of a store and then into `more`.
     pub(super) fn new(snapshot: &'s Snapshot, more: &'s [Input]) -> Self {
-        let own = snapshot.numbered().map(|(at, input)| (Some(at), input, Probe::new(input)));
+        let own = snapshot.numbered().map(|(at, input)| (Some(at), &**input, Probe::new(input)));
         let more = more.iter().map(|input| (None, input, Probe::new(input)));
         Self { snapshot, probes: own.chain(more).collect(), plaintext: Plaintext::default() }
     }

@@ -21,6 +21,8 @@ const SLOT: usize = 16;
 /// Slots that are read at once.
 const GROUP: usize = 16;
 const GROUP_BYTES: usize = SLOT * GROUP;
+/// Bytes of a table that are read and written at once while many keys go there.
+const WINDOW: usize = 64 << 10;
 /// Slots of the first table.
 const FIRST: u64 = 1 << 19;
 
@@ -63,6 +65,10 @@ struct Table {
     file: File,
     slots: u64,
     used: u64,
+    /// Slots around the key that was set last, which the file may not have yet.
+    window: Vec<u8>,
+    /// Offset of the window; `None` where it holds nothing.
+    window_at: Option<u64>,
 }
 
 impl Names {
@@ -116,7 +122,7 @@ impl Names {
         let key = key(path);
         let found = match (self.memory.get(&key), &self.table) {
             (Some(taken), _) => Some(*taken),
-            (None, Some(table)) if self.filter.may_hold(&key) => table.find(&key)?.1,
+            (None, Some(table)) if self.filter.may_hold(&key) => table.find(&key)?,
             (None, _) => None,
         };
         Ok(found.filter(|taken| *taken != Taken::Free))
@@ -140,6 +146,7 @@ impl Names {
             table.set(&key, taken)?;
             self.filter.add(&key);
         }
+        table.flush()?;
         self.table = Some(table);
         Ok(())
     }
@@ -186,39 +193,65 @@ impl Table {
     fn new(scratch: &Scratch, slots: u64) -> io::Result<Self> {
         let file = tempfile::tempfile_in(scratch.directory())?;
         file.set_len(slots * 16)?;
-        Ok(Self { file, slots, used: 0 })
+        // Keys come in the order of the table, so many at a time: where some of them stand close together, they are
+        // read and written together.
+        let is_dense = slots * 16 / IN_MEMORY as u64 <= WINDOW as u64 / 16;
+        let window = vec![0; if is_dense { WINDOW } else { GROUP_BYTES }];
+        Ok(Self { file, slots, used: 0, window, window_at: None })
     }
 
-    /// Returns the offset of a key's slot, or of the empty one where it would stand, and what is there.
-    fn find(&self, key: &Key) -> io::Result<(u64, Option<Taken>)> {
-        let groups = self.slots / 16;
+    /// Returns the number of the group in which a key's slot is, if there is room.
+    fn first_group(&self, key: &Key) -> io::Result<u64> {
         let (first, _) = key.split_first_chunk::<8>().ok_or(io::ErrorKind::InvalidData)?;
         // Keys that ascend go through the table from front to back.
-        let mut group = u64::from_be_bytes(*first) >> (groups.leading_zeros() + 1);
+        Ok(u64::from_be_bytes(*first) >> ((self.slots / 16).leading_zeros() + 1))
+    }
+
+    /// Returns what is in a key's slot, of a table that was flushed.
+    fn find(&self, key: &Key) -> io::Result<Option<Taken>> {
+        let mut group = self.first_group(key)?;
         let mut bytes = [0; GROUP_BYTES];
         loop {
-            let offset = group * 256;
-            self.file.read_exact_at(&mut bytes, offset)?;
-            for (slot, at) in bytes.chunks_exact(SLOT).zip((offset..).step_by(SLOT)) {
-                let (digest, last) = slot.split_at_checked(SLOT - 1).unwrap_or_default();
-                match last.first().copied().and_then(Taken::of) {
-                    None => return Ok((at, None)),
-                    taken if key.starts_with(digest) => return Ok((at, taken)),
-                    Some(_) => {}
-                }
+            self.file.read_exact_at(&mut bytes, group * 256)?;
+            if let Some((_, taken)) = slot_of(&bytes, key) {
+                return Ok(taken);
             }
-            group = (group + 1) % groups;
+            group = (group + 1) % (self.slots / 16);
         }
     }
 
     fn set(&mut self, key: &Key, taken: Taken) -> io::Result<()> {
-        let (offset, found) = self.find(key)?;
-        self.used += u64::from(found.is_none());
-        let mut slot = *key;
-        if let Some(last) = slot.last_mut() {
-            *last = taken as u8;
+        let mut group = self.first_group(key)?;
+        loop {
+            let bytes = self.group(group)?;
+            if let Some((at, found)) = slot_of(bytes, key) {
+                if let Some(slot) = bytes.get_mut(at..at + SLOT) {
+                    slot.copy_from_slice(key);
+                    slot.iter_mut().skip(SLOT - 1).for_each(|last| *last = taken as u8);
+                }
+                self.used += u64::from(found.is_none());
+                return Ok(());
+            }
+            group = (group + 1) % (self.slots / 16);
         }
-        self.file.write_all_at(&slot, offset)
+    }
+
+    /// Returns a group of slots in the window, moving it there.
+    fn group(&mut self, group: u64) -> io::Result<&mut [u8]> {
+        let length = self.window.len() as u64;
+        let start = group * 256 / length * length;
+        if self.window_at != Some(start) {
+            self.flush()?;
+            self.file.read_exact_at(&mut self.window, start)?;
+            self.window_at = Some(start);
+        }
+        let at = usize::try_from(group * 256 - start).unwrap_or(usize::MAX);
+        Ok(self.window.get_mut(at..).and_then(|slots| slots.get_mut(..GROUP_BYTES)).unwrap_or_default())
+    }
+
+    /// Writes the window to the file.
+    fn flush(&mut self) -> io::Result<()> {
+        self.window_at.take().map_or(Ok(()), |start| self.file.write_all_at(&self.window, start))
     }
 
     /// Moves everything into a table of twice the size.
@@ -237,8 +270,23 @@ impl Table {
             }
             offset += u64::try_from(bytes.len()).unwrap_or(u64::MAX);
         }
+        larger.flush()?;
         Ok(larger)
     }
+}
+
+/// Finds a key's slot in a group, or the empty one where it would stand: where it begins, and what is there. `None`:
+/// in a group behind.
+fn slot_of(group: &[u8], key: &Key) -> Option<(usize, Option<Taken>)> {
+    for (slot, at) in group.chunks_exact(SLOT).zip((0..).step_by(SLOT)) {
+        let (digest, last) = slot.split_at_checked(SLOT - 1).unwrap_or_default();
+        match last.first().copied().and_then(Taken::of) {
+            None => return Some((at, None)),
+            taken if key.starts_with(digest) => return Some((at, taken)),
+            Some(_) => {}
+        }
+    }
+    None
 }
 
 impl Taken {
