@@ -131,6 +131,9 @@ pub(super) struct Decode {
     /// Make any problem fatal: leave no tree
     #[arg(long)]
     pub strict: bool,
+    /// One file an object, or JSONL files of many: items, keys of Redis, keys of no service, headers of S3 objects
+    #[arg(long, value_name = "LAYOUT", default_value = "per-item", value_parser = layout)]
+    pub layout: Layout,
     /// Write nothing under extra/
     #[arg(long)]
     pub no_extra: bool,
@@ -148,19 +151,19 @@ pub(super) struct Decode {
     /// Write keys without a prefix as Redis strings instead of extra/kv/
     #[arg(long, help_heading = "Redis")]
     pub legacy_redis_strings: bool,
-    /// One file an item, or JSONL files of many
+    /// One file an item, or JSONL files of many [default: as --layout]
     #[arg(
         long,
         visible_alias = "dynamodb-bundle-mode",
         value_name = "LAYOUT",
-        default_value = "per-item",
         help_heading = "DynamoDB",
         value_parser = layout
     )]
-    pub dynamodb_layout: Layout,
-    /// Size at which JSONL files are cut: bytes, or with KiB, MiB, GiB
+    pub dynamodb_layout: Option<Layout>,
+    /// Size at which JSONL files of all services are cut: bytes, or with KiB, MiB, GiB
     #[arg(
         long,
+        visible_alias = "part-size",
         value_name = "SIZE",
         default_value = "64MiB",
         help_heading = "DynamoDB",
@@ -297,11 +300,18 @@ pub(super) struct Inspect {
     pub shown: Shown,
 }
 
-/// How DynamoDB items are laid out.
+/// How objects are laid out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Layout {
     PerItem,
     Jsonl,
+}
+
+impl Decode {
+    /// Returns how items are laid out.
+    pub(super) fn items(&self) -> Layout {
+        self.dynamodb_layout.unwrap_or(self.layout)
+    }
 }
 
 impl std::fmt::Display for Layout {

@@ -190,8 +190,11 @@ pub(super) fn counted(count: u64, noun: &str) -> String {
 /// Turns what was typed into what was meant.
 fn request(arguments: &args::Decode, interrupt: &Interrupt) -> Result<Request, String> {
     let Selection { excluded, scopes } = Selection::of(arguments.adapter.as_ref(), &arguments.scope)?;
-    let dynamodb_bundle =
-        (arguments.dynamodb_layout == Layout::Jsonl).then_some(arguments.dynamodb_bundle_size);
+    let size = |layout| (layout == Layout::Jsonl).then_some(arguments.dynamodb_bundle_size);
+    let (dynamodb_bundle, jsonl) = (size(arguments.items()), size(arguments.layout));
+    if jsonl.is_some() && arguments.no_extra {
+        return Err("--layout jsonl keeps headers of S3 objects and other keys in extra/, which --no-extra leaves out".to_owned());
+    }
     let mut adapters = Options {
         excluded,
         scopes,
@@ -200,6 +203,7 @@ fn request(arguments: &args::Decode, interrupt: &Interrupt) -> Result<Request, S
         drop_expired: arguments.drop_expired,
         legacy_redis_strings: arguments.legacy_redis_strings,
         dynamodb_bundle,
+        jsonl,
         include_incomplete_uploads: arguments.include_incomplete_uploads,
         include_orphans: arguments.include_orphans,
         rename_collisions: arguments.rename_collisions,
@@ -251,7 +255,7 @@ fn named(arguments: &args::Decode) -> Result<name::Selection, String> {
         patterns("--exclude", &arguments.exclude)?,
     );
     // A bundle of items is one file, which one share makes.
-    let whole_tables = arguments.dynamodb_layout == Layout::Jsonl;
+    let whole_tables = arguments.items() == Layout::Jsonl;
     let shard = arguments.share.shard.map(|shard| shard.with_whole_tables(whole_tables));
     Ok(selection.with_lists(lists).with_shard(shard))
 }

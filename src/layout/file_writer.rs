@@ -59,6 +59,11 @@ impl FileWriter<'_> {
 }
 
 impl FileBuffer {
+    /// Lends what was appended, unless a part of it is in a file.
+    pub(crate) fn whole(&self) -> Option<&[u8]> {
+        self.file.is_none().then_some(&self.bytes)
+    }
+
     /// Drops the file that was begun, and what was appended.
     pub(crate) fn discard(&mut self) {
         self.clear();

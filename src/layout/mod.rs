@@ -9,7 +9,9 @@ pub(crate) mod fs;
 pub(crate) mod kv;
 pub(crate) mod lines;
 pub(crate) mod output;
+pub(crate) mod parts;
 pub(crate) mod paths;
+pub(crate) mod record;
 pub(crate) mod redis;
 pub(crate) mod s3;
 pub(crate) mod sqs;
@@ -25,6 +27,8 @@ pub struct LayoutOptions {
     pub no_extra: bool,
     /// `--dynamodb-layout jsonl`: the size that parts are cut at, bytes; `None` is one file an item.
     pub dynamodb_bundle: Option<u64>,
+    /// `--layout jsonl`, of all services but `DynamoDB`: the size that parts are cut at, bytes; `None` is one file an object.
+    pub jsonl: Option<u64>,
     /// `--rename-collisions`.
     pub rename_collisions: bool,
     /// S3 bodies alone, without sidecars and KEYMAPs: an export tells of them elsewhere.

@@ -24,7 +24,10 @@ pub(super) fn options(request: &Request) -> BTreeMap<&'static str, Value> {
             asked.insert(name, Value::from(true));
         }
     }
-    if let Some(size) = options.dynamodb_bundle {
+    if options.jsonl.is_some() {
+        asked.insert("layout", "jsonl".into());
+    }
+    if let Some(size) = options.dynamodb_bundle.or(options.jsonl) {
         asked.insert("dynamodb_bundle_size", size.into());
     }
     if let Some(selection) = &options.selection {

@@ -75,6 +75,8 @@ pub struct Options {
     pub legacy_redis_strings: bool,
     /// `--dynamodb-layout jsonl`: the size that parts are cut at, bytes; `None` is one file an item.
     pub dynamodb_bundle: Option<u64>,
+    /// `--layout jsonl`: the same of all other services.
+    pub jsonl: Option<u64>,
     /// `--include-incomplete-uploads`.
     pub include_incomplete_uploads: bool,
     /// `--include-orphans`.
@@ -112,6 +114,7 @@ impl Options {
         LayoutOptions {
             no_extra: self.no_extra,
             dynamodb_bundle: self.dynamodb_bundle,
+            jsonl: self.jsonl,
             rename_collisions: self.rename_collisions,
             s3_bodies: false,
             preserve_sqs_visibility: self.preserve_sqs_visibility,

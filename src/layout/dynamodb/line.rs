@@ -3,10 +3,10 @@
 //! A part is cut before the line that would make it too long, so the length has to be known first. A long line is
 //! measured and then written piece by piece; others are put together in memory.
 
-use super::bundle::Bundle;
 use super::render::{self, Layout};
 use crate::error::Result;
 use crate::layout::output::Output;
+use crate::layout::parts::Parts;
 use crate::model::dynamodb::item::Attributes;
 use crate::model::dynamodb::value::Unservable;
 use crate::tree::{Tree, TreeFile};
@@ -20,7 +20,7 @@ const PIECE: usize = 64 << 10;
 /// `line` is a buffer that is used again.
 pub(super) fn write(
     tree: &mut Tree,
-    parts: &mut Bundle,
+    parts: &mut Parts,
     item: &Attributes<'_>,
     line: &mut Vec<u8>,
 ) -> Result<Option<Unservable>> {
@@ -96,7 +96,7 @@ mod tests {
             message
         };
         let messages = [item(2), item(SHORT / 4 + 7), item(1), item(SHORT / 2)];
-        let mut parts = Bundle::new(b"t", 512 << 10);
+        let mut parts = Parts::new(b"t/items/data-".to_vec(), 512 << 10);
         let mut want = Vec::new();
         let mut buffer = Vec::new();
         for message in &messages {

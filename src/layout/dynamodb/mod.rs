@@ -2,7 +2,6 @@
 //!
 //! In: tables, each followed by its items. Out: their files; records and warnings of names in SHA form.
 
-mod bundle;
 mod claims;
 mod fallback;
 #[cfg(test)]
@@ -18,6 +17,7 @@ mod tests;
 
 use super::Root;
 use super::file_writer::{FileBuffer, FileWriter};
+use super::parts::Parts;
 use crate::bug::Bug;
 use crate::error::{Error, Result};
 use crate::event::{Class, Event, Warning};
@@ -27,7 +27,7 @@ use crate::model::dynamodb::{Attributes, Item, KeyValues, Object, Schema, Table}
 use crate::model::{Answer, Refusal};
 use crate::report::Report;
 use crate::tree::{keymap, segment};
-use bundle::Bundle;
+
 use fallback::{Fallbacks, Reason};
 use name::{ItemName, Originals};
 use per_item::PerItem;
@@ -58,7 +58,7 @@ struct OpenTable {
 #[derive(Debug)]
 enum Files {
     PerItem(Box<PerItem>),
-    Bundle(Box<Bundle>),
+    Parts(Box<Parts>),
 }
 
 impl Layout {
@@ -113,7 +113,9 @@ impl Layout {
         }
         let files = match root.options.dynamodb_bundle {
             None => Files::PerItem(Box::new(PerItem::new(&root.tree, &directory, root.options.sharded))),
-            Some(size) => Files::Bundle(Box::new(Bundle::new(&directory, size))),
+            Some(size) => {
+                Files::Parts(Box::new(Parts::new([&directory[..], b"/items/data-"].concat(), size)))
+            }
         };
         self.table = Some(OpenTable { name: name.to_vec(), files, fallbacks, has_files: is_own });
         Ok(Answer::Taken)
@@ -127,7 +129,7 @@ impl Layout {
                 *has_files |= answer == Answer::Taken;
                 Ok(answer)
             }
-            Files::Bundle(parts) => {
+            Files::Parts(parts) => {
                 let unservable = line::write(&mut root.tree, parts, &item.attributes, &mut self.line)?;
                 item.unservable.set(unservable);
                 Ok(Answer::Taken)
@@ -140,7 +142,7 @@ impl Layout {
     pub(crate) fn place(&self) -> &[u8] {
         match self.table.as_ref().map(|table| &table.files) {
             Some(Files::PerItem(files)) => files.path(),
-            Some(Files::Bundle(parts)) => parts.path(),
+            Some(Files::Parts(parts)) => parts.path(),
             None => b"",
         }
     }
@@ -150,7 +152,7 @@ impl Layout {
         let OpenTable { name, files, mut fallbacks, has_files } = self.table.take().ok_or(NO_TABLE)?;
         let shown = excerpt::name(&name);
         match files {
-            Files::Bundle(parts) => parts.finish(&mut root.tree)?,
+            Files::Parts(parts) => parts.finish(&mut root.tree)?,
             Files::PerItem(files) => {
                 let items = files.finish(&mut root.tree, &mut fallbacks, report, &name)?;
                 warn_large(report, &shown, items);

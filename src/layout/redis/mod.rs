@@ -5,11 +5,12 @@
 mod binary;
 mod document;
 mod joined;
+pub(crate) mod parts;
 mod sidecars;
 mod stream;
 
 use super::file_writer::{FileBuffer, FileWriter};
-use super::{LayoutOptions, Root};
+use super::{LayoutOptions, Root, record};
 use crate::bug::Bug;
 use crate::error::Result;
 use crate::event::Class;
@@ -20,6 +21,7 @@ use crate::tree::segment::{self, Segment};
 use crate::tree::{Scratch, keymap};
 use document::Document;
 pub(crate) use joined::Joined;
+use parts::Lines;
 use sidecars::Sidecars;
 
 /// Writes the files.
@@ -29,6 +31,8 @@ pub(crate) struct Layout {
     path: Vec<u8>,
     buffer: FileBuffer,
     sidecars: Sidecars,
+    /// Of the JSONL layout.
+    lines: Lines,
     collection: Option<OpenCollection>,
 }
 
@@ -38,8 +42,9 @@ struct OpenCollection {
     collection: Collection,
     contents: Contents,
     expiry_ms: Option<u64>,
-    /// Its key and the name of its file, where that is a fallback.
-    fallback: Option<(Vec<u8>, Segment)>,
+    key: Vec<u8>,
+    /// The name of its file.
+    segment: Segment,
 }
 
 /// What the file of a collection holds so far.
@@ -57,12 +62,20 @@ impl Layout {
             path: Vec::new(),
             buffer: FileBuffer::default(),
             sidecars: Sidecars::new(scratch, options.last_commit_ts),
+            lines: Lines::new(scratch),
             collection: None,
         }
     }
 
     /// Writes the file of a string or an HLL, begins that of a collection.
     pub(crate) fn key(&mut self, root: &mut Root, key: &Key<'_>) -> Result<Answer> {
+        if let Value::String(body) | Value::Hll(body) = key.value
+            && root.options.jsonl.is_some()
+            && record::fits(key.key, body)
+        {
+            self.lines.push_whole(key, body)?;
+            return Ok(Answer::Taken);
+        }
         let segment = segment::encode(key.key);
         if segment.fallback
             && let Some(message) = keymap::too_long(segment.text.as_bytes(), key.key)
@@ -79,9 +92,8 @@ impl Layout {
                     Collection::Stream => Contents::Stream { entries: 0, last },
                     _ => Contents::Document(Document::begin(collection, &mut file)),
                 };
-                let fallback = segment.fallback.then(|| (key.key.to_vec(), segment));
-                self.collection =
-                    Some(OpenCollection { collection, contents, expiry_ms: key.expiry_ms, fallback });
+                let (key, expiry_ms) = (key.key.to_vec(), key.expiry_ms);
+                self.collection = Some(OpenCollection { collection, contents, expiry_ms, key, segment });
                 return Ok(Answer::Open);
             }
         }
@@ -125,9 +137,16 @@ impl Layout {
                     stream::write_meta(&mut file, entries, last, open.expiry_ms);
                 }
             }
-            file.finish()?;
-            if let Some((key, segment)) = open.fallback {
-                self.sidecars.record_collection(open.collection, &key, &segment)?;
+            if root.options.jsonl.is_some()
+                && let Some(text) = self.buffer.whole().filter(|text| record::fits(&open.key, text))
+            {
+                self.lines.push_collection(open.collection, &open.key, text)?;
+                self.buffer.discard();
+                return Ok(Answer::Taken);
+            }
+            FileWriter { buffer: &mut self.buffer, tree: &mut root.tree, path: &self.path }.finish()?;
+            if open.segment.fallback {
+                self.sidecars.record_collection(open.collection, &open.key, &open.segment)?;
             }
         }
         Ok(Answer::Taken)
@@ -140,8 +159,11 @@ impl Layout {
         }
     }
 
-    /// Writes the sidecars.
+    /// Writes the parts and the sidecars.
     pub(crate) fn finish(&mut self, root: &mut Root) -> Result<()> {
+        if let Some(size) = root.options.jsonl {
+            self.lines.write(&mut root.tree, size)?;
+        }
         self.sidecars.write(&mut root.tree)
     }
 

@@ -5,6 +5,9 @@ use crate::limits;
 use crate::model::s3::Orphan;
 use crate::tree::segment;
 
+/// Directory of the lines that take the place of sidecars, a directory a bucket.
+pub(crate) const PARTS: &[u8] = b"extra/s3/objects/";
+
 /// `s3/<BUCKET>`.
 #[derive(Debug)]
 pub(super) struct Directory {
@@ -37,6 +40,13 @@ impl Directory {
     /// Returns the path of a file of the bucket, from the root of the dump.
     pub(super) fn file(&self, file: &[u8]) -> Vec<u8> {
         [&*self.path, file].join(&b'/')
+    }
+
+    /// Returns what the paths of the parts begin with whose lines take the place of sidecars: no path in the bucket's
+    /// directory is free of what an object may be called.
+    pub(super) fn parts(&self) -> Vec<u8> {
+        let name = self.path.strip_prefix(b"s3/").unwrap_or_default();
+        [PARTS, name, b"/data-"].concat()
     }
 
     /// Returns the path of an orphan (`s3.md` 4.9), unless its object has a name that no directory can have. With

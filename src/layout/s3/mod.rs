@@ -1,5 +1,6 @@
 //! `s3/<bucket>/`: objects under their keys with a sidecar each, `_bucket.json`, KEYMAP.jsonl, `_orphans/`,
-//! `_incomplete_uploads/`; `extra/s3/buckets.jsonl` (`s3.md` 4).
+//! `_incomplete_uploads/`; `extra/s3/buckets.jsonl` (`s3.md` 4). In the JSONL layout a line in
+//! `extra/s3/objects/<bucket>/data-<part>.jsonl` takes the place of each sidecar.
 
 pub(crate) mod bucket_file;
 mod directory;
@@ -11,13 +12,15 @@ mod upload;
 
 use std::collections::BTreeSet;
 
-use super::Root;
+use super::parts::Parts;
+use super::{Root, record};
 use crate::bug::Bug;
 use crate::error::Result;
 use crate::model::s3::{Announced, Bucket, Class, Fault, Object, ObjectHead, Orphan, UploadRecord};
 use crate::model::{Answer, Piece, Refusal};
 use crate::tree::{Scratch, TreeFile, keymap};
 use directory::Directory;
+pub(crate) use directory::PARTS;
 use path::{Placement, Placements, PlacementsSorter, Planner, Rules};
 use problem::{RENAME_OPTION, of_file};
 
@@ -57,12 +60,15 @@ struct OpenBucket {
     directory: Option<Directory>,
     tracker: Option<TreeFile>,
     uploads: Option<TreeFile>,
+    /// Lines that take the place of sidecars.
+    lines: Option<Parts>,
 }
 
 /// An object whose body comes.
 #[derive(Debug)]
 struct OpenObject {
     path: Vec<u8>,
+    key: Vec<u8>,
     sidecar: Vec<u8>,
     /// Its line of KEYMAP.jsonl, if it does not stand at its key.
     record: Option<Vec<u8>>,
@@ -104,7 +110,8 @@ impl Layout {
             rename: root.options.rename_collisions,
             orphans: announced.has(path::ORPHANS)? && announced.has_orphans()?,
             incomplete_uploads: announced.has(path::INCOMPLETE_UPLOADS)? && announced.has_uploads()?,
-            tracker: false,
+            // Of an object that is called so only its sidecar tells that it is one.
+            tracker: root.options.jsonl.is_some(),
             directory: directory.path().len(),
         };
         planner.plan((bucket, generation), rules, &mut |each| announced.keys(each), placements)
@@ -126,7 +133,7 @@ impl Layout {
         self.text.clear();
         bucket_file::write_file(&mut self.text, bucket.name, meta);
         root.tree.write(&directory.file(path::BUCKET_FILE), &self.text)?;
-        record(root, &mut self.recorded, &directory, bucket.name)?;
+        enter(root, &mut self.recorded, &directory, bucket.name)?;
         if !root.options.no_extra {
             self.text.clear();
             bucket_file::write_line(&mut self.text, bucket.name, meta);
@@ -152,7 +159,7 @@ impl Layout {
         };
         let mut sidecar = Vec::new();
         sidecar::write(&mut sidecar, head.headers);
-        self.object = Some(OpenObject { path, sidecar, record, file: None });
+        self.object = Some(OpenObject { path, key: head.key.to_vec(), sidecar, record, file: None });
         Ok(Answer::Open)
     }
 
@@ -184,20 +191,27 @@ impl Layout {
         if let Err(fault) = object.open(root)? {
             return self.fail(root, fault);
         }
-        if !root.options.s3_bodies {
+        let lines = root.options.jsonl.filter(|_| record::fits(&object.key, &object.sidecar));
+        if !root.options.s3_bodies && lines.is_none() {
             let path = [&*object.path, sidecar::SUFFIX].concat();
             if let Err(error) = root.tree.write(&path, &object.sidecar) {
                 return self.fail(root, of_file(error)?);
             }
         }
-        let OpenObject { file, record, .. } = self.object.take().ok_or(ORDER)?;
+        let OpenObject { file, record, key, sidecar, .. } = self.object.take().ok_or(ORDER)?;
         file.ok_or(ORDER)?.finish(&mut root.tree)?;
         if root.options.s3_bodies {
             return Ok(Answer::Taken);
         }
         let bucket = &mut self.bucket;
         let directory = bucket.directory.as_ref().ok_or(ORDER)?;
-        self::record(root, &mut self.recorded, directory, &bucket.name)?;
+        if let Some(size) = lines {
+            self.text.clear();
+            record::of_json(&mut self.text, &key, &sidecar);
+            let lines = bucket.lines.get_or_insert_with(|| Parts::new(directory.parts(), size));
+            lines.append(&mut root.tree, &self.text)?;
+        }
+        enter(root, &mut self.recorded, directory, &bucket.name)?;
         if let Some(record) = record {
             open(&mut bucket.tracker, root, || directory.file(path::TRACKER))?.write(&record)?;
         }
@@ -230,7 +244,7 @@ impl Layout {
             root.tree.remove_empty_directories(&path)?;
             return Ok(Answer::Refused(of_file(error)?));
         }
-        record(root, &mut self.recorded, directory, orphan.bucket)?;
+        enter(root, &mut self.recorded, directory, orphan.bucket)?;
         Ok(Answer::Taken)
     }
 
@@ -239,7 +253,7 @@ impl Layout {
         self.turn_to(root, upload.bucket)?;
         let bucket = &mut self.bucket;
         let Some(directory) = &bucket.directory else { return Ok(Answer::Refused(no_directory())) };
-        record(root, &mut self.recorded, directory, upload.bucket)?;
+        enter(root, &mut self.recorded, directory, upload.bucket)?;
         self.text.clear();
         upload::write(&mut self.text, upload);
         open(&mut bucket.uploads, root, || directory.file(upload::PATH))?.write(&self.text)?;
@@ -257,7 +271,10 @@ impl Layout {
 
     /// Ends the files of a bucket.
     pub(crate) fn end_bucket(&mut self, root: &mut Root) -> Result<()> {
-        let OpenBucket { tracker, uploads, .. } = std::mem::take(&mut self.bucket);
+        let OpenBucket { tracker, uploads, lines, .. } = std::mem::take(&mut self.bucket);
+        if let Some(lines) = lines {
+            lines.finish(&mut root.tree)?;
+        }
         for file in [tracker, uploads].into_iter().flatten() {
             file.finish(&mut root.tree)?;
         }
@@ -312,7 +329,7 @@ fn open<'f>(
 }
 
 /// Enters the directory's name into `extra/KEYMAP.jsonl` where that needs it, when the first file of the bucket is there.
-fn record(
+fn enter(
     root: &mut Root,
     recorded: &mut BTreeSet<Vec<u8>>,
     directory: &Directory,

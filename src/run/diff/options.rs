@@ -43,8 +43,8 @@ impl Asked {
 }
 
 /// Options that change which files a dump has.
-const KNOWN: [&str; 5] =
-    ["no_extra", "drop_expired", "legacy_redis_strings", "dynamodb_bundle_size", "adapter"];
+const KNOWN: [&str; 6] =
+    ["no_extra", "drop_expired", "legacy_redis_strings", "dynamodb_bundle_size", "layout", "adapter"];
 
 /// Makes the sides comparable.
 ///
@@ -102,6 +102,7 @@ fn options(manifest: &Manifest, asked: &Asked) -> Result<Options, String> {
         excluded.extend([Namespace::Fs, Namespace::Kv]);
     }
     let exclusions = manifest.exclusions;
+    let size = asked.options.get("dynamodb_bundle_size").and_then(Value::as_u64).unwrap_or(64 << 20);
     Ok(Options {
         excluded,
         scopes,
@@ -111,10 +112,9 @@ fn options(manifest: &Manifest, asked: &Asked) -> Result<Options, String> {
         legacy_redis_strings: is_set("legacy_redis_strings"),
         dynamodb_bundle: match manifest.dynamodb_layout {
             DynamodbLayout::PerItem => None,
-            DynamodbLayout::Jsonl => {
-                Some(asked.options.get("dynamodb_bundle_size").and_then(Value::as_u64).unwrap_or(64 << 20))
-            }
+            DynamodbLayout::Jsonl => Some(size),
         },
+        jsonl: asked.options.get("layout").is_some_and(|layout| layout == "jsonl").then_some(size),
         include_incomplete_uploads: exclusions.include_incomplete_uploads,
         include_orphans: exclusions.include_orphans,
         rename_collisions: exclusions.rename_s3_collisions,
@@ -133,6 +133,7 @@ fn differing(one: &Options, other: &Options) -> Vec<&'static str> {
         both(one.drop_expired != other.drop_expired, "--drop-expired"),
         both(one.legacy_redis_strings != other.legacy_redis_strings, "--legacy-redis-strings"),
         both(one.dynamodb_bundle.is_some() != other.dynamodb_bundle.is_some(), "--dynamodb-layout"),
+        both(one.jsonl.is_some() != other.jsonl.is_some(), "--layout"),
         both(
             one.include_incomplete_uploads != other.include_incomplete_uploads,
             "--include-incomplete-uploads",
