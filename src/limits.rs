@@ -50,6 +50,8 @@ pub(crate) const PATH: usize = 4095;
 pub(crate) const KEYMAP_LINE: usize = 4 << 20;
 /// Longest original of which a KEYMAP line surely holds the base64 form beside a path, bytes (`dump.md` 3).
 pub(crate) const KEYMAP_ORIGINAL: usize = (KEYMAP_LINE - CHECKSUMS_LINE) / 4 * 3;
+/// Longest line of the JSONL layout, those of items apart, bytes: key and file of 256 KiB each, escaped.
+pub(crate) const RECORD_LINE: usize = 8 << 20;
 /// Longest line of CHECKSUMS, bytes (`dump.md` 5).
 pub(crate) const CHECKSUMS_LINE: usize = 8 << 10;
 /// Bytes of a line over its limit that are skipped; one that goes on is not read further.

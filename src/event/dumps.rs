@@ -8,6 +8,7 @@ super::row::table! {
     Class S3_UNPAIRED_FILE = "s3_unpaired_file" [] "encode.md 12" "the body of an object without its sidecar, or a sidecar without its body"
     Class S3_INVALID_SIDECAR = "s3_invalid_sidecar" [] "encode.md 12" "a sidecar that cannot be read"
     Class REDIS_INVALID_FILE = "redis_invalid_file" [] "encode.md 12"
-        "the file of a collection that cannot be read, or of a stream whose last line says another length"
+        "the file or line of a key that cannot be read, or of a stream whose last line says another length"
+    Class KV_INVALID_LINE = "kv_invalid_line" [] "output.md" "the line of a key without a prefix whose value is neither text nor base64"
     Class S3_BODY_LENGTH = "s3_body_length" [] "encode.md 12" "a body of another length than its sidecar says"
 }

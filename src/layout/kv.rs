@@ -13,7 +13,7 @@ const DIRECTORY: &[u8] = b"extra/kv/";
 const SUFFIX: &[u8] = b".bin";
 const KEYMAP: &[u8] = b"extra/kv/KEYMAP.jsonl";
 /// What the paths of its parts begin with.
-pub(crate) const PARTS: &[u8] = b"extra/kv/data-";
+const PARTS: &[u8] = b"extra/kv/data-";
 const MEMORY: usize = 4 << 20;
 
 /// Writes the files, and remembers the names that need a KEYMAP record.

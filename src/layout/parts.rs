@@ -1,7 +1,7 @@
 //! The JSONL layout: `<front>00001.jsonl` and so on, one object a line (`dynamodb.md` 5.1, `docs/output.md`).
 
 use crate::error::Result;
-use crate::tree::{Sorter, Tree, TreeFile};
+use crate::tree::{Sorter, Tree, TreeFile, part};
 
 /// Writes the parts that are called alike.
 #[derive(Debug)]
@@ -12,12 +12,6 @@ pub(super) struct Parts {
     part: u64,
     path: Vec<u8>,
     file: Option<TreeFile>,
-}
-
-/// Whether a path is that of a part; `front` as of [`Parts`].
-pub(crate) fn is_part(path: &[u8], front: &[u8]) -> bool {
-    let number = path.strip_prefix(front).and_then(|rest| rest.strip_suffix(b".jsonl"));
-    number.is_some_and(|number| number.len() >= 5 && number.iter().all(u8::is_ascii_digit))
 }
 
 impl Parts {
@@ -57,9 +51,7 @@ impl Parts {
                     full.finish(tree)?;
                 }
                 self.part += 1;
-                self.path.clear();
-                self.path.extend_from_slice(&self.front);
-                self.path.extend_from_slice(format!("{:05}.jsonl", self.part).as_bytes());
+                self.path = part::path(&self.front, self.part);
                 tree.file(&self.path)?
             }
         };

@@ -8,6 +8,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use super::file_writer::BUFFER;
 use crate::codec::gojson::{self as json, Html};
+use crate::tree::part;
 
 /// Longest key and longest file that a line is made of, bytes.
 pub(crate) const LONGEST: usize = BUFFER;
@@ -71,25 +72,12 @@ fn without_spaces(out: &mut Vec<u8>, mut text: &[u8]) {
     while let Some(at) = memchr::memchr3(b'"', b' ', b'\n', text) {
         let (before, rest) = text.split_at(at);
         out.extend_from_slice(before);
-        let length = if rest.starts_with(b"\"") { string_length(rest) } else { 0 };
+        let length = rest.strip_prefix(b"\"").map_or(0, |rest| 1 + part::string_length(rest));
         let (string, rest) = rest.split_at(length);
         out.extend_from_slice(string);
         text = if length == 0 { rest.get(1..).unwrap_or_default() } else { rest };
     }
     out.extend_from_slice(text);
-}
-
-/// Returns the length of the string that a text begins with, quotes included.
-fn string_length(text: &[u8]) -> usize {
-    let mut at = 1;
-    while let Some(found) = memchr::memchr2(b'"', b'\\', text.get(at..).unwrap_or_default()) {
-        at += found + 1;
-        if text.get(at - 1) == Some(&b'"') {
-            return at;
-        }
-        at += 1;
-    }
-    text.len()
 }
 
 #[cfg(test)]

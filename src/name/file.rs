@@ -6,6 +6,7 @@
 use super::of;
 use crate::keyspace::Namespace;
 use crate::model::Summary;
+use crate::tree::part::{self, Of};
 use crate::tree::segment;
 
 const KEYMAP: &[u8] = b"KEYMAP.jsonl";
@@ -56,6 +57,12 @@ pub enum Lines {
     Uploads,
     /// Inodes.
     Inodes,
+    /// Keys of Redis, which are of this kind.
+    Keys(&'static str),
+    /// Keys of no service.
+    Values,
+    /// Headers of the objects of a bucket.
+    Headers,
 }
 
 /// What a component of a path that is in SHA form stands for: asked by the path from the root up to it, without a suffix.
@@ -80,6 +87,16 @@ pub fn of_file(path: &[u8], originals: Originals<'_>) -> Option<FileName> {
         contents: Contents::Lines(lines),
         is_main: false,
     };
+    if let Some(part) = part::of(path) {
+        return Some(match part.of {
+            Of::Redis(_, kind) => {
+                let kind = ["string", "hll", "list", "hash", "set", "zset", "stream"].get(kind)?;
+                FileName { is_main: true, ..all(Namespace::Redis, Lines::Keys(kind)) }
+            }
+            Of::Kv => FileName { is_main: true, ..all(Namespace::Kv, Lines::Values) },
+            Of::S3(bucket) => side(names.scope("s3", bucket, "bucket"), Contents::Lines(Lines::Headers)),
+        });
+    }
     Some(match *parts.as_slice() {
         [b"redis", _, b"strings_ttl.jsonl" | b"hll_ttl.jsonl"] => all(Namespace::Redis, Lines::Expiries),
         [b"redis", database, kind, file] => {
@@ -333,6 +350,9 @@ mod tests {
             ("extra/fs/tree/etc/hosts", "fs/etc/hosts Bytes"),
             ("extra/kv/SHAk.bin", "kv/value Bytes"),
             ("extra/kv/a%2Fb.bin", "kv/a/b Bytes"),
+            ("redis/db_0/zsets-00002.jsonl", "redis Lines(Keys(\"zset\"))"),
+            ("extra/kv/data-00001.jsonl", "kv Lines(Values)"),
+            ("extra/s3/objects/SHAq/data-00001.jsonl", "s3/SHAq Lines(Headers) side"),
         ] {
             assert_eq!(named(path), name.replace("SHA", "0123456789abcdef0123456789abcdef__"), "{path}");
         }

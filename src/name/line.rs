@@ -12,6 +12,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::file::{self, Lines, Originals};
+use crate::codec::gojson::read::Binary;
 use crate::limits;
 use crate::model::Summary;
 use crate::model::dynamodb::KeyValue;
@@ -58,6 +59,7 @@ impl LineNames {
             Lines::Buckets => vec!["bucket"],
             Lines::Uploads => vec!["prefix", "key"],
             Lines::Inodes => vec!["path"],
+            Lines::Keys(_) | Lines::Values | Lines::Headers => vec!["key"],
         }
     }
 
@@ -69,7 +71,14 @@ impl LineNames {
         let base64 = |name: &str| URL_SAFE_NO_PAD.decode(text(name)?).ok();
         let below = |kind, name: Vec<u8>| Summary { kind, name: name.into(), ..self.scope.clone() };
         let bytes = u64::try_from(line.len()).ok();
+        let key = || Some(serde_json::from_str::<Binary<'_>>(members.get("key")?.get()).ok()?.0.into_owned());
         Some(match self.kind {
+            Lines::Keys(kind) => {
+                let expires_ms = number("expire_at_ms");
+                Summary { bytes, expires_ms, ..file::summary("redis", kind, b"db_0", &key()?) }
+            }
+            Lines::Values => Summary { bytes, ..file::summary("kv", "value", b"", &key()?) },
+            Lines::Headers => below("object", key()?),
             Lines::Expiries => file::of_redis_segment(text("key")?.as_bytes(), originals),
             Lines::Items => Summary { bytes, ..self.item(&members)? },
             Lines::Messages => Summary { bytes, ..below("message", text("message_id")?.into_bytes()) },

@@ -2,7 +2,7 @@
 //!
 //! In: a dump, tree or archive. Out: calls of a [`Sink`], service by service, tables, buckets and queues in the order of a
 //! snapshot, with the same heads, pieces and ends. The items of a table come in the order of its files, keys of Redis and of
-//! no service in that of their bytes, all other objects in that of a snapshot. What cannot be read back is a problem where it concerns one object, and else an error that
+//! no service in that of their bytes, of the JSONL layout those of each type, all other objects in that of a snapshot. What cannot be read back is a problem where it concerns one object, and else an error that
 //! names the file. Commit times, and what else no file holds, stay unknown.
 
 mod document;
@@ -10,6 +10,7 @@ mod dynamodb;
 mod fs;
 mod kv;
 pub(crate) mod originals;
+mod parts;
 mod redis;
 mod s3;
 mod sqs;

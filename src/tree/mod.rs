@@ -15,6 +15,7 @@ mod kept;
 pub(crate) mod keymap;
 pub(crate) mod lines;
 pub mod manifest;
+pub(crate) mod part;
 mod pick;
 mod rows;
 pub mod segment;

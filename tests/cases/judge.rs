@@ -45,9 +45,9 @@ pub fn differences(case: &Case, name: &str) -> Vec<String> {
     faults.extend(checksum_faults(&tree));
     faults.extend(warnings(&run.stdout, case));
     if case.exit == 0 && faults.is_empty() {
-        faults.extend(objects(work.path(), &case.options));
+        faults.extend(objects(work.path(), name, &case.options));
     }
-    if case.exit == 0 && is_sampled(name) {
+    if case.exit == 0 && is_sampled(name, 0) {
         let changed = restored(work.path(), case, &tree);
         match CHANGED.iter().find(|(other, _)| *other == name) {
             None => faults.extend(changed),
@@ -61,9 +61,9 @@ pub fn differences(case: &Case, name: &str) -> Vec<String> {
 }
 
 /// Returns how the objects of the dump differ from those of the snapshot.
-fn objects(work: &Path, words: &[String]) -> Vec<String> {
+fn objects(work: &Path, name: &str, asked: &[String]) -> Vec<String> {
     let mut options = Options::default();
-    let mut words = words.iter().map(String::as_str);
+    let mut words = asked.iter().map(String::as_str);
     while let Some(word) = words.next() {
         match word {
             "--rename-collisions" => options.rename_collisions = true,
@@ -72,6 +72,9 @@ fn objects(work: &Path, words: &[String]) -> Vec<String> {
             "--include-incomplete-uploads" => options.include_incomplete_uploads = true,
             "--include-orphans" => options.include_orphans = true,
             "--dynamodb-layout" if words.next() == Some("jsonl") => options.dynamodb_bundle = Some(64 << 20),
+            // What objects are, no layout changes: they are compared as files of their own.
+            "--layout" if words.next() == Some("jsonl") => {}
+            "--dynamodb-bundle-size" => drop(words.next()),
             // What the others leave out is not in the dump, or at another time.
             _ => return Vec::new(),
         }
@@ -79,19 +82,33 @@ fn objects(work: &Path, words: &[String]) -> Vec<String> {
     let source = Source::new(vec![work.join("snapshot.fsm")]);
     let scratch = source.scratch(work.to_owned());
     let opened = source.open(&scratch, &mut |_| ()).expect("the snapshot was decoded");
-    let mut faults = heads::differences(&opened.snapshot, &[work.join("place/dump")], &options, &scratch);
+    let mut dumps = vec![work.join("place/dump")];
+    if is_sampled(name, 1) {
+        // The same in lines.
+        let lines = ["--layout".to_owned(), "jsonl".to_owned()];
+        let options = if asked.contains(&lines[0]) { asked.to_vec() } else { [asked, &lines].concat() };
+        let run = decode(work, "place/lines", &options);
+        let verified = self::run(work, &["verify", "place/lines"], &[]);
+        if run.status.code() != Some(0) || verified.status.code() != Some(0) {
+            let said = [run.stderr, verified.stdout, verified.stderr].concat();
+            return vec![format!("--layout jsonl: {}", String::from_utf8_lossy(&said))];
+        }
+        dumps.push(work.join("place/lines"));
+    }
+    let mut faults = heads::differences(&opened.snapshot, &dumps, &options, &scratch);
     // The first millisecond of 1970 reads back as no time at all (`encode.md` 7).
     faults.retain(|fault| !fault.starts_with("s3/b/epoch.elastickv-meta.json"));
     faults
 }
 
-/// Whether a case's dump is encoded too: a third of them, all with `EKV_ALL_RESTORED`.
-fn is_sampled(name: &str) -> bool {
-    name.len().is_multiple_of(3) || std::env::var_os("EKV_ALL_RESTORED").is_some()
+/// Whether a case's dump is encoded too (0), or made of lines too (1): a third of them each, all with `EKV_ALL_RESTORED`.
+fn is_sampled(name: &str, rest: usize) -> bool {
+    name.len() % 3 == rest || std::env::var_os("EKV_ALL_RESTORED").is_some()
 }
 
 /// Options of `decode` that say how a dump is laid out, and how many values follow each.
-const LAYOUT: [(&str, usize); 6] = [
+const LAYOUT: [(&str, usize); 7] = [
+    ("--layout", 1),
     ("--rename-collisions", 0),
     ("--preserve-sqs-visibility", 0),
     ("--no-extra", 0),

@@ -12,8 +12,10 @@ use crate::heads::differences;
 use crate::tool::{Work, testdata};
 
 /// How dumps are laid out: their names, arguments of `decode`, and the size of a bundle.
-const LAYOUTS: [(&[&str], &[&str], Option<u64>); 2] = [
+const LAYOUTS: [(&[&str], &[&str], Option<u64>); 3] = [
     (&["dump", "dump.tar"], &[], None),
+    // Laid out again, objects of lines are the files that they would have been.
+    (&["lines", "lines.tar.zst"], &["--layout", "jsonl", "--part-size", "1KiB"], None),
     (&["bundles"], &["--dynamodb-layout", "jsonl", "--adapter", "dynamodb"], Some(64 << 20)),
 ];
 

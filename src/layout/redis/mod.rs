@@ -5,7 +5,7 @@
 mod binary;
 mod document;
 mod joined;
-pub(crate) mod parts;
+mod parts;
 mod sidecars;
 mod stream;
 

@@ -5,24 +5,17 @@ use super::super::parts::Parts;
 use super::super::record;
 use crate::error::Result;
 use crate::model::redis::{Collection, Key, Value};
+use crate::tree::part::REDIS;
 use crate::tree::{Scratch, Sorter, Tree};
 
 /// Memory for the lines, bytes.
 const MEMORY: usize = 16 << 20;
 
-/// What the paths of parts begin with, by type, in the order in which parts are written.
-pub(crate) const PARTS: [(&[u8], Option<Collection>); 7] = [
-    (b"redis/db_0/strings-", None),
-    (b"redis/db_0/hll-", None),
-    (b"redis/db_0/lists-", Some(Collection::List)),
-    (b"redis/db_0/hashes-", Some(Collection::Hash)),
-    (b"redis/db_0/sets-", Some(Collection::Set)),
-    (b"redis/db_0/zsets-", Some(Collection::Zset)),
-    (b"redis/db_0/streams-", Some(Collection::Stream)),
-];
-/// Number of strings and of HLLs among them.
+/// Places of the types in [`REDIS`].
 const STRINGS: u8 = 0;
 const HLLS: u8 = 1;
+/// Of the first type of collections; the others follow in the order of [`Collection`].
+const COLLECTIONS: u8 = 2;
 
 /// Collects the lines.
 #[derive(Debug)]
@@ -52,8 +45,7 @@ impl Lines {
             Collection::Stream => record::of_lines(&mut self.line, key, text),
             _ => record::of_json(&mut self.line, key, text),
         }
-        let number = (0_u8..).zip(PARTS).find(|(_, (_, of))| *of == Some(collection));
-        self.push(number.map_or(STRINGS, |(number, _)| number), key)
+        self.push(COLLECTIONS + collection as u8, key)
     }
 
     fn push(&mut self, number: u8, key: &[u8]) -> Result<()> {
@@ -75,8 +67,9 @@ impl Lines {
                     if let Some((_, done)) = open.take() {
                         done.finish(tree)?;
                     }
-                    let (front, _) = PARTS.get(usize::from(number)).copied().unwrap_or_default();
-                    &mut open.insert((number, Parts::new(front.to_vec(), size))).1
+                    let kind = REDIS.get(usize::from(number)).copied().unwrap_or_default();
+                    let front = format!("redis/db_0/{kind}-").into_bytes();
+                    &mut open.insert((number, Parts::new(front, size))).1
                 }
             };
             parts.append(tree, line)?;

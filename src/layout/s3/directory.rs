@@ -6,7 +6,7 @@ use crate::model::s3::Orphan;
 use crate::tree::segment;
 
 /// Directory of the lines that take the place of sidecars, a directory a bucket.
-pub(crate) const PARTS: &[u8] = b"extra/s3/objects/";
+const PARTS: &[u8] = b"extra/s3/objects/";
 
 /// `s3/<BUCKET>`.
 #[derive(Debug)]

@@ -20,7 +20,6 @@ use crate::model::s3::{Announced, Bucket, Class, Fault, Object, ObjectHead, Orph
 use crate::model::{Answer, Piece, Refusal};
 use crate::tree::{Scratch, TreeFile, keymap};
 use directory::Directory;
-pub(crate) use directory::PARTS;
 use path::{Placement, Placements, PlacementsSorter, Planner, Rules};
 use problem::{RENAME_OPTION, of_file};
 

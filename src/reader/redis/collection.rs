@@ -11,8 +11,9 @@ use serde::de::IgnoredAny;
 use super::super::document::{Document, Part, invalid};
 use super::super::text::Place;
 use super::super::{File, Reader};
-use super::element::{Binary, Field, Score, Scored};
+use super::element::{Field, Score, Scored};
 use super::stream::Stream;
+use crate::codec::gojson::read::Binary;
 use crate::error::Result;
 use crate::event::Class;
 use crate::keyspace::Namespace;
@@ -34,20 +35,31 @@ pub(super) struct Head {
     pub(super) last: StreamId,
 }
 
-/// Passes a collection on; whether it was taken.
+/// Passes the collection of a file on; whether it was taken.
 pub(super) fn read(reader: &mut Reader<'_, '_>, key: &[u8], kind: Collection, file: &File) -> Result<bool> {
-    let place = reader.place(&file.path);
-    let length = reader.dump.length(&file.path)?;
     let mut bytes = Vec::new();
-    let is_short = length <= SHORT;
+    let is_short = reader.dump.length(&file.path)? <= SHORT;
     if is_short {
         reader.whole(file, SHORT, &mut bytes)?;
     }
+    read_text(reader, key, kind, file, is_short.then_some(&bytes))
+}
+
+/// Does the same where the text of the file is at hand, or stands in a line of `file`.
+pub(super) fn read_text(
+    reader: &mut Reader<'_, '_>,
+    key: &[u8],
+    kind: Collection,
+    file: &File,
+    text: Option<&[u8]>,
+) -> Result<bool> {
+    let place = reader.place(&file.path);
     let open = |reader: &mut Reader<'_, '_>| -> Result<Box<dyn BufRead + '_>> {
-        Ok(if is_short {
-            Box::new(bytes.as_slice())
-        } else {
-            Box::new(BufReader::with_capacity(256 << 10, reader.dump.file(&file.path, &file.digest)?))
+        Ok(match text {
+            Some(text) => Box::new(text),
+            None => {
+                Box::new(BufReader::with_capacity(256 << 10, reader.dump.file(&file.path, &file.digest)?))
+            }
         })
     };
     let interrupt = reader.dump.interrupt().clone();

@@ -1,8 +1,9 @@
-//! `redis/db_0/`: a file a key, and the sidecars (`redis.md` 4, `encode.md` 5).
+//! `redis/db_0/`: a file a key, and the sidecars (`redis.md` 4, `encode.md` 5); in the JSONL layout a line a key.
 
 mod collection;
 pub(super) mod element;
 mod expiry;
+mod line;
 mod stream;
 
 use super::{File, MEMORY, Reader};
@@ -13,6 +14,7 @@ use crate::model::Object;
 use crate::model::redis::{Collection, DATABASE, Key, Value};
 use crate::service::Scope;
 use crate::sort::Sorter;
+use crate::tree::part;
 
 const SERVICE: &[u8] = b"redis/";
 pub(super) const DIRECTORY: &[u8] = b"redis/db_0/";
@@ -39,8 +41,8 @@ const KINDS: [(Kind, &[u8], &[u8]); 7] = [
 /// Passes the keys on.
 pub(super) fn read(reader: &mut Reader<'_, '_>) -> Result<Scope> {
     let mut scope = Scope::new();
-    let mut keys = Sorter::new(reader.scratch, MEMORY);
-    let mut at = 0;
+    let (mut keys, mut own) = (Sorter::new(reader.scratch, MEMORY), Sorter::new(reader.scratch, MEMORY));
+    let (mut at, mut has_parts) = (0, false);
     while let Some(file) = reader.next_file(SERVICE, &mut at)? {
         let Some(name) = file.path.strip_prefix(DIRECTORY) else {
             return Err(reader.unsound(&file.path, &"there is no other database than db_0"));
@@ -51,18 +53,25 @@ pub(super) fn read(reader: &mut Reader<'_, '_>) -> Result<Scope> {
         });
         match (found, name) {
             (Some((number, segment)), _) => match reader.name(DIRECTORY, segment, &file.path)? {
-                Some(key) => keys.push(&key, &[&[number], &*file.record()].concat())?,
+                Some(key) => {
+                    keys.push(&key, &[&[number], &*file.record()].concat())?;
+                    own.push(&[&[number], &*key].concat(), b"")?;
+                }
                 None => reader.nameless(Namespace::Redis.name(), DATABASE.as_bytes(), &file)?,
             },
             (None, b"KEYMAP.jsonl") => {}
+            (None, _) if part::of(&file.path).is_some() => has_parts = true,
             (None, b"strings_ttl.jsonl") => expiry::read(reader, &file, false, &mut keys)?,
             (None, b"hll_ttl.jsonl") => expiry::read(reader, &file, true, &mut keys)?,
             _ => return Err(reader.unsound(&file.path, &"is no file of a key")),
         }
     }
+    let mut count = match has_parts {
+        true => line::read(reader, &mut super::originals::table(own, reader.scratch)?)?,
+        false => 0,
+    };
     let mut keys = keys.into_sorted()?;
     let (mut key, mut files) = (Vec::new(), Files::default());
-    let mut count = 0;
     while let Some((next, record)) = keys.next()? {
         if next != key {
             count += files.read(reader, &key)?;

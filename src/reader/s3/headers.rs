@@ -7,7 +7,8 @@ use serde::Deserialize;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use super::super::{File, Reader};
+use super::super::Reader;
+use super::pair::Pair;
 use crate::error::Result;
 use crate::limits;
 use crate::model::s3::Headers;
@@ -33,8 +34,12 @@ struct Sidecar {
 }
 
 /// Reads a sidecar.
-pub(super) fn read(reader: &mut Reader<'_, '_>, file: &File) -> Result<Headers<'static>> {
-    let sidecar: Sidecar = reader.json(file, limits::LENGTH)?;
+pub(super) fn read(reader: &mut Reader<'_, '_>, pair: &Pair) -> Result<Headers<'static>> {
+    let file = &pair.sidecar;
+    let sidecar: Sidecar = match &pair.line {
+        Some(line) => serde_json::from_slice(line).map_err(|error| reader.unsound(&file.path, &error))?,
+        None => reader.json(file, limits::LENGTH)?,
+    };
     if sidecar.format_version != 1 {
         return Err(reader.unsound(&file.path, &"format_version is not 1"));
     }

@@ -16,6 +16,7 @@ use std::io::Read;
 use super::originals::SIDECAR;
 use super::{File, MEMORY, Reader};
 use crate::codec::gojson::read::replace_invalid;
+use crate::cursor;
 use crate::error::Result;
 use crate::event::Class;
 use crate::keyspace::Namespace;
@@ -35,6 +36,10 @@ const BUCKET_FILE: &[u8] = b"_bucket.json";
 const GENERATION: u64 = 1;
 /// Bytes of a body that are passed on at once.
 const BODY: usize = 256 << 10;
+/// What lines of the JSONL layout begin with among bodies, 0, and sidecars, 1.
+const LINE: u8 = 2;
+/// Directory of those lines.
+const LINES: &[u8] = b"extra/s3/objects/";
 
 /// A bucket of the dump.
 #[derive(Debug)]
@@ -47,6 +52,12 @@ struct Found {
 /// Passes the buckets on, then their objects.
 pub(super) fn read(reader: &mut Reader<'_, '_>) -> Result<Scope> {
     let mut scope = Scope::new();
+    for directory in reader.directories(LINES)? {
+        let bucket = [DIRECTORY, directory.get(LINES.len()..).unwrap_or_default()].concat();
+        if reader.next_file(&bucket, &mut 0)?.is_none() {
+            return Err(reader.unsound(&directory, &"is of a bucket that is not there"));
+        }
+    }
     let buckets = bucket::read(reader)?;
     let mut passed = BTreeMap::new();
     for (name, found) in &buckets {
@@ -123,6 +134,15 @@ fn collect(reader: &mut Reader<'_, '_>, bucket: &[u8], directory: &[u8], files: 
         }
     }
     let prefix = prefix(bucket);
+    let segment = directory.get(DIRECTORY.len()..).unwrap_or_default();
+    reader.each_line(&[LINES, segment, b"data-"].concat(), &mut |_, file, record| {
+        let length = u32::try_from(file.path.len()).map_err(|_| super::ROW)?.to_be_bytes();
+        let value = record.value.get().as_bytes();
+        Ok(files.push(
+            &[&*prefix, &*record.key.0].concat(),
+            &[&[LINE], &length[..], &file.path, value].concat(),
+        )?)
+    })?;
     let mut at = 0;
     while let Some(file) = reader.next_file(directory, &mut at)? {
         let name = file.path.get(directory.len()..).unwrap_or_default();
@@ -176,12 +196,16 @@ fn pairs(reader: &mut Reader<'_, '_>, files: Sorter) -> Result<Table> {
     let mut pairs = TableWriter::new(reader.scratch)?;
     let mut files = files.into_sorted()?;
     let mut open = (Vec::new(), [None, None]);
+    let mut line = None;
     loop {
         let next = files.next()?;
         if next.is_none_or(|(key, _)| key != open.0) {
             let (mut key, [body, sidecar]) = std::mem::take(&mut open);
+            let line = line.take();
             match (body, sidecar) {
-                (Some(body), Some(sidecar)) => pairs.push(&key, &Pair { body, sidecar }.record()?)?,
+                (Some(body), Some(sidecar)) => {
+                    pairs.push(&key, &Pair { body, sidecar, line }.record()?)?;
+                }
                 (Some(file), None) => {
                     unpaired(reader, &mut key, &file, "there is no sidecar of this object")?;
                 }
@@ -190,9 +214,16 @@ fn pairs(reader: &mut Reader<'_, '_>, files: Sorter) -> Result<Table> {
             }
         }
         let Some((key, record)) = next else { break };
-        let (is_sidecar, record) = record.split_first().ok_or(super::ROW)?;
-        let file = File::read(record)?;
+        let (is_sidecar, mut record) = record.split_first().ok_or(super::ROW)?;
         open.0 = key.to_vec();
+        let file = if *is_sidecar == LINE {
+            let path = cursor::take_u32_be(&mut record).and_then(|length| usize::try_from(length).ok());
+            let path = path.and_then(|length| cursor::take(&mut record, length)).ok_or(super::ROW)?;
+            line = Some(record.to_vec());
+            File { path: path.to_vec(), digest: [0; 32] }
+        } else {
+            File::read(record)?
+        };
         let [body, sidecar] = &mut open.1;
         let place = if *is_sidecar == 0 { body } else { sidecar };
         if let Some(other) = place {
@@ -255,8 +286,8 @@ impl Announced for Ahead<'_> {
 
 /// Passes an object on; whether it was taken.
 fn object(reader: &mut Reader<'_, '_>, bucket: &[u8], key: &[u8], pair: &Pair) -> Result<bool> {
-    let Pair { body, sidecar } = pair;
-    let headers = match headers::read(reader, sidecar) {
+    let Pair { body, sidecar, .. } = pair;
+    let headers = match headers::read(reader, pair) {
         Ok(headers) => headers,
         Err(error) => {
             let named = (Namespace::S3.name(), bucket, key);

@@ -9,19 +9,29 @@ use crate::error::Result;
 pub(super) struct Pair {
     pub(super) body: File,
     pub(super) sidecar: File,
+    /// What it says, where it stands in a line of that file.
+    pub(super) line: Option<Vec<u8>>,
 }
 
 impl Pair {
     /// Returns the record that [`Pair::read`] reads.
     pub(super) fn record(&self) -> Result<Vec<u8>> {
-        let body = self.body.record();
-        let length = u32::try_from(body.len()).map_err(|_| ROW)?.to_be_bytes();
-        Ok([&length[..], &body, &self.sidecar.record()].concat())
+        let mut record = Vec::new();
+        for part in [&self.body.record(), &self.sidecar.record()] {
+            record.extend(u32::try_from(part.len()).map_err(|_| ROW)?.to_be_bytes());
+            record.extend_from_slice(part);
+        }
+        // No sidecar is empty.
+        record.extend_from_slice(self.line.as_deref().unwrap_or_default());
+        Ok(record)
     }
 
     pub(super) fn read(mut record: &[u8]) -> Result<Self> {
-        let length = cursor::take_u32_be(&mut record).and_then(|length| usize::try_from(length).ok());
-        let body = length.and_then(|length| cursor::take(&mut record, length)).ok_or(ROW)?;
-        Ok(Self { body: File::read(body)?, sidecar: File::read(record)? })
+        let mut file = || {
+            let length = cursor::take_u32_be(&mut record).and_then(|length| usize::try_from(length).ok());
+            File::read(length.and_then(|length| cursor::take(&mut record, length)).ok_or(ROW)?)
+        };
+        let (body, sidecar) = (file()?, file()?);
+        Ok(Self { body, sidecar, line: Some(record.to_vec()).filter(|line| !line.is_empty()) })
     }
 }

@@ -7,9 +7,9 @@ use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::super::redis::element::Binary;
 use super::super::text::Line as Text;
 use super::super::{File, Reader};
+use crate::codec::gojson::read::Binary;
 use crate::error::Result;
 use crate::event::Class;
 use crate::keyspace::Namespace;

@@ -120,8 +120,10 @@ impl Gathered {
         }
         let _selected = selection.selects(&file.name);
         // Of a line nothing is known before it is read.
-        let own = [Lines::Items, Lines::Messages, Lines::SideRecords, Lines::Uploads, Lines::Inodes];
-        if matches!(file.contents, Contents::Lines(kind) if own.contains(&kind)) {
+        let own =
+            [Lines::Items, Lines::Messages, Lines::SideRecords, Lines::Uploads, Lines::Inodes, Lines::Values];
+        if matches!(file.contents, Contents::Lines(kind) if own.contains(&kind) || matches!(kind, Lines::Keys(_)))
+        {
             self.line_scopes.insert(file.name);
         }
     }

@@ -10,13 +10,14 @@ use sha2::{Digest, Sha256};
 
 use super::MEMORY;
 use super::change::{Change, Changes, Record, Sign};
-use super::document::{change, join, next_line};
+use super::document::{Documents, Shape, change, join, next_line};
 use crate::bug::Bug;
 use crate::error::Result;
 use crate::name;
 use crate::name::file::{FileName, Lines};
 use crate::name::line::{LineNames, Members, parse};
 use crate::sort::{Scratch, Sorter};
+use crate::tree::part;
 
 /// Lines of both sides.
 #[derive(Debug)]
@@ -25,6 +26,7 @@ pub(super) struct Joined {
     /// Of all lines of each side, as they stand there.
     digests: [Sha256; 2],
     open: Option<Open>,
+    scratch: Scratch,
 }
 
 const NOT_BEGUN: Bug = Bug::new("lines are compared that were not begun");
@@ -45,6 +47,7 @@ impl Joined {
             sides: [(); 2].map(|()| Sorter::new(scratch, MEMORY)),
             digests: [(); 2].map(|()| Sha256::new()),
             open: None,
+            scratch: scratch.clone(),
         }
     }
 
@@ -52,7 +55,9 @@ impl Joined {
     pub(super) fn is_of(&self, kind: Lines, path: &[u8]) -> bool {
         let directory = |path: &[u8]| path.iter().rposition(|&byte| byte == b'/');
         self.open.as_ref().is_some_and(|open| {
-            let common = directory(path).filter(|_| kind == Lines::Items && open.names.kind == kind);
+            let in_parts = [Lines::Items, Lines::Values, Lines::Headers].contains(&kind)
+                || matches!(kind, Lines::Keys(_));
+            let common = directory(path).filter(|_| in_parts && open.names.kind == kind);
             open.path == path || common.is_some_and(|end| open.path.get(..=end) == path.get(..=end))
         })
     }
@@ -93,8 +98,11 @@ impl Joined {
             Lines::Queues => ("setting", false),
             Lines::Buckets => ("member", false),
             Lines::Inodes => ("inode member", true),
+            Lines::Keys(_) | Lines::Values => ("value", true),
+            Lines::Headers => ("header", false),
         };
         let mut count = 0_u64;
+        let mut documents = Documents::new(&self.scratch);
         join(&mut self.sides, |_, old, new| {
             if old == new {
                 return Ok(());
@@ -107,7 +115,11 @@ impl Joined {
                 name::of(&object, &mut name);
                 name
             });
-            let changes = members_of(open.names.kind, noun, old, new);
+            let changes = match (old, new) {
+                (Some(old), Some(new)) => value_of(open.names.kind, [old, new], &mut documents)?,
+                _ => None,
+            };
+            let changes = changes.unwrap_or_else(|| members_of(open.names.kind, noun, old, new));
             let sign = Sign::of(old.is_some(), new.is_some());
             // A line of no known object says nothing about whether its table or queue is there.
             let is_main = is_main && name.is_some();
@@ -124,6 +136,31 @@ impl Joined {
         }
         Ok(())
     }
+}
+
+/// Compares the documents that two lines of one object have as their values; `None` for other lines.
+fn value_of(kind: Lines, lines: [&[u8]; 2], documents: &mut Documents) -> Result<Option<Changes>> {
+    let shape = match kind {
+        Lines::Keys("hash") => Shape::Document("field"),
+        Lines::Keys("list") => Shape::Document("item"),
+        Lines::Keys("set" | "zset") => Shape::Document("member"),
+        Lines::Keys("stream") => Shape::Stream,
+        Lines::Headers => Shape::Document("header"),
+        _ => return Ok(None),
+    };
+    let mut are_documents = true;
+    for (side, line) in lines.into_iter().enumerate() {
+        let mut text = Vec::new();
+        if let Ok(record) = serde_json::from_slice::<part::Record<'_>>(line) {
+            let is_stream = shape == Shape::Stream;
+            if !is_stream || record.lines(&mut text).is_err() {
+                text = record.value.get().as_bytes().to_vec();
+            }
+        }
+        are_documents &= documents.read(side, shape, text.as_slice())?.unwrap_or(false);
+    }
+    let changes = documents.compare(shape)?;
+    Ok(Some(changes).filter(|changes| are_documents && !changes.is_empty()))
 }
 
 /// Compares two lines member by member.

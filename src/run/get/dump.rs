@@ -1,6 +1,6 @@
 //! One object out of a dump.
 
-use std::io::{self, BufReader, Read};
+use std::io::{self, BufReader, Read, Write};
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -17,6 +17,7 @@ use crate::name::line::key_attributes;
 use crate::name::{ItemKey, KeyPart, Literal, is_one_of};
 use crate::tree::keymap::Reader as Keymap;
 use crate::tree::lines::{Line, Lines};
+use crate::tree::part::{self, Of, Part, Record};
 use crate::tree::{Dump, ErrorKind, Output};
 
 /// Bytes that are read at once.
@@ -38,8 +39,48 @@ pub(super) fn pick(dump: &mut Dump, wanted: &Wanted, mut out: Output) -> Result<
             paths = object_paths(dump, literal)?;
         }
     }
+    if let Some(literal) = &wanted.literal
+        && dump.listed(&paths)?.is_empty()
+        && let Some(got) = of_line(dump, literal, &mut out)?
+    {
+        return Ok(got);
+    }
     paths.extend_from_slice(&wanted.paths);
     file(dump, &paths, &mut out)
+}
+
+/// Finds the line of a key of Redis or of no service, and passes on what its file would hold.
+fn of_line(dump: &mut Dump, literal: &Literal, out: &mut Output) -> Result<Option<Got>> {
+    let Some(key) = literal.key.as_deref() else { return Ok(None) };
+    let mut parts = Vec::new();
+    dump.each_row(|_, path, digest| {
+        let is_own = |part: &Part<'_>| match part.of {
+            Of::Redis(..) => literal.service == Namespace::Redis,
+            Of::Kv => literal.service == Namespace::Kv,
+            Of::S3(_) => false,
+        };
+        if part::of(path).as_ref().is_some_and(is_own) {
+            parts.push((path.to_vec(), *digest));
+        }
+        Ok(())
+    })?;
+    let interrupt = dump.interrupt().clone();
+    let is_own = |line: &[u8]| serde_json::from_slice::<Record<'_>>(line).map(|record| *record.key.0 == *key);
+    for (path, digest) in parts {
+        let mut line = Vec::new();
+        let mut file = dump.proved(&path, &digest)?;
+        let found = self::line(&interrupt, (&path, &mut file), is_own, &mut line)?;
+        if found.is_none() {
+            continue;
+        }
+        let Some(Part { of, .. }) = part::of(&path) else { continue };
+        let mut text = Vec::new();
+        let read = serde_json::from_slice::<Record<'_>>(&line).and_then(|record| record.file(of, &mut text));
+        read.map_err(|error| unsound(&path, error))?;
+        let bytes = copy(&interrupt, &mut text.as_slice(), out)?;
+        return Ok(Some(Got { bytes: Some(bytes), ..Got::default() }));
+    }
+    Ok(None)
 }
 
 fn object_paths(dump: &mut Dump, literal: &Literal) -> Result<Vec<Vec<u8>>> {
@@ -141,7 +182,7 @@ fn file(dump: &mut Dump, paths: &[Vec<u8>], out: &mut Output) -> Result<Got> {
     Ok(Got { bytes: Some(bytes), ..Got::default() })
 }
 
-fn copy(interrupt: &Interrupt, file: &mut dyn Read, out: &mut Output) -> Result<u64> {
+fn copy(interrupt: &Interrupt, file: &mut dyn Read, out: &mut dyn Write) -> Result<u64> {
     let mut buffer = vec![0; BUFFER];
     let mut bytes = 0_u64;
     loop {
@@ -180,7 +221,7 @@ fn line(
     interrupt: &Interrupt,
     (path, file): (&[u8], &mut dyn Read),
     is_own: impl Fn(&[u8]) -> serde_json::Result<bool>,
-    out: &mut Output,
+    out: &mut dyn Write,
 ) -> Result<Option<u64>> {
     let bound = usize::try_from(limits::LENGTH).unwrap_or(usize::MAX);
     let mut lines = Lines::new(BufReader::new(file), bound);

@@ -15,7 +15,7 @@ use super::check::{Hashed, Read, contents};
 use super::keymaps::{self, Around, Place};
 use super::name::{self, Content, Name, SIDECAR, Scope};
 use super::walk::may_be_empty;
-use super::{FindingKind, MEMORY, Result, Shared, VerifyOptions, VerifyReport, checksums, join};
+use super::{FindingKind, MEMORY, Result, Shared, VerifyOptions, VerifyReport, checksums, join, parts};
 use crate::limits;
 use crate::progress::{Amount, Phase, Progress};
 use crate::tree::archive::{Entry, EntryKind, ReadError, ReadErrorKind, Source, from_handle};
@@ -212,9 +212,15 @@ impl Pass<'_> {
                 Err(error) => return Ok(Err(error)),
             }
         }
+        if name::content(path) == Content::Part {
+            parts::push(shared, path)?;
+            if let Err(error) = parts::read(shared, &mut file, path, &mut |_| Ok(false))? {
+                return Ok(Err(error));
+            }
+        }
         // The digest is of all of it.
         let content = match name::content(path) {
-            Content::Keymap(_) => Content::Bytes,
+            Content::Keymap(_) | Content::Part => Content::Bytes,
             content => content,
         };
         if let Err(error) = contents((shared, &mut self.buffer), &mut file, path, content, true)? {
@@ -272,6 +278,7 @@ impl Pass<'_> {
         self.join()?;
         if self.is_whole {
             keymaps::join(shared)?;
+            parts::join(shared)?;
             self.decide()?;
         }
         Ok(())

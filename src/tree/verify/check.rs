@@ -14,7 +14,7 @@ use super::keymaps::{Around, Place};
 use super::name::{self, Content, Name, SIDECAR, Scope};
 use super::open::{Opened, describe, open_existing};
 use super::syntax::{Syntax, SyntaxError};
-use super::{Directories, FindingKind, OPEN_DIRECTORIES, Result, Shared, checksums, keymaps, lock};
+use super::{Directories, FindingKind, OPEN_DIRECTORIES, Result, Shared, checksums, keymaps, lock, parts};
 use crate::tree::directory::split;
 use crate::tree::manifest;
 
@@ -100,6 +100,7 @@ impl<'v> Checker<'v> {
             Name::Fallback { scope, segment } => keymaps::push_file(self.shared, scope, segment, &job.path)?,
         }
         let content = self.content(&job.path)?;
+        parts::push(self.shared, &job.path)?;
         if job.digest.is_none() && content == Content::Bytes {
             return Ok(());
         }
@@ -130,6 +131,10 @@ impl<'v> Checker<'v> {
         let to_end = job.digest.is_some();
         let read = match content {
             Content::Keymap(scope) => keymaps::read(self, &mut file, &job.path, scope)?,
+            Content::Part => {
+                let shared = self.shared;
+                parts::read(shared, &mut file, &job.path, &mut |own| Ok(self.kind_of(own)?.is_some()))?
+            }
             content => contents((self.shared, &mut self.buffer), &mut file, &job.path, content, to_end)?
                 .map(|()| Read::Whole),
         };
@@ -201,7 +206,7 @@ pub(super) fn contents<R: io::Read>(
 ) -> Result<io::Result<()>> {
     let shared = reading.0;
     let mut syntax: std::result::Result<Syntax, SyntaxError> = Ok(match content {
-        Content::Bytes | Content::Keymap(_) => return read(reading, file, |_| true),
+        Content::Bytes | Content::Part | Content::Keymap(_) => return read(reading, file, |_| true),
         Content::Json => Syntax::value(),
         Content::JsonLines if path.starts_with(b"sqs/") => Syntax::lines().of_any_text(),
         Content::JsonLines => Syntax::lines(),

@@ -42,6 +42,14 @@ pub enum FindingKind {
     BadName,
     /// A file that should hold JSON doesn't.
     BadJson,
+    /// A line of a part is not one of an object (`docs/output.md`).
+    BadLine,
+    /// A line's key is not greater than that of the line before, in its part or the one before.
+    UnsortedLines,
+    /// A part of lines is not there, and one of a higher number is.
+    MissingPart,
+    /// An object has a line and a file. Not looked for in archives.
+    DuplicateObject,
     /// An archive is damaged or cut: what is behind that place is not looked at. Its path is empty.
     BadArchive,
     /// An archive has a second entry for a file, or a file and a directory of one name.
@@ -69,6 +77,10 @@ impl FindingKind {
             Self::FileWithoutKeymap => "file_without_keymap",
             Self::BadName => "bad_name",
             Self::BadJson => "bad_json",
+            Self::BadLine => "bad_line",
+            Self::UnsortedLines => "unsorted_lines",
+            Self::MissingPart => "missing_part",
+            Self::DuplicateObject => "duplicate_object",
             Self::BadArchive => "bad_archive",
             Self::DuplicateEntry => "duplicate_entry",
         }

@@ -11,6 +11,7 @@ mod join;
 mod keymaps;
 mod name;
 mod open;
+mod parts;
 mod syntax;
 mod walk;
 
@@ -125,6 +126,7 @@ pub fn verify(root: &Path, options: &VerifyOptions) -> Result<VerifyReport> {
     })?;
     drop(join);
     keymaps::join(&shared)?;
+    parts::join(&shared)?;
     let size = shared.size();
     Ok(VerifyReport { manifest, size, findings: shared.into_findings() })
 }
@@ -139,6 +141,8 @@ struct Shared {
     findings: Mutex<Findings>,
     /// SHA fallbacks among names and in KEYMAPs: see [`keymaps`].
     fallbacks: Mutex<Sorter>,
+    /// Parts of lines: see [`parts`].
+    parts: Mutex<Sorter>,
     files: AtomicU64,
     bytes: AtomicU64,
     progress: Progress,
@@ -156,6 +160,7 @@ impl Shared {
             interrupt: options.interrupt.clone(),
             findings: Mutex::default(),
             fallbacks: Mutex::new(Sorter::new(&options.scratch, MEMORY)),
+            parts: Mutex::new(Sorter::new(&options.scratch, MEMORY)),
             files: AtomicU64::new(0),
             bytes: AtomicU64::new(0),
             progress,

@@ -1,6 +1,7 @@
 //! What the path of a file or directory says about it (`dump.md` 1): which names are segments, and what the
 //! file should hold.
 
+use crate::tree::part;
 use crate::tree::segment::{self, DecodeError};
 
 /// What a file should hold.
@@ -12,6 +13,8 @@ pub(super) enum Content {
     Json,
     /// One JSON value a line.
     JsonLines,
+    /// An object a line, in the JSONL layout.
+    Part,
     /// KEYMAP records, of which `encoded` is relative to this directory.
     Keymap(Scope),
 }
@@ -44,6 +47,9 @@ const KEYMAP: &[u8] = b"KEYMAP.jsonl";
 
 /// Returns what a file should hold.
 pub(super) fn content(path: &[u8]) -> Content {
+    if part::of(path).is_some() {
+        return Content::Part;
+    }
     let parts: Vec<&[u8]> = path.splitn(5, |&byte| byte == b'/').collect();
     let by_suffix = if path.ends_with(b".json") {
         Content::Json
@@ -70,6 +76,9 @@ pub(super) fn content(path: &[u8]) -> Content {
 
 /// Checks the last component of a file's path.
 pub(super) fn file(path: &[u8]) -> Name<'_> {
+    if part::of(path).is_some() {
+        return Name::Sound;
+    }
     let parts: Vec<&[u8]> = path.split(|&byte| byte == b'/').collect();
     let (suffix, keyed) = match parts.as_slice() {
         [b"redis", _, b"strings" | b"hll", _] => (&b".bin"[..], true),
@@ -98,12 +107,12 @@ pub(super) fn file(path: &[u8]) -> Name<'_> {
 pub(super) fn directory(path: &[u8]) -> Name<'_> {
     let parts: Vec<&[u8]> = path.split(|&byte| byte == b'/').collect();
     match parts.as_slice() {
-        [b"dynamodb" | b"s3" | b"sqs", name] | [b"dynamodb", _, b"items", name] => {
-            match segment::decode(name) {
-                Ok(_) | Err(DecodeError::NeedsKeymap) => Name::Sound,
-                Err(error) => Name::Bad(error.to_string()),
-            }
-        }
+        [b"dynamodb" | b"s3" | b"sqs", name]
+        | [b"dynamodb", _, b"items", name]
+        | [b"extra", b"s3", b"objects", name] => match segment::decode(name) {
+            Ok(_) | Err(DecodeError::NeedsKeymap) => Name::Sound,
+            Err(error) => Name::Bad(error.to_string()),
+        },
         _ => Name::Sound,
     }
 }
@@ -137,6 +146,10 @@ mod tests {
             ("extra/kv/KEYMAP.jsonl", Content::Keymap(Scope::Segments)),
             ("extra/kv/a.bin", Content::Bytes),
             ("extra/fs/inodes.jsonl", Content::JsonLines),
+            ("redis/db_0/strings-00001.jsonl", Content::Part),
+            ("extra/kv/data-00001.jsonl", Content::Part),
+            ("extra/s3/objects/b/data-00001.jsonl", Content::Part),
+            ("s3/b/data-00001.jsonl", Content::Bytes),
             ("extra/fs/tree/a.json", Content::Bytes),
         ] {
             assert_eq!(content(path.as_bytes()), expected, "{path}");
@@ -161,10 +174,11 @@ mod tests {
             "dynamodb/t/items/a b.json",
             "dynamodb/t/items/h/a b.json",
             "extra/kv/a~.bin",
+            "extra/kv/data-1.jsonl",
         ] {
             assert!(matches!(file(path.as_bytes()), Name::Bad(_)), "{path}");
         }
-        for path in ["dynamodb/a b", "s3/a b", "sqs/a b", "dynamodb/t/items/a b"] {
+        for path in ["dynamodb/a b", "s3/a b", "sqs/a b", "dynamodb/t/items/a b", "extra/s3/objects/a b"] {
             assert!(matches!(directory(path.as_bytes()), Name::Bad(_)), "{path}");
         }
         for path in ["dynamodb", "s3/b/a b", "sqs/a.orphan", "redis/db_0/strings"] {

@@ -4,6 +4,7 @@
 //! parser would refuse records that a live server reads, and a lossy one that merges runs of invalid bytes
 //! would count them wrongly.
 
+mod binary;
 mod folded;
 mod name;
 mod reader;
@@ -11,6 +12,7 @@ mod string;
 
 use crate::interrupt::Interrupted;
 
+pub use binary::Binary;
 pub use folded::{Folded, folded};
 #[cfg(test)]
 pub(crate) use name::tests::in_capitals;
