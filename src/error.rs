@@ -78,6 +78,9 @@ pub enum Error {
         /// The greatest that leaves time after it.
         most: u64,
     },
+    /// Routes by which the rows cannot be split.
+    #[error("--routes: {0}")]
+    Routes(String),
     /// A snapshot that was made does not hold what it was made of.
     #[error("the snapshot does not hold what the dump does, and was removed: {count} objects differ: {}", names.join(", "))]
     SelfTest {

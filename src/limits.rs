@@ -112,6 +112,10 @@ pub(crate) const PASSED_OVER: usize = 1000;
 pub(crate) const ROUTES: usize = 1 << 16;
 /// Descriptors of all routes together, bytes; a larger catalog is not used.
 pub(crate) const ROUTE_BYTES: usize = 16 << 20;
+/// A file of routes, bytes: hex takes twice the bytes of keys.
+pub(crate) const ROUTES_FILE: u64 = 64 << 20;
+/// Raft groups that rows are split for: each has a file and a buffer.
+pub(crate) const ENCODE_GROUPS: usize = 256;
 /// Missing groups whose ranges a warning lists.
 pub(crate) const GROUPS_NAMED: usize = 64;
 /// Ranges of one missing group that a warning lists.

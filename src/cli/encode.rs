@@ -1,12 +1,14 @@
 //! `ekv-backup encode`.
 
 use std::ffi::OsString;
+use std::fs::File;
 use std::num::NonZero;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use ekv_backup::Error;
 use ekv_backup::interrupt::Interrupt;
+use ekv_backup::keyspace::Routes;
 use ekv_backup::name::{Pattern, Selection as Names};
 use ekv_backup::progress::Progress;
 use ekv_backup::run::{EncodeRequest, EncodeSummary, encode};
@@ -28,9 +30,13 @@ pub(super) struct Arguments {
     /// A dump: a tree, .tar or .tar.zst
     #[arg(value_name = "DUMP")]
     pub input: PathBuf,
-    /// Snapshot to create; a sidecar `<FILE>.encode_info.json` comes beside it
-    #[arg(short, long, value_name = "FILE")]
+    /// Snapshot to create; a sidecar `<FILE>.encode_info.json` comes beside it. With --routes a directory of
+    /// `group-<N>/snap.fsm`
+    #[arg(short, long, value_name = "FILE|DIR")]
     pub output: PathBuf,
+    /// One snapshot a Raft group: rows are split by the routes in this file, which `inspect --json` has printed
+    #[arg(long, value_name = "FILE")]
+    pub routes: Option<PathBuf>,
     /// Services to restore: all, or names separated by commas of dynamodb,s3,redis,sqs [default: all]
     #[arg(long, value_name = "NAMES", value_parser = args::adapters)]
     pub adapter: Option<Adapters>,
@@ -65,7 +71,7 @@ pub(super) struct Arguments {
     #[arg(long)]
     pub no_verify: bool,
     /// Replace a file that is there
-    #[arg(long)]
+    #[arg(long, conflicts_with = "routes")]
     pub force: bool,
     /// Write nothing when an object cannot be restored
     #[arg(long)]
@@ -85,6 +91,7 @@ Examples:
   ekv-backup encode dump/ -o snap.fsm                      a whole dump
   ekv-backup encode dump.tar.zst -o snap.fsm               an archive
   ekv-backup encode dump/ -o snap.fsm --only 'redis/**'    only the keys of Redis
+  ekv-backup encode dump/ -o restored --routes routes.json one snapshot a Raft group
   ekv-backup encode edited/ -o snap.fsm --no-verify        a tree whose files were changed by hand";
 
 /// Runs the command and returns its exit code.
@@ -152,6 +159,7 @@ fn request(arguments: &Arguments, interrupt: &Interrupt) -> Result<EncodeRequest
     Ok(EncodeRequest {
         input: arguments.input.clone(),
         output: arguments.output.clone(),
+        routes: arguments.routes.as_deref().map(routes).transpose()?,
         force: arguments.force,
         select,
         commit_ts: arguments.last_commit_ts,
@@ -166,6 +174,12 @@ fn request(arguments: &Arguments, interrupt: &Interrupt) -> Result<EncodeRequest
         interrupt: interrupt.clone(),
         progress: Progress::default(),
     })
+}
+
+/// Reads routes from a file.
+fn routes(path: &Path) -> Result<Routes, String> {
+    let read = File::open(path).map_err(|error| error.to_string()).and_then(Routes::read);
+    read.map_err(|error| format!("--routes {}: {error}", path.display()))
 }
 
 /// Reads a timestamp: decimal, or `0x` and hex.

@@ -27,6 +27,7 @@ pub(super) fn code(error: &Error) -> u8 {
         | Error::Unmatched(_)
         | Error::Incomparable(_)
         | Error::CommitTs { .. }
+        | Error::Routes(_)
         | Error::Name(_)
         | Error::ItemKey(_)
         | Error::Snapshot(snapshot::Error::BelowFloor { .. } | snapshot::Error::NoHlc { .. }) => USAGE,

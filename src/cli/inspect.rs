@@ -8,7 +8,7 @@ use ekv_backup::Result;
 use ekv_backup::event::Warning;
 use ekv_backup::inputs::Opened;
 use ekv_backup::interrupt::Interrupt;
-use ekv_backup::keyspace::Family;
+use ekv_backup::keyspace::{Family, Routes};
 use ekv_backup::run::{Count, Holding, PassedOverSummary, Source, overview};
 use ekv_backup::snapshot::{FamilyStats, InputInfo, Snapshot};
 use serde::Serialize;
@@ -39,6 +39,7 @@ struct Contents {
     largest: Vec<LargeEntry>,
     warnings: Vec<Warning>,
     inputs: Vec<InputFacts>,
+    routes: Option<Routes>,
     passed_over: Vec<PassedOverSummary>,
     passed_over_count: u64,
 }
@@ -120,6 +121,7 @@ impl From<&FamilyStats> for Counts {
 struct Inspected {
     opened: Opened,
     holdings: Vec<Holding>,
+    routes: Option<Routes>,
 }
 
 /// Runs the command and returns its exit code.
@@ -170,8 +172,9 @@ pub(super) fn run(arguments: &args::Inspect, interrupt: &Interrupt) -> u8 {
 fn open(source: &Source, words: Words) -> Result<Inspected> {
     let opened = source.open(&source.scratch(std::env::temp_dir()), &mut |notice| words.notice(notice))?;
     let holdings = overview(&opened.snapshot)?;
+    let routes = opened.snapshot.routes()?;
     opened.snapshot.check_unchanged()?;
-    Ok(Inspected { opened, holdings })
+    Ok(Inspected { opened, holdings, routes })
 }
 
 /// Lists the families that have rows.
@@ -227,6 +230,7 @@ fn contents(found: &Inspected) -> Option<Contents> {
             .collect(),
         warnings: warnings(snapshot),
         inputs: snapshot.inputs_by_group().into_iter().map(facts).collect(),
+        routes: found.routes.clone(),
         passed_over: opened.passed_over.iter().map(PassedOverSummary::from).collect(),
         passed_over_count: opened.passed_over_count,
     })

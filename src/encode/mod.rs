@@ -14,7 +14,7 @@ mod s3;
 mod sqs;
 
 pub use bodies::Bodies;
-pub use payload::{Payload, Written};
+pub use payload::{Outputs, Payload, Written};
 pub use proof::{Proof, Proving};
 
 use crate::bug::Bug;

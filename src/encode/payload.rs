@@ -1,6 +1,4 @@
-//! Sorted rows to the payload that a node restores (`encode.md` 1).
-
-use std::io::Write;
+//! Sorted rows to the payload that a node restores, or to one a Raft group (`encode.md` 1).
 
 use sha2::{Digest, Sha256};
 
@@ -15,9 +13,10 @@ use crate::sort::OwnedSorted;
 const MAGIC: &[u8; 8] = b"EKVPBBL1";
 /// Value header of a row that is no tombstone, not encrypted and never expires.
 const HEADER: [u8; 9] = [0; 9];
-/// Bytes of a body in a file that are read at once.
-const COPY: usize = 1 << 20;
+/// Bytes that are collected for a payload, and of a body in a file that are read at once.
+const COPY: usize = 256 << 10;
 
+const NO_OUTPUT: Bug = Bug::new("a row of a payload that is not there");
 const BAD_RECORD: Bug = Bug::new("a sorted row does not read back");
 
 /// The rows, sorted, each once.
@@ -27,6 +26,22 @@ pub struct Payload {
     spool: Spool,
     abandoned: Vec<u64>,
     commit_ts: u64,
+}
+
+/// Where rows go.
+pub trait Outputs {
+    /// Returns the number of payloads.
+    fn count(&self) -> usize {
+        1
+    }
+
+    /// Returns which payload takes the row of a user key.
+    fn place(&mut self, _user_key: &[u8]) -> Result<usize> {
+        Ok(0)
+    }
+
+    /// Appends to a payload.
+    fn write(&mut self, output: usize, bytes: &[u8]) -> Result<()>;
 }
 
 /// What was written.
@@ -55,18 +70,15 @@ impl Payload {
         Self { rows, spool, abandoned, commit_ts }
     }
 
-    /// Writes the payload to `out`; bodies that are files of a dump are read through `bodies`.
-    pub fn write(mut self, bodies: &mut dyn Bodies, out: &mut dyn Write) -> Result<Written> {
-        let mut writer = Writer {
-            out,
-            bodies,
-            spool: self.spool,
-            hash: Sha256::new(),
-            written: Written::default(),
-            buffer: Vec::new(),
-        };
-        writer.bytes(MAGIC)?;
-        writer.bytes(&self.commit_ts.to_le_bytes())?;
+    /// Writes the rows to payloads, in the order of their keys; bodies that are files of a dump are read through `bodies`.
+    pub fn write(mut self, bodies: &mut dyn Bodies, outputs: &mut dyn Outputs) -> Result<Vec<Written>> {
+        let streams = (0..outputs.count()).map(|_| Stream::default()).collect();
+        let mut writer = Writer { outputs, bodies, spool: self.spool, streams, at: 0 };
+        for at in 0..writer.streams.len() {
+            writer.at = at;
+            writer.bytes(MAGIC)?;
+            writer.bytes(&self.commit_ts.to_le_bytes())?;
+        }
         let mut waiting = Waiting::default();
         while let Some((key, value)) = self.rows.next()? {
             let bad = || BAD_RECORD.at((key, value));
@@ -79,7 +91,7 @@ impl Payload {
                     (Some(best), Some(rank)) if rank <= best => continue,
                     (Some(_), Some(_)) => {}
                     _ => {
-                        let key = key.get(..key.len().saturating_sub(8)).unwrap_or_default().to_vec();
+                        let key = user_key(key).to_vec();
                         let objects = [waiting.object, object];
                         return Err(Error::Duplicate { key, objects, names: Vec::new() });
                     }
@@ -98,10 +110,24 @@ impl Payload {
     }
 }
 
+/// Returns an encoded key without its timestamp.
+fn user_key(key: &[u8]) -> &[u8] {
+    key.get(..key.len().saturating_sub(8)).unwrap_or_default()
+}
+
 struct Writer<'w> {
-    out: &'w mut dyn Write,
+    outputs: &'w mut dyn Outputs,
     bodies: &'w mut dyn Bodies,
     spool: Spool,
+    /// One an output.
+    streams: Vec<Stream>,
+    /// The output that takes what comes.
+    at: usize,
+}
+
+/// One payload on its way.
+#[derive(Default)]
+struct Stream {
     hash: Sha256,
     written: Written,
     buffer: Vec<u8>,
@@ -113,7 +139,8 @@ impl Writer<'_> {
             return Ok(());
         }
         let record = Record::parse(&waiting.record).ok_or(BAD_RECORD)?;
-        self.written.rows += 1;
+        self.at = self.outputs.place(user_key(&waiting.key))?;
+        self.stream()?.written.rows += 1;
         self.length(waiting.key.len())?;
         self.bytes(&waiting.key)?;
         match record.body {
@@ -152,35 +179,43 @@ impl Writer<'_> {
         self.bytes(&u64::try_from(length).unwrap_or(u64::MAX).to_le_bytes())
     }
 
+    fn stream(&mut self) -> Result<&mut Stream> {
+        Ok(self.streams.get_mut(self.at).ok_or(NO_OUTPUT)?)
+    }
+
     /// Writes bytes: short ones are collected.
     fn bytes(&mut self, bytes: &[u8]) -> Result<()> {
-        if self.buffer.len() + bytes.len() > COPY {
+        if self.stream()?.buffer.len() + bytes.len() > COPY {
             self.flush()?;
         }
         if bytes.len() >= COPY {
             return self.pass(bytes);
         }
-        self.buffer.extend_from_slice(bytes);
+        self.stream()?.buffer.extend_from_slice(bytes);
         Ok(())
     }
 
     fn flush(&mut self) -> Result<()> {
-        let mut buffer = std::mem::take(&mut self.buffer);
+        let mut buffer = std::mem::take(&mut self.stream()?.buffer);
         self.pass(&buffer)?;
         buffer.clear();
-        self.buffer = buffer;
+        self.stream()?.buffer = buffer;
         Ok(())
     }
 
     fn pass(&mut self, bytes: &[u8]) -> Result<()> {
-        self.hash.update(bytes);
-        self.written.bytes += u64::try_from(bytes.len()).unwrap_or(u64::MAX);
-        self.out.write_all(bytes).map_err(Error::Output)
+        let stream = self.stream()?;
+        stream.hash.update(bytes);
+        stream.written.bytes += u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+        self.outputs.write(self.at, bytes)
     }
 
-    fn finish(mut self) -> Result<Written> {
-        self.flush()?;
-        self.out.flush().map_err(Error::Output)?;
-        Ok(Written { sha256: self.hash.finalize().into(), ..self.written })
+    fn finish(mut self) -> Result<Vec<Written>> {
+        for at in 0..self.streams.len() {
+            self.at = at;
+            self.flush()?;
+        }
+        let written = |stream: Stream| Written { sha256: stream.hash.finalize().into(), ..stream.written };
+        Ok(self.streams.into_iter().map(written).collect())
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Encode, Options};
+use super::{Encode, Options, Outputs};
 use crate::error::Error;
 use crate::keyspace::redis::StreamId;
 use crate::keyspace::{Namespace, dynamodb as ddb_keys};
@@ -61,7 +61,7 @@ impl Rows {
         let mut payload = Vec::new();
         let (rows, _) = self.sink.finish()?;
         let written = rows.write(&mut (), &mut payload)?;
-        assert_eq!(usize::try_from(written.bytes).unwrap(), payload.len());
+        assert_eq!(usize::try_from(written[0].bytes).unwrap(), payload.len());
         Ok(payload)
     }
 
@@ -80,6 +80,13 @@ impl Rows {
             rows.insert(hex::encode(key), part().strip_prefix(&[0; 9]).unwrap().to_vec());
         }
         rows
+    }
+}
+
+impl Outputs for Vec<u8> {
+    fn write(&mut self, _output: usize, bytes: &[u8]) -> Result<(), Error> {
+        self.extend_from_slice(bytes);
+        Ok(())
     }
 }
 

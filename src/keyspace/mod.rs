@@ -7,9 +7,11 @@ pub mod dynamodb;
 mod family;
 pub mod fs;
 pub mod redis;
+mod routes;
 mod routing;
 pub mod s3;
 pub mod sqs;
 
 pub use family::{FAMILIES, Family, FamilyInfo, Namespace, Role};
+pub use routes::{Route, Routes, State};
 pub use routing::routing_key;

@@ -37,7 +37,7 @@ mod scope;
 mod source;
 mod summary;
 
-pub use encode::{EncodeRequest, EncodeSummary, SelfTest, encode};
+pub use encode::{EncodeRequest, EncodeSummary, EncodedGroup, SelfTest, encode};
 pub use export::{ExportRequest, Exported, export};
 pub use get::{GetRequest, Got, Hidden, Wanted, Why, get, pick};
 pub use list::{list, list_dump};

@@ -9,9 +9,9 @@ use super::merge::Merge;
 use super::scan::VersionMode;
 use super::stats::GroupOrigin;
 use super::txn::{self, Write};
-use super::{Family, Input, Snapshot};
+use super::{Family, Input, InputInfo, Snapshot};
 use crate::bug::Bug;
-use crate::keyspace::routing_key;
+use crate::keyspace::{Route, Routes, sqs};
 use crate::{cursor, limits};
 
 /// What the keys of the catalog begin with.
@@ -38,24 +38,11 @@ const TELLING: [Family; 16] = [
 /// Rows of each of these families that are looked at.
 const ROWS: usize = 64;
 
-/// A range of routing keys and its group.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Route {
-    /// First routing key.
-    pub(super) start: Vec<u8>,
-    /// First routing key beyond the range; `None` when there is no end.
-    pub(super) end: Option<Vec<u8>>,
-    /// Raft group.
-    pub(super) group: u64,
-    /// Whether the range is on its way to the group, so that another one still owns it.
-    arriving: bool,
-}
-
 /// The routes of the newest catalog among the inputs.
 #[derive(Clone, Debug, Default)]
 pub(super) struct RouteCatalog {
-    /// Ascending by start; none when there are too many.
-    routes: Vec<Route>,
+    /// None when there are too many.
+    routes: Routes,
     too_large: bool,
 }
 
@@ -96,10 +83,10 @@ impl RouteCatalog {
         }
         fits = fits && writes.iter().filter_map(|write| write.value.as_deref()).all(take);
         if !fits {
-            return Ok(Some(Self { routes: Vec::new(), too_large: true }));
+            return Ok(Some(Self { routes: Routes::default(), too_large: true }));
         }
-        routes.sort_by(|one: &Route, other| one.start.cmp(&other.start));
-        Ok((!routes.is_empty()).then_some(Self { routes, too_large: false }))
+        let is_there = !routes.is_empty();
+        Ok(is_there.then(|| Self { routes: Routes::new(routes), too_large: false }))
     }
 
     /// Whether there is a catalog, of more than [`limits::ROUTES`] or [`limits::ROUTE_BYTES`], which is not used.
@@ -107,48 +94,15 @@ impl RouteCatalog {
         self.too_large
     }
 
-    /// Returns the group that owns a user key; `None` when ranges alone do not place it, or no route covers it.
-    pub(super) fn owner(&self, user_key: &[u8]) -> Option<u64> {
-        let key = routing_key(user_key)?;
-        let behind = self.routes.partition_point(|route| *route.start <= *key);
-        let route = self.routes.get(..behind)?.iter().rev().find(|route| !route.arriving)?;
-        route.end.as_ref().is_none_or(|end| *key < **end).then_some(route.group)
-    }
-
     /// Lists the groups that own a range, or are about to; not the timestamp oracle's.
     pub(super) fn groups(&self) -> BTreeSet<u64> {
-        self.routes.iter().map(|route| route.group).filter(|group| *group != 0).collect()
+        self.routes.ranges.iter().map(|route| route.group).filter(|group| *group != 0).collect()
     }
 
     /// Lists the ranges of a group, ascending.
     pub(super) fn ranges(&self, group: u64) -> impl Iterator<Item = &Route> {
-        self.routes.iter().filter(move |route| route.group == group)
+        self.routes.ranges.iter().filter(move |route| route.group == group)
     }
-}
-
-impl Route {
-    /// Reads a route descriptor (`keyspaces.md` 7.5).
-    fn parse(mut descriptor: &[u8]) -> Option<Self> {
-        let rest = &mut descriptor;
-        cursor::take_u8(rest).filter(|version| matches!(version, 1 | 2))?;
-        let _route = cursor::take_u64_be(rest)?;
-        let group = cursor::take_u64_be(rest)?;
-        let state = cursor::take_u8(rest)?;
-        let _parent = cursor::take_u64_be(rest)?;
-        let start = key(rest)?.to_vec();
-        let end = match cursor::take_u8(rest)? {
-            0 => None,
-            1 => Some(key(rest)?.to_vec()),
-            _ => return None,
-        };
-        Some(Self { start, end, group, arriving: state == 3 })
-    }
-}
-
-/// Reads bytes after their be8 length.
-fn key<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
-    let length = usize::try_from(cursor::take_u64_be(rest)?).ok()?;
-    cursor::take(rest, length)
 }
 
 /// Returns the version of an input's catalog and when it was committed; `None` when it has no catalog.
@@ -201,7 +155,7 @@ pub(super) fn group_by_keys(snapshot: &Snapshot, catalog: &RouteCatalog, at: u16
             if row.head.tombstone {
                 continue;
             }
-            match (catalog.owner(row.key), group) {
+            match (catalog.routes.owner(row.key), group) {
                 (Some(owner), None) => group = Some(owner),
                 (Some(owner), Some(group)) if owner != group => return Ok(None),
                 _ => {}
@@ -237,50 +191,28 @@ impl Snapshot {
     /// tell (`keyspaces.md` 10).
     #[must_use]
     pub fn route_owner(&self, user_key: &[u8]) -> Option<u64> {
-        self.catalog.as_ref()?.owner(user_key)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn route(start: &str, end: Option<&str>, group: u64, arriving: bool) -> Route {
-        Route { start: start.into(), end: end.map(Into::into), group, arriving }
+        self.catalog.as_ref()?.routes.owner(user_key)
     }
 
-    #[test]
-    fn a_route_names_its_group_and_range() {
-        // `keyspaces.md` example F.
-        let hex = "02000000000000000100000000000000010000000000000000000000000000000000000000000000000000";
-        let descriptor = hex::decode(hex).unwrap();
-        assert_eq!(Route::parse(&descriptor), Some(route("", None, 1, false)));
-        for length in 0..35 {
-            assert_eq!(Route::parse(&descriptor[..length]), None, "{length}");
+    /// Returns the routes of the newest catalog among the inputs, and the groups that hold partitions of queues, which no
+    /// catalog tells: those whose inputs have rows of them. `None` without a catalog, or with one that is too large.
+    pub fn routes(&self) -> Result<Option<Routes>> {
+        let Some(catalog) = self.catalog.as_ref().filter(|catalog| !catalog.too_large) else {
+            return Ok(None);
+        };
+        let mut routes = catalog.routes.clone();
+        for prefix in sqs::partitioned() {
+            let mut rows = self.with_prefix(&prefix, None, VersionMode::Visible);
+            while let Some((at, row)) = rows.next()? {
+                let group = self.infos.get(at.input()).and_then(InputInfo::group);
+                if let (Some((queue, partition)), Some(group)) = (sqs::partition(row.key), group)
+                    && let Some(queue) = queue.name()
+                    && routes.partitions.len() < limits::ROUTES
+                {
+                    routes.partitions.entry((queue, partition)).or_insert(group);
+                }
+            }
         }
-        assert_eq!(Route::parse(&[3; 80]), None);
-        let hex =
-            "01000000000000000100000000000000070300000000000000000000000000000001620100000000000000016d";
-        assert_eq!(Route::parse(&hex::decode(hex).unwrap()), Some(route("b", Some("m"), 7, true)));
-        let endless = [&descriptor[..26], &u64::MAX.to_be_bytes(), b"x"].concat();
-        assert_eq!(Route::parse(&endless), None);
-    }
-
-    #[test]
-    fn the_owner_is_the_group_of_the_range_that_covers_the_routing_key() {
-        let routes = vec![
-            route("", Some("b"), 1, false),
-            route("b", Some("m"), 2, false),
-            route("d", Some("f"), 3, true),
-            route("n", None, 3, false),
-        ];
-        let catalog = RouteCatalog { routes, too_large: false };
-        let owner = |key: &str| catalog.owner(format!("!redis|str|{key}").as_bytes());
-        assert_eq!((owner(""), owner("a"), owner("b"), owner("e")), (Some(1), Some(1), Some(2), Some(2)));
-        assert_eq!((owner("m"), owner("n"), owner("z")), (None, Some(3), Some(3)));
-        assert_eq!(catalog.owner(b"!hs|fld|x"), Some(1));
-        assert_eq!(catalog.owner(b"!sqs|queue|meta|x"), None);
-        assert_eq!(Vec::from_iter(catalog.groups()), [1, 2, 3]);
-        assert_eq!(catalog.ranges(3).count(), 2);
+        Ok(Some(routes))
     }
 }

@@ -207,7 +207,6 @@ impl Tree {
     }
 
     /// Waits until all files that were handed to another thread are written.
-    #[cfg(test)]
     pub(crate) fn settle(&mut self) -> Result<()> {
         match self {
             Self::Disk(disk) => disk.settle(),

@@ -14,10 +14,10 @@ use crate::dump::Tree;
 use crate::tool::{Run, Work, testdata};
 
 /// Rows by encoded key.
-type Rows = BTreeMap<Vec<u8>, Vec<u8>>;
+pub(crate) type Rows = BTreeMap<Vec<u8>, Vec<u8>>;
 
 /// Splits a payload; keys have to ascend.
-fn rows(payload: &[u8]) -> (u64, Rows) {
+pub(crate) fn rows(payload: &[u8]) -> (u64, Rows) {
     let mut rest = payload.strip_prefix(b"EKVPBBL1").expect("the magic");
     let number = |rest: &mut &[u8]| {
         let (head, tail) = rest.split_first_chunk::<8>().expect("a number");
@@ -71,7 +71,7 @@ fn differences(found: &Rows, wanted: &Rows) -> Vec<String> {
 }
 
 /// Decodes a capture into a dump of this name.
-fn decode(work: &Work, name: &str, target: &str, more: &[&str]) {
+pub(crate) fn decode(work: &Work, name: &str, target: &str, more: &[&str]) {
     let directory = testdata("live").join(name);
     let snapshot = if directory.join("n1").exists() { directory.join("n1") } else { capture(name) };
     let mut arguments =
@@ -86,7 +86,7 @@ fn decode(work: &Work, name: &str, target: &str, more: &[&str]) {
 }
 
 /// Reads the files of services in a dump.
-fn files(work: &Work, name: &str) -> BTreeMap<Vec<u8>, Vec<u8>> {
+pub(crate) fn files(work: &Work, name: &str) -> BTreeMap<Vec<u8>, Vec<u8>> {
     let mut files = Tree::read(&work.path(name)).expect("the dump can be read").files;
     let own: [&[u8]; 3] = [b"MANIFEST.json", b"CHECKSUMS", b"PROBLEMS.jsonl"];
     files.retain(|path, _| !own.contains(&path.as_slice()));

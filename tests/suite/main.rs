@@ -19,6 +19,7 @@ mod du;
 mod dump;
 mod dumps;
 mod encode;
+mod encode_routes;
 mod encrypted;
 mod events;
 mod every_input;

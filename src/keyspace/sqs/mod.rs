@@ -193,6 +193,11 @@ pub fn partition(key: &[u8]) -> Option<(Segment<'_>, u32)> {
     split.partitioned.then_some((split.queue, partition))
 }
 
+/// Lists what partitioned keys begin with.
+pub fn partitioned() -> impl Iterator<Item = Vec<u8>> {
+    BY_PARTITION.into_iter().map(|family| [family.prefix(), PARTITIONED].concat())
+}
+
 /// A key that is split behind its queue segment.
 #[derive(Clone, Copy)]
 struct Split<'a> {

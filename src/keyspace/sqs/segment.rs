@@ -40,6 +40,14 @@ impl<'a> Segment<'a> {
         let decoded = URL_SAFE_NO_PAD.decode_vec(self.0, out);
         debug_assert!(decoded.is_ok(), "a canonical segment decodes");
     }
+
+    /// Returns the decoded bytes; `None` when they are no text.
+    #[must_use]
+    pub fn name(self) -> Option<String> {
+        let mut name = Vec::new();
+        self.decode(&mut name);
+        String::from_utf8(name).ok()
+    }
 }
 
 /// Appends the segment of a name or id.

@@ -1,39 +1,37 @@
 //! One run of `encode`: a dump to a snapshot that nodes restore (`encode.md`).
 //!
-//! In: an [`EncodeRequest`]. Out: an [`EncodeSummary`], the snapshot and its sidecar; or an error and neither.
+//! In: an [`EncodeRequest`]. Out: an [`EncodeSummary`], the snapshot and its sidecar, or those of each Raft group; or an
+//! error and none of them.
+
+mod sidecar;
+mod target;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::File;
-use std::io::{Read, Write};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
+use sidecar::Sidecar;
+use target::Target;
 use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
 
 use super::objects::{pass_dump, walk};
 use super::{Source, notice, problems};
-use crate::bug::Bug;
 use crate::encode::{Bodies, Encode, Options, Proof, Proving, Written};
 use crate::error::{Error, Result};
 use crate::event::{Event, Warning};
 use crate::interrupt::Interrupt;
-use crate::keyspace::Namespace;
+use crate::keyspace::{Namespace, Routes};
 use crate::not_there::NotThere;
 use crate::problem::ListedProblem;
 use crate::progress::{Phase, Progress};
 use crate::report::Report;
 use crate::service::{self, Scope};
 use crate::sort::Scratch;
-use crate::tree::json::{self, Html};
 use crate::tree::manifest::{Adapters, Manifest, Origin};
 use crate::tree::verify::{VerifyOptions, verify};
-use crate::tree::{self, Dump, DumpFile, ErrorKind, StagedFile, TreeOptions};
+use crate::tree::{self, Dump, DumpFile, ErrorKind};
 
-const TIME: Bug = Bug::new("the time of a run has no RFC 3339 form");
-
-/// What the sidecar's name ends in.
-const SIDECAR: &str = ".encode_info.json";
 /// From here on a timestamp leaves no time after it: tools refuse it.
 const MOST: u64 = u64::MAX - 0xffff;
 
@@ -43,9 +41,11 @@ const MOST: u64 = u64::MAX - 0xffff;
 pub struct EncodeRequest {
     /// The dump: a tree or an archive.
     pub input: PathBuf,
-    /// The file to create.
+    /// The file to create; with routes the directory.
     pub output: PathBuf,
-    /// A file that is there is replaced.
+    /// The groups that rows are split for; all are one group's without.
+    pub routes: Option<Routes>,
+    /// What is there is replaced.
     pub force: bool,
     /// What of the dump is restored: `excluded`, `scopes`, `selection`, `no_extra`.
     pub select: service::Options,
@@ -76,18 +76,20 @@ pub struct EncodeRequest {
 /// The outcome of a run. The order of the members is part of `docs/output.md`.
 #[derive(Clone, Debug, Serialize)]
 pub struct EncodeSummary {
-    /// The snapshot.
+    /// The snapshot; with routes the directory.
     pub output: String,
-    /// Its sidecar.
-    pub encode_info: String,
+    /// Its sidecar; with routes each group has one.
+    pub encode_info: Option<String>,
     /// Number of objects that are left out.
     pub problems: u64,
     /// Number of rows.
     pub rows: u64,
     /// Length of the snapshot, bytes.
     pub bytes: u64,
-    /// SHA-256 of the snapshot, hex.
-    pub sha256: String,
+    /// SHA-256 of the snapshot, hex; with routes each group has one.
+    pub sha256: Option<String>,
+    /// The snapshots by Raft group, ascending, where rows were split.
+    pub groups: Vec<EncodedGroup>,
     /// The commit timestamp of all rows.
     pub last_commit_ts: u64,
     /// What was said of the self-test in the sidecar.
@@ -111,77 +113,73 @@ pub struct SelfTest {
     pub matched: bool,
 }
 
-/// The sidecar, member by member (`encode.md` 3).
-#[derive(Serialize)]
-struct EncodeInfo<'a> {
-    format_version: u32,
-    encoder_version: String,
-    encoder_key_format_version: u32,
-    wall_time_iso: String,
-    input_root: &'a str,
-    output_fsm_path: &'a str,
-    output_fsm_sha256: &'a str,
-    last_commit_ts: u64,
-    last_commit_ts_overridden: bool,
-    manifest_last_commit_ts: u64,
-    #[serde(skip_serializing_if = "str::is_empty")]
-    manifest_cluster_id: &'a str,
-    adapters_enabled: Vec<&'static str>,
-    self_test: SelfTest,
+/// The snapshot of one Raft group.
+#[derive(Clone, Debug, Serialize)]
+pub struct EncodedGroup {
+    /// The group.
+    pub group: u64,
+    /// The snapshot.
+    pub output: String,
+    /// Its sidecar.
+    pub encode_info: String,
+    /// Number of rows.
+    pub rows: u64,
+    /// Length of the snapshot, bytes.
+    pub bytes: u64,
+    /// SHA-256 of the snapshot, hex.
+    pub sha256: String,
 }
 
 /// Encodes a dump. `warn` is called with each warning that is kept, as it comes up.
 ///
-/// An error leaves no file: the target does not exist, or is as it was.
+/// An error leaves nothing: the target does not exist, or is as it was.
 pub fn encode(request: &EncodeRequest, warn: impl FnMut(&Warning)) -> Result<EncodeSummary> {
-    let options = TreeOptions {
-        force: request.force,
-        inputs: vec![request.input.clone()],
-        interrupt: request.interrupt.clone(),
-        ..TreeOptions::default()
-    };
-    let (mut staged, file, told) = StagedFile::create(&request.output, &options)?;
-    let mut info_path = request.output.clone().into_os_string();
-    info_path.push(SIDECAR);
-    let info_path = PathBuf::from(info_path);
-    let (mut staged_info, info_file, told_info) = StagedFile::create(&info_path, &options)?;
-    let scratch = Scratch::new(staged.directory().to_owned()).polling(&request.interrupt);
+    let (mut target, told) = Target::create(request)?;
+    let scratch = Scratch::new(target.directory().to_owned()).polling(&request.interrupt);
     let mut report = Report::new(&scratch, warn);
-    told.iter().chain(&told_info).for_each(|notice| report.warn(notice::warning(notice)));
+    for notice in &told {
+        report.warn(notice::warning(notice));
+    }
     let mut run = Run::open(request, &scratch, &mut report)?;
-    let (written, scopes) = run.write(&scratch, &mut report, file, staged.path())?;
+    let (written, scopes) = run.write(&scratch, &mut report, &mut target)?;
     let problems = report.problem_count();
     if request.strict && problems > 0 {
         let listed = problems::write(None, &mut report)?;
         return Err(Error::Strict { problems, undecided: 0, listed });
     }
-    let self_test = SelfTest { ran: request.self_test, matched: request.self_test };
-    let summary = EncodeSummary {
-        output: request.output.to_string_lossy().into_owned(),
-        encode_info: info_path.to_string_lossy().into_owned(),
+    let text = |path: &Path| path.to_string_lossy().into_owned();
+    let sidecar =
+        Sidecar::new(request, &run.manifest, run.commit_ts, run.services().map(Namespace::name).collect())?;
+    let (mut sidecars, mut groups, mut one) = (Vec::new(), Vec::new(), None);
+    for (place, written) in target.places(&request.output).into_iter().zip(&written) {
+        let (output, encode_info, sha256) =
+            (text(&place.path), text(&place.sidecar), hex::encode(written.sha256));
+        sidecars.push(sidecar.of(&output, &sha256));
+        let Written { rows, bytes, .. } = *written;
+        match place.group {
+            Some(group) => groups.push(EncodedGroup { group, output, encode_info, rows, bytes, sha256 }),
+            None => one = Some((encode_info, sha256)),
+        }
+    }
+    let notices = target.publish(sidecars)?;
+    for notice in &notices {
+        report.warn(notice::warning(notice));
+    }
+    let (encode_info, sha256) = one.unzip();
+    Ok(EncodeSummary {
+        output: text(&request.output),
+        encode_info,
         problems,
-        rows: written.rows,
-        bytes: written.bytes,
-        sha256: hex::encode(written.sha256),
+        rows: written.iter().map(|written| written.rows).sum(),
+        bytes: written.iter().map(|written| written.bytes).sum(),
+        sha256,
+        groups,
         last_commit_ts: run.commit_ts,
-        self_test,
+        self_test: SelfTest { ran: request.self_test, matched: request.self_test },
         objects: counts(&scopes),
         problems_list: problems::write(None, &mut report)?,
         warnings: report.warnings().to_vec(),
         warning_counts: report.counts().clone(),
-    };
-    run.write_info(&summary, info_file, &info_path)?;
-    // A sidecar of another file must never stand beside this one.
-    staged_info.clear_target()?;
-    for staged in [&mut staged, &mut staged_info] {
-        if let Some(notice) = staged.publish()? {
-            report.warn(notice::warning(&notice));
-        }
-    }
-    Ok(EncodeSummary {
-        warnings: report.warnings().to_vec(),
-        warning_counts: report.counts().clone(),
-        ..summary
     })
 }
 
@@ -246,7 +244,7 @@ impl<'r> Run<'r> {
                     .with("complete", complete),
             );
         }
-        if inputs.len() > 1 {
+        if inputs.len() > 1 && self.request.routes.is_none() {
             report.warn(Warning::new(Event::ENCODE_SINGLE_GROUP).with("groups", inputs.len()));
         }
     }
@@ -302,14 +300,13 @@ impl<'r> Run<'r> {
             .map(|(s, _)| s)
     }
 
-    /// Writes the snapshot into `file`, which is at `path`, and compares it with the dump.
+    /// Writes the snapshots and compares them with the dump.
     fn write(
         &mut self,
         scratch: &Scratch,
         report: &mut Report<'_>,
-        mut file: File,
-        path: PathBuf,
-    ) -> Result<(Written, BTreeMap<Namespace, Scope>)> {
+        target: &mut Target<'_>,
+    ) -> Result<(Vec<Written>, BTreeMap<Namespace, Scope>)> {
         let request = self.request;
         let now = request.wall_time.unix_timestamp_nanos() / 1_000_000;
         let now_ms = u64::try_from(now).unwrap_or_default();
@@ -333,28 +330,27 @@ impl<'r> Run<'r> {
         self.check(&scopes)?;
         let (payload, proof) = sink.finish()?;
         let mut bodies = Files { dump: &mut self.dump, open: None };
-        let written = match payload.write(&mut bodies, &mut file) {
+        let written = match payload.write(&mut bodies, target) {
             Err(Error::Duplicate { key, objects, .. }) => {
                 // The rows know their objects by numbers alone.
                 let mut sink = Encode::new(scratch, options).naming(&objects);
                 pass_dump(&mut self.dump, &request.select, scratch, report, &mut sink)?;
                 return Err(Error::Duplicate { key, objects, names: sink.into_names() });
             }
-            written => written.map_err(|error| at(&path, error))?,
+            written => written?,
         };
-        file.sync_all().map_err(|error| at(&path, Error::Output(error)))?;
-        drop(file);
+        let paths = target.end_rows()?;
         if let Some(proof) = proof {
-            self.test(scratch, proof, path)?;
+            self.test(scratch, proof, paths)?;
         }
         Ok((written, scopes))
     }
 
-    /// Reads the finished snapshot and compares what it holds with what went into it.
-    fn test(&self, scratch: &Scratch, wanted: Proof, path: PathBuf) -> Result<()> {
+    /// Reads the finished snapshots and compares what they hold with what went into them.
+    fn test(&self, scratch: &Scratch, wanted: Proof, paths: Vec<PathBuf>) -> Result<()> {
         let EncodeRequest { interrupt, progress, .. } = self.request;
         let (interrupt, progress) = (interrupt.clone(), progress.clone());
-        let source = Source { interrupt, progress, ..Source::new(vec![path]) };
+        let source = Source { interrupt, progress, ..Source::new(paths) };
         let opened = source.open(scratch, &mut |_| ())?;
         let preserve = self.manifest.exclusions.preserve_sqs_visibility;
         let mut sink = Proving::new(Proof::new(scratch, preserve));
@@ -368,30 +364,6 @@ impl<'r> Run<'r> {
             0 => Ok(()),
             count => Err(Error::SelfTest { names, count }),
         }
-    }
-
-    fn write_info(&self, summary: &EncodeSummary, mut file: File, path: &Path) -> Result<()> {
-        let wall_time = self.request.wall_time.to_offset(time::UtcOffset::UTC);
-        let info = EncodeInfo {
-            format_version: 1,
-            encoder_version: format!("ekv-backup {}", env!("CARGO_PKG_VERSION")),
-            encoder_key_format_version: 1,
-            wall_time_iso: wall_time.format(&Rfc3339).map_err(|_| TIME)?,
-            input_root: &self.request.input.to_string_lossy(),
-            output_fsm_path: &summary.output,
-            output_fsm_sha256: &summary.sha256,
-            last_commit_ts: summary.last_commit_ts,
-            last_commit_ts_overridden: self.request.commit_ts.is_some(),
-            manifest_last_commit_ts: self.manifest.last_commit_ts,
-            manifest_cluster_id: &self.manifest.cluster_id,
-            adapters_enabled: self.services().map(Namespace::name).collect(),
-            self_test: summary.self_test,
-        };
-        let mut text = Vec::new();
-        json::indented(&mut text, &info, Html::Raw);
-        text.push(b'\n');
-        let written = file.write_all(&text).and_then(|()| file.sync_all());
-        written.map_err(|error| at(path, Error::Output(error)))
     }
 }
 
@@ -427,12 +399,4 @@ fn counts(scopes: &BTreeMap<Namespace, Scope>) -> BTreeMap<&'static str, BTreeMa
 /// Returns the error of a dump that breaks a rule.
 fn unsound(path: &Path, what: String) -> Error {
     tree::Error { path: path.to_owned(), kind: ErrorKind::Unsound(what) }.into()
-}
-
-/// Gives the error of a write its path.
-fn at(path: &Path, error: Error) -> Error {
-    match error {
-        Error::Output(error) => tree::Error { path: path.to_owned(), kind: error.into() }.into(),
-        error => error,
-    }
 }
