@@ -143,3 +143,9 @@ pub(crate) const ITEM_RUNS: usize = 1024;
 pub(crate) const ITEM_RUN: usize = 1024;
 /// Name prefixes that `du` holds at once.
 pub(crate) const DU_PREFIXES: usize = 1 << 16;
+/// Attributes of a table of items of which an export makes columns.
+pub(crate) const EXPORT_COLUMNS: usize = 500;
+/// Longest name of such an attribute, bytes: that of a column in common catalogs.
+pub(crate) const EXPORT_COLUMN_NAME: usize = 255;
+/// Tables of an export for which an engine's views are written.
+pub(crate) const EXPORT_VIEWS: usize = 1 << 16;

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use ekv_backup::Error;
-use ekv_backup::export::{Format, Settings};
+use ekv_backup::export::{Format, Packing, Settings};
 use ekv_backup::interrupt::Interrupt;
 use ekv_backup::name::{Pattern, Selection};
 use ekv_backup::run::{ExportRequest, Exported, export};
@@ -48,6 +48,9 @@ pub(super) struct Arguments {
     /// Bytes at which files are cut, before compression: with KiB, MiB, GiB
     #[arg(long, value_name = "SIZE", default_value = "256MiB", value_parser = size)]
     pub part_size: u64,
+    /// Compress lines of JSON with gzip instead of zstd, for tools that read nothing else
+    #[arg(long, help_heading = "Tables")]
+    pub gzip: bool,
     /// Write requests for batch-write-item too
     #[arg(long, help_heading = "DynamoDB")]
     pub batch: bool,
@@ -80,6 +83,8 @@ pub(super) enum To {
     S3,
     /// Requests that make queues and send their messages
     Sqs,
+    /// Tables of all services for DuckDB, Spark and others: a row a line
+    Jsonl,
 }
 
 impl From<To> for Format {
@@ -89,6 +94,7 @@ impl From<To> for Format {
             To::Dynamodb => Self::Dynamodb,
             To::S3 => Self::S3,
             To::Sqs => Self::Sqs,
+            To::Jsonl => Self::Jsonl,
         }
     }
 }
@@ -153,6 +159,7 @@ fn request(arguments: &Arguments, interrupt: &Interrupt) -> Result<ExportRequest
             replace: arguments.replace,
             batch: arguments.batch,
             part_size: arguments.part_size,
+            packing: if arguments.gzip { Packing::Gzip } else { Packing::Zstd },
         },
         options,
     })

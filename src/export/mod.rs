@@ -8,12 +8,18 @@ mod parts;
 mod resp;
 mod s3;
 mod sqs;
+mod tables;
 
 use std::io::Write;
 
+pub use parts::Packing;
+
 use crate::bug::Bug;
 use crate::error::Result;
+use crate::event::Class;
 use crate::keyspace::Namespace;
+use crate::model::Refusal;
+use crate::service::redis::hll_members;
 use crate::sink::Sink;
 use crate::tree::Tree;
 
@@ -28,6 +34,8 @@ pub enum Format {
     S3,
     /// Queues as requests of SQS.
     Sqs,
+    /// Tables of all services as lines of JSON.
+    Jsonl,
 }
 
 /// How it is made.
@@ -39,6 +47,8 @@ pub struct Settings {
     pub batch: bool,
     /// Bytes before compression that files are cut at.
     pub part_size: u64,
+    /// How lines of JSON are compressed.
+    pub packing: Packing,
 }
 
 /// Where it goes.
@@ -66,7 +76,7 @@ pub(crate) trait Export<'w>: Sink {
 
 impl Format {
     /// All formats.
-    pub const ALL: [Self; 4] = [Self::Resp, Self::Dynamodb, Self::S3, Self::Sqs];
+    pub const ALL: [Self; 5] = [Self::Resp, Self::Dynamodb, Self::S3, Self::Sqs, Self::Jsonl];
 
     /// Returns its name.
     #[must_use]
@@ -76,6 +86,7 @@ impl Format {
             Self::Dynamodb => "dynamodb",
             Self::S3 => "s3",
             Self::Sqs => "sqs",
+            Self::Jsonl => "jsonl",
         }
     }
 
@@ -94,6 +105,7 @@ impl Format {
             Self::Dynamodb => service == Namespace::Dynamodb,
             Self::S3 => service == Namespace::S3,
             Self::Sqs => service == Namespace::Sqs,
+            Self::Jsonl => true,
         }
     }
 
@@ -104,6 +116,13 @@ impl Format {
             Self::S3 => Box::new(s3::S3::new(target.tree()?)?),
             Self::Sqs => Box::new(sqs::Sqs::new(target.tree()?)),
             Self::Dynamodb => Box::new(dynamodb::Dynamodb::new(target.tree()?, settings)),
+            Self::Jsonl => Box::new(tables::Tables::new(target.tree()?, settings)?),
         })
     }
+}
+
+/// Says why a `HyperLogLog` has no members; `None` when they can be read.
+fn refuse_hll(payload: &[u8]) -> Option<Refusal> {
+    let read = hll_members(payload).and_then(|mut members| members.try_for_each(|member| member.map(drop)));
+    read.err().map(|error| Refusal::new(Class::INVALID_HLL_VALUE, error.to_string()))
 }

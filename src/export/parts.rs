@@ -1,34 +1,55 @@
 //! Files of bounded size in one folder: `part-00000`, `part-00001`, …, each of whole lines, compressed.
 
-use std::io::Write;
+use std::io::{self, Write};
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use md5::{Digest, Md5};
+use zstd::stream::write::Encoder;
 
 use crate::error::{Error, Result};
+use crate::layout::output::Output;
 use crate::tree::{Tree, TreeFile};
 
-/// Compressed bytes that are collected before they are written.
+/// Bytes that are collected before they are compressed, and compressed ones before they are written.
 const BUFFER: usize = 64 << 10;
+/// The fastest level of zstd that is no special case of it.
+const LEVEL: i32 = 1;
+
+/// How parts are compressed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Packing {
+    /// gzip, which everything reads.
+    Gzip,
+    /// zstd, several times as fast.
+    #[default]
+    Zstd,
+}
 
 /// Writes lines into one part after the other.
 pub(super) struct Parts {
-    /// What stands before the number of a part.
+    /// What stands before the number of a part, and what behind it.
     front: Vec<u8>,
+    suffix: String,
+    packing: Packing,
     limit: u64,
+    buffer: Vec<u8>,
     open: Option<Part>,
-    number: u32,
     done: Vec<Done>,
 }
 
 struct Part {
     path: Vec<u8>,
     file: TreeFile,
-    encoder: GzEncoder<Vec<u8>>,
+    encoder: Packer,
     md5: Md5,
     bytes: u64,
     lines: u64,
+}
+
+enum Packer {
+    Gzip(GzEncoder<Vec<u8>>),
+    Zstd(Box<Encoder<'static, Vec<u8>>>),
 }
 
 /// A part that is complete.
@@ -41,32 +62,60 @@ pub(super) struct Done {
     pub md5: [u8; 16],
 }
 
+/// A line that is being written.
+pub(super) struct Line<'p> {
+    buffer: &'p mut Vec<u8>,
+    part: &'p mut Part,
+}
+
+/// Returns what stands before the numbers of the parts in a folder.
+pub(super) fn front(folder: &[u8]) -> Vec<u8> {
+    [folder, b"/part-"].concat()
+}
+
+/// Returns the path of a part.
+pub(super) fn path(front: &[u8], number: usize, suffix: &str) -> Vec<u8> {
+    [front, format!("{number:05}{suffix}").as_bytes()].concat()
+}
+
 impl Parts {
-    /// Begins with no part; each is cut before the line with which it would have more than `limit` bytes.
-    pub(super) fn new(folder: &[u8], limit: u64) -> Self {
-        Self { front: [folder, b"/part-"].concat(), limit, open: None, number: 0, done: Vec::new() }
+    /// Begins with no part; each is cut before the line with which it would have more than `limit` bytes. `kind` stands
+    /// before the suffix of the packing.
+    pub(super) fn new(folder: &[u8], kind: &str, packing: Packing, limit: u64) -> Self {
+        Self {
+            front: front(folder),
+            suffix: format!("{kind}{}", packing.suffix()),
+            packing,
+            limit,
+            buffer: Vec::new(),
+            open: None,
+            done: Vec::new(),
+        }
     }
 
     /// Appends a line, whose newline is there.
     pub(super) fn line(&mut self, tree: &mut Tree, line: &[u8]) -> Result<()> {
-        let length = u64::try_from(line.len()).unwrap_or(u64::MAX);
-        if self.open.as_ref().is_some_and(|part| part.bytes.saturating_add(length) > self.limit) {
+        let mut out = self.begin(tree, line.len())?;
+        out.buffer().extend_from_slice(line);
+        out.end()
+    }
+
+    /// Begins a line of about `length` bytes.
+    pub(super) fn begin(&mut self, tree: &mut Tree, length: usize) -> Result<Line<'_>> {
+        let waiting = u64::try_from(self.buffer.len().saturating_add(length)).unwrap_or(u64::MAX);
+        if self.open.as_ref().is_some_and(|part| part.bytes.saturating_add(waiting) > self.limit) {
             self.end(tree)?;
         }
         let part = match &mut self.open {
             Some(part) => part,
             slot @ None => {
-                let path = [&self.front, format!("{:05}.json.gz", self.number).as_bytes()].concat();
-                self.number += 1;
-                let encoder = GzEncoder::new(Vec::with_capacity(2 * BUFFER), Compression::fast());
+                let path = path(&self.front, self.done.len(), &self.suffix);
+                let encoder = Packer::new(self.packing).map_err(Error::Output)?;
                 let file = tree.file(&path)?;
                 slot.insert(Part { path, file, encoder, md5: Md5::new(), bytes: 0, lines: 0 })
             }
         };
-        part.encoder.write_all(line).map_err(Error::Output)?;
-        part.bytes += length;
-        part.lines += 1;
-        if part.encoder.get_ref().len() >= BUFFER { part.pass_on() } else { Ok(()) }
+        Ok(Line { buffer: &mut self.buffer, part })
     }
 
     /// Ends the last part; returns all of them.
@@ -77,7 +126,8 @@ impl Parts {
 
     fn end(&mut self, tree: &mut Tree) -> Result<()> {
         let Some(mut part) = self.open.take() else { return Ok(()) };
-        part.encoder.try_finish().map_err(Error::Output)?;
+        part.pack(&mut self.buffer)?;
+        part.encoder.finish().map_err(Error::Output)?;
         part.pass_on()?;
         let Part { path, file, md5, lines, .. } = part;
         file.finish(tree)?;
@@ -86,12 +136,84 @@ impl Parts {
     }
 }
 
+impl Output for Line<'_> {
+    fn buffer(&mut self) -> &mut Vec<u8> {
+        self.buffer
+    }
+
+    fn flush_if_full(&mut self) -> Result<()> {
+        if self.buffer.len() < BUFFER { Ok(()) } else { self.part.pack(self.buffer) }
+    }
+}
+
+impl Line<'_> {
+    /// Ends the line, whose newline is there.
+    pub(super) fn end(mut self) -> Result<()> {
+        self.part.lines += 1;
+        self.flush_if_full()
+    }
+}
+
 impl Part {
+    /// Compresses what was collected, and gives the room of a large value back.
+    fn pack(&mut self, buffer: &mut Vec<u8>) -> Result<()> {
+        self.encoder.write(buffer).map_err(Error::Output)?;
+        self.bytes = self.bytes.saturating_add(u64::try_from(buffer.len()).unwrap_or(u64::MAX));
+        buffer.clear();
+        buffer.shrink_to(8 * BUFFER);
+        if self.encoder.packed().len() >= BUFFER { self.pass_on() } else { Ok(()) }
+    }
+
     fn pass_on(&mut self) -> Result<()> {
-        let packed = self.encoder.get_mut();
+        let packed = self.encoder.packed();
         self.md5.update(&packed);
         self.file.write(packed)?;
         packed.clear();
         Ok(())
+    }
+}
+
+impl Packing {
+    fn suffix(self) -> &'static str {
+        match self {
+            Self::Gzip => ".gz",
+            Self::Zstd => ".zst",
+        }
+    }
+}
+
+impl Packer {
+    fn new(packing: Packing) -> io::Result<Self> {
+        let out = Vec::with_capacity(2 * BUFFER);
+        Ok(match packing {
+            Packing::Gzip => Self::Gzip(GzEncoder::new(out, Compression::fast())),
+            Packing::Zstd => {
+                let mut encoder = Encoder::new(out, LEVEL)?;
+                encoder.include_checksum(true)?;
+                Self::Zstd(Box::new(encoder))
+            }
+        })
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        match self {
+            Self::Gzip(encoder) => encoder.write_all(bytes),
+            Self::Zstd(encoder) => encoder.write_all(bytes),
+        }
+    }
+
+    fn finish(&mut self) -> io::Result<()> {
+        match self {
+            Self::Gzip(encoder) => encoder.try_finish(),
+            Self::Zstd(encoder) => encoder.do_finish(),
+        }
+    }
+
+    /// Returns what was compressed and not taken yet.
+    fn packed(&mut self) -> &mut Vec<u8> {
+        match self {
+            Self::Gzip(encoder) => encoder.get_mut(),
+            Self::Zstd(encoder) => encoder.get_mut(),
+        }
     }
 }

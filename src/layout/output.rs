@@ -31,13 +31,18 @@ impl Output for Vec<u8> {
 
 /// Appends a JSON string, quotes included.
 pub(crate) fn text(out: &mut impl Output, text: &str) -> Result<()> {
+    text_as(out, text, Html::Escaped)
+}
+
+/// Appends a JSON string, quotes included, escaped so.
+pub(crate) fn text_as(out: &mut impl Output, text: &str, html: Html) -> Result<()> {
     if text.len() <= PIECE {
-        json::string(out.buffer(), text, Html::Escaped);
+        json::string(out.buffer(), text, html);
         return Ok(());
     }
     out.buffer().push(b'"');
     for piece in json::pieces(text) {
-        json::piece(out.buffer(), piece, Html::Escaped);
+        json::piece(out.buffer(), piece, html);
         out.flush_if_full()?;
     }
     out.buffer().push(b'"');

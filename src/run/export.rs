@@ -109,7 +109,8 @@ fn write(
     if let Some(missing) = snapshot.missing_groups() {
         report.warn(missing.warning());
     }
-    let mut options = request.options.clone();
+    // What a dump zeroes unless it is told otherwise, exports have or name themselves.
+    let mut options = Options { preserve_sqs_visibility: true, ..request.options.clone() };
     options.excluded.extend(SERVICES.into_iter().filter(|&service| !request.format.takes(service)));
     let mut sink = request.format.sink(request.settings, target)?;
     let scopes = objects::pass(snapshot, &options, scratch, &mut report, &mut *sink)?;

@@ -161,9 +161,15 @@ fn files_of(capture: &str, options: &[&str]) -> String {
     let mut text = String::new();
     for (path, content) in &tree.files {
         text += &["== ", &path.escape_ascii().to_string(), "\n"].concat();
-        let content = if path.ends_with(b".gz") { unpacked(content) } else { content.clone() };
+        let content = match path.rsplit(|&byte| byte == b'.').next() {
+            Some(b"gz") => unpacked(content),
+            Some(b"zst") => zstd::decode_all(&**content).expect("a whole zstd file"),
+            _ => content.clone(),
+        };
         match String::from_utf8(content) {
-            Ok(content) if [&b".jsonl"[..], b".json", b".gz"].iter().any(|end| path.ends_with(end)) => {
+            Ok(content)
+                if [&b".jsonl"[..], b".json", b".gz", b".zst"].iter().any(|end| path.ends_with(end)) =>
+            {
                 text += &content;
             }
             _ => {}
@@ -228,4 +234,64 @@ fn queues_come_with_their_dead_letter_queues_first_and_fifo_order() {
         made.push(queue["QueueName"].as_str().unwrap());
     }
     assert_eq!(made.len(), 51);
+}
+
+#[test]
+fn tables_have_a_line_a_row() {
+    let text = files_of("shop", &["--to", "jsonl", "--part-size", "4KiB"]);
+    golden("export/jsonl.txt", text.as_bytes());
+    for said in ["redis_elements/part-00001.jsonl.zst", "\"_item\":{", "\"type\":\"stream\"", "\"sha256\":"] {
+        assert!(text.contains(said), "{said}");
+    }
+    let tables = rows(&text, "tables.jsonl");
+    let rows_of = |table: &str, name: Option<&str>| {
+        let line = tables.iter().find(|line| line["table"] == table && line["name"].as_str() == name);
+        line.unwrap_or_else(|| panic!("{table} {name:?} in {tables:?}"))["rows"].as_u64().unwrap()
+    };
+    assert_eq!((rows_of("redis_keys", None), rows_of("messages", None)), (51, 22));
+    assert_eq!(rows_of("items", Some("orders")), 34);
+    let elements: u64 = rows(&text, "redis_keys/").iter().filter_map(|row| row["elements"].as_u64()).sum();
+    assert_eq!(rows_of("redis_elements", None), elements);
+}
+
+/// Reads the rows of all files whose paths begin so.
+fn rows(text: &str, path: &str) -> Vec<serde_json::Value> {
+    let files = text.split("== ").filter(|file| file.starts_with(path));
+    files.flat_map(|file| file.lines().skip(1).map(|line| serde_json::from_str(line).unwrap())).collect()
+}
+
+#[test]
+fn what_is_no_text_stands_in_base64_and_attributes_of_several_types_are_named() {
+    let work = Work::with(&redis());
+    let run = export(&work, &["--to", "jsonl", "--gzip", "-o", "out"]);
+    assert_eq!(run.status.code(), Some(1), "{}", words(&run));
+    let table = |name: &str| {
+        let packed = std::fs::read(work.path(&format!("out/{name}/part-00000.jsonl.gz"))).unwrap();
+        String::from_utf8(unpacked(&packed)).unwrap()
+    };
+    let (keys, elements) = (table("redis_keys"), table("redis_elements"));
+    for line in [
+        r#"{"key_base64":"a2V5IP8A","type":"string","value_base64":"gA0KAA=="}"#,
+        r#"{"key":"empty hash","type":"hash","elements":0,"expires_ms":1800000000123}"#,
+        r#"{"key":"both","type":"hll","elements":1}"#,
+        r#"{"key":"stream","type":"stream","elements":3,"last_id":"9-4"}"#,
+        r#"{"key":"trimmed","type":"stream","elements":0,"last_id":"9-4","expires_ms":1800000000123}"#,
+    ] {
+        let line = line.strip_suffix('}').unwrap();
+        assert!(keys.lines().any(|found| found.starts_with(line)), "{line} in {keys}");
+    }
+    for line in [
+        r#"{"key":"hash","type":"hash","position":1,"name_base64":"Zv8=","value":"v\u0000"}"#,
+        r#"{"key":"zset","type":"zset","position":1,"name":"least","score":"-Infinity"}"#,
+        r#"{"key":"zset","type":"zset","position":4,"name":"zero","score":-0}"#,
+        r#"{"key":"list","type":"list","position":2,"value":"first"}"#,
+        r#"{"key":"stream","type":"stream","position":0,"name":"7-0","fields":[{"name":"f","value":"v"},{"name":"f","value":""}]}"#,
+        r#"{"key":"alone","type":"hll","position":1,"name":"bc"}"#,
+    ] {
+        assert!(elements.lines().any(|found| found == line), "{line} in {elements}");
+    }
+    assert!(table("kv").starts_with(r#"{"key":"bare","value":"value","commit_ts":"#));
+    let said = files_of("dynamodb", &["dynamodb/types", "dynamodb/numbers", "--to", "jsonl"]);
+    golden("export/columns.txt", said.as_bytes());
+    assert!(said.contains("export_column table=\"types\" name=\"v\""), "{said}");
 }

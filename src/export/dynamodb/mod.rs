@@ -10,7 +10,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
 
-use super::parts::{Done, Parts};
+use super::parts::{Done, Packing, Parts};
 use super::{Export, Settings, Target};
 use crate::bug::Bug;
 use crate::error::{Error, Result};
@@ -91,7 +91,12 @@ impl Dynamodb {
             schema,
             keys,
             altered,
-            parts: Parts::new(&table_path(table.name, b"data"), self.settings.part_size),
+            parts: Parts::new(
+                &table_path(table.name, b"data"),
+                ".json",
+                Packing::Gzip,
+                self.settings.part_size,
+            ),
             batch,
         });
         Ok(Answer::Taken)

@@ -7,14 +7,14 @@
 mod command;
 
 use super::out::Out;
-use super::{Export, Settings, Target};
+use super::{Export, Settings, Target, refuse_hll};
 use crate::bug::Bug;
 use crate::error::Result;
-use crate::event::{Class, Event, Warning};
+use crate::event::{Event, Warning};
 use crate::keyspace::Namespace;
 use crate::keyspace::redis::StreamId;
 use crate::model::redis::{Collection, Element, Key, Value};
-use crate::model::{Answer, Object, Piece, Refusal};
+use crate::model::{Answer, Object, Piece};
 use crate::report::Report;
 use crate::service::redis::hll_members;
 use crate::sink::{Sink, Wants};
@@ -86,10 +86,9 @@ impl<'w> Resp<'w> {
             return Ok(Answer::Left);
         }
         if let Value::Hll(payload) = key.value
-            && let Err(error) =
-                hll_members(payload).and_then(|mut members| members.try_for_each(|member| member.map(drop)))
+            && let Some(refusal) = refuse_hll(payload)
         {
-            return Ok(Answer::Refused(Refusal::new(Class::INVALID_HLL_VALUE, error.to_string())));
+            return Ok(Answer::Refused(refusal));
         }
         if self.replace {
             command::write(&mut self.out, &[b"DEL", key.key])?;

@@ -17,6 +17,7 @@ mod tests;
 
 use super::Root;
 use super::file_writer::{FileBuffer, FileWriter};
+use super::output::Output;
 use super::parts::Parts;
 use crate::bug::Bug;
 use crate::error::{Error, Result};
@@ -181,7 +182,7 @@ pub(crate) fn item_paths(keys: &KeyValues<'_>) -> Vec<Vec<u8>> {
 }
 
 /// Writes the attributes of an item on one line.
-pub(crate) fn item_text(attributes: &Attributes<'_>, out: &mut Vec<u8>) -> Result<()> {
+pub(crate) fn item_text(attributes: &Attributes<'_>, out: &mut impl Output) -> Result<()> {
     render::item(out, attributes, render::Layout::Compact).map(drop)
 }
 

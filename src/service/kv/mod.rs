@@ -63,7 +63,7 @@ impl Bare {
                 .with("count", self.count)
                 .with("first_key_hex", excerpt::hex(&self.first_key))
                 .with("first_key", excerpt::key(&self.first_key));
-            let hint = "they are in extra/kv/; --legacy-redis-strings writes them as Redis strings";
+            let hint = "decode writes them to extra/kv/; --legacy-redis-strings makes them Redis strings";
             let asked = context.options.legacy_redis_strings;
             context.report.warn(if asked { warning } else { warning.with("hint", hint) });
         }
