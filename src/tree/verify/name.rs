@@ -107,6 +107,8 @@ pub(super) fn file(path: &[u8]) -> Name<'_> {
 pub(super) fn directory(path: &[u8]) -> Name<'_> {
     let parts: Vec<&[u8]> = path.split(|&byte| byte == b'/').collect();
     match parts.as_slice() {
+        // A key segment as it is, which is no binary key (`sqs.md` 4.1). No queue is called so: its name has a fallback.
+        [b"sqs", b"b64.orphan"] => Name::Sound,
         [b"dynamodb" | b"s3" | b"sqs", name]
         | [b"dynamodb", _, b"items", name]
         | [b"extra", b"s3", b"objects", name] => match segment::decode(name) {
@@ -178,10 +180,17 @@ mod tests {
         ] {
             assert!(matches!(file(path.as_bytes()), Name::Bad(_)), "{path}");
         }
-        for path in ["dynamodb/a b", "s3/a b", "sqs/a b", "dynamodb/t/items/a b", "extra/s3/objects/a b"] {
+        for path in [
+            "dynamodb/a b",
+            "s3/a b",
+            "sqs/a b",
+            "s3/b64.orphan",
+            "dynamodb/t/items/a b",
+            "extra/s3/objects/a b",
+        ] {
             assert!(matches!(directory(path.as_bytes()), Name::Bad(_)), "{path}");
         }
-        for path in ["dynamodb", "s3/b/a b", "sqs/a.orphan", "redis/db_0/strings"] {
+        for path in ["dynamodb", "s3/b/a b", "sqs/a.orphan", "sqs/b64.orphan", "redis/db_0/strings"] {
             assert_eq!(directory(path.as_bytes()), Name::Sound, "{path}");
         }
     }
