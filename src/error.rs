@@ -9,7 +9,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 /// A row was asked for by a location that no scan gave.
 const NO_ROW: Bug = Bug::new("no row stands where one was read");
 
-/// Why a run ended without a tree (`decisions.md` 3).
+/// Why a run ended without a tree (`tree/outcome.md#outcome`).
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -41,7 +41,7 @@ pub enum Error {
     /// `--strict`, and snapshots of Raft groups are not among the inputs.
     #[error("{0}, and --strict was given")]
     MissingGroups(snapshot::MissingGroups),
-    /// `--strict`, and an input that nothing proves to be whole (`decisions.md` 5).
+    /// `--strict`, and an input that nothing proves to be whole (`tree/commands.md#command-line`).
     #[error(
         "{}: nothing proves that the file is whole, a payload without footer and checksum, and --strict was given",
         .path.display()

@@ -1,58 +1,58 @@
 //! Every limit that a length is checked against before anything is allocated for it.
 
-/// Longest encoded key that a restore accepts, bytes (`container.md` 5). Longer ones are read and warned.
+/// Longest encoded key that a restore accepts, bytes (`format/container.md#native-stream`). Longer ones are read and warned.
 pub(crate) const RESTORE_KEY: u64 = (1 << 20) + 8;
-/// Longest encoded value that a restore accepts, bytes (`container.md` 5). Longer ones are read and warned.
+/// Longest encoded value that a restore accepts, bytes (`format/container.md#native-stream`). Longer ones are read and warned.
 pub(crate) const RESTORE_VALUE: u64 = (256 << 20) + 9 + 34;
-/// Longest value without its header in a snapshot that is made, bytes (`encode.md` 1).
+/// Longest value without its header in a snapshot that is made, bytes (`encoding.md#the-payload`).
 pub(crate) const ENCODE_BODY: u64 = 256 << 20;
-/// Longest key or value that is read at all, bytes (`decisions.md` 4).
+/// Longest key or value that is read at all, bytes (`reading/README.md#decided-cases`).
 pub(crate) const LENGTH: u64 = 1 << 30;
-/// Longest user key in `EKVMVCC2`, bytes (`container.md` 7).
+/// Longest user key in `EKVMVCC2`, bytes (`format/container.md#in-memory-store-stream`).
 pub(crate) const MEMORY_KEY: u64 = 1 << 20;
-/// Longest value in `EKVMVCC2`, bytes (`container.md` 7).
+/// Longest value in `EKVMVCC2`, bytes (`format/container.md#in-memory-store-stream`).
 pub(crate) const MEMORY_VALUE: u64 = 256 << 20;
-/// Most versions of one key in `EKVMVCC2` (`container.md` 7).
+/// Most versions of one key in `EKVMVCC2` (`format/container.md#in-memory-store-stream`).
 pub(crate) const MEMORY_VERSIONS: u64 = 1 << 20;
-/// Longest manifest of an SST-ingest bundle, bytes (`container.md` 8).
+/// Longest manifest of an SST-ingest bundle, bytes (`format/container.md#sst-ingest-bundle`).
 pub(crate) const BUNDLE_MANIFEST: u64 = 64 << 20;
-/// Most tables of an SST-ingest bundle (`container.md` 8).
+/// Most tables of an SST-ingest bundle (`format/container.md#sst-ingest-bundle`).
 pub(crate) const BUNDLE_TABLES: usize = 1 << 20;
-/// Longest block of a table, stored or decompressed, bytes: a block holds at least one row (`container.md` 8.1).
+/// Longest block of a table, stored or decompressed, bytes: a block holds at least one row (`format/container.md#tables-of-a-bundle`).
 pub(crate) const TABLE_BLOCK: u64 = LENGTH;
 /// Longest metaindex or properties block of a table, bytes; nodes write some 500 bytes.
 pub(crate) const TABLE_PROPERTIES: u64 = 1 << 20;
 /// Keys and values of one table before its last row, bytes: prefix compression makes much of little. Nodes begin a
-/// new table after 64 MiB (`container.md` 8).
+/// new table after 64 MiB (`format/container.md#sst-ingest-bundle`).
 pub(crate) const TABLE_ROWS: u64 = 1 << 30;
-/// Shortest and longest extension of a version 2 FSM header, bytes (`container.md` 3).
+/// Shortest and longest extension of a version 2 FSM header, bytes (`format/container.md#header`).
 pub(crate) const HEADER_PAYLOAD: std::ops::RangeInclusive<u16> = 16..=1024;
-/// Unix ms from which on no HLC holds a time, 48 bits (`container.md` 2, 5.2).
+/// Unix ms from which on no HLC holds a time, 48 bits (`format/container.md#the-layers-of-a-file`, `format/container.md#versioned-rows`).
 pub(crate) const CEILING_MS: u64 = 1 << 48;
-/// Longest manifest of an offloaded payload that is read, bytes (`container.md` 2.2).
+/// Longest manifest of an offloaded payload that is read, bytes (`format/container.md#offloaded-payloads`).
 pub(crate) const OFFLOAD_MANIFEST: u64 = 1 << 20;
-/// Manifests that are looked at for the one of a payload, at most (`container.md` 2.2).
+/// Manifests that are looked at for the one of a payload, at most (`format/container.md#offloaded-payloads`).
 pub(crate) const OFFLOAD_MANIFESTS: usize = 100_000;
 /// Longest line that `merge` puts into its order, bytes: it holds parts of one row.
 pub(crate) const MERGED_LINE: usize = 1 << 30;
 /// Most shares that one run is divided into: a worker repeats the scan of all.
 pub(crate) const SHARDS: u32 = 1000;
-/// Longest encoded segment, bytes (`dump.md` 2).
+/// Longest encoded segment, bytes (`tree/names.md#segments`).
 pub(crate) const SEGMENT: usize = 240;
-/// Raw bytes that a SHA fallback keeps in readable form (`dump.md` 2).
+/// Raw bytes that a SHA fallback keeps in readable form (`tree/names.md#segments`).
 pub(crate) const FALLBACK_TAIL: usize = 64;
-/// Longest file name of common file systems, bytes (`s3.md` 7).
+/// Longest file name of common file systems, bytes (`format/s3.md#limits`).
 pub(crate) const FILE_NAME: usize = 255;
 /// Longest path that a system call takes, bytes: from the root of the dump, so that `sha256sum -c` can open it
-/// there (`s3.md` D10).
+/// there (`compat.md#keys-that-no-path-can-hold`).
 pub(crate) const PATH: usize = 4095;
-/// Longest line of a KEYMAP, bytes (`dump.md` 3).
+/// Longest line of a KEYMAP, bytes (`tree/names.md#keymap`).
 pub(crate) const KEYMAP_LINE: usize = 4 << 20;
-/// Longest original of which a KEYMAP line surely holds the base64 form beside a path, bytes (`dump.md` 3).
+/// Longest original of which a KEYMAP line surely holds the base64 form beside a path, bytes (`tree/names.md#keymap`).
 pub(crate) const KEYMAP_ORIGINAL: usize = (KEYMAP_LINE - CHECKSUMS_LINE) / 4 * 3;
 /// Longest line of the JSONL layout, those of items apart, bytes: key and file of 256 KiB each, escaped.
 pub(crate) const RECORD_LINE: usize = 8 << 20;
-/// Longest line of CHECKSUMS, bytes (`dump.md` 5).
+/// Longest line of CHECKSUMS, bytes (`tree/checksums.md#checksums`).
 pub(crate) const CHECKSUMS_LINE: usize = 8 << 10;
 /// Bytes of a line over its limit that are skipped; one that goes on is not read further.
 pub(crate) const LINE_SKIPPED: u64 = 64 << 20;
@@ -73,9 +73,9 @@ pub(crate) const ITEM_FRAME: u64 = 2 << 30;
 pub(crate) const FRACTION_DIGITS: usize = 2048;
 /// Warnings of one event that are kept and shown one by one; further ones are counted.
 pub(crate) const WARNINGS_PER_EVENT: u64 = 100;
-/// Unknown rows of one prefix that are named one by one in `PROBLEMS.jsonl` (`decisions.md` 4).
+/// Unknown rows of one prefix that are named one by one in `PROBLEMS.jsonl` (`reading/keys.md#decided-cases`).
 pub(crate) const UNKNOWN_ROWS_NAMED: u64 = 100;
-/// Bytes that are always written through S3 chunk references, which may share one chunk (`s3.md` 2.6): those of all
+/// Bytes that are always written through S3 chunk references, which may share one chunk (`format/s3.md#chunks`): those of all
 /// objects together.
 pub(crate) const S3_SHARED: u64 = 8 << 30;
 /// Bytes that each stored byte of S3 chunks and references adds to [`S3_SHARED`]. Rows that repeat are seldom worth
@@ -84,7 +84,7 @@ pub(crate) const S3_SHARED_A_BYTE: u64 = 64;
 /// Most bytes of an S3 object's headers (names, values, 16 for each of the user's): servers take requests with 1 MiB
 /// of them.
 pub(crate) const S3_HEADERS: usize = 4 << 20;
-/// Largest file of the filesystem that is written, bytes: its size is a claim (`keyspaces.md` 8).
+/// Largest file of the filesystem that is written, bytes: its size is a claim (`format/filesystem.md#records-of-the-filesystem`).
 pub(crate) const FILESYSTEM_FILE: u64 = 1 << 40;
 /// Bytes of holes in all files of the filesystem that are always written: the tree's readers read each of them.
 pub(crate) const FILESYSTEM_HOLES: u64 = 8 << 30;
@@ -92,7 +92,7 @@ pub(crate) const FILESYSTEM_HOLES: u64 = 8 << 30;
 pub(crate) const FILESYSTEM_HOLES_A_BYTE: u64 = 16;
 /// Bytes of files that are written under a second name, besides as many as are stored. Servers make no links.
 pub(crate) const FILESYSTEM_COPIES: u64 = 1 << 30;
-/// Longest path in the filesystem, bytes: a KEYMAP line holds it in base64 (`dump.md` 3).
+/// Longest path in the filesystem, bytes: a KEYMAP line holds it in base64 (`tree/names.md#keymap`).
 pub(crate) const FILESYSTEM_PATH: usize = 1 << 20;
 /// Memory of each of the few sorters that resolve transactions and keys in several groups, bytes.
 pub(crate) const STORE_SORT: usize = 8 << 20;
@@ -122,7 +122,7 @@ pub(crate) const GROUPS_NAMED: usize = 64;
 pub(crate) const RANGES_NAMED: usize = 16;
 /// Undecided locks that are listed one by one.
 pub(crate) const TXN_UNDECIDED: u64 = 10_000;
-/// Largest key file that is read, bytes: about 5000 keys (`encryption.md` 15).
+/// Largest key file that is read, bytes: about 5000 keys (`format/encryption.md#limits-of-encryption`).
 pub(crate) const KEY_FILE: u64 = 1 << 20;
 /// Bytes of names in SHA form and of what they stand for that a comparison holds.
 pub(crate) const DIFF_ORIGINALS: usize = 64 << 20;

@@ -1,4 +1,4 @@
-//! Names and patterns that were asked for and of which nothing is in the snapshot, beside what is (`decisions.md` 5).
+//! Names and patterns that were asked for and of which nothing is in the snapshot, beside what is (`tree/commands.md#command-line`).
 
 use std::collections::BTreeSet;
 use std::fmt;

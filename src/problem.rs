@@ -11,14 +11,14 @@ use crate::snapshot::RowLocation;
 /// Longest key that is listed whole, characters of base64url; a longer one is cut there.
 const KEY: usize = 1024;
 
-/// A user object that is missing from the tree or altered in it (`decisions.md` 2).
+/// A user object that is missing from the tree or altered in it (`tree/extra.md#what-the-reference-layout-has-no-place-for`).
 #[derive(Clone, Debug)]
 pub struct Problem<'a> {
     /// Owner of the namespace: `redis`, `dynamodb`, `s3`, `sqs`, `fs` or `kv`.
     pub adapter: &'static str,
     /// `db_0`, table, bucket or queue name; empty when it is not known.
     pub scope: &'a [u8],
-    /// The object's own key, else the whole user key (`decisions.md` 4).
+    /// The object's own key, else the whole user key (`tree/problems.md#decided-cases`).
     pub key: &'a [u8],
     /// Stable class, for example `ddb_invalid_item`.
     pub class: Class,

@@ -323,7 +323,7 @@ impl std::fmt::Display for Layout {
     }
 }
 
-/// The empty string is `per-item` too (`dynamodb.md` 5).
+/// The empty string is `per-item` too (`tree/dynamodb.md#options`).
 fn layout(text: &str) -> Result<Layout, String> {
     match text {
         "" | "per-item" => Ok(Layout::PerItem),
@@ -339,7 +339,7 @@ pub(super) const ADAPTERS: [Namespace; 4] =
 /// Adapters by name.
 pub(super) type Adapters = BTreeSet<Namespace>;
 
-/// Reads a list of adapters; blanks around a name and a comma behind the last are fine (`decisions.md` 5).
+/// Reads a list of adapters; blanks around a name and a comma behind the last are fine (`tree/commands.md#command-line`).
 pub(super) fn adapters(text: &str) -> Result<Adapters, String> {
     let text = text.trim();
     let list = text.strip_suffix(',').unwrap_or(text);
@@ -361,7 +361,7 @@ pub(super) fn adapter(text: &str) -> Result<Namespace, String> {
         .ok_or_else(|| "expected dynamodb, s3, redis or sqs".to_owned())
 }
 
-/// Reads a size: bytes, or with `KiB`, `MiB`, `GiB` (`decisions.md` 4). Never 0.
+/// Reads a size: bytes, or with `KiB`, `MiB`, `GiB` (`tree/commands.md#command-line`). Never 0.
 pub(super) fn size(text: &str) -> Result<u64, String> {
     let (digits, shift) = match text {
         _ if text.ends_with("KiB") => (text.trim_end_matches("KiB"), 10),

@@ -1,4 +1,4 @@
-//! `--at`: a time as people write it (`decisions.md` 4).
+//! `--at`: a time as people write it (`reading/versions.md#decided-cases`).
 
 use ekv_backup::snapshot::ReadAt;
 use time::OffsetDateTime;

@@ -24,7 +24,7 @@ use super::time::hlc_time;
 use super::words::Words;
 use super::{exit, print};
 
-/// What `--json` prints (`docs/output.md`).
+/// What `--json` prints (`docs/tree/commands.md`).
 #[derive(Default, Serialize)]
 struct Output<'a> {
     command: &'static str,
@@ -260,7 +260,7 @@ fn named(arguments: &args::Decode) -> Result<name::Selection, String> {
     Ok(selection.with_lists(lists).with_shard(shard))
 }
 
-/// Returns `wall_time_iso`: now, or `SOURCE_DATE_EPOCH` in seconds (`decisions.md` 1).
+/// Returns `wall_time_iso`: now, or `SOURCE_DATE_EPOCH` in seconds (`tree/README.md#what-a-dump-must-be`).
 pub(super) fn wall_time(source_date_epoch: Option<&str>) -> Result<OffsetDateTime, String> {
     match source_date_epoch {
         Some(text) => text

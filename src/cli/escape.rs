@@ -1,4 +1,4 @@
-//! User bytes on a terminal: never raw (`decisions.md` 5).
+//! User bytes on a terminal: never raw (`tree/commands.md#command-line`).
 
 /// Longest key that is shown whole, bytes.
 const SHOWN: usize = 96;

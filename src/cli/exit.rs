@@ -1,4 +1,4 @@
-//! Exit codes (`decisions.md` 3).
+//! Exit codes (`tree/outcome.md#outcome`).
 
 use ekv_backup::{Error, crypto, snapshot};
 

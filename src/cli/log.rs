@@ -56,7 +56,7 @@ pub(super) struct Arguments {
     shown: args::Shown,
 }
 
-/// One line of `--json` (`docs/output.md`).
+/// One line of `--json` (`docs/tree/commands.md`).
 #[derive(Serialize)]
 struct Line<'a> {
     name: &'a str,

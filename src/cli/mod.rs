@@ -1,4 +1,4 @@
-//! The command line: the only code that prints (`decisions.md` 5).
+//! The command line: the only code that prints (`tree/commands.md#command-line`).
 //!
 //! Each command parses its arguments, calls the library, gets a value back and prints it: data to standard
 //! output, words to standard error. A closed pipe is quiet.
@@ -39,7 +39,7 @@ use ekv_backup::interrupt::Interrupt;
 
 use args::{Arguments, Command};
 
-/// Runs the command line and returns the exit code of `decisions.md` 3.
+/// Runs the command line and returns the exit code of `tree/outcome.md#outcome`.
 pub(crate) fn main() -> ExitCode {
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,

@@ -1,5 +1,5 @@
 //! Writing to standard output and standard error: a closed pipe ends the output, never the run; any other failure
-//! of standard output is an error of the run (`decisions.md` 3).
+//! of standard output is an error of the run (`tree/outcome.md#outcome`).
 
 use std::io::{self, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -14,7 +14,7 @@ static STATUS: AtomicBool = AtomicBool::new(false);
 /// Goes to the front of the line and clears it.
 const CLEAR: &str = "\r\x1b[K";
 
-/// What `--json` prints when a run ends, beside what is the command's own (`docs/output.md`).
+/// What `--json` prints when a run ends, beside what is the command's own (`docs/tree/commands.md`).
 #[derive(Serialize)]
 pub(super) struct Outcome<T> {
     pub command: &'static str,

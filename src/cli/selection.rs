@@ -1,4 +1,4 @@
-//! `--adapter` and `--scope`: what is selected (`decisions.md` 5).
+//! `--adapter` and `--scope`: what is selected (`tree/commands.md#command-line`).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{OsStr, OsString};

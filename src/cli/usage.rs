@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::{exit, print};
 
-/// What `--json` prints after bad usage (`docs/output.md`).
+/// What `--json` prints after bad usage (`docs/tree/commands.md`).
 #[derive(Serialize)]
 struct Output {
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -2,11 +2,11 @@
 //!
 //! In: the bytes of one message. Out: its fields in the order of the wire, borrowed: messages built in memory would take
 //! many times the bytes of a hostile one. As strict as `prost`, which the tests hold it against. Unknown fields, and known
-//! ones of another wire type than their own, are for the caller to count: servers skip both (`decisions.md` 4).
+//! ones of another wire type than their own, are for the caller to count: servers skip both (`reading/README.md#decided-cases`).
 
 use crate::cursor;
 
-/// Nested messages, groups included, that are followed: what `prost` follows (`dynamodb.md` 2.1).
+/// Nested messages, groups included, that are followed: what `prost` follows (`format/dynamodb.md#messages`).
 pub(crate) const NESTING: u32 = 100;
 
 /// The bytes are no protobuf message.

@@ -1,4 +1,4 @@
-//! The checksums of a file with an `EKVMVCC2` payload, and where that payload ends (`container.md` 7).
+//! The checksums of a file with an `EKVMVCC2` payload, and where that payload ends (`format/container.md#in-memory-store-stream`).
 
 use super::footer::{self, Checksum};
 use super::memory::MemoryHeader;

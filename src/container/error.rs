@@ -39,7 +39,7 @@ impl fmt::Display for Error {
 /// What to do about a file that is not whole.
 const TAKE_ANOTHER: &str = "; copy it again, or take the one before it";
 
-/// The kinds that `container.md` names.
+/// The kinds that `format/container.md` names.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ErrorKind {
@@ -106,14 +106,14 @@ pub enum ErrorKind {
     /// A file of 0 bytes.
     #[error("truncated: the file is empty, 0 bytes{TAKE_ANOTHER}")]
     Empty,
-    /// A file with an FSM header and no footer, for which nothing vouches (`container.md` 2.2).
+    /// A file with an FSM header and no footer, for which nothing vouches (`format/container.md#offloaded-payloads`).
     #[error(
         "no footer; the records end where the file ends, perhaps an offloaded payload (give its manifest, .json, or the \
          file under its name of 64 hex digits), or a copy that was truncated: then copy it again, or take the one \
          before it"
     )]
     NoFooter,
-    /// An offloaded payload is not what its manifest or its name says (`container.md` 2.2).
+    /// An offloaded payload is not what its manifest or its name says (`format/container.md#offloaded-payloads`).
     #[error("{what} is {expected}, its bytes give {found}{TAKE_ANOTHER}")]
     NotAsVouched {
         /// What was compared, and where it stands: `the SHA-256 in its name`.
@@ -123,7 +123,7 @@ pub enum ErrorKind {
         /// What the bytes give.
         found: Box<str>,
     },
-    /// A manifest of the offload tool that does not lead to a payload (`container.md` 2.2).
+    /// A manifest of the offload tool that does not lead to a payload (`format/container.md#offloaded-payloads`).
     #[error("a manifest of an offloaded payload, but {0}")]
     Manifest(String),
     /// An FSM header of another version.

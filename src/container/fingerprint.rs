@@ -1,4 +1,4 @@
-//! Tells a row from another that stands in its place at a second reading (`decisions.md` 3).
+//! Tells a row from another that stands in its place at a second reading (`tree/outcome.md#outcome`).
 //!
 //! Not cryptographic, and the same in every payload form. It costs a few nanoseconds: the user key counts as a whole,
 //! of a long body its edges and its length do. What changes in between alone, the state of the file tells.

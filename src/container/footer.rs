@@ -1,4 +1,4 @@
-//! The CRC32C footer, and the running checksum that it is compared with (`container.md` 2.1).
+//! The CRC32C footer, and the running checksum that it is compared with (`format/container.md#footer`).
 
 use super::ErrorKind;
 

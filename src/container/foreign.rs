@@ -1,7 +1,7 @@
 //! What people pass instead of a snapshot, told by its first bytes.
 
 /// Whether a snapshot can begin with these bytes, of which there may be few: what cannot is refused before more of a
-/// stream is waited for (`container.md` 2).
+/// stream is waited for (`format/container.md#the-layers-of-a-file`).
 pub(super) fn can_begin(head: &[u8]) -> bool {
     const MAGIC: [&[u8]; 4] = [b"EKVTHLC", b"EKVPBBL1", b"EKVMVCC2", b"EKVSSTI1"];
     let agree = |magic: &[u8]| magic.iter().zip(head).all(|(expected, found)| expected == found);

@@ -1,4 +1,4 @@
-//! The FSM header in front of a live node's payload (`container.md` 3).
+//! The FSM header in front of a live node's payload (`format/container.md#header`).
 
 use super::ErrorKind;
 use crate::{cursor, limits};

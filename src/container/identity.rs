@@ -1,5 +1,5 @@
 //! Which file an input is, and in which state: told apart at the start, after the first pass and before publishing
-//! (`decisions.md` 3).
+//! (`tree/outcome.md#outcome`).
 
 use std::fs::{self, File, Metadata};
 use std::io;

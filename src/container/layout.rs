@@ -1,4 +1,4 @@
-//! Which layers a file has: header, payload, footer (`container.md` 2).
+//! Which layers a file has: header, payload, footer (`format/container.md#the-layers-of-a-file`).
 
 use super::header::Header;
 use super::spool::not_a_snapshot;
@@ -62,7 +62,7 @@ impl Layout {
         let mut layout =
             Self::detect(head, source.len()).map_err(|(offset, kind)| source.error(offset, kind))?;
         if source.proof().is_some() && layout.header.is_some() {
-            // An offloaded payload: the footer was cut off (`container.md` 2.2).
+            // An offloaded payload: the footer was cut off (`format/container.md#offloaded-payloads`).
             (layout.payload_end, layout.footer) = (source.len(), false);
         }
         Ok(layout)
@@ -117,7 +117,7 @@ fn payload(bytes: &[u8]) -> Result<Payload, ErrorKind> {
 }
 
 /// Recognises the 12 bytes of a dedicated timestamp oracle: ceiling and footer. A ceiling that no HLC can hold is
-/// refused, as by the server (`container.md` 2).
+/// refused, as by the server (`format/container.md#the-layers-of-a-file`).
 fn oracle(mut file: &[u8]) -> Option<Result<Payload, ErrorKind>> {
     let bytes: [u8; 12] = file.try_into().ok()?;
     let ceiling_ms = cursor::take_u64_be(&mut file)?;

@@ -1,4 +1,4 @@
-//! `EKVMVCC2`: the in-memory store's stream, all versions of a key in one entry (`container.md` 7).
+//! `EKVMVCC2`: the in-memory store's stream, all versions of a key in one entry (`format/container.md#in-memory-store-stream`).
 //!
 //! Rows come out as from a native stream, each with an encoded key, newest version first for each key; the keys
 //! stand in the order of user keys.

@@ -1,4 +1,4 @@
-//! Snapshot bytes to rows: header, payload, footer (`container.md`).
+//! Snapshot bytes to rows: header, payload, footer (`format/container.md`).
 //!
 //! In: a [`Source`] of bytes. Out: [`Row`]s, lent one at a time, each with its offset; nothing here knows
 //! what a key means.

@@ -1,5 +1,5 @@
-//! What a file's name tells: the Raft index of the snapshot (`container.md` 1), or the SHA-256 of an offloaded
-//! payload (`container.md` 2.2).
+//! What a file's name tells: the Raft index of the snapshot (`format/container.md#where-the-files-live`), or the SHA-256 of an offloaded
+//! payload (`format/container.md#offloaded-payloads`).
 
 use std::path::Path;
 

@@ -1,4 +1,4 @@
-//! `EKVPBBL1`: the native stream, a dump of raw rows in ascending order of encoded keys (`container.md` 5).
+//! `EKVPBBL1`: the native stream, a dump of raw rows in ascending order of encoded keys (`format/container.md#native-stream`).
 
 use super::ahead::Ahead;
 use super::fingerprint;
@@ -27,7 +27,7 @@ pub(super) fn last_commit_ts(source: &Source, layout: &Layout) -> Result<u64, Er
 }
 
 /// Whether the row at `offset`, which no footer leaves room for, is the last one and ends where the file ends
-/// (`container.md` 2.2).
+/// (`format/container.md#offloaded-payloads`).
 pub(super) fn ends_without_footer(source: &Source, offset: u64) -> Result<bool, Error> {
     let mut rows = Rows::between(source, offset, source.len());
     match rows.advance() {

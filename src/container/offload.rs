@@ -1,5 +1,5 @@
 //! Payloads that the cluster's offload tool stored without their footer, and what vouches for them: the tool's
-//! manifest, or the SHA-256 in the payload's name (`container.md` 2.2).
+//! manifest, or the SHA-256 in the payload's name (`format/container.md#offloaded-payloads`).
 
 use std::fs::{self, File};
 use std::io::Read;

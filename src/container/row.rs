@@ -1,4 +1,4 @@
-//! One MVCC row: the key with its timestamp, the value with its header (`container.md` 5.2).
+//! One MVCC row: the key with its timestamp, the value with its header (`format/container.md#versioned-rows`).
 
 use super::{ErrorKind, Excerpt, Position};
 

@@ -85,8 +85,8 @@ impl Source {
         &self.path
     }
 
-    /// Returns the Raft index that the manifest of an offloaded payload tells (`container.md` 2.2), or the file's
-    /// name (`container.md` 1).
+    /// Returns the Raft index that the manifest of an offloaded payload tells (`format/container.md#offloaded-payloads`), or the file's
+    /// name (`format/container.md#where-the-files-live`).
     #[must_use]
     pub fn snapshot_index(&self) -> Option<u64> {
         match self.proof {
@@ -145,7 +145,7 @@ impl Source {
         Ok(filled)
     }
 
-    /// Fails when the file is no longer what it was when it was opened (`decisions.md` 3): [`ErrorKind::Changed`].
+    /// Fails when the file is no longer what it was when it was opened (`tree/outcome.md#outcome`): [`ErrorKind::Changed`].
     pub fn check_unchanged(&self) -> Result<(), Error> {
         let Some(identity) = self.identity else { return Ok(()) };
         match identity.difference(&self.file, Some(&self.path)) {

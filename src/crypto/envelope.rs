@@ -1,4 +1,4 @@
-//! One value's envelope, and what binds it to its row (`encryption.md` 3, 4).
+//! One value's envelope, and what binds it to its row (`format/encryption.md#envelope`, `format/encryption.md#authenticated-data`).
 
 use crate::container::RowHeader;
 use crate::cursor;
@@ -14,7 +14,7 @@ pub(super) const TAG: usize = 16;
 /// Bytes by which an envelope is longer than its plaintext; the shortest envelope.
 pub const OVERHEAD: usize = HEAD + NONCE + TAG;
 
-/// Why an envelope gives no plaintext (`encryption.md` 5, 6).
+/// Why an envelope gives no plaintext (`reading/encryption.md#reading-an-encrypted-row`, `reading/encryption.md#cleartext-that-is-really-an-envelope`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, thiserror::Error)]
 #[non_exhaustive]
 pub enum Fault {

@@ -21,7 +21,7 @@ impl fmt::Display for Error {
     }
 }
 
-/// What can be wrong (`encryption.md` 7, 8, 14). No kind quotes the content of a file.
+/// What can be wrong (`format/encryption.md#keys`, `format/encryption.md#key-file`, `reading/encryption.md#errors-and-warnings-of-encryption`). No kind quotes the content of a file.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ErrorKind {

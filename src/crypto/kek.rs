@@ -1,4 +1,4 @@
-//! Key encryption keys: one file of 32 bytes each (`encryption.md` 7.1).
+//! Key encryption keys: one file of 32 bytes each (`format/encryption.md#where-the-outermost-key-is-kept`).
 
 use std::fs::{self, File};
 use std::io;
@@ -12,7 +12,7 @@ use super::{Error, ErrorKind};
 use crate::container::read_full;
 use crate::event::{Event, Warning};
 
-/// Length of a key, bytes (`encryption.md` 15).
+/// Length of a key, bytes (`format/encryption.md#limits-of-encryption`).
 pub(super) const KEY: usize = 32;
 /// What the file is called in messages.
 const WHAT: &str = "KEK file";

@@ -1,4 +1,4 @@
-//! `keys.json`: a node's wrapped data keys (`encryption.md` 8).
+//! `keys.json`: a node's wrapped data keys (`format/encryption.md#key-file`).
 
 use std::fmt;
 use std::io::Read;

@@ -14,7 +14,7 @@ use super::{Error, ErrorKind, Fault, key_file_near};
 use crate::container::RowHeader;
 use crate::event::Warning;
 
-/// Length of a data key that a KEK file wrapped, bytes (`encryption.md` 7.2).
+/// Length of a data key that a KEK file wrapped, bytes (`format/encryption.md#wrapped-data-keys`).
 const WRAPPED: usize = 12 + KEY + 16;
 /// A buffer larger than this is not kept for smaller bodies, bytes.
 const KEPT: usize = 4 << 20;
@@ -159,7 +159,7 @@ impl Keyring {
         Ok(envelope.key_id)
     }
 
-    /// Looks at a row that claims to be cleartext: fails when its body is an envelope (`encryption.md` 6).
+    /// Looks at a row that claims to be cleartext: fails when its body is an envelope (`reading/encryption.md#cleartext-that-is-really-an-envelope`).
     pub fn check_cleartext(
         &self,
         user_key: &[u8],
@@ -211,7 +211,7 @@ impl DataKey {
     }
 }
 
-/// Unwraps a data key with the KEK that wrapped it (`encryption.md` 7.2).
+/// Unwraps a data key with the KEK that wrapped it (`format/encryption.md#wrapped-data-keys`).
 fn unwrap(keks: &[Kek], record: &Record) -> Result<Zeroizing<[u8; KEY]>, ErrorKind> {
     let Record { key_id, purpose, ref wrapped, by } = *record;
     let sealed = wrapped.first_chunk::<WRAPPED>().filter(|_| wrapped.len() == WRAPPED);

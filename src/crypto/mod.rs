@@ -1,4 +1,4 @@
-//! Envelopes to plaintext (`encryption.md`): key encryption keys, key files, and the values of an encrypted node.
+//! Envelopes to plaintext (`format/encryption.md`): key encryption keys, key files, and the values of an encrypted node.
 //!
 //! In: paths of KEK files and `keys.json`s, then envelopes with the rows that they belong to. Out: a [`Keyring`],
 //! plaintext bodies, or a [`Fault`] that says why there is none. Keys are wiped when they are dropped; no type that

@@ -1,4 +1,4 @@
-//! Where a node keeps its key file, seen from a snapshot or a data directory (`encryption.md` 8, `container.md` 1).
+//! Where a node keeps its key file, seen from a snapshot or a data directory (`format/encryption.md#key-file`, `format/container.md#where-the-files-live`).
 
 use std::path::{Path, PathBuf};
 

@@ -1,4 +1,4 @@
-//! The worked examples of `encryption.md` 17, and the boundaries of envelopes and tallies.
+//! The worked examples of `format/encryption.md#examples-of-encryption`, and the boundaries of envelopes and tallies.
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! Rows of DynamoDB tables and items (`encode.md` 6).
+//! Rows of DynamoDB tables and items (`encoding.md#rows-of-dynamodb`).
 
 use super::rows::Rows;
 use crate::error::Result;

@@ -1,4 +1,4 @@
-//! Rows of the filesystem (`encode.md` 9).
+//! Rows of the filesystem (`encoding.md#rows-from-extra`).
 
 use std::collections::BTreeSet;
 

@@ -1,4 +1,4 @@
-//! Objects to the rows of a snapshot: what a dump is restored from (`encode.md`).
+//! Objects to the rows of a snapshot: what a dump is restored from (`encoding.md`).
 //!
 //! In: objects, as a [`Sink`] takes them. Out: a payload that nodes restore: all rows of all objects, sorted by encoded key
 //! in bounded memory, each of them at one commit timestamp. Keys and values are written by the code that parses them.
@@ -33,7 +33,7 @@ const NOT_OPEN: Bug = Bug::new("contents of an object that is not open");
 pub struct Options {
     /// The one commit timestamp of all rows, an HLC.
     pub commit_ts: u64,
-    /// What the reference encoder writes, and nothing else (`encode.md` 13).
+    /// What the reference encoder writes, and nothing else (`compat.md#encoding`).
     pub reference_rows: bool,
     /// When the rows are made, Unix ms: what is over by then is counted.
     pub now_ms: u64,

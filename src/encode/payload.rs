@@ -1,4 +1,4 @@
-//! Sorted rows to the payload that a node restores, or to one a Raft group (`encode.md` 1).
+//! Sorted rows to the payload that a node restores, or to one a Raft group (`encoding.md#the-payload`).
 
 use sha2::{Digest, Sha256};
 

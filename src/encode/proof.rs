@@ -1,4 +1,4 @@
-//! Whether a snapshot holds what a dump does: a digest an object, whatever the order of what is in it (`encode.md` 14).
+//! Whether a snapshot holds what a dump does: a digest an object, whatever the order of what is in it (`encoding.md#proof`).
 //!
 //! In: objects on their way into rows, and those of the finished snapshot. Out: the names of those that differ. What is
 //! hashed is what the tree says of an object, so that nothing counts that a dump does not hold.

@@ -1,4 +1,4 @@
-//! Rows of Redis keys (`encode.md` 5).
+//! Rows of Redis keys (`encoding.md#rows-of-redis`).
 
 use super::Options;
 use super::rows::Rows;

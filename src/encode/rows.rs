@@ -1,4 +1,4 @@
-//! The rows of all objects, on their way to be sorted (`encode.md` 1).
+//! The rows of all objects, on their way to be sorted (`encoding.md#the-payload`).
 //!
 //! In: rows, object by object. Out: a sorter of records: encoded key -> number of the object, what the row is to equal ones,
 //! and the body or its place. Bodies of S3 are as long as what is backed up: they stay where they are, or go to a spool.

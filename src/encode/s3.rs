@@ -1,4 +1,4 @@
-//! Rows of S3 buckets and objects (`encode.md` 7).
+//! Rows of S3 buckets and objects (`encoding.md#rows-of-s3`).
 
 use std::collections::BTreeSet;
 

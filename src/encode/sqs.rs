@@ -1,4 +1,4 @@
-//! Rows of SQS queues and messages (`encode.md` 8).
+//! Rows of SQS queues and messages (`encoding.md#rows-of-sqs`).
 
 use serde_json::value::RawValue;
 

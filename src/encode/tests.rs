@@ -1,4 +1,4 @@
-//! The worked rows of `encode.md`, and what no object may be.
+//! The worked rows of `encoding.md`, and what no object may be.
 
 use std::collections::BTreeMap;
 

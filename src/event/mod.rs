@@ -1,6 +1,6 @@
 //! What a run says besides the tree: warnings, and the table of every event and problem class that there is.
 //!
-//! A name is a constant of [`Event`] or [`Class`], made by a row of the table and in no other way; `docs/events.md` is
+//! A name is a constant of [`Event`] or [`Class`], made by a row of the table and in no other way; `docs/tree/events.md` is
 //! written from the same rows.
 
 mod dumps;
@@ -18,7 +18,7 @@ mod warning;
 pub use row::{Class, Event, Row};
 pub use warning::Warning;
 
-/// The tables by their titles in `docs/events.md`.
+/// The tables by their titles in `docs/tree/events.md`.
 pub const TABLES: [(&str, &[Row]); 9] = [
     ("Container, store and target", snapshot::ROWS),
     ("Keys outside the adapters", extra::ROWS),

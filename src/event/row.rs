@@ -13,7 +13,7 @@ pub struct Row {
     pub kind: &'static str,
     /// Fields of a warning in their order; one with `?` is not always there. A problem has those of its line.
     pub fields: &'static [&'static str],
-    /// Section of the format's documents, for example `redis.md 6`.
+    /// Page below `docs/` and its heading, for example `reading/redis.md#warnings-and-errors`.
     pub section: &'static str,
     /// What it says, in Markdown.
     pub sentence: &'static str,

@@ -20,7 +20,7 @@ pub struct Candidate {
     pub path: PathBuf,
     /// Raft group, when the path tells it.
     pub group: Option<u64>,
-    /// Raft index that the name tells (`container.md` 1).
+    /// Raft index that the name tells (`format/container.md#where-the-files-live`).
     pub index: Option<u64>,
     pub(super) origin: Origin,
     /// The next older snapshot in the same directory.

@@ -1,5 +1,5 @@
-//! Paths to snapshots: finds them in data directories, chooses one a Raft group, opens them (`container.md` 1,
-//! `keyspaces.md` 10, `docs/cluster.md`).
+//! Paths to snapshots: finds them in data directories, chooses one a Raft group, opens them (`format/container.md#where-the-files-live`,
+//! `reading/groups.md#several-groups`, `docs/cluster.md`).
 //!
 //! In: what the user named, files and directories. Out: [`Found`], what is to be read and what was passed over, and
 //! from it [`Opened`], a [`Snapshot`](crate::snapshot::Snapshot) over one snapshot of each group. Two steps, so that a caller can look for keys in
@@ -66,7 +66,7 @@ impl Found {
     }
 
     /// Lists the data directories of nodes around the snapshots, sorted: where `fsm-snap/` or `group-<n>/` is, and each
-    /// `group-<n>/` itself. A node's key file lies in them by convention (`encryption.md` 8).
+    /// `group-<n>/` itself. A node's key file lies in them by convention (`format/encryption.md#key-file`).
     #[must_use]
     pub fn data_directories(&self) -> &[PathBuf] {
         &self.data_directories

@@ -1,4 +1,4 @@
-//! What the place of a file tells (`container.md` 1, `keyspaces.md` 10).
+//! What the place of a file tells (`format/container.md#where-the-files-live`, `reading/groups.md#several-groups`).
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};

@@ -1,4 +1,4 @@
-//! Snapshots that are searched for what became of transactions, and for nothing else (`keyspaces.md` 6.3).
+//! Snapshots that are searched for what became of transactions, and for nothing else (`reading/transactions.md#deciding-without-a-server`).
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

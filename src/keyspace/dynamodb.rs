@@ -1,4 +1,4 @@
-//! Typed keys of the DynamoDB families (`dynamodb.md` 1).
+//! Typed keys of the DynamoDB families (`format/dynamodb.md#keys`).
 //!
 //! In: a user key of the family. Out: table name, generation and primary key, borrowed. Of index and counter keys
 //! nothing but the table is ever looked at.
@@ -8,7 +8,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use super::{Family, Namespace};
 
-/// Why a key of a DynamoDB family is malformed (`dynamodb.md` 6.2).
+/// Why a key of a DynamoDB family is malformed (`reading/dynamodb.md#errors`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum MalformedKey {
     /// The key does not begin with the family's prefix.
@@ -58,7 +58,7 @@ pub fn any_table(key: &[u8]) -> Result<Vec<u8>, MalformedKey> {
     table_name(split_at_bar(rest).0)
 }
 
-/// A `!ddb|item|` key, split; the segment is not decoded yet (`dynamodb.md` 1.3).
+/// A `!ddb|item|` key, split; the segment is not decoded yet (`format/dynamodb.md#head-of-an-items-key`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ItemKey<'a> {
     /// base64url text of the table's name; not empty.

@@ -1,4 +1,4 @@
-//! The table of key families: everything that can stand in a store (`keyspaces.md` 7).
+//! The table of key families: everything that can stand in a store (`format/keys.md#families`).
 //!
 //! In: a user key (no timestamp suffix). Out: its [`Family`]. Operational rows are raw and never get here.
 
@@ -37,7 +37,7 @@ impl Namespace {
     }
 }
 
-/// What the rows of a family are worth (`keyspaces.md` 7).
+/// What the rows of a family are worth (`format/keys.md#families`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
     /// User data.
@@ -76,7 +76,7 @@ macro_rules! families {
             )*
             /// Begins with `!` and matches no prefix.
             Unknown,
-            /// A key without a prefix (`keyspaces.md` 9).
+            /// A key without a prefix (`reading/keys.md#keys-without-a-prefix`).
             Bare,
         }
 

@@ -1,4 +1,4 @@
-//! Typed keys of the fs families (`keyspaces.md` 8).
+//! Typed keys of the fs families (`format/filesystem.md#records-of-the-filesystem`).
 //!
 //! In: a user key of an fs family. Out: its numbers and names, borrowed; or the other way round, the keys and
 //! prefixes that a walk looks up.

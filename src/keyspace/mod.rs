@@ -1,4 +1,4 @@
-//! Key bytes to family and typed key: pure functions, no rows, no values (`keyspaces.md` 7).
+//! Key bytes to family and typed key: pure functions, no rows, no values (`format/keys.md#families`).
 //!
 //! [`Family::of`] classifies a user key by its longest matching prefix; the files named after the adapters
 //! parse the rest of the key.

@@ -1,4 +1,4 @@
-//! Typed keys of the redis families (`redis.md` 1).
+//! Typed keys of the redis families (`format/redis.md#keys`).
 //!
 //! In: a user key and its family. Out: the Redis key that it belongs to, and what follows it; `None` where the
 //! key cannot be parsed. Which of two readings a `!lst|meta|d|` key has depends on its value, and is decided by

@@ -1,4 +1,4 @@
-//! The Raft group of a key: ranges of routing keys, and partitions of queues (`keyspaces.md` 7.5, 10).
+//! The Raft group of a key: ranges of routing keys, and partitions of queues (`format/keys.md#internal-families`, `reading/groups.md#several-groups`).
 //!
 //! A snapshot's catalog has the ranges; partitions are placed by a map that the cluster's nodes are started with.
 
@@ -163,7 +163,7 @@ impl Routes {
 }
 
 impl Route {
-    /// Reads a route descriptor (`keyspaces.md` 7.5).
+    /// Reads a route descriptor (`format/keys.md#internal-families`).
     #[must_use]
     pub fn parse(mut descriptor: &[u8]) -> Option<Self> {
         let rest = &mut descriptor;
@@ -193,7 +193,7 @@ fn key<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
     cursor::take(rest, length)
 }
 
-/// Routes as they are written down (`docs/output.md`).
+/// Routes as they are written down (`docs/tree/commands.md`).
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Document {
@@ -279,7 +279,7 @@ mod tests {
 
     #[test]
     fn a_route_names_its_group_and_range() {
-        // `keyspaces.md` example F.
+        // `format/keys.md#example-a-route`.
         let hex = "02000000000000000100000000000000010000000000000000000000000000000000000000000000000000";
         let descriptor = hex::decode(hex).unwrap();
         assert_eq!(Route::parse(&descriptor), Some(route("", None, 1, false)));

@@ -1,4 +1,4 @@
-//! The routing key of a user key: what the cluster's ranges are compared with (`keyspaces.md` 10).
+//! The routing key of a user key: what the cluster's ranges are compared with (`reading/groups.md#several-groups`).
 
 use std::borrow::Cow;
 

@@ -1,4 +1,4 @@
-//! `extra/kv/<segment>.bin`, a value byte for byte, and `extra/kv/KEYMAP.jsonl` (`keyspaces.md` 9); in the JSONL layout
+//! `extra/kv/<segment>.bin`, a value byte for byte, and `extra/kv/KEYMAP.jsonl` (`reading/keys.md#keys-without-a-prefix`); in the JSONL layout
 //! `extra/kv/data-<part>.jsonl`.
 
 use super::parts::Parts;
@@ -57,7 +57,7 @@ impl Layout {
             self.path.extend_from_slice(part);
         }
         match root.tree.write(&self.path, pair.value) {
-            // Where the file system knows no case, `Key` and `key` are one name (`dump.md` 2).
+            // Where the file system knows no case, `Key` and `key` are one name (`tree/names.md#segments`).
             Err(tree::Error { kind: kind @ (ErrorKind::Taken | ErrorKind::CaseTwin), .. }) => {
                 return Ok(Answer::Refused(Refusal {
                     class: Class::KV_NAME_TAKEN,

@@ -19,7 +19,7 @@ pub(crate) mod sqs;
 use crate::error::Result;
 use crate::tree::{Scratch, Sorter, Tree, keymap};
 
-/// How a dump is laid out (`decisions.md` 4, 5).
+/// How a dump is laid out (`tree/dynamodb.md#decided-cases`, `tree/commands.md#command-line`).
 #[derive(Clone, Copy, Debug, Default)]
 #[expect(clippy::struct_excessive_bools, reason = "flags of the command line")]
 pub struct LayoutOptions {
@@ -84,7 +84,7 @@ pub(crate) fn write_lines(tree: &mut Tree, path: &[u8], records: &mut Sorter) ->
 }
 
 /// Collects the records of `extra/KEYMAP.jsonl`: names for which the reference layout keeps no record
-/// (`decisions.md` 2).
+/// (`tree/extra.md#what-the-reference-layout-has-no-place-for`).
 #[derive(Debug)]
 pub struct ExtraKeymap {
     records: Sorter,

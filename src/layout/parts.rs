@@ -1,4 +1,4 @@
-//! The JSONL layout: `<front>00001.jsonl` and so on, one object a line (`dynamodb.md` 5.1, `docs/output.md`).
+//! The JSONL layout: `<front>00001.jsonl` and so on, one object a line (`tree/dynamodb.md#items-as-lines`, `docs/tree/commands.md`).
 
 use crate::error::Result;
 use crate::tree::{Sorter, Tree, TreeFile, part};

@@ -1,4 +1,4 @@
-//! One object as a line of the JSONL layout: `{"key":…,"value":…}`, and for some `"expire_at_ms":…` (`docs/output.md`).
+//! One object as a line of the JSONL layout: `{"key":…,"value":…}`, and for some `"expire_at_ms":…` (`docs/tree/commands.md`).
 //!
 //! In: a key, and what its own file would hold. Out: the line. An object whose key or file is longer than [`LONGEST`] has its
 //! file and no line, so that whoever reads lines can hold them.
@@ -55,7 +55,7 @@ fn begin(out: &mut Vec<u8>, key: &[u8]) {
     out.extend_from_slice(b",\"value\":");
 }
 
-/// Appends a text, or the object of bytes that are none (`redis.md` 4.2).
+/// Appends a text, or the object of bytes that are none (`tree/redis.md#json-of-keys`).
 fn binary(out: &mut Vec<u8>, value: &[u8]) {
     match std::str::from_utf8(value) {
         Ok(text) => json::string(out, text, Html::Escaped),

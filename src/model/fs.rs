@@ -1,4 +1,4 @@
-//! The filesystem: files and directories that a name reaches (`keyspaces.md` 8).
+//! The filesystem: files and directories that a name reaches (`format/filesystem.md#records-of-the-filesystem`).
 
 use std::fmt;
 

@@ -1,4 +1,4 @@
-//! Keys that no service owns (`keyspaces.md` 9).
+//! Keys that no service owns (`reading/keys.md#keys-without-a-prefix`).
 
 use super::{Summary, known};
 

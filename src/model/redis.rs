@@ -1,4 +1,4 @@
-//! Redis: keys, and the elements of collections (`redis.md` 2, 4).
+//! Redis: keys, and the elements of collections (`format/redis.md#values`, `tree/redis.md#files-of-redis`).
 
 use super::{Summary, known};
 use crate::codec::protobuf::{Fields, Malformed, Value as Wire, text};
@@ -18,7 +18,7 @@ pub struct Key<'a> {
     pub expiry_ms: Option<u64>,
     /// Commit time of the newest row that makes it, HLC.
     pub commit_ts: u64,
-    /// Whether a string of the same name came before it: of an HLL that the server serves beside it (`redis.md` 3.1).
+    /// Whether a string of the same name came before it: of an HLL that the server serves beside it (`reading/redis.md#type-of-a-key`).
     pub shares_name: bool,
 }
 
@@ -42,7 +42,7 @@ pub enum Value<'a> {
     },
 }
 
-/// A type of collection, in the order in which types win a Redis key (`redis.md` 3.1).
+/// A type of collection, in the order in which types win a Redis key (`reading/redis.md#type-of-a-key`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Collection {
     /// Of items by position.

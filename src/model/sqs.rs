@@ -1,4 +1,4 @@
-//! SQS: queues, their messages, and the records that a server keeps beside them (`sqs.md` 2).
+//! SQS: queues, their messages, and the records that a server keeps beside them (`format/sqs.md#values`).
 
 use std::borrow::Cow;
 
@@ -73,7 +73,7 @@ pub fn orphan_name(segment: &[u8]) -> Vec<u8> {
 /// A queue. Absent strings are empty, absent numbers 0.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Queue<'a> {
-    /// Name, as the value tells it; the key's counts (`sqs.md` S12).
+    /// Name, as the value tells it; the key's counts (`compat.md#names-of-directories-and-queues`).
     pub name: Cow<'a, str>,
     /// Current generation, the only one that a live server reads.
     pub generation: u64,
@@ -161,7 +161,7 @@ pub struct Message<'a> {
     pub first_receive: i64,
     /// Raw bytes of the newest receipt's token.
     pub receipt_token: &'a [u8],
-    /// Generation of the queue, for information: the key's counts (`sqs.md` 3.3).
+    /// Generation of the queue, for information: the key's counts (`reading/sqs.md#which-messages-belong-to-a-queue`).
     pub queue_generation: u64,
     /// FIFO group.
     pub group_id: Cow<'a, str>,

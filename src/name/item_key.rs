@@ -43,8 +43,8 @@ impl ItemKey {
         serde_json::from_str(text).map(Self::Json).map_err(|error| Error::ItemKey(error.to_string()))
     }
 
-    /// Returns the primary keys of row keys that the key can have: ordered ones (`dynamodb.md` 1.5), and legacy ones of the
-    /// same spelling (1.4).
+    /// Returns the primary keys of row keys that the key can have: ordered ones (`format/dynamodb.md#ordered-primary-key`), and legacy ones of the
+    /// same spelling (`format/dynamodb.md#legacy-primary-key`).
     ///
     /// # Errors
     ///
@@ -82,7 +82,7 @@ impl ItemKey {
         Ok(())
     }
 
-    /// Returns the identities (`dynamodb.md` 3.4) of all items that the key can mean: a JSON string is a text, or the
+    /// Returns the identities (`reading/dynamodb.md#identity-and-migration`) of all items that the key can mean: a JSON string is a text, or the
     /// text of a number.
     ///
     /// # Errors

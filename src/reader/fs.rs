@@ -1,4 +1,4 @@
-//! `extra/fs/`: files and directories, and the list of their inodes (`keyspaces.md` 8, `encode.md` 9).
+//! `extra/fs/`: files and directories, and the list of their inodes (`format/filesystem.md#records-of-the-filesystem`, `encoding.md#rows-from-extra`).
 
 use std::cell::RefCell;
 use std::io::Read;

@@ -1,4 +1,4 @@
-//! `extra/kv/`: keys that no service owns (`keyspaces.md` 9), a file or a line each.
+//! `extra/kv/`: keys that no service owns (`reading/keys.md#keys-without-a-prefix`), a file or a line each.
 
 use super::{File, MEMORY, Reader};
 use crate::codec::gojson::read::Binary;

@@ -1,4 +1,4 @@
-//! Dumps to objects: what [`layout`](crate::layout) makes of objects, backwards (`encode.md` 4).
+//! Dumps to objects: what [`layout`](crate::layout) makes of objects, backwards (`encoding.md#reading-the-dump`).
 //!
 //! In: a dump, tree or archive. Out: calls of a [`Sink`], service by service, tables, buckets and queues in the order of a
 //! snapshot, with the same heads, pieces and ends. The items of a table come in the order of its files, keys of Redis and of

@@ -1,4 +1,4 @@
-//! What was asked of a run beside the defaults, for MANIFEST.json and the summary (`decisions.md` 5).
+//! What was asked of a run beside the defaults, for MANIFEST.json and the summary (`tree/commands.md#command-line`).
 
 use std::collections::BTreeMap;
 

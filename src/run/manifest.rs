@@ -1,4 +1,4 @@
-//! The facts of a run as MANIFEST.json has them (`dump.md` 4).
+//! The facts of a run as MANIFEST.json has them (`tree/manifest.md#manifestjson`).
 
 use std::collections::BTreeMap;
 
@@ -84,7 +84,7 @@ pub(super) fn enter(manifest: &mut Manifest, scopes: &BTreeMap<Namespace, Scope>
     manifest.adapters = Adapters {
         dynamodb: scopes.get(&Namespace::Dynamodb).map(names),
         s3: scopes.get(&Namespace::S3).map(names),
-        // All databases share one keyspace (`redis.md`): there is 0, or nothing.
+        // All databases share one keyspace (`format/redis.md`): there is 0, or nothing.
         redis: scopes.get(&Namespace::Redis).map(|scope| scope.iter().map(|_| 0).collect()),
         sqs: scopes.get(&Namespace::Sqs).map(names),
     };

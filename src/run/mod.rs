@@ -1,4 +1,4 @@
-//! One run of `decode`: sources to a finished tree (`decisions.md` 1-3).
+//! One run of `decode`: sources to a finished tree (`tree/README.md#what-a-dump-must-be`, `tree/extra.md#what-the-reference-layout-has-no-place-for`, `tree/outcome.md#outcome`).
 //!
 //! In: a [`Request`]. Out: a [`Summary`] and a complete tree, or an error and no tree.
 

@@ -1,4 +1,4 @@
-//! Whether a dump can be restored: all that `encode`, or the reference encoder, would refuse of it (`encode.md` 12, 13).
+//! Whether a dump can be restored: all that `encode`, or the reference encoder, would refuse of it (`encoding.md#refusals-problems-warnings`, `compat.md#encoding`).
 //!
 //! In: a dump that was verified. Out: why it would be refused, which objects would be left out, and the warnings. Its rows
 //! are made as by `encode`, and go nowhere.

@@ -1,4 +1,4 @@
-//! Names that were asked for and are not in the snapshot (`decisions.md` 5).
+//! Names that were asked for and are not in the snapshot (`tree/commands.md#command-line`).
 //!
 //! In: the scopes of a request, and what the adapters found. Out: an error that lists what is there.
 

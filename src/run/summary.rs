@@ -1,4 +1,4 @@
-//! What a run has to say when it ends: counters, scopes, warnings (`keyspaces.md` 11, `decisions.md` 3).
+//! What a run has to say when it ends: counters, scopes, warnings (`tree/README.md#what-becomes-of-each-family`, `tree/outcome.md#outcome`).
 
 use std::collections::BTreeMap;
 
@@ -94,7 +94,7 @@ impl From<&PassedOver> for PassedOverSummary {
     }
 }
 
-/// The outcome of a run that left a tree. The order of the members is part of `docs/output.md`.
+/// The outcome of a run that left a tree. The order of the members is part of `docs/tree/commands.md`.
 #[derive(Clone, Debug, Serialize)]
 pub struct Summary {
     /// The directory that was created.

@@ -57,7 +57,7 @@ impl Context<'_, '_> {
 /// of each (items, objects, keys, messages).
 pub type Scope = BTreeMap<Vec<u8>, u64>;
 
-/// What was asked of the adapters (`decisions.md` 4, 5).
+/// What was asked of the adapters (`reading/README.md#decided-cases`, `tree/commands.md#command-line`).
 #[derive(Clone, Debug, Default)]
 #[expect(clippy::struct_excessive_bools, reason = "the flags of the command line, one for one")]
 pub struct Options {

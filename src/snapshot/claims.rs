@@ -1,5 +1,5 @@
 //! User keys for which more than one row speaks: stored copies in several inputs, and committed writes that were
-//! not applied yet (`keyspaces.md` 6.3, 10).
+//! not applied yet (`reading/transactions.md#deciding-without-a-server`, `reading/groups.md#several-groups`).
 //!
 //! In: claims in any order. Out: for each key the one that counts, as edits of an [`Overlay`], corrected counts and
 //! warnings.
@@ -189,7 +189,7 @@ struct Judge<'s> {
 }
 
 impl Judge<'_> {
-    /// Returns the claim that counts: of the group that owns the key, else the newest (`keyspaces.md` 10). `None`
+    /// Returns the claim that counts: of the group that owns the key, else the newest (`reading/groups.md#several-groups`). `None`
     /// when the key is not there.
     fn winner(&self, key: &[u8], claims: &[Claim]) -> Option<Claim> {
         // A write is newer than what its own input has stored.

@@ -1,4 +1,4 @@
-//! Finds the user keys that are in more than one input (`keyspaces.md` 10).
+//! Finds the user keys that are in more than one input (`reading/groups.md#several-groups`).
 //!
 //! Groups own ranges of keys, so that the inputs of a cluster hardly overlap. The walk goes through all inputs side
 //! by side and, where the next keys of one are all before those of the others, jumps over them by the sparse index:

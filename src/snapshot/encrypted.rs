@@ -1,4 +1,4 @@
-//! Envelopes in the store: how many count, and their way out of it as plaintext (`encryption.md` 5).
+//! Envelopes in the store: how many count, and their way out of it as plaintext (`reading/encryption.md#reading-an-encrypted-row`).
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -174,7 +174,7 @@ fn single(row: &Row<'_>, fault: Fault) -> Counters {
     }
 }
 
-/// Lists what keys and inputs together give to warn of (`encryption.md` 8, 11). `header_cutovers`: of each input with
+/// Lists what keys and inputs together give to warn of (`format/encryption.md#key-file`, `format/encryption.md#log-entries-and-the-header`). `header_cutovers`: of each input with
 /// an FSM header, 0 where the header has none.
 pub(super) fn warnings(
     keyring: &Keyring,

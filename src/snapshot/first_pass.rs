@@ -101,7 +101,7 @@ pub(super) fn catalog(
         (layout.payload_end, info.crc32c) = checksums.finish(&start)?;
         info.min_retained_ts = Some(start.min_retained_ts).filter(|ts| *ts != 0);
     }
-    // The in-memory store's payload holds plaintext alone (`encryption.md` 12).
+    // The in-memory store's payload holds plaintext alone (`format/encryption.md#encryption-in-each-payload`).
     let keyring = options.keyring.as_deref().filter(|_| layout.payload != Payload::Memory);
     let catalog = Catalog {
         info,
@@ -171,7 +171,7 @@ fn proof(source: &Source, layout: &Layout, footer: Option<u32>) -> (Option<&'sta
 }
 
 /// Reads what comes before the rows. A footer that does not match is the error, whatever is wrong in there
-/// (`container.md` 2).
+/// (`format/container.md#the-layers-of-a-file`).
 fn open_contents(source: &Source, layout: &Layout, interrupt: &Interrupt) -> Result<Contents> {
     let opened = Contents::open(source, layout);
     let known = |kind: &ErrorKind| kind.is_unreadable() || matches!(kind, ErrorKind::NoFooter);
@@ -223,7 +223,7 @@ impl Pass<'_> {
         let walked = self.walk(&mut rows);
         let damaged = matches!(&walked, Err(Error::Container(error)) if !error.kind.is_unreadable());
         if walked.is_ok() || (damaged && layout.footer) {
-            // A footer that does not match is the error, whatever the walk found (`container.md` 2).
+            // A footer that does not match is the error, whatever the walk found (`format/container.md#the-layers-of-a-file`).
             while rows.pass_on()? {
                 self.interrupt.check()?;
             }

@@ -1,4 +1,4 @@
-//! Raft groups that share the cluster's keys and are not among the inputs (`keyspaces.md` 10).
+//! Raft groups that share the cluster's keys and are not among the inputs (`reading/groups.md#several-groups`).
 
 use std::collections::BTreeSet;
 

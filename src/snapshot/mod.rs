@@ -1,4 +1,4 @@
-//! Rows to visible entries: the snapshot as a read-only store (`keyspaces.md` 2-5).
+//! Rows to visible entries: the snapshot as a read-only store (`reading/versions.md#time`, `reading/versions.md#which-versions-a-snapshot-holds`, `reading/versions.md#order-of-rows`, `format/keys.md#operational-rows`).
 //!
 //! In: [`Source`]s, one a snapshot. Out: [`Entry`]s, the one version of each user key that counts at the read
 //! timestamp, by family, by prefix or one at a time. Adapters never see two versions of a key, a tombstone or
@@ -75,7 +75,7 @@ pub use txn::{InDoubt, Lock};
 /// How a store is opened.
 #[derive(Clone, Debug, Default)]
 pub struct SnapshotOptions {
-    /// Read at this time instead of T; above T it is T (`decisions.md` 4).
+    /// Read at this time instead of T; above T it is T (`reading/versions.md#decided-cases`).
     pub at: Option<ReadAt>,
     /// Raft groups of inputs by their paths, where the place in which they were found tells them.
     pub groups: BTreeMap<PathBuf, u64>,
@@ -84,7 +84,7 @@ pub struct SnapshotOptions {
     /// The store is opened to look at its counts. Without keys encrypted rows are no error before one is read, and of
     /// rows that are read again, but for those of scopes and transactions, only the number is compared.
     pub counts_only: bool,
-    /// Snapshots that are searched for commit and rollback records only (`keyspaces.md` 6.3). They are read when there
+    /// Snapshots that are searched for commit and rollback records only (`reading/transactions.md#deciding-without-a-server`). They are read when there
     /// are transactions to look up.
     pub txn_from: Vec<Arc<Source>>,
     /// What was read of standard input already, to see that it is no dump.
@@ -146,13 +146,13 @@ impl Snapshot {
         open::open(sources, options, IndexShape::default())
     }
 
-    /// Returns the read timestamp, an HLC (`keyspaces.md` 2): T, or the one asked for.
+    /// Returns the read timestamp, an HLC (`reading/versions.md#time`): T, or the one asked for.
     #[must_use]
     pub fn read_ts(&self) -> u64 {
         self.view.newest
     }
 
-    /// Returns the `last_commit_ts` that the manifest names, an HLC (`dump.md` 4, `decisions.md` 4): the payload
+    /// Returns the `last_commit_ts` that the manifest names, an HLC (`tree/manifest.md#manifestjson`, `reading/versions.md#decided-cases`): the payload
     /// header's, with several inputs T; whatever timestamp is read at.
     #[must_use]
     pub fn last_commit_ts(&self) -> u64 {
@@ -173,7 +173,7 @@ impl Snapshot {
         self.read_ts() >> 16
     }
 
-    /// Returns the Unix time in ms for questions like "is this TTL past?" (`decisions.md` 4): the greatest ceiling of
+    /// Returns the Unix time in ms for questions like "is this TTL past?" (`reading/redis.md#decided-cases`): the greatest ceiling of
     /// the headers less 10 s, since it was agreed on when the snapshot was cut; commit timestamps may stem from a
     /// clock that was set back. Without a header, or read at an older timestamp, that timestamp's time less 10 s.
     #[must_use]
@@ -197,7 +197,7 @@ impl Snapshot {
         infos
     }
 
-    /// Returns the input of the default group: the lowest that is not the timestamp oracle's 0 (`keyspaces.md` 10).
+    /// Returns the input of the default group: the lowest that is not the timestamp oracle's 0 (`reading/groups.md#several-groups`).
     #[must_use]
     pub fn default_input(&self) -> Option<&InputInfo> {
         let infos = self.inputs_by_group();
@@ -218,7 +218,7 @@ impl Snapshot {
         inputs.filter_map(|input| Arc::into_inner(input.source)).collect()
     }
 
-    /// Fails when an input is no longer what it was when it was opened (`decisions.md` 3). To be asked when the last
+    /// Fails when an input is no longer what it was when it was opened (`tree/outcome.md#outcome`). To be asked when the last
     /// row was read, before what was read is published.
     pub fn check_unchanged(&self) -> Result<()> {
         self.inputs.iter().try_for_each(|input| Ok(input.source.check_unchanged()?))
@@ -295,10 +295,10 @@ impl Snapshot {
     }
 
     /// Scans the visible entries of one family in row order, whatever the form of the payloads: that of encoded
-    /// keys, `user_key · NOT commit_ts` (`keyspaces.md` 4).
+    /// keys, `user_key · NOT commit_ts` (`reading/versions.md#order-of-rows`).
     /// A key's extensions by bytes below `fe` come before it: `ab` before `a`. Sort where order matters.
     /// Node-local chunks ([`Family::S3ChunkBlob`]) are read at the end of time; mind that an older version of
-    /// such a key may be the good one (`keyspaces.md` 7.4): use [`Snapshot::versions`].
+    /// such a key may be the good one (`format/keys.md#families-of-s3`): use [`Snapshot::versions`].
     #[must_use]
     pub fn scan(&self, family: Family) -> Entries<'_> {
         if let Some(prefixes) = self.focus.of_family(family) {

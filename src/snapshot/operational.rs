@@ -1,4 +1,4 @@
-//! Rows that are stored raw: no timestamp suffix, no value header (`keyspaces.md` 5).
+//! Rows that are stored raw: no timestamp suffix, no value header (`format/keys.md#operational-rows`).
 
 /// An operational row, told by its whole encoded key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -11,7 +11,7 @@ pub(super) enum Operational {
     MinRetainedTs,
     /// Floor of a compaction that has begun.
     PendingMinRetainedTs,
-    /// A row of the writer registry (`encryption.md` 10).
+    /// A row of the writer registry (`format/encryption.md#registry-of-writers`).
     Writer,
 }
 

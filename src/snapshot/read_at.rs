@@ -1,4 +1,4 @@
-//! The time that a snapshot is asked to be read at (`decisions.md` 4, `--at`).
+//! The time that a snapshot is asked to be read at (`reading/versions.md#decided-cases`, `--at`).
 
 use super::{Error, FamilyStats, Snapshot};
 use crate::event::{Event, Warning};

@@ -1,4 +1,4 @@
-//! When a version counts and when it has expired (`keyspaces.md` 2).
+//! When a version counts and when it has expired (`reading/versions.md#time`).
 
 use crate::container::RowHeader;
 use crate::keyspace::Family;
@@ -21,7 +21,7 @@ impl ReadView {
         Self { newest: read_ts, now: read_ts }
     }
 
-    /// Returns the clock for a family: node-local chunks are read at the end of time (`keyspaces.md` 7.4).
+    /// Returns the clock for a family: node-local chunks are read at the end of time (`format/keys.md#families-of-s3`).
     #[inline]
     pub(super) fn of(self, family: Family) -> Self {
         if family == Family::S3ChunkBlob { Self::at(u64::MAX) } else { self }

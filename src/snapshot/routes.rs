@@ -1,4 +1,4 @@
-//! The route catalog: which Raft group owns which keys, as far as the inputs tell (`keyspaces.md` 7.5, 10).
+//! The route catalog: which Raft group owns which keys, as far as the inputs tell (`format/keys.md#internal-families`, `reading/groups.md#several-groups`).
 
 use std::collections::BTreeSet;
 
@@ -188,7 +188,7 @@ impl Snapshot {
     }
 
     /// Returns the Raft group that owns a user key by the newest catalog among the inputs; `None` when it does not
-    /// tell (`keyspaces.md` 10).
+    /// tell (`reading/groups.md#several-groups`).
     #[must_use]
     pub fn route_owner(&self, user_key: &[u8]) -> Option<u64> {
         self.catalog.as_ref()?.routes.owner(user_key)

@@ -82,7 +82,7 @@ pub struct InputInfo {
     pub cutover_index: Option<u64>,
     /// Magic of the payload, or what stands for it.
     pub payload: &'static str,
-    /// Whether the input holds no data because it is a timestamp oracle's, in either form (`keyspaces.md` 10).
+    /// Whether the input holds no data because it is a timestamp oracle's, in either form (`reading/groups.md#several-groups`).
     pub oracle: bool,
     /// `last_commit_ts` of the payload's header, an HLC timestamp.
     pub last_commit_ts: u64,
@@ -90,7 +90,7 @@ pub struct InputInfo {
     pub highest_commit_ts: u64,
     /// Lowest `commit_ts` of the rows of services; `None` when there are none.
     pub lowest_commit_ts: Option<u64>,
-    /// Raft index: from the file's name, else `_meta_applied_index` (`decisions.md` 4).
+    /// Raft index: from the file's name, else `_meta_applied_index` (`tree/manifest.md#decided-cases`).
     pub snapshot_index: Option<u64>,
     /// Raft index that the file's name tells.
     pub name_index: Option<u64>,
@@ -104,13 +104,13 @@ pub struct InputInfo {
     pub operational_rows: u64,
     /// Verified footer, when there is one; of an offloaded payload the one that was cut off, where its manifest tells.
     pub crc32c: Option<u32>,
-    /// What proves that the file is whole: `footer`, `manifest` or `name` (`container.md` 2.2), `payload` for a
+    /// What proves that the file is whole: `footer`, `manifest` or `name` (`format/container.md#offloaded-payloads`), `payload` for a
     /// payload with a checksum of its own. `None`: nothing does.
     pub checked_by: Option<&'static str>,
 }
 
 impl InputInfo {
-    /// Returns the verified footer as 8 hex digits (`container.md` 2.1).
+    /// Returns the verified footer as 8 hex digits (`format/container.md#footer`).
     #[must_use]
     pub fn fsm_crc32c(&self) -> Option<String> {
         self.crc32c.map(|crc| format!("{crc:08x}"))

@@ -1,4 +1,4 @@
-//! One version per user key in one pass, though versions of a key need not be adjacent (`keyspaces.md` 4).
+//! One version per user key in one pass, though versions of a key need not be adjacent (`reading/versions.md#order-of-rows`).
 //!
 //! Rows ascend by `user_key · NOT commit_ts`. Between two versions of a key K there can be rows of keys that
 //! begin with K: where the bytes behind K read like a timestamp between those of the two versions. But

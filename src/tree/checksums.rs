@@ -1,4 +1,4 @@
-//! CHECKSUMS: `sha256sum` text of the whole tree (`dump.md` 5). Writer and strict reader of its lines.
+//! CHECKSUMS: `sha256sum` text of the whole tree (`tree/checksums.md#checksums`). Writer and strict reader of its lines.
 //!
 //! In: paths below the root and digests. Out: lines, and rows again.
 

@@ -175,7 +175,7 @@ impl Tree {
         }
     }
 
-    /// Writes MANIFEST.json and CHECKSUMS and moves the tree onto its target (`decisions.md` 3). After an error the tree
+    /// Writes MANIFEST.json and CHECKSUMS and moves the tree onto its target (`tree/outcome.md#outcome`). After an error the tree
     /// can only be given up. Digests have no target: MANIFEST.json joins them.
     pub fn finish(&mut self, manifest: &Manifest) -> Result<Finished> {
         match self {

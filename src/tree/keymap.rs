@@ -1,4 +1,4 @@
-//! KEYMAP.jsonl: encoded names back to the user's bytes (`dump.md` 3). Writer and reader.
+//! KEYMAP.jsonl: encoded names back to the user's bytes (`tree/names.md#keymap`). Writer and reader.
 //!
 //! In: names, originals and kinds. Out: lines, and records again.
 
@@ -101,7 +101,7 @@ pub(crate) struct ReadError {
     pub kind: ReadErrorKind,
 }
 
-/// The rules of `dump.md` 3.
+/// The rules of `tree/names.md#keymap`.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub(crate) enum ReadErrorKind {

@@ -1,4 +1,4 @@
-//! Logical objects to files, and back (`dump.md`).
+//! Logical objects to files, and back (`tree/README.md`).
 //!
 //! In: paths made of segments, bytes, JSON values. Out: a tree with MANIFEST.json and CHECKSUMS. Nothing here
 //! knows where the data came from.

@@ -1,4 +1,4 @@
-//! Parts of the JSONL layout but those of `DynamoDB`: their paths, and their lines (`docs/output.md`).
+//! Parts of the JSONL layout but those of `DynamoDB`: their paths, and their lines (`docs/tree/commands.md`).
 
 use serde::Deserialize;
 use serde_json::value::RawValue;

@@ -1,4 +1,4 @@
-//! One user-supplied byte string to one file-name component, and back (`dump.md` 2).
+//! One user-supplied byte string to one file-name component, and back (`tree/names.md#segments`).
 //!
 //! In: raw bytes of any length. Out: ASCII text of at most [`limits::SEGMENT`] bytes.
 
@@ -77,7 +77,7 @@ pub enum DecodeError {
     },
 }
 
-/// Encodes raw bytes: percent form, or the SHA fallback where `dump.md` 2 asks for it.
+/// Encodes raw bytes: percent form, or the SHA fallback where `tree/names.md#segments` asks for it.
 #[must_use]
 pub fn encode(raw: &[u8]) -> Segment {
     match percent(raw) {
@@ -116,13 +116,13 @@ pub fn fallback(raw: &[u8]) -> String {
     fallback_of(raw, raw)
 }
 
-/// Returns a SHA-fallback name whose digest covers other bytes than its readable tail: `dynamodb.md` D6.
+/// Returns a SHA-fallback name whose digest covers other bytes than its readable tail: `compat.md#two-items-of-one-file-name`.
 #[must_use]
 pub fn fallback_of(hashed: &[u8], readable: &[u8]) -> String {
     fallback_of_digest(&Sha256::digest(hashed).into(), readable)
 }
 
-/// Returns the SHA-fallback name of bytes that were hashed piece by piece (`dynamodb.md` 4.2): of `readable`
+/// Returns the SHA-fallback name of bytes that were hashed piece by piece (`tree/dynamodb.md#canonical-text-of-a-number`): of `readable`
 /// only the first 64 bytes count.
 #[must_use]
 pub fn fallback_of_digest(digest: &[u8; 32], readable: &[u8]) -> String {

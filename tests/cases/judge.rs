@@ -96,7 +96,7 @@ fn objects(work: &Path, name: &str, asked: &[String]) -> Vec<String> {
         dumps.push(work.join("place/lines"));
     }
     let mut faults = heads::differences(&opened.snapshot, &dumps, &options, &scratch);
-    // The first millisecond of 1970 reads back as no time at all (`encode.md` 7).
+    // The first millisecond of 1970 reads back as no time at all (`encoding.md#rows-of-s3`).
     faults.retain(|fault| !fault.starts_with("s3/b/epoch.elastickv-meta.json"));
     faults
 }

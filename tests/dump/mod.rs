@@ -52,7 +52,7 @@ impl Tree {
     }
 }
 
-/// Returns what is wrong with the CHECKSUMS of a dump, one text a fault (`dump.md` 5): every file but CHECKSUMS
+/// Returns what is wrong with the CHECKSUMS of a dump, one text a fault (`tree/checksums.md#checksums`): every file but CHECKSUMS
 /// itself, sorted bytewise by path, with its SHA-256.
 pub fn checksum_faults(tree: &Tree) -> Vec<String> {
     let Some(listing) = tree.files.get(b"CHECKSUMS".as_slice()) else {

@@ -1,4 +1,4 @@
-//! Exit codes (`decisions.md` 3), help, pipes, signals.
+//! Exit codes (`tree/outcome.md#outcome`), help, pipes, signals.
 
 use std::fs;
 use std::io::Write;

@@ -172,7 +172,7 @@ fn inputs_of_all_kinds_give_the_same_tree_in_every_order() {
     work.write("one.fsm", &one);
     work.write("two.fsm", &two);
     work.write("two.fsm.zst", &zstd::encode_all(&two[..], 1).expect("memory takes every byte"));
-    // The timestamp oracle in both forms (`keyspaces.md` 10).
+    // The timestamp oracle in both forms (`reading/groups.md#several-groups`).
     work.write("oracle.fsm", &Snapshot::empty().raw("_meta_applied_index", 5_u64.to_le_bytes()).framed());
     let ceiling = 1_770_000_000_000_u64.to_be_bytes();
     work.write("ceiling.fsm", &[&ceiling[..], &crc32c::crc32c(&ceiling).to_be_bytes()].concat());

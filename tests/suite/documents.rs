@@ -90,33 +90,65 @@ fn links_lead_somewhere() {
     assert!(live > 20, "{live} links: they are not found any more");
 }
 
-/// Sections are named as `redis.md` 3.2, in code and documents.
+/// Sections are named as `reading/redis.md#type-of-a-key`, in code, cases and documents.
 #[test]
 fn section_references_resolve() {
-    let mut sections: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    for (path, text) in texts("docs/format", "md") {
-        let numbers = headings(&text)
-            .map(|heading| heading.split(' ').next().unwrap().trim_end_matches('.').to_owned());
-        sections.insert(path.file_name().unwrap().to_str().unwrap().to_owned(), numbers.collect());
+    let docs = root().join("docs");
+    let mut anchors: BTreeMap<String, Names> = BTreeMap::new();
+    for (path, text) in texts("docs", "md") {
+        let page = path.strip_prefix(&docs).unwrap().to_str().unwrap().to_owned();
+        anchors.insert(page, headings(&text).map(anchor).collect());
     }
     let (mut dead, mut live) = (Vec::new(), 0);
-    let everything = [texts("src", "rs"), texts("tests", "rs"), documents()].concat();
+    let everything =
+        [texts("src", "rs"), texts("tests", "rs"), texts("testdata", "case"), documents()].concat();
     for (path, text) in everything {
-        for (at, _) in text.match_indices(".md") {
-            let start = text[..at].rfind(|c: char| !c.is_ascii_alphanumeric()).map_or(0, |at| at + 1);
-            let rest = text[at + 3..].trim_start_matches('`');
-            let number: &str = rest.strip_prefix(' ').unwrap_or_default();
-            let end = number.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(number.len());
-            let (name, number) = (&text[start..at + 3], number[..end].trim_end_matches('.'));
-            let Some(known) = sections.get(name).filter(|_| !number.is_empty()) else { continue };
+        for (at, _) in text.match_indices(".md#") {
+            let of_page = |c: char| c.is_ascii_alphanumeric() || matches!(c, '/' | '.' | '_' | '-');
+            let start = text[..at].rfind(|c: char| !of_page(c)).map_or(0, |at| at + 1);
+            let rest = &text[at + 4..];
+            let end = rest.find(|c: char| !c.is_alphanumeric() && !matches!(c, '-' | '_'));
+            let (page, wanted) = (&text[start..at + 3], &rest[..end.unwrap_or(rest.len())]);
+            // What is in the brackets of a link has its own test.
+            if text[..start].ends_with("](") || wanted.is_empty() {
+                continue;
+            }
             live += 1;
-            if !known.iter().any(|found| found == number) {
-                dead.push(format!("{}: {name} {number}", path.display()));
+            let known = anchors.get(page.strip_prefix("docs/").unwrap_or(page));
+            if !known.is_some_and(|anchors| anchors.contains(wanted)) {
+                dead.push(format!("{}: {page}#{wanted}", path.display()));
             }
         }
     }
     assert!(dead.is_empty(), "{dead:#?}");
-    assert!(live > 400, "{live} references: they are not found any more");
+    assert!(live > 900, "{live} references: they are not found any more");
+}
+
+/// Sections have names. Numbers and letters that stand for one say nothing to whoever reads them.
+#[test]
+fn the_code_speaks_without_codes() {
+    let mut found = Vec::new();
+    for (path, text) in [texts("src", "rs"), texts("tests", "rs")].concat() {
+        for line in text.lines().filter(|line| line.trim_start().starts_with("//")) {
+            for word in line.split(|c: char| !c.is_ascii_alphanumeric() && c != '-') {
+                let number = word.strip_prefix("REQ-").or_else(|| word.strip_prefix(['D', 'L', 'R', 'S']));
+                let is_code = number.is_some_and(|number| {
+                    !number.is_empty() && number.len() < 3 && number.bytes().all(|byte| byte.is_ascii_digit())
+                });
+                if is_code && word != "S3" {
+                    found.push(format!("{}: {word}", path.display()));
+                }
+            }
+            let section = line.match_indices(".md").any(|(at, _)| {
+                let rest = line[at + 3..].trim_start_matches('`');
+                rest.strip_prefix(' ').is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
+            });
+            if section {
+                found.push(format!("{}: {line}", path.display()));
+            }
+        }
+    }
+    assert!(found.is_empty(), "{found:#?}");
 }
 
 /// Returns the first column of the first table below a heading.
@@ -154,7 +186,7 @@ fn exit_codes_are_those_of_the_code() {
     let wanted: Names = constants.chain(signals).collect();
     let readme = document("README.md");
     let readme = readme.replace("\n| exit code | meaning |", "\n## Codes\n\n| exit code | meaning |");
-    for (text, heading) in [(&readme, "## Codes"), (&document("docs/output.md"), "## Exit codes")] {
+    for (text, heading) in [(&readme, "## Codes"), (&document("docs/tree/outcome.md"), "## Exit codes")] {
         let found: Names =
             first_column(text, heading).iter().flat_map(|cell| cell.split(", ")).map(str::to_owned).collect();
         assert_eq!(found, wanted, "{heading}");
@@ -243,7 +275,9 @@ fn options_are_those_of_the_help_and_each_is_in_a_document() {
     let help: Names = help().iter().flat_map(|text| options(text)).collect();
     let (mut said, mut unknown) = (Names::new(), Vec::new());
     for (path, text) in documents() {
-        if path.starts_with(root().join("docs/format")) || path.ends_with("docs/changelog.md") {
+        // Of the reference tools, and of other versions.
+        let apart = ["format", "reading", "compat.md", "encoding.md", "changelog.md"];
+        if apart.iter().any(|page| path.starts_with(root().join("docs").join(page))) {
             continue;
         }
         let found = options(&text);
@@ -303,7 +337,7 @@ fn compare(work: &Work, commands: &[&str], wanted: &Names, known: &[&str]) {
 
 #[test]
 fn json_members_are_those_of_the_document() {
-    let (work, text) = (shop(), document("docs/output.md"));
+    let (work, text) = (shop(), document("docs/tree/commands.md"));
     let commands = [
         "decode snapshot.fsm -o dump --json --quiet",
         "decode broken.fsm -o broken --json --quiet",
@@ -346,8 +380,8 @@ fn the_manifest_has_the_members_of_the_documents() {
         let text = fs::read(work.path(directory).join("MANIFEST.json")).unwrap();
         found.extend(names(&serde_json::from_slice(&text).unwrap()));
     }
-    let mut wanted = members(&document("docs/format/dump.md"), "## 4. MANIFEST.json", 0);
-    wanted.extend(members(&document("docs/output.md"), "### MANIFEST.json", 0));
+    let mut wanted = members(&document("docs/tree/manifest.md"), "## Members of the reference layout", 0);
+    wanted.extend(members(&document("docs/tree/manifest.md"), "## Further members", 0));
     let missing: Vec<_> = found.difference(&wanted).collect();
     assert!(missing.is_empty(), "the documents lack {missing:?}");
 }

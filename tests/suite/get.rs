@@ -434,7 +434,7 @@ fn the_stored_value_is_that_of_the_row() {
         .command([OsStr::new("get"), shop.as_os_str(), OsStr::new("redis/session:0001"), OsStr::new("--raw")])
         .output()
         .expect("the binary can be run");
-    // The envelope of a string with its expiry (`redis.md` 2.1), then the file.
+    // The envelope of a string with its expiry (`format/redis.md#strings`), then the file.
     assert_eq!(output.stdout[..3], [0xff, 1, 1]);
     assert_eq!(output.stdout[11..], *get(&["redis/session:0001"]).exits(0).out.as_bytes());
 }

@@ -1,4 +1,4 @@
-//! The escapes of JSON strings, as Go chooses them (`dump.md` 7).
+//! The escapes of JSON strings, as Go chooses them (`tree/json.md#json`).
 //!
 //! In: the bytes of a string. Out: its text between the quotes.
 
@@ -137,7 +137,7 @@ mod tests {
 
     use super::*;
 
-    /// The rules of `dump.md` 7, one character at a time.
+    /// The rules of `tree/json.md#json`, one character at a time.
     fn model(input: &[u8], html: Html) -> Vec<u8> {
         let mut out = String::new();
         let mut rest = input;

@@ -1,4 +1,4 @@
-//! Numbers with a fraction, as Go's `encoding/json` writes them (`dump.md` 7).
+//! Numbers with a fraction, as Go's `encoding/json` writes them (`tree/json.md#json`).
 //!
 //! In: a finite float. Out: the shortest digits that read back as it; where two such texts are equally near, the one
 //! whose last digit is even. Below 1e-6 and from 1e21 with an exponent, which always has its sign.

@@ -1,4 +1,4 @@
-//! JSON exactly as Go's `encoding/json` writes it, through one `serde_json` formatter (`dump.md` 7).
+//! JSON exactly as Go's `encoding/json` writes it, through one `serde_json` formatter (`tree/json.md#json`).
 //!
 //! In: `Serialize` values (members in the order listed; maps must be sorted by their type, `BTreeMap`).
 //! Out: bytes without a trailing newline.
@@ -65,12 +65,12 @@ fn serialize<T: Serialize + ?Sized, F: Formatter>(out: &mut Vec<u8>, value: &T, 
 }
 
 /// A byte string as a JSON string: valid UTF-8 as it is, each byte that is not becomes the six characters
-/// `\ufffd` (`dump.md` 7). For [`compact`] and [`indented`] only: other formatters write an array of numbers.
+/// `\ufffd` (`tree/json.md#json`). For [`compact`] and [`indented`] only: other formatters write an array of numbers.
 #[derive(Clone, Copy, Debug)]
 pub struct Lossy<'a>(pub &'a [u8]);
 
 /// A byte string as a JSON string when it is valid UTF-8, else as `{"base64":"<base64url without padding>"}`
-/// (`redis.md` 4.2, `sqs.md` 4.3).
+/// (`tree/redis.md#json-of-keys`, `tree/sqs.md#lines-of-messages`).
 #[derive(Clone, Copy, Debug)]
 pub struct Binary<'a>(pub &'a [u8]);
 

@@ -1,4 +1,4 @@
-//! What a first walk compares with the manifest, the indexes and the properties (`container.md` 8).
+//! What a first walk compares with the manifest, the indexes and the properties (`format/container.md#sst-ingest-bundle`).
 
 use super::bundle::Bundle;
 use super::corrupt;

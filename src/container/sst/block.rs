@@ -1,4 +1,4 @@
-//! A block of a table: checksum, compression, and where its entries end (`container.md` 8.1).
+//! A block of a table: checksum, compression, and where its entries end (`format/container.md#tables-of-a-bundle`).
 
 use super::corrupt;
 use super::handle::BLOCK_TRAILER;

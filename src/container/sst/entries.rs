@@ -1,4 +1,4 @@
-//! The entries of a block one after the other: keys share their beginnings (`container.md` 8.1).
+//! The entries of a block one after the other: keys share their beginnings (`format/container.md#tables-of-a-bundle`).
 
 use std::ops::Range;
 

@@ -1,4 +1,4 @@
-//! The index of a table: which block holds which keys, on one level or two (`container.md` 8.1).
+//! The index of a table: which block holds which keys, on one level or two (`format/container.md#tables-of-a-bundle`).
 
 use super::block::Block;
 use super::corrupt;

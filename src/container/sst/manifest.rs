@@ -1,4 +1,4 @@
-//! The manifest: which tables there are, and what they hold together (`container.md` 8).
+//! The manifest: which tables there are, and what they hold together (`format/container.md#sst-ingest-bundle`).
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;

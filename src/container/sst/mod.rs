@@ -1,4 +1,4 @@
-//! `EKVSSTI1`: rows in Pebble tables, one after the other behind a manifest (`container.md` 8).
+//! `EKVSSTI1`: rows in Pebble tables, one after the other behind a manifest (`format/container.md#sst-ingest-bundle`).
 //!
 //! In: a [`Source`]. Out: rows as from a native stream, by position or through the tables' own indexes. A first
 //! walk reads the file from front to end and checks everything that the manifest, the indexes and the properties say,

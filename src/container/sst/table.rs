@@ -1,4 +1,4 @@
-//! One table of a bundle: where it is, and what its footer, metaindex and properties say (`container.md` 8.1).
+//! One table of a bundle: where it is, and what its footer, metaindex and properties say (`format/container.md#tables-of-a-bundle`).
 
 use super::block::Block;
 use super::corrupt;

@@ -29,7 +29,7 @@ struct Request<'a> {
 #[serde(rename_all = "camelCase")]
 struct RedrivePolicy {
     dead_letter_target_arn: String,
-    /// A number or its text; the server's default where there is none (`sqs.md` 3.3).
+    /// A number or its text; the server's default where there is none (`reading/sqs.md#which-messages-belong-to-a-queue`).
     #[serde(default = "default_receives")]
     max_receive_count: serde_json::Value,
 }

@@ -1,4 +1,4 @@
-//! Keys with a single field: bucket rows, generation counters, content-addressed chunks (`s3.md` 1.2).
+//! Keys with a single field: bucket rows, generation counters, content-addressed chunks (`format/s3.md#families`).
 
 use std::borrow::Cow;
 
@@ -15,7 +15,7 @@ pub fn parse_bucket(family: Family, user_key: &[u8]) -> Option<Cow<'_, [u8]>> {
 }
 
 /// Parses the user key of a content-addressed chunk to its SHA-256; digits of either case; `None` when it is
-/// malformed (`s3.md` 1.4).
+/// malformed (`format/s3.md#malformed-keys`).
 #[must_use]
 pub fn parse_digest(user_key: &[u8]) -> Option<[u8; 32]> {
     let digits = user_key.strip_prefix(Family::S3ChunkBlob.prefix())?;

@@ -1,4 +1,4 @@
-//! Keys of stored chunks and of chunk references (`s3.md` 1.2, 1.3).
+//! Keys of stored chunks and of chunk references (`format/s3.md#families`, `format/s3.md#part-versions`).
 
 use super::UploadKey;
 use crate::cursor;

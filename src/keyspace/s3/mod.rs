@@ -1,4 +1,4 @@
-//! Typed keys of the S3 families (`s3.md` 1).
+//! Typed keys of the S3 families (`format/s3.md#keys`).
 //!
 //! In: user keys. Out: borrowed keys whose [`Segment`]s are still escaped, so that parsing allocates nothing
 //! and the escaped bytes, which sort like the raw ones, serve for joins between families.

@@ -4,7 +4,7 @@ use super::Segment;
 use crate::cursor;
 use crate::keyspace::Family;
 
-/// One object of one generation of a bucket (`s3.md` 1.2).
+/// One object of one generation of a bucket (`format/s3.md#families`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ObjectKey<'a> {
     /// The three fields as they stand in the key: the same bytes in every family.

@@ -1,4 +1,4 @@
-//! The self-delimiting encoding of arbitrary bytes in S3 keys (`s3.md` 1.1).
+//! The self-delimiting encoding of arbitrary bytes in S3 keys (`format/s3.md#segments`).
 
 use std::borrow::Cow;
 

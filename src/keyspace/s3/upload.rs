@@ -1,4 +1,4 @@
-//! Keys of multipart uploads and of their parts (`s3.md` 1.2).
+//! Keys of multipart uploads and of their parts (`format/s3.md#families`).
 
 use super::{ObjectKey, Segment};
 use crate::cursor;

@@ -1,4 +1,4 @@
-//! Typed keys of the SQS families (`sqs.md` 1).
+//! Typed keys of the SQS families (`format/sqs.md#keys`).
 //!
 //! In: a user key. Out: its queue segment, and for a message its partition, generation and message id. A
 //! classic key has no delimiter behind the queue segment: the segment ends at the first byte outside the
@@ -14,7 +14,7 @@ use crate::cursor;
 /// What the partitioned form of a key begins with, behind the family's prefix.
 const PARTITIONED: &[u8] = b"p|";
 
-/// Why a key is malformed (`sqs.md` 6.3).
+/// Why a key is malformed (`reading/sqs.md#errors`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Malformed {
     /// The key does not begin with its family's prefix.
@@ -141,7 +141,7 @@ pub fn time_key(
     key
 }
 
-/// Returns the key of the lock of a FIFO group (`sqs.md` 1.2).
+/// Returns the key of the lock of a FIFO group (`format/sqs.md#layouts-of-keys`).
 #[must_use]
 pub fn group_key(queue: &[u8], partition: Option<u32>, generation: u64, group: &[u8]) -> Vec<u8> {
     let mut key = front(Family::SqsGroup, queue, partition, generation);
@@ -149,7 +149,7 @@ pub fn group_key(queue: &[u8], partition: Option<u32>, generation: u64, group: &
     key
 }
 
-/// Returns the key of the deduplication window of an id, which a partitioned queue has by group (`sqs.md` 1.2).
+/// Returns the key of the deduplication window of an id, which a partitioned queue has by group (`format/sqs.md#layouts-of-keys`).
 #[must_use]
 pub fn dedup_key(
     queue: &[u8],

@@ -1,4 +1,4 @@
-//! The base64url segments that carry names and ids in keys (`sqs.md` 1.3).
+//! The base64url segments that carry names and ids in keys (`format/sqs.md#parsing-keys`).
 //!
 //! In: the bytes of a segment. Out: a [`Segment`] that is known to be canonical, which a live server always
 //! writes; two segments can then never decode to one name.

@@ -1,4 +1,4 @@
-//! Keys of `sqs.md` 9 and 8, and each way in which a key can be malformed.
+//! Keys of `format/sqs.md#examples`, `reading/sqs.md#cases`, and each way in which a key can be malformed.
 
 use super::*;
 

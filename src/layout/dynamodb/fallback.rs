@@ -1,4 +1,4 @@
-//! Names in SHA form: their records in `extra/KEYMAP.jsonl` and their warnings (`dynamodb.md` 10: D6, L5-L8).
+//! Names in SHA form: their records in `extra/KEYMAP.jsonl` and their warnings (`compat.md#two-items-of-one-file-name`, `compat.md#dot-segments`, `compat.md#fallback-names-without-a-record`, `compat.md#tables-named-dot`, `compat.md#empty-hash-keys`).
 //!
 //! A path has one record however many items stand below it. Items of one hash need not come one after the other,
 //! so the records of a table are sorted before they are passed on.
@@ -23,7 +23,7 @@ const RECORD: Bug = Bug::new("a record of a DynamoDB name does not read back");
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u8)]
 pub(super) enum Reason {
-    /// `dump.md` 2 asks for it: no warning.
+    /// `tree/names.md#segments` asks for it: no warning.
     Encoding,
     /// A directory cannot be named `.` or `..`.
     Dot,

@@ -1,4 +1,4 @@
-//! One item as a line of a bundle (`dynamodb.md` 5.1).
+//! One item as a line of a bundle (`tree/dynamodb.md#items-as-lines`).
 //!
 //! A part is cut before the line that would make it too long, so the length has to be known first. A long line is
 //! measured and then written piece by piece; others are put together in memory.

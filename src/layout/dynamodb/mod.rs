@@ -1,4 +1,4 @@
-//! `dynamodb/<table>/`: `_schema.json`, and the items in one of two layouts (`dynamodb.md` 4, 5).
+//! `dynamodb/<table>/`: `_schema.json`, and the items in one of two layouts (`tree/dynamodb.md#files-of-dynamodb`, `tree/dynamodb.md#options`).
 //!
 //! In: tables, each followed by its items. Out: their files; records and warnings of names in SHA form.
 

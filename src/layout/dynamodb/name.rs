@@ -1,5 +1,5 @@
 //! Names of items: of the one that an item has by itself, and of the one that it has where that is taken
-//! (`dynamodb.md` 4.1; 10: D6, L5, L8).
+//! (`tree/dynamodb.md#paths`, `compat.md#two-items-of-one-file-name`, `compat.md#dot-segments`, `compat.md#empty-hash-keys`).
 
 use super::fallback::{Fallbacks, Reason};
 use crate::error::Result;
@@ -75,7 +75,7 @@ impl ItemName {
     /// Appends the path; returns where the part of the directory ends.
     pub(super) fn push(&self, path: &mut Vec<u8>) -> usize {
         let mut directory_end = path.len();
-        // An empty hash has no directory of its own (10, L8).
+        // An empty hash has no directory of its own (`compat.md#empty-hash-keys`).
         if let Some(name) = self.directory.as_ref().filter(|name| !name.text.is_empty()) {
             path.extend_from_slice(name.text.as_bytes());
             directory_end = path.len();

@@ -1,4 +1,4 @@
-//! One file an item: `items/<hash>.json`, `items/<hash>/<range>.json` (`dynamodb.md` 4.1; 10: D6, L5, L8).
+//! One file an item: `items/<hash>.json`, `items/<hash>/<range>.json` (`tree/dynamodb.md#paths`, `compat.md#two-items-of-one-file-name`, `compat.md#dot-segments`, `compat.md#empty-hash-keys`).
 //!
 //! In: items. Out: a file each. A tree on the disk itself knows which names are taken, so nothing is kept for the items
 //! that are written; in a tree of digests their [claims](Claims) are decided at the end of the table. In a tree of one

@@ -1,4 +1,4 @@
-//! `extra/fs/tree/…` and `extra/fs/inodes.jsonl` (`keyspaces.md` 8).
+//! `extra/fs/tree/…` and `extra/fs/inodes.jsonl` (`format/filesystem.md#records-of-the-filesystem`).
 //!
 //! In: nodes, files with their content. Out: directories, sparse files, a list of their inodes.
 

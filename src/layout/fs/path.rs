@@ -29,7 +29,7 @@ impl NodePath {
     }
 
     /// Whether CHECKSUMS can list a file of this path, and KEYMAP record it: longer paths would make a dump
-    /// that `verify` refuses (`dump.md` 3, 5).
+    /// that `verify` refuses (`tree/names.md#keymap`, `tree/checksums.md#checksums`).
     #[must_use]
     pub(super) fn fits(&self, original: &[u8]) -> bool {
         let escapes = self.disk.iter().filter(|byte| matches!(byte, b'\n' | b'\r' | b'\\')).count();

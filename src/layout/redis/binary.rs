@@ -1,4 +1,4 @@
-//! Binary values in JSON (`redis.md` 4.2).
+//! Binary values in JSON (`tree/redis.md#json-of-keys`).
 
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 

@@ -1,4 +1,4 @@
-//! The indented JSON file of a hash, list, set or zset, element by element (`redis.md` 4.2, 4.3).
+//! The indented JSON file of a hash, list, set or zset, element by element (`tree/redis.md#json-of-keys`, `tree/redis.md#shapes`).
 //!
 //! A collection can be larger than memory: the frame is written by hand, what is in it by `dump::json`.
 

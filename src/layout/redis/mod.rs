@@ -1,4 +1,4 @@
-//! `redis/db_0/`: a file a key, and the sidecars (`redis.md` 4).
+//! `redis/db_0/`: a file a key, and the sidecars (`tree/redis.md#files-of-redis`).
 //!
 //! In: keys, those of collections followed by their elements. Out: one file after the other.
 

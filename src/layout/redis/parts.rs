@@ -1,5 +1,5 @@
 //! The JSONL layout: `redis/db_0/strings-00001.jsonl` and so on, a key a line, the keys of each type in the order of their
-//! bytes (`docs/output.md`).
+//! bytes (`docs/tree/commands.md`).
 
 use super::super::parts::Parts;
 use super::super::record;

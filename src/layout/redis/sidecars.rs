@@ -1,5 +1,5 @@
 //! `strings_ttl.jsonl`, `hll_ttl.jsonl` and `KEYMAP.jsonl`, in the order in which an encoder's own dump has them
-//! (`redis.md` 4.5).
+//! (`compat.md#redis-what-the-encoder-demands`).
 
 use serde::Serialize;
 

@@ -1,4 +1,4 @@
-//! Lines of a stream's file (`redis.md` 4.3).
+//! Lines of a stream's file (`tree/redis.md#shapes`).
 
 use serde::Serialize;
 

@@ -1,4 +1,4 @@
-//! The two places where a bucket is written (`s3.md` 4.3).
+//! The two places where a bucket is written (`tree/s3.md#bucket-file`).
 
 use serde::Serialize;
 
@@ -32,7 +32,7 @@ pub(crate) fn write_file(out: &mut Vec<u8>, name: &[u8], meta: &BucketMeta) {
     json::indented(out, &file, Html::Escaped);
 }
 
-/// Appends the bucket's line of `extra/s3/buckets.jsonl` (`decisions.md` 2).
+/// Appends the bucket's line of `extra/s3/buckets.jsonl` (`tree/extra.md#what-the-reference-layout-has-no-place-for`).
 pub(crate) fn write_line(out: &mut Vec<u8>, name: &[u8], meta: &BucketMeta) {
     let line = Line { bucket: Lossy(name), creation_time_iso: time::iso(meta.created_at) };
     json::compact(out, &line, Html::Raw);

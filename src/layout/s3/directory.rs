@@ -49,8 +49,8 @@ impl Directory {
         [PARTS, name, b"/data-"].concat()
     }
 
-    /// Returns the path of an orphan (`s3.md` 4.9), unless its object has a name that no directory can have. With
-    /// `rename` it takes the fallback that it would have as an object (D10).
+    /// Returns the path of an orphan (`tree/s3.md#orphans`), unless its object has a name that no directory can have. With
+    /// `rename` it takes the fallback that it would have as an object (`compat.md#keys-that-no-path-can-hold`).
     pub(super) fn orphan(&self, orphan: &Orphan<'_>, rename: bool) -> Option<Vec<u8>> {
         let mut object = segment::encode(orphan.key).text;
         if matches!(&*object, "" | "." | "..") {

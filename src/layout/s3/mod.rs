@@ -1,5 +1,5 @@
 //! `s3/<bucket>/`: objects under their keys with a sidecar each, `_bucket.json`, KEYMAP.jsonl, `_orphans/`,
-//! `_incomplete_uploads/`; `extra/s3/buckets.jsonl` (`s3.md` 4). In the JSONL layout a line in
+//! `_incomplete_uploads/`; `extra/s3/buckets.jsonl` (`tree/s3.md#files-of-s3`). In the JSONL layout a line in
 //! `extra/s3/objects/<bucket>/data-<part>.jsonl` takes the place of each sidecar.
 
 pub(crate) mod bucket_file;
@@ -95,7 +95,7 @@ impl Layout {
     }
 
     /// Plans the paths of a bucket's objects. A directory of an include option is reserved only where it will be made:
-    /// else the object keeps its name, like `KEYMAP.jsonl` in a bucket without records (D8).
+    /// else the object keeps its name, like `KEYMAP.jsonl` in a bucket without records (`compat.md#reserved-names`).
     pub(crate) fn announce(
         &mut self,
         root: &Root,
@@ -231,7 +231,7 @@ impl Layout {
         Ok(())
     }
 
-    /// Writes a chunk that no emitted object uses (D17).
+    /// Writes a chunk that no emitted object uses (`compat.md#orphans-are-exported-in-part`).
     fn orphan(&mut self, root: &mut Root, orphan: &Orphan<'_>) -> Result<Answer> {
         self.turn_to(root, orphan.bucket)?;
         let Some(directory) = &self.bucket.directory else { return Ok(Answer::Refused(no_directory())) };
@@ -247,7 +247,7 @@ impl Layout {
         Ok(Answer::Taken)
     }
 
-    /// Appends a record to `_incomplete_uploads/records.jsonl` (4.8, D19).
+    /// Appends a record to `_incomplete_uploads/records.jsonl` (`tree/s3.md#uploads-in-progress`, `compat.md#records-of-dead-uploads`).
     fn upload(&mut self, root: &mut Root, upload: &UploadRecord<'_>) -> Result<Answer> {
         self.turn_to(root, upload.bucket)?;
         let bucket = &mut self.bucket;

@@ -1,4 +1,4 @@
-//! The file beside each body that holds the object's headers (`s3.md` 4.4).
+//! The file beside each body that holds the object's headers (`tree/s3.md#sidecar`).
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;

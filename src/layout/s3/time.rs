@@ -1,4 +1,4 @@
-//! HLC timestamps as the layout writes them: RFC 3339, UTC (`s3.md` 4.4).
+//! HLC timestamps as the layout writes them: RFC 3339, UTC (`tree/s3.md#sidecar`).
 
 /// Returns the time of an HLC timestamp, trailing zeros of the fraction dropped; `None` for 0, which is unknown.
 pub(super) fn iso(hlc: u64) -> Option<String> {

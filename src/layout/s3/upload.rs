@@ -1,4 +1,4 @@
-//! Lines of `_incomplete_uploads/records.jsonl` (`s3.md` 4.8).
+//! Lines of `_incomplete_uploads/records.jsonl` (`tree/s3.md#uploads-in-progress`).
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;

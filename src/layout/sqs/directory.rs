@@ -1,4 +1,4 @@
-//! Where a queue stands in the tree (`sqs.md` 4.1).
+//! Where a queue stands in the tree (`tree/sqs.md#paths`).
 //!
 //! In: a queue's name, or the segment of a queue that is gone. Out: a directory, and whether the name can be
 //! read back from it.

@@ -1,4 +1,4 @@
-//! One line of `messages.jsonl` (`sqs.md` 4.3).
+//! One line of `messages.jsonl` (`tree/sqs.md#lines-of-messages`).
 //!
 //! In: a message. Out: the line, newline included, in pieces. Only the body's characters are escaped for HTML.
 

@@ -1,4 +1,4 @@
-//! Objects of which the members are sorted and their names spelt anew: message attributes, tags (`sqs.md` 4.3).
+//! Objects of which the members are sorted and their names spelt anew: message attributes, tags (`tree/sqs.md#lines-of-messages`).
 //!
 //! In: the checked JSON text of an object. Out: its members in the order of the UTF-8 bytes of their names; of equal
 //! names the last. Only where the values stand is sorted, on disk when there are many: an object can be millions of

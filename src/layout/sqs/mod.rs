@@ -1,4 +1,4 @@
-//! `sqs/<queue>/` and `extra/sqs/queues.jsonl` (`sqs.md` 4).
+//! `sqs/<queue>/` and `extra/sqs/queues.jsonl` (`tree/sqs.md#files-of-sqs`).
 //!
 //! In: queues, each followed by its messages and side records. Out: the files of one queue after the other.
 

@@ -1,5 +1,5 @@
 //! The two texts that describe a queue: `_queue.json` in the tree, and its line in `extra/sqs/queues.jsonl`
-//! (`sqs.md` 4.2, S4).
+//! (`tree/sqs.md#queue-file`, `compat.md#queue-attributes-that-are-lost`).
 //!
 //! In: a queue's metadata, and what its key and other rows say. Out: JSON text.
 

@@ -1,4 +1,4 @@
-//! One line of `side_records.jsonl` (`sqs.md` 4.4).
+//! One line of `side_records.jsonl` (`tree/sqs.md#side-records`).
 //!
 //! In: a row of a family that the server keeps beside the messages. Out: the line, newline included. All of
 //! it is ASCII that JSON never escapes.

@@ -1,4 +1,4 @@
-//! Canonical number texts, which name the files of `N` keys (`dynamodb.md` 4.2).
+//! Canonical number texts, which name the files of `N` keys (`tree/dynamodb.md#canonical-text-of-a-number`).
 //!
 //! In: the text as the client sent it. Out: the value in lowest terms, without an exponent. A number is short
 //! digits and many zeros, so zeros are appended, never computed; only a fraction's digits are divided.

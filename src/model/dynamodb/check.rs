@@ -1,4 +1,4 @@
-//! Whether the protobuf bytes of an item are an item (`dynamodb.md` 2.1), before anything is made of them.
+//! Whether the protobuf bytes of an item are an item (`format/dynamodb.md#messages`), before anything is made of them.
 //!
 //! In: an `Item` message. Out: counts and the attributes that were asked for, or what is wrong. What is superseded has to be valid all the same.
 //! Memory is that of the depth, which is limited; the rest of this adapter can read the message as often as it likes.

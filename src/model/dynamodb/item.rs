@@ -1,4 +1,4 @@
-//! Attributes of an item: the body of a `!ddb|item|` row (`dynamodb.md` 2).
+//! Attributes of an item: the body of a `!ddb|item|` row (`format/dynamodb.md#values`).
 //!
 //! In: a body. Out: [`Attributes`] that borrow from it.
 
@@ -21,7 +21,7 @@ pub enum InvalidItem {
     /// The rest of the body is no `Item`.
     #[error(transparent)]
     Message(#[from] Malformed),
-    /// An attribute value has a field outside of `dynamodb.md` 2.1.
+    /// An attribute value has a field outside of `format/dynamodb.md#messages`.
     #[error("attribute value has the unknown member {0}")]
     UnknownMember(u32),
     /// The JSON would be far larger than anything that a server takes.
@@ -43,7 +43,7 @@ pub enum InvalidItem {
 pub struct Attributes<'a> {
     /// The `Item` message.
     pub message: &'a [u8],
-    /// Fields that were skipped since `dynamodb.md` 2.1 does not know them, or not with their wire type.
+    /// Fields that were skipped since `format/dynamodb.md#messages` does not know them, or not with their wire type.
     pub unknown_fields: u64,
 }
 

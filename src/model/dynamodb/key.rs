@@ -1,4 +1,4 @@
-//! Keys of items: attribute values to the key bytes that servers store them under (`dynamodb.md` 1.4, 1.5, 3.4).
+//! Keys of items: attribute values to the key bytes that servers store them under (`format/dynamodb.md#legacy-primary-key`, `format/dynamodb.md#ordered-primary-key`, `reading/dynamodb.md#identity-and-migration`).
 
 use std::borrow::Cow;
 
@@ -42,13 +42,13 @@ impl<'a> KeyValue<'a> {
         }
     }
 
-    /// Whether it is an `N` whose text is no number (1.6).
+    /// Whether it is an `N` whose text is no number (`format/dynamodb.md#bytes-of-a-number`).
     #[must_use]
     pub fn is_bad_number(self) -> bool {
         matches!(self, KeyValue::N(text) if Number::parse(text).is_none())
     }
 
-    /// Returns what a name has of it: the bytes as they are stored, of a number its lowest terms (4.2).
+    /// Returns what a name has of it: the bytes as they are stored, of a number its lowest terms (`tree/dynamodb.md#canonical-text-of-a-number`).
     #[must_use]
     pub fn named(self) -> Cow<'a, [u8]> {
         match self {
@@ -92,7 +92,7 @@ impl<'a> KeyValues<'a> {
         std::iter::once(self.hash).chain(self.range)
     }
 
-    /// Whether `primary` is the legacy primary key of these values (1.4).
+    /// Whether `primary` is the legacy primary key of these values (`format/dynamodb.md#legacy-primary-key`).
     #[must_use]
     pub fn is_legacy(&self, primary: &[u8]) -> bool {
         let encoded = |value: KeyValue<'_>| URL_SAFE_NO_PAD.encode(value.stored_bytes());
@@ -113,7 +113,7 @@ pub(crate) struct OrderedKey {
 }
 
 impl OrderedKey {
-    /// Returns the identity of an item (3.4): its ordered primary key (1.5). A number that is none stands apart
+    /// Returns the identity of an item (`reading/dynamodb.md#identity-and-migration`): its ordered primary key (`format/dynamodb.md#ordered-primary-key`). A number that is none stands apart
     /// from every real key, behind bytes that no segment begins with.
     pub(crate) fn identity(&mut self, keys: &KeyValues<'_>) -> &[u8] {
         self.bytes.clear();
@@ -154,7 +154,7 @@ pub(crate) fn push_ordered(out: &mut Vec<u8>, value: KeyValue<'_>) -> bool {
 /// Hash and range of a primary key, as texts and bytes.
 pub(crate) type Parts = (Vec<u8>, Option<Vec<u8>>);
 
-/// Reads a primary key back where its item is gone, ordered or legacy (1.4, 1.5): what reads as a number is one, whose text
+/// Reads a primary key back where its item is gone, ordered or legacy (`format/dynamodb.md#legacy-primary-key`, `format/dynamodb.md#ordered-primary-key`): what reads as a number is one, whose text
 /// is not kept, so that it is `1` whatever was sent.
 #[must_use]
 pub(crate) fn parts(primary: &[u8]) -> Option<Parts> {
@@ -192,7 +192,7 @@ fn take_segment(bytes: &[u8]) -> Option<(Vec<u8>, &[u8])> {
     }
 }
 
-/// Returns the shortest text of a numeric key (1.6); `None` where the bytes are none.
+/// Returns the shortest text of a numeric key (`format/dynamodb.md#bytes-of-a-number`); `None` where the bytes are none.
 fn number_text(raw: &[u8]) -> Option<String> {
     let (sign, body) = match raw {
         [1] => return Some("0".to_owned()),
@@ -235,7 +235,7 @@ fn number_text(raw: &[u8]) -> Option<String> {
     Some(format!("{sign}{text}"))
 }
 
-/// Appends `seg(raw)` (1.5).
+/// Appends `seg(raw)` (`format/dynamodb.md#ordered-primary-key`).
 fn push_segment(out: &mut Vec<u8>, raw: &[u8]) {
     let mut pieces = raw.split(|&byte| byte == 0);
     out.extend_from_slice(pieces.next().unwrap_or_default());

@@ -1,4 +1,4 @@
-//! The entries of a protobuf map, sorted bytewise by name, each name once (`dynamodb.md` 2.1, 4.3).
+//! The entries of a protobuf map, sorted bytewise by name, each name once (`format/dynamodb.md#messages`, `tree/dynamodb.md#json-of-an-item`).
 //!
 //! In: the bytes of a body, and entries that stand in it. Out: entries in order. All maps that are open at once share
 //! one list of places, 16 bytes an entry: an item can consist of a million small ones.

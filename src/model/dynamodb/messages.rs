@@ -1,4 +1,4 @@
-//! The protobuf messages of DynamoDB as `prost` reads them (`dynamodb.md` 2.1): what this adapter, which reads the wire
+//! The protobuf messages of DynamoDB as `prost` reads them (`format/dynamodb.md#messages`): what this adapter, which reads the wire
 //! itself, is held against in tests.
 
 use std::collections::BTreeMap;
@@ -133,7 +133,7 @@ pub(crate) struct Item {
     pub attributes: BTreeMap<String, AttributeValue>,
 }
 
-/// The item as the JSON of `dynamodb.md` 4.3.
+/// The item as the JSON of `tree/dynamodb.md#json-of-an-item`.
 pub(crate) fn to_json(item: &Item) -> Json {
     object(&item.attributes)
 }

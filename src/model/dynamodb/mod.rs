@@ -1,4 +1,4 @@
-//! DynamoDB: tables and their items (`dynamodb.md` 2).
+//! DynamoDB: tables and their items (`format/dynamodb.md#values`).
 //!
 //! What is stored of both stays where it was read: schema and attributes are protobuf bytes that were found valid, and
 //! are walked as often as somebody likes.

@@ -1,4 +1,4 @@
-//! Number texts in key position and their order-preserving bytes (`dynamodb.md` 1.6).
+//! Number texts in key position and their order-preserving bytes (`format/dynamodb.md#bytes-of-a-number`).
 //!
 //! In: the text as the client sent it. Out: its digits and exponent, borrowed, and the bytes of an ordered key.
 
@@ -18,7 +18,7 @@ pub(crate) struct Number<'a> {
     pub frac: &'a str,
     /// Exponent, 0 when there is none.
     pub exponent: i64,
-    /// White space stands between `e` and the exponent: fine in a key, no number for a file's name (4.2).
+    /// White space stands between `e` and the exponent: fine in a key, no number for a file's name (`tree/dynamodb.md#canonical-text-of-a-number`).
     pub spaced: bool,
 }
 

@@ -1,4 +1,4 @@
-//! Table schemas: the body of a `!ddb|meta|table|` row (`dynamodb.md` 2, 3.2).
+//! Table schemas: the body of a `!ddb|meta|table|` row (`format/dynamodb.md#values`, `reading/dynamodb.md#blank-projections`).
 //!
 //! A schema can be as long as any value: what is kept of it is its bytes, which are read where they stand.
 
@@ -19,7 +19,7 @@ pub enum InvalidSchema {
     /// The rest of the body is no `TableSchema`.
     #[error(transparent)]
     Message(#[from] Malformed),
-    /// The name in the value is not that of the key (10, L12).
+    /// The name in the value is not that of the key (`compat.md#name-of-the-table-in-the-schema`).
     #[error("the schema is that of table {0:?}")]
     Name(String),
     /// No hash attribute is named: no item could have a place.
@@ -39,7 +39,7 @@ pub struct Schema {
     pub migrating_from: u64,
     /// Field `key_encoding_version`.
     pub key_encoding_version: u64,
-    /// Fields that were skipped since `dynamodb.md` 2.1 does not know them, or not with their wire type.
+    /// Fields that were skipped since `format/dynamodb.md#messages` does not know them, or not with their wire type.
     pub unknown_fields: u64,
 }
 

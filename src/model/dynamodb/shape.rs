@@ -1,4 +1,4 @@
-//! Whether protobuf bytes are a table's schema (`dynamodb.md` 2.1), before anything is made of them.
+//! Whether protobuf bytes are a table's schema (`format/dynamodb.md#messages`), before anything is made of them.
 
 use crate::codec::protobuf::{Fields, Malformed, Value, text};
 

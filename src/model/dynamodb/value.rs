@@ -1,4 +1,4 @@
-//! Attribute values, read where they stand (`dynamodb.md` 2.1, 2.2).
+//! Attribute values, read where they stand (`format/dynamodb.md#messages`, `format/dynamodb.md#types-of-an-attribute`).
 //!
 //! In: messages that [`super::check`] found valid. Out: values that borrow from them. Nothing is built, whatever the
 //! number of elements: a collection lends them one by one. Each read says all the same when bytes are no message:
@@ -209,7 +209,7 @@ impl<'a> Value<'a> {
     }
 }
 
-/// Why a server would fail on an item that the dump has all the same (`dynamodb.md` 6.1).
+/// Why a server would fail on an item that the dump has all the same (`reading/dynamodb.md#warnings`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Unservable {
     /// An attribute stands deeper than 32.

@@ -1,4 +1,4 @@
-//! Schemas and items as the reference writes them (`encode.md` 6): protobuf in the order of field numbers, maps by name.
+//! Schemas and items as the reference writes them (`encoding.md#rows-of-dynamodb`): protobuf in the order of field numbers, maps by name.
 //!
 //! In: messages that were found valid, in any order. Out: bodies of rows.
 

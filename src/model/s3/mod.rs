@@ -1,4 +1,4 @@
-//! S3: buckets, their objects, and what a server keeps beside them (`s3.md` 2).
+//! S3: buckets, their objects, and what a server keeps beside them (`format/s3.md#values`).
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 

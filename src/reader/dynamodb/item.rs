@@ -1,4 +1,4 @@
-//! Items to the bodies of their rows (`dynamodb.md` 2.1, 4.3): attributes are written as they are read.
+//! Items to the bodies of their rows (`format/dynamodb.md#messages`, `tree/dynamodb.md#json-of-an-item`): attributes are written as they are read.
 
 use std::borrow::Cow;
 use std::fmt;

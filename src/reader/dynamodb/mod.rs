@@ -1,4 +1,4 @@
-//! `dynamodb/<table>/`: schemas, and items in one of two layouts (`dynamodb.md` 4, 5, `encode.md` 6).
+//! `dynamodb/<table>/`: schemas, and items in one of two layouts (`tree/dynamodb.md#files-of-dynamodb`, `tree/dynamodb.md#options`, `encoding.md#rows-of-dynamodb`).
 
 mod item;
 mod schema;

@@ -1,4 +1,4 @@
-//! `_schema.json` to the message of a table's schema (`dynamodb.md` 4.4).
+//! `_schema.json` to the message of a table's schema (`tree/dynamodb.md#json-of-a-schema`).
 
 use std::borrow::Cow;
 

@@ -1,4 +1,4 @@
-//! Elements of hashes and zsets (`redis.md` 4.2).
+//! Elements of hashes and zsets (`tree/redis.md#json-of-keys`).
 
 use serde::Deserialize;
 use serde::de::{Deserializer, Error};

@@ -1,4 +1,4 @@
-//! `strings_ttl.jsonl` and `hll_ttl.jsonl`: when keys expire (`redis.md` 4.4). The last line of a key counts.
+//! `strings_ttl.jsonl` and `hll_ttl.jsonl`: when keys expire (`compat.md#redis-in-which-order-the-decoder-writes`). The last line of a key counts.
 
 use serde::Deserialize;
 

@@ -1,4 +1,4 @@
-//! Keys as lines of the JSONL layout (`docs/output.md`): the value of each is what its own file would hold.
+//! Keys as lines of the JSONL layout (`docs/tree/commands.md`): the value of each is what its own file would hold.
 
 use super::super::Reader;
 use super::{DIRECTORY, KINDS, Kind, collection};

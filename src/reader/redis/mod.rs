@@ -1,4 +1,4 @@
-//! `redis/db_0/`: a file a key, and the sidecars (`redis.md` 4, `encode.md` 5); in the JSONL layout a line a key.
+//! `redis/db_0/`: a file a key, and the sidecars (`tree/redis.md#files-of-redis`, `encoding.md#rows-of-redis`); in the JSONL layout a line a key.
 
 mod collection;
 pub(super) mod element;

@@ -1,4 +1,4 @@
-//! Streams: an entry a line, and a last line with the stream's own record (`redis.md` 4.3).
+//! Streams: an entry a line, and a last line with the stream's own record (`tree/redis.md#shapes`).
 
 use std::borrow::Cow;
 use std::io::BufRead;

@@ -1,4 +1,4 @@
-//! What stands beside the objects of a bucket: `_orphans/`, and the records of uploads (`s3.md` 4.8, 4.9).
+//! What stands beside the objects of a bucket: `_orphans/`, and the records of uploads (`tree/s3.md#uploads-in-progress`, `tree/s3.md#orphans`).
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;

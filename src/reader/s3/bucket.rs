@@ -1,4 +1,4 @@
-//! Which buckets there are, and what is said of them: `_bucket.json`, `extra/s3/buckets.jsonl` (`s3.md` 4.3).
+//! Which buckets there are, and what is said of them: `_bucket.json`, `extra/s3/buckets.jsonl` (`tree/s3.md#bucket-file`).
 
 use std::collections::BTreeMap;
 use std::io::BufReader;

@@ -1,4 +1,4 @@
-//! Sidecars, and the times in them (`s3.md` 4.4).
+//! Sidecars, and the times in them (`tree/s3.md#sidecar`).
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;

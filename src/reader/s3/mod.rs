@@ -1,4 +1,4 @@
-//! `s3/<bucket>/`: objects under their keys, a sidecar each (`s3.md` 4, `encode.md` 7).
+//! `s3/<bucket>/`: objects under their keys, a sidecar each (`tree/s3.md#files-of-s3`, `encoding.md#rows-of-s3`).
 //!
 //! ```text
 //! directories ─▶ buckets

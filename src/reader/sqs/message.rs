@@ -1,4 +1,4 @@
-//! Lines of `messages.jsonl` to messages (`sqs.md` 4.3).
+//! Lines of `messages.jsonl` to messages (`tree/sqs.md#lines-of-messages`).
 
 use std::borrow::Cow;
 

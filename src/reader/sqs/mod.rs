@@ -1,4 +1,4 @@
-//! `sqs/<queue>/` and `extra/sqs/queues.jsonl` (`sqs.md` 4, `encode.md` 8).
+//! `sqs/<queue>/` and `extra/sqs/queues.jsonl` (`tree/sqs.md#files-of-sqs`, `encoding.md#rows-of-sqs`).
 
 mod message;
 mod queue;

@@ -1,4 +1,4 @@
-//! `_queue.json`, and the line of `extra/sqs/queues.jsonl`, to a queue (`sqs.md` 4.2, S4).
+//! `_queue.json`, and the line of `extra/sqs/queues.jsonl`, to a queue (`tree/sqs.md#queue-file`, `compat.md#queue-attributes-that-are-lost`).
 
 use std::borrow::Cow;
 

@@ -1,4 +1,4 @@
-//! One run of `encode`: a dump to a snapshot that nodes restore (`encode.md`).
+//! One run of `encode`: a dump to a snapshot that nodes restore (`encoding.md`).
 //!
 //! In: an [`EncodeRequest`]. Out: an [`EncodeSummary`], the snapshot and its sidecar, or those of each Raft group; or an
 //! error and none of them.
@@ -73,7 +73,7 @@ pub struct EncodeRequest {
     pub progress: Progress,
 }
 
-/// The outcome of a run. The order of the members is part of `docs/output.md`.
+/// The outcome of a run. The order of the members is part of `docs/tree/commands.md`.
 #[derive(Clone, Debug, Serialize)]
 pub struct EncodeSummary {
     /// The snapshot; with routes the directory.

@@ -1,4 +1,4 @@
-//! The sidecar of a snapshot, which the restore tool reads (`encode.md` 3).
+//! The sidecar of a snapshot, which the restore tool reads (`encoding.md#sidecar-and-restore-tool`).
 
 use serde::Serialize;
 use time::format_description::well_known::Rfc3339;

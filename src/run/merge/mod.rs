@@ -1,5 +1,5 @@
 //! `merge`: the dumps of all shares of one run to the dump that one run without shares would have made
-//! (`docs/output.md`).
+//! (`docs/tree/commands.md`).
 //!
 //! In: directories of dumps. Out: one tree, whose files are those of the shares by another name where the file system can
 //! do that, else copies; files with the lines of many objects are put together. The shares stay as they are.

@@ -1,4 +1,4 @@
-//! What is worth a warning about the items of one table, counted while they are written (`dynamodb.md` 6.1).
+//! What is worth a warning about the items of one table, counted while they are written (`reading/dynamodb.md#warnings`).
 
 use std::collections::BTreeMap;
 

@@ -1,13 +1,13 @@
-//! Which generations of a table are live, and how their keys are laid out (`dynamodb.md` 3.3).
+//! Which generations of a table are live, and how their keys are laid out (`reading/dynamodb.md#generations`).
 
 use crate::model::dynamodb::Schema;
 
 /// How the primary keys of a generation are laid out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum KeyLayout {
-    /// Segments that sort as the values do (1.5).
+    /// Segments that sort as the values do (`format/dynamodb.md#ordered-primary-key`).
     Ordered,
-    /// base64url texts (1.4).
+    /// base64url texts (`format/dynamodb.md#legacy-primary-key`).
     Legacy,
     /// Both: a migration onto its own generation.
     Either,
@@ -43,7 +43,7 @@ impl Generations {
         std::iter::once(self.active).chain(self.source)
     }
 
-    /// Whether two rows can be one item (4.7: states 2 and 3), so that they have to be compared.
+    /// Whether two rows can be one item (`reading/dynamodb.md#procedure`: states 2 and 3), so that they have to be compared.
     pub(super) fn needs_comparison(self) -> bool {
         self.active.1 != KeyLayout::Ordered || self.source.is_some()
     }

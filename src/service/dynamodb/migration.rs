@@ -1,4 +1,4 @@
-//! Tables of which several rows may be one item: not yet migrated, or in the middle of it (`dynamodb.md` 3.4, 4.5, 4.7).
+//! Tables of which several rows may be one item: not yet migrated, or in the middle of it (`reading/dynamodb.md#identity-and-migration`, `reading/dynamodb.md#which-items`, `reading/dynamodb.md#procedure`).
 //!
 //! In: all live rows. Out: those that are the items, in the order to write them. Identities are
 //! compared by digest in a sorter, so memory does not grow with the table.

@@ -1,4 +1,4 @@
-//! DynamoDB: rows to tables and their items (`dynamodb.md`).
+//! DynamoDB: rows to tables and their items (`format/dynamodb.md`).
 //!
 //! ```text
 //! schema rows ─table─▶ tables ─keys of items─▶ live generations
@@ -107,7 +107,7 @@ fn write_table(context: &mut Context<'_, '_>, name: &[u8], table: &Table, schema
     writer.finish(context)
 }
 
-/// Writes a table in which distinct rows are distinct items (`dynamodb.md` 3.3, state 1).
+/// Writes a table in which distinct rows are distinct items (`reading/dynamodb.md#generations`, state 1).
 fn write_rows(
     context: &mut Context<'_, '_>,
     name: &[u8],
@@ -123,7 +123,7 @@ fn write_rows(
     Ok(())
 }
 
-/// Writes a table in which several rows may be one item (`dynamodb.md` 3.3, states 2 and 3).
+/// Writes a table in which several rows may be one item (`reading/dynamodb.md#generations`, states 2 and 3).
 fn write_live_rows(
     context: &mut Context<'_, '_>,
     table: &Table,

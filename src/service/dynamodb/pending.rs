@@ -1,4 +1,4 @@
-//! Keys under the lock of a transaction that nothing in the inputs decides (`dynamodb.md` 3.7).
+//! Keys under the lock of a transaction that nothing in the inputs decides (`reading/dynamodb.md#pending-transactions`).
 //!
 //! In: the locks that the store could not resolve. Out: one warning a table, which counts its keys of all
 //! families; the stored version of each such key counts.

@@ -1,4 +1,4 @@
-//! Problems of this adapter: class, table, row (`dynamodb.md` 6.2, `decisions.md` 4).
+//! Problems of this adapter: class, table, row (`reading/dynamodb.md#errors`, `tree/problems.md#decided-cases`).
 
 use std::fmt::Display;
 

@@ -1,4 +1,4 @@
-//! How much may be written that the input does not hold: sizes and names are claims (`keyspaces.md` 8).
+//! How much may be written that the input does not hold: sizes and names are claims (`format/filesystem.md#records-of-the-filesystem`).
 //!
 //! In: what is stored, what each file would add. Out: whether it may be written. Who reads the tree (CHECKSUMS,
 //! `verify`, `sha256sum`) reads every zero of a hole.

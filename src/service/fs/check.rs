@@ -1,5 +1,5 @@
 //! What the walk did not see: inodes that no name reaches, bookkeeping that does not add up
-//! (`keyspaces.md` 8, rule 8).
+//! (`format/filesystem.md#records-of-the-filesystem`, rule 8).
 //!
 //! In: what the walk met, chunk and bookkeeping rows. Out: warnings; chunk rows that do not parse, as problems.
 

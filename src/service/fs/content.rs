@@ -1,4 +1,4 @@
-//! A file's content from its chunks (`keyspaces.md` 8, rule 4).
+//! A file's content from its chunks (`format/filesystem.md#records-of-the-filesystem`, rule 4).
 //!
 //! In: the inode record, chunk rows under its home slot. Out: its bytes; what no chunk covers is a hole.
 

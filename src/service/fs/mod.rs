@@ -1,4 +1,4 @@
-//! The filesystem: `extra/fs/tree/…` and `extra/fs/inodes.jsonl` (`keyspaces.md` 8).
+//! The filesystem: `extra/fs/tree/…` and `extra/fs/inodes.jsonl` (`format/filesystem.md#records-of-the-filesystem`).
 //!
 //! In: inode, name and chunk rows. Out: every file and directory that a name reaches from the root, content
 //! sparse; a list of their inodes; warnings about what does not fit together.

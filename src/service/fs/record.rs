@@ -1,4 +1,4 @@
-//! Values of the fs families: JSON, integers at full width (`keyspaces.md` 8).
+//! Values of the fs families: JSON, integers at full width (`format/filesystem.md#records-of-the-filesystem`).
 //!
 //! In: the body of a row. Out: its record. Members that are missing count as zero, as the server reads them, and their
 //! names in either case; unknown members are ignored.

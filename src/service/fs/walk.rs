@@ -1,4 +1,4 @@
-//! Down the tree from the root, level by level (`keyspaces.md` 8, rules 1-6).
+//! Down the tree from the root, level by level (`format/filesystem.md#records-of-the-filesystem`, rules 1-6).
 //!
 //! In: name and inode rows. Out: directories, files, lines of the listing; names that lead nowhere or to the
 //! wrong thing, as warnings; nodes that cannot be written, as problems.

@@ -1,5 +1,5 @@
 //! `--legacy-redis-strings`: bare keys are Redis strings, but for those that a `!redis|str|` row of the same
-//! name hides. Only the hidden ones stay here (`decisions.md` 4).
+//! name hides. Only the hidden ones stay here (`reading/keys.md#decided-cases`).
 //!
 //! In: bare and string rows. Their row orders differ where one key extends another, so both go through one
 //! sorter.

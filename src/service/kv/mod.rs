@@ -1,5 +1,5 @@
-//! Keys that no adapter owns: `extra/kv/<segment>.bin` and `extra/kv/KEYMAP.jsonl` (`keyspaces.md` 9,
-//! `decisions.md` 4).
+//! Keys that no adapter owns: `extra/kv/<segment>.bin` and `extra/kv/KEYMAP.jsonl` (`reading/keys.md#keys-without-a-prefix`,
+//! `reading/keys.md#decided-cases`).
 //!
 //! In: rows without a prefix, and rows that begin with `!` and are of no known family. Out: one file a key, one
 //! warning a prefix; unknown rows under an adapter's namespace are problems too.
@@ -101,7 +101,7 @@ fn write_unknown(context: &mut Context<'_, '_>) -> Result<()> {
     let mut rows = context.snapshot.scan(Family::Unknown);
     while let Some(row) = rows.next()? {
         let owner = prefix::namespace(row.key).map(|(_, owner)| owner);
-        // Rows of an adapter that was not selected count as internal (`keyspaces.md` 11).
+        // Rows of an adapter that was not selected count as internal (`tree/README.md#what-becomes-of-each-family`).
         if owner.is_some_and(|owner| context.options.excluded.contains(&owner)) {
             continue;
         }

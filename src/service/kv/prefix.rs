@@ -1,4 +1,4 @@
-//! What an unknown key is counted under, and whose namespace it stands in (`decisions.md` 4).
+//! What an unknown key is counted under, and whose namespace it stands in (`reading/keys.md#decided-cases`).
 
 use crate::keyspace::Namespace;
 

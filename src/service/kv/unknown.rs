@@ -1,5 +1,5 @@
 //! What is said about rows of no known family: one warning a prefix, and problems under an adapter's namespace
-//! (`decisions.md` 4).
+//! (`reading/keys.md#decided-cases`).
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! Values that hold protobuf messages: legacy collections and stream entries (`redis.md` 2.6).
+//! Values that hold protobuf messages: legacy collections and stream entries (`format/redis.md#messages`).
 //!
 //! In: a value with its magic. Out: the texts in it, borrowed. Any defect of a message makes all of it an error.
 
@@ -64,7 +64,7 @@ pub(super) fn elements(
     }))
 }
 
-/// Lists the members of a `HyperLogLog`'s payload (`redis.md` 2.2).
+/// Lists the members of a `HyperLogLog`'s payload (`format/redis.md#hyperloglogs`).
 pub(crate) fn hll_members(payload: &[u8]) -> Result<impl Iterator<Item = Result<&str, Error>>, Error> {
     Ok(elements(Collection::Set, payload)?.filter_map(|element| match element {
         Ok(Element::Member(member)) => Some(Ok(member)),

@@ -1,5 +1,5 @@
 //! A collection on its way to the sink: elements come in as rows or as a blob, and go to the sorter
-//! (`redis.md` 3.3).
+//! (`reading/redis.md#contents-of-each-type`).
 
 use super::blob::{self, Element, StreamEntry};
 use super::collection::{Collection, Slot};

@@ -153,7 +153,7 @@ impl Database<'_, '_, '_> {
     }
 
     /// List metas have no length prefix: `!lst|meta|d|x` is the base meta of `d|x` or a delta, as the length of
-    /// its value says (`redis.md` 1.2).
+    /// its value says (`format/redis.md#parsing-keys`).
     fn collect_list_metas(&mut self, records: &mut KeyRecords) -> Result<()> {
         let collection = Collection::List;
         for family in [Family::ListMeta, Family::ListDelta] {

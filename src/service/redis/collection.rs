@@ -1,4 +1,4 @@
-//! The collection types of Redis: where their rows stand, and what is said about them (`redis.md` 1.1).
+//! The collection types of Redis: where their rows stand, and what is said about them (`format/redis.md#families`).
 
 use crate::event::Class;
 use crate::keyspace::Family;

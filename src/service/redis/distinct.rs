@@ -1,4 +1,4 @@
-//! Sorted elements, of equal names the last one: a legacy blob may repeat a name (`redis.md` 2.6).
+//! Sorted elements, of equal names the last one: a legacy blob may repeat a name (`format/redis.md#messages`).
 
 use crate::error::Result;
 use crate::tree::Sorted;

@@ -1,4 +1,4 @@
-//! The envelope of string and HLL values: expiry and body (`redis.md` 2.1, 2.2).
+//! The envelope of string and HLL values: expiry and body (`format/redis.md#strings`, `format/redis.md#hyperloglogs`).
 
 use super::expiry;
 use crate::cursor;

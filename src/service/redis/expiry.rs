@@ -1,4 +1,4 @@
-//! What becomes of a key because of its expiry (`redis.md` 3.2, `decisions.md` 4).
+//! What becomes of a key because of its expiry (`reading/redis.md#expiry`, `reading/redis.md#decided-cases`).
 
 use super::key_state::Index;
 

@@ -1,4 +1,4 @@
-//! A collection passed on with its sorted elements, and what has to be said about it (`redis.md` 4.3, 6, 10).
+//! A collection passed on with its sorted elements, and what has to be said about it (`tree/redis.md#shapes`, `reading/redis.md#warnings-and-errors`, `reading/redis.md#procedure`).
 
 use super::builder::{CollectionBuilder, length, parse_score};
 use super::collection::Collection;

@@ -1,6 +1,6 @@
 //! Records about one Redis key, collected family by family and brought together by a sorter.
 //!
-//! Elements arrive before the base meta, and the index after most of what it belongs to (`redis.md` 1.3): so
+//! Elements arrive before the base meta, and the index after most of what it belongs to (`format/redis.md#order-of-arrival`): so
 //! every family leaves a small record a key, and the records of one key are judged together.
 
 use super::collection::Collection;

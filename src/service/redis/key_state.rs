@@ -1,4 +1,4 @@
-//! Everything that stands under one Redis key, and which of it the key is (`redis.md` 3.1).
+//! Everything that stands under one Redis key, and which of it the key is (`reading/redis.md#type-of-a-key`).
 
 use super::collection::Collection;
 use super::expiry;
@@ -250,7 +250,7 @@ mod tests {
         }
     }
 
-    /// The list of `redis.md` 3.1, line by line.
+    /// The list of `reading/redis.md#type-of-a-key`, line by line.
     fn slow_type(records: &[KeyRecord<'_>]) -> LiveType {
         use Collection::{Hash, List, Set, Stream, Zset};
         let rules = [

@@ -1,4 +1,4 @@
-//! Base metas and deltas of collections (`redis.md` 2.3-2.5).
+//! Base metas and deltas of collections (`format/redis.md#base-records-of-hashes-sets-and-sorted-sets`, `format/redis.md#base-records-of-lists`, `format/redis.md#base-records-of-streams`).
 
 use super::collection::Collection;
 use super::expiry;

@@ -1,4 +1,4 @@
-//! Redis: rows to keys (`redis.md`).
+//! Redis: rows to keys (`format/redis.md`).
 //!
 //! Rows that belong to one Redis key stand in many families, and which of them count is known only when all
 //! have been seen. So: strings are passed on as they come, for nothing hides them; all families leave a small

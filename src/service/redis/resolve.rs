@@ -1,5 +1,5 @@
 //! One Redis key after another: what it is, whether it is written, and what has to be said about it
-//! (`redis.md` 3, 10).
+//! (`reading/redis.md#redis-what-a-server-would-serve`, `reading/redis.md#procedure`).
 
 use super::builder::CollectionBuilder;
 use super::collect::KeyRecords;

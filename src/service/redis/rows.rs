@@ -1,4 +1,4 @@
-//! The rows of one type of collection under one Redis key, and what they amount to (`redis.md` 3.1, 3.3).
+//! The rows of one type of collection under one Redis key, and what they amount to (`reading/redis.md#type-of-a-key`, `reading/redis.md#contents-of-each-type`).
 
 use super::collection::Collection;
 use super::key_record::Deltas;
@@ -50,7 +50,7 @@ impl Rows {
         self.elements + u64::from(self.meta.is_some()) + self.delta_rows()
     }
 
-    /// Whether the blob is ignored in favour of rows of the same type (`redis.md` 3.3).
+    /// Whether the blob is ignored in favour of rows of the same type (`reading/redis.md#contents-of-each-type`).
     pub(super) fn blob_is_superseded(&self, collection: Collection) -> bool {
         match collection {
             Collection::Stream => self.meta.is_some(),

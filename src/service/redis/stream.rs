@@ -1,4 +1,4 @@
-//! IDs of stream entries as they are stored (`redis.md` 2.6).
+//! IDs of stream entries as they are stored (`format/redis.md#messages`).
 
 use crate::keyspace::redis::StreamId;
 

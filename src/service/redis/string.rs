@@ -1,4 +1,4 @@
-//! Strings and HLLs (`redis.md` 2.1, 2.2).
+//! Strings and HLLs (`format/redis.md#strings`, `format/redis.md#hyperloglogs`).
 
 use super::collect::{KeyRecords, PREFIX};
 use super::database::Database;
@@ -52,7 +52,7 @@ impl Database<'_, '_, '_> {
     }
 
     /// Resolves a key that is a string, and the HLL beside it: PFCOUNT answers as long as the string has not
-    /// expired (`redis.md` 3.1).
+    /// expired (`reading/redis.md#type-of-a-key`).
     pub(super) fn resolve_strings(&mut self, key: &[u8], state: &KeyState) -> Result<()> {
         let index = state.index.and_then(|index| index.expiry);
         let expiry = match (state.string, state.bare) {

@@ -1,5 +1,5 @@
 //! How much may be written through chunk references: many of them may lead to one chunk, so that a small snapshot could
-//! ask for a tree of any size (`s3.md` 2.6).
+//! ask for a tree of any size (`format/s3.md#chunks`).
 //!
 //! In: what is stored, what each object would take. Out: whether it may be written.
 

@@ -9,7 +9,7 @@ use crate::model::s3::Announced;
 use crate::service::Context;
 use crate::snapshot::{EntryBuf, Snapshot};
 
-/// Announces the objects that will come (REQ-7).
+/// Announces the objects that will come (`tree/s3.md#names-that-cannot-be-used-as-they-are`).
 pub(super) fn announce(context: &mut Context<'_, '_>, buckets: &Buckets) -> Result<()> {
     let options = context.options;
     for (bucket, Bucket { generation, objects, refusal, .. }) in buckets {
@@ -67,7 +67,7 @@ impl Announced for Ahead<'_> {
     }
 }
 
-/// Whether an upload is in progress: parts alone are not listed (`decisions.md` 4).
+/// Whether an upload is in progress: parts alone are not listed (`reading/s3.md#decided-cases`).
 fn has_uploads(snapshot: &Snapshot, bucket: &[u8], generation: u64) -> Result<bool> {
     let prefix = ObjectKey::generation_prefix(Family::S3UploadMeta, bucket, generation);
     let mut uploads = snapshot.scan_prefix(&prefix, None);

@@ -1,4 +1,4 @@
-//! The body of one object, streamed into the sink chunk by chunk (`s3.md` 3.3, 4.5).
+//! The body of one object, streamed into the sink chunk by chunk (`reading/s3.md#objects`, `reading/s3.md#bodies`).
 //!
 //! In: rows in row order, which is body order. Out: pieces, and what is wrong when a chunk is missing or does not fit.
 
@@ -50,7 +50,7 @@ pub(super) struct Body {
     part_length: u64,
     /// Bytes passed on; `None` before the first piece.
     length: Option<u64>,
-    /// A chunk under an explicit version 0, which counts when no row without a version follows (1.3).
+    /// A chunk under an explicit version 0, which counts when no row without a version follows (`format/s3.md#part-versions`).
     held: Option<RowLocation>,
     fault: Option<Fault>,
 }

@@ -1,4 +1,4 @@
-//! The row of a bucket (`s3.md` 2.1).
+//! The row of a bucket (`format/s3.md#bucket-record`).
 
 use serde::Serialize;
 

@@ -1,4 +1,4 @@
-//! Which buckets there are, in which state, and which generation of each is emitted (`s3.md` 3.2).
+//! Which buckets there are, in which state, and which generation of each is emitted (`reading/s3.md#buckets-and-generations`).
 
 use std::collections::BTreeMap;
 
@@ -172,7 +172,7 @@ fn heads(context: &mut Context<'_, '_>, buckets: &mut Buckets) -> Result<()> {
 fn uploads(context: &mut Context<'_, '_>, buckets: &mut Buckets) -> Result<()> {
     let mut entries = context.snapshot.scan(Family::S3UploadMeta);
     while let Some(entry) = entries.next()? {
-        // Malformed keys matter only where uploads are written (4.8).
+        // Malformed keys matter only where uploads are written (`tree/s3.md#uploads-in-progress`).
         let Some(key) = UploadKey::parse(entry.key) else { continue };
         let name = key.object.bucket.raw();
         let Some(bucket) = enter(context, buckets, &name, State::Elsewhere) else { continue };

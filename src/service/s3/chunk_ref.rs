@@ -1,4 +1,4 @@
-//! The value of a chunk reference: which content-addressed chunk holds the bytes (`s3.md` 2.5).
+//! The value of a chunk reference: which content-addressed chunk holds the bytes (`format/s3.md#chunk-references`).
 
 use crate::cursor;
 

@@ -1,4 +1,4 @@
-//! What is left over in a bucket, for the warnings at its end (`s3.md` 6.1, D18).
+//! What is left over in a bucket, for the warnings at its end (`reading/s3.md#warnings-of-the-reference-decoder`, `compat.md#uploads-in-progress-look-like-damage`).
 
 use crate::event::{Event, Warning};
 use crate::excerpt::name_or_length;

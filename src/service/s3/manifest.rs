@@ -1,4 +1,4 @@
-//! The manifest of an object: its headers, and the parts that hold its body (`s3.md` 2.3).
+//! The manifest of an object: its headers, and the parts that hold its body (`format/s3.md#manifest`).
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;

@@ -1,4 +1,4 @@
-//! S3 rows to buckets and objects (`s3.md`).
+//! S3 rows to buckets and objects (`format/s3.md`).
 //!
 //! ```text
 //! bucket rows, manifests ─census─▶ buckets, generations ─announce─▶ keys

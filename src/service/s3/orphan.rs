@@ -1,4 +1,4 @@
-//! Orphans: stored chunks that no emitted object uses (`s3.md` 4.9, D17).
+//! Orphans: stored chunks that no emitted object uses (`tree/s3.md#orphans`, `compat.md#orphans-are-exported-in-part`).
 
 use super::allowance::Allowance;
 use super::join::Object;
@@ -98,7 +98,7 @@ impl Folder<'_> {
     }
 }
 
-/// Whether a row under an explicit version 0 denotes a chunk that has a row without a version too (1.3).
+/// Whether a row under an explicit version 0 denotes a chunk that has a row without a version too (`format/s3.md#part-versions`).
 fn is_shadowed(
     context: &Context<'_, '_>,
     family: Family,

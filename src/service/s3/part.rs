@@ -1,4 +1,4 @@
-//! One part of a manifest: which rows hold its bytes (`s3.md` 2.3).
+//! One part of a manifest: which rows hold its bytes (`format/s3.md#manifest`).
 
 use crate::codec::gojson::read::{self as json, Reader};
 
@@ -45,7 +45,7 @@ impl Part {
         Ok(part)
     }
 
-    /// Returns the number of chunks (REQ-5).
+    /// Returns the number of chunks (`reading/s3.md#bodies`).
     pub(super) fn chunks(&self) -> u64 {
         if self.chunk_sizes.is_empty() { self.chunk_count } else { self.chunk_sizes.len() }
     }

@@ -1,4 +1,4 @@
-//! Chunk references joined with the chunks that they name, in row order of the references (`s3.md` 2.5, 3.1).
+//! Chunk references joined with the chunks that they name, in row order of the references (`format/s3.md#chunk-references`, `reading/s3.md#read-timestamp-and-shared-chunks`).
 //!
 //! Chunks come in the order of their digests and references in that of their objects: both meet by external
 //! sorting, so that memory does not depend on the number of either.
@@ -181,7 +181,7 @@ impl References {
     }
 }
 
-/// Enters, for each digest, its newest sound version, or that there are damaged ones only (REQ-3).
+/// Enters, for each digest, its newest sound version, or that there are damaged ones only (`reading/s3.md#read-timestamp-and-shared-chunks`).
 fn collect_chunks(context: &mut Context<'_, '_>, chunks: &mut Sorter) -> Result<()> {
     let mut versions = context.snapshot.versions(Family::S3ChunkBlob);
     let mut key = Vec::new();

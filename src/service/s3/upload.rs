@@ -1,4 +1,4 @@
-//! Uploads in progress, row by row (`s3.md` 4.8, D19).
+//! Uploads in progress, row by row (`tree/s3.md#uploads-in-progress`, `compat.md#records-of-dead-uploads`).
 
 use super::buckets::{Bucket, Buckets, scope_of};
 use super::peek::Peek;

@@ -1,7 +1,7 @@
 //! Reads every SQS row once and turns it into a record of its queue.
 //!
-//! In: the families of `sqs.md` 1.1. Out: records in a sorter, and a problem for each row that cannot be read.
-//! Messages arrive before their queues' metadata (`sqs.md` 1.5), so nothing is judged here.
+//! In: the families of `format/sqs.md#families`. Out: records in a sorter, and a problem for each row that cannot be read.
+//! Messages arrive before their queues' metadata (`format/sqs.md#order-of-arrival`), so nothing is judged here.
 
 use super::message::Buffers;
 use super::partition::group_hash;
@@ -150,7 +150,7 @@ impl Collector<'_, '_> {
         Ok(())
     }
 
-    /// Reads a side family. Its keys are checked only when side records are wanted (`sqs.md` 6.3).
+    /// Reads a side family. Its keys are checked only when side records are wanted (`reading/sqs.md#errors`).
     fn side_rows(&mut self, family: Family) -> Result<()> {
         let wanted = self.options.include_sqs_side_records;
         let mut entries = self.snapshot.scan(family);
@@ -230,7 +230,7 @@ impl Collector<'_, '_> {
     }
 }
 
-/// Reads a decimal number as leniently as the reference: white space around it does not matter (`sqs.md` S20).
+/// Reads a decimal number as leniently as the reference: white space around it does not matter (`compat.md#white-space-in-counters`).
 fn decimal(value: &[u8]) -> Option<u64> {
     let text = std::str::from_utf8(value).ok()?.trim();
     if text.bytes().all(|byte| byte.is_ascii_digit()) { text.parse().ok() } else { None }

@@ -1,4 +1,4 @@
-//! Where a message is on its way to receivers (`sqs.md` 2.3, 3.3).
+//! Where a message is on its way to receivers (`format/sqs.md#other-values`, `reading/sqs.md#which-messages-belong-to-a-queue`).
 //!
 //! In: a message. Out: what it says of itself, and what the side records of its group and of its deduplication id say,
 //! each of which is looked up by its key.

@@ -1,4 +1,4 @@
-//! Which messages belong to a queue, and what is odd about them (`sqs.md` 3.3, 4.6, S3, S4, S5, S14, S16).
+//! Which messages belong to a queue, and what is odd about them (`reading/sqs.md#which-messages-belong-to-a-queue`, `reading/sqs.md#procedure`, `compat.md#which-generation-is-compared`, `compat.md#queue-attributes-that-are-lost`, `compat.md#messages-that-no-server-reaches`, `compat.md#expired-messages`, `compat.md#which-message-id-counts`).
 //!
 //! In: what a queue's rows say, then each of its messages. Out: whether the message is written, and in the
 //! end the queue's warnings.
@@ -78,7 +78,7 @@ impl Filter {
     /// Returns the last sequence number that was issued, as far as the queue counts them; else 0.
     #[must_use]
     pub(super) fn last_sequence(&self) -> u64 {
-        // The counter's part of a transaction over several groups can be lost (`keyspaces.md` 6.1).
+        // The counter's part of a transaction over several groups can be lost (`format/keys.md#records-of-transactions`).
         self.sequence_counter.map_or(0, |counter| counter.max(self.highest_sequence))
     }
 

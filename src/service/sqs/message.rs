@@ -1,4 +1,4 @@
-//! A message as it is stored (`sqs.md` 2.2).
+//! A message as it is stored (`format/sqs.md#message-record`).
 //!
 //! In: the value of a data row. Out: a [`Message`] that borrows from it and from reused buffers.
 

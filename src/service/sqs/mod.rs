@@ -1,4 +1,4 @@
-//! SQS: queues and their messages (`sqs.md`).
+//! SQS: queues and their messages (`format/sqs.md`).
 //!
 //! In: the nine `!sqs|` families. Out: `sqs/<queue>/`, `extra/sqs/queues.jsonl`. Two steps: `collect` turns
 //! each row into a record of its queue, `write` writes the queues from the sorted records. So memory holds

@@ -1,4 +1,4 @@
-//! Partitions of which the messages are in another Raft group (`sqs.md` 3.4, S9).
+//! Partitions of which the messages are in another Raft group (`reading/sqs.md#queues-across-groups`, `compat.md#partitions-in-another-group`).
 //!
 //! In: the history of locks. Out: a warning a queue. A send to a partition in another group locks the queue's
 //! counter in this one, with a row of the partition as the primary key; what became of the transaction stands
@@ -45,7 +45,7 @@ pub(super) fn warnings(snapshot: &Snapshot, queues: &BTreeSet<Vec<u8>>) -> Resul
     Ok(here.iter().filter_map(|(queue, partitions)| warning(queue, partitions)).collect())
 }
 
-/// Whether the input tells what became of the transaction that the lock belongs to (`keyspaces.md` 6.3).
+/// Whether the input tells what became of the transaction that the lock belongs to (`reading/transactions.md#deciding-without-a-server`).
 fn is_here(snapshot: &Snapshot, lock: &Lock<'_>) -> Result<bool> {
     let start = lock.start_ts.to_be_bytes();
     let mut entry = EntryBuf::default();

@@ -1,4 +1,4 @@
-//! Which keys a queue uses, and where a message of a group belongs (`sqs.md` 3.2).
+//! Which keys a queue uses, and where a message of a group belongs (`reading/sqs.md#key-family-and-partition`).
 //!
 //! In: what the queue's record says. Out: which partitions its receives scan, and the partition of a group.
 

@@ -1,4 +1,4 @@
-//! Rows that were prepared by a transaction whose outcome is not in the input (`sqs.md` S10).
+//! Rows that were prepared by a transaction whose outcome is not in the input (`compat.md#prepared-messages`).
 //!
 //! In: the locks that the store could not resolve. Out: one warning with the number of SQS keys among them, of the
 //! queues in scope, and the first of them.

@@ -1,4 +1,4 @@
-//! A queue's metadata as it is stored (`sqs.md` 2.1).
+//! A queue's metadata as it is stored (`format/sqs.md#queue-record`).
 //!
 //! In: the value of a meta row. Out: a [`Queue`] that borrows from it.
 

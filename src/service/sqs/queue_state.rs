@@ -1,7 +1,7 @@
 //! The rows of one queue segment, as far as they have been read.
 //!
 //! In: records in the order of [`super::record`]. Out: what [`super::write`] has to remember of the segment
-//! until the next one begins, and what there is to say when the segment has no queue (`sqs.md` 6.1, S8, S9).
+//! until the next one begins, and what there is to say when the segment has no queue (`reading/sqs.md#warnings-of-the-reference-decoder`, `compat.md#orphans-of-deleted-queues`, `compat.md#partitions-in-another-group`).
 
 use super::filter::Filter;
 use crate::codec::gojson::read::replace_invalid;

@@ -1,4 +1,4 @@
-//! The records that are sorted to bring all rows of one queue together (`sqs.md` 1.5).
+//! The records that are sorted to bring all rows of one queue together (`format/sqs.md#order-of-arrival`).
 //!
 //! In: a queue segment and a fact about that queue. Out: a sort key and a value, and back. Sorted, the
 //! queues come in ascending order of their segments; of each queue first what decides on its messages, then

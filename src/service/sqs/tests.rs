@@ -1,4 +1,4 @@
-//! Whole snapshots in, files, warnings and problems out: the worked examples of `sqs.md` 9, and what only the
+//! Whole snapshots in, files, warnings and problems out: the worked examples of `format/sqs.md#examples`, and what only the
 //! joins between families decide.
 
 use std::collections::BTreeMap;

@@ -1,4 +1,4 @@
-//! Stored values: four bytes of magic, then one JSON object (`sqs.md` 2.1, 2.2, 2.4).
+//! Stored values: four bytes of magic, then one JSON object (`format/sqs.md#queue-record`, `format/sqs.md#message-record`, `format/sqs.md#reading-json`).
 //!
 //! In: the body of a row. Out: a call for each field, or why the value is invalid.
 
@@ -9,7 +9,7 @@ use base64::engine::general_purpose::{GeneralPurpose, PAD};
 use crate::codec::gojson::read::{self as json, ErrorKind, Reader};
 use crate::interrupt::{Interrupt, Interrupted};
 
-/// Why a value is invalid (`sqs.md` 6.3).
+/// Why a value is invalid (`reading/sqs.md#errors`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Invalid {
     /// The value does not begin with its record's magic, or that of another version.
@@ -53,7 +53,7 @@ pub(super) fn fields<'a>(
 }
 
 /// Takes a string of standard base64, or an array of numbers from 0 to 255, and replaces the content of `out` by its
-/// bytes: the server's reader takes both (`decisions.md` 4). A `null` in the array is 0.
+/// bytes: the server's reader takes both (`reading/README.md#decided-cases`). A `null` in the array is 0.
 pub(super) fn bytes(reader: &mut Reader<'_>, field: &'static str, out: &mut Vec<u8>) -> Result<(), Invalid> {
     if reader.is_array() {
         out.clear();

@@ -1,6 +1,6 @@
 //! Writes the queues, one after the other.
 //!
-//! In: the sorted records. Out: the files of `sqs.md` 4.1, the warnings of section 6 in ascending order of the
+//! In: the sorted records. Out: the files of `tree/sqs.md#paths`, the warnings of section 6 in ascending order of the
 //! segments, and the names of the queues.
 
 use std::collections::BTreeSet;

@@ -58,7 +58,7 @@ fn snapshot(model: &Model, last_commit_ts: u64) -> Native {
     snapshot
 }
 
-/// Chooses by definition (`container.md` 5.3).
+/// Chooses by definition (`reading/versions.md#which-version-counts`).
 fn visible(model: &Model, read_ts: u64) -> BTreeMap<Vec<u8>, u64> {
     let mut visible = BTreeMap::new();
     for (key, versions) in model {

@@ -11,7 +11,7 @@ fn kind(snapshot: &[u8]) -> ErrorKind {
     }
 }
 
-/// The worked example of `container.md` 9.
+/// The worked example of `format/container.md#example-of-a-file`.
 const EXAMPLE: &str = concat!(
     "454b5654484c43310000018f2a3403b8454b565042424c31010000f8332a8f01",
     "18000000000000002172656469737c7374727c68656c6c6ffe70d5cc07fffffe",

@@ -1,4 +1,4 @@
-//! Transactions that were cut in the middle (`keyspaces.md` 6).
+//! Transactions that were cut in the middle (`reading/transactions.md#where-transactions-leave-rows`).
 
 use super::*;
 use crate::event::{Event, Warning};

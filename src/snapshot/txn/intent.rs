@@ -1,4 +1,4 @@
-//! The value of a `!txn|int|` row (`keyspaces.md` 6.1).
+//! The value of a `!txn|int|` row (`format/keys.md#records-of-transactions`).
 
 use super::corrupt;
 use crate::container::ErrorKind;
@@ -50,7 +50,7 @@ impl<'a> Intent<'a> {
 mod tests {
     use super::*;
 
-    /// `keyspaces.md` example B.
+    /// `reading/transactions.md#example-a-committed-secondary`.
     fn body() -> Vec<u8> {
         hex::decode("01018f2a33f8000001000000000000000006ff01006e6577").unwrap()
     }

@@ -1,4 +1,4 @@
-//! The value of a `!txn|lock|` row (`keyspaces.md` 6.1).
+//! The value of a `!txn|lock|` row (`format/keys.md#records-of-transactions`).
 
 use super::corrupt;
 use crate::container::ErrorKind;

@@ -1,4 +1,4 @@
-//! Transactions that were cut in the middle (`keyspaces.md` 6.2, 6.3).
+//! Transactions that were cut in the middle (`reading/transactions.md#what-a-server-does-with-a-lock`, `reading/transactions.md#deciding-without-a-server`).
 //!
 //! In: the visible locks of a store. Out: claims of the writes that were committed and not yet applied to their keys,
 //! and the locks that nothing in the inputs decides. Locks are those of transactions in flight: few as a rule, and

@@ -1,4 +1,4 @@
-//! What became of each lock's transaction, as far as the inputs tell (`keyspaces.md` 6.3).
+//! What became of each lock's transaction, as far as the inputs tell (`reading/transactions.md#deciding-without-a-server`).
 //!
 //! Locks come in the order of their keys, the records of their transactions are in that of the primaries, and there
 //! may be millions of both. So the locks are sorted by transaction, looked up in ascending order, and sorted back by
@@ -132,7 +132,7 @@ impl<'s> Transactions<'s> {
         }
     }
 
-    /// Looks a transaction up, in the order of 6.3; `id` is its primary key and its start.
+    /// Looks a transaction up, in the order of `reading/transactions.md#deciding-without-a-server`; `id` is its primary key and its start.
     pub(super) fn state(&mut self, id: &[u8]) -> Result<State> {
         let snapshot = self.snapshot;
         let key = [Family::TxnCommit.prefix(), id].concat();

@@ -1,4 +1,4 @@
-//! The visible locks of one input, and which of them a live server never finds (`keyspaces.md` 6.2).
+//! The visible locks of one input, and which of them a live server never finds (`reading/transactions.md#what-a-server-does-with-a-lock`).
 
 use crate::container::KEY_SUFFIX;
 use crate::keyspace::Family;

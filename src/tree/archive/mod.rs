@@ -1,4 +1,4 @@
-//! A tree in one file: a tar, a tar compressed with zstd, or a tar on standard output (`docs/output.md`).
+//! A tree in one file: a tar, a tar compressed with zstd, or a tar on standard output (`docs/tree/commands.md`).
 //!
 //! [`Archive`] makes one, [`Reader`] reads it, [`open`] opens one that may be compressed.
 //!

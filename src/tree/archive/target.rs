@@ -1,4 +1,4 @@
-//! The file beside the target in which an archive is made, and its way to the target (`decisions.md` 3).
+//! The file beside the target in which an archive is made, and its way to the target (`tree/outcome.md#outcome`).
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;

@@ -171,7 +171,7 @@ impl Document {
         }
     }
 
-    /// Checks the members in the order of `dump.md` 4.
+    /// Checks the members in the order of `tree/manifest.md#manifestjson`.
     pub(super) fn into_manifest(self) -> Result<Manifest, ManifestError> {
         let exclusions = self.exclusions.as_ref().map(ExclusionMembers::check).transpose()?;
         let phase = self.phase.unwrap_or_default();

@@ -1,4 +1,4 @@
-//! Why a text is no MANIFEST.json, in the order in which it is checked (`dump.md` 4).
+//! Why a text is no MANIFEST.json, in the order in which it is checked (`tree/manifest.md#manifestjson`).
 
 /// What is wrong with a manifest.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -1,4 +1,4 @@
-//! MANIFEST.json: what a dump was made of and what is in it (`dump.md` 4). Writer and reader.
+//! MANIFEST.json: what a dump was made of and what is in it (`tree/manifest.md#manifestjson`). Writer and reader.
 //!
 //! In: facts about a run. Out: the file's bytes, and the facts again.
 
@@ -45,11 +45,11 @@ pub struct Manifest {
     pub policies: Policies,
     /// Layout of DynamoDB items.
     pub dynamodb_layout: DynamodbLayout,
-    /// Every input by group, where there are several (`decisions.md` 4).
+    /// Every input by group, where there are several (`reading/groups.md#decided-cases`).
     pub inputs: Vec<Input>,
-    /// How the dump was made, for who reads it; read back by [`Self::read_all`] alone (`decisions.md` 5).
+    /// How the dump was made, for who reads it; read back by [`Self::read_all`] alone (`tree/commands.md#command-line`).
     pub run: Run,
-    /// Lines of `PROBLEMS.jsonl` (`decisions.md` 3).
+    /// Lines of `PROBLEMS.jsonl` (`tree/outcome.md#outcome`).
     pub problems: u64,
 }
 
@@ -80,7 +80,7 @@ pub struct Run {
     pub shard: Option<Share>,
 }
 
-/// The member `shard`: which share a dump is, and what `merge` has to know of it (`docs/output.md`).
+/// The member `shard`: which share a dump is, and what `merge` has to know of it (`docs/tree/commands.md`).
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Share {
     /// `I/N`: share I, from 0, of N.
@@ -123,7 +123,7 @@ pub struct Live {
     pub pin_token_sha256: Option<String>,
 }
 
-/// One snapshot of several (`decisions.md` 4).
+/// One snapshot of several (`reading/groups.md#decided-cases`).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Input {
     /// Path as it was given.
@@ -268,7 +268,7 @@ impl Manifest {
         Ok(text)
     }
 
-    /// Reads the file, with the checks of `dump.md` 4 in their order.
+    /// Reads the file, with the checks of `tree/manifest.md#manifestjson` in their order.
     pub fn read(text: &[u8]) -> Result<Self, ManifestError> {
         Document::parse(text)?.into_manifest()
     }

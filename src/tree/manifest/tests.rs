@@ -1,4 +1,4 @@
-//! Every rule of `dump.md` 4, and the exact text of one manifest.
+//! Every rule of `tree/manifest.md#manifestjson`, and the exact text of one manifest.
 
 use proptest::prelude::*;
 use serde_json::{Value, json};

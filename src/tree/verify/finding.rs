@@ -30,9 +30,9 @@ pub enum FindingKind {
     DuplicateChecksumsRow,
     /// The rows of CHECKSUMS are not sorted. Found once.
     UnsortedChecksums,
-    /// MANIFEST.json breaks a rule of `dump.md` 4.
+    /// MANIFEST.json breaks a rule of `tree/manifest.md#manifestjson`.
     BadManifest,
-    /// A KEYMAP line breaks a rule of `dump.md` 3, or its name does not belong to its original.
+    /// A KEYMAP line breaks a rule of `tree/names.md#keymap`, or its name does not belong to its original.
     BadKeymapLine,
     /// A KEYMAP record names no file.
     KeymapWithoutFile,
@@ -42,7 +42,7 @@ pub enum FindingKind {
     BadName,
     /// A file that should hold JSON doesn't.
     BadJson,
-    /// A line of a part is not one of an object (`docs/output.md`).
+    /// A line of a part is not one of an object (`docs/tree/commands.md`).
     BadLine,
     /// A line's key is not greater than that of the line before, in its part or the one before.
     UnsortedLines,

@@ -1,4 +1,4 @@
-//! Whether a tree is whole: MANIFEST.json, CHECKSUMS, every file, names, KEYMAPs, JSON (`dump.md` 2-5).
+//! Whether a tree is whole: MANIFEST.json, CHECKSUMS, every file, names, KEYMAPs, JSON (`tree/names.md#segments`, `tree/names.md#keymap`, `tree/manifest.md#manifestjson`, `tree/checksums.md#checksums`).
 //!
 //! In: a dump's root. Out: everything that is wrong with it, in one pass over the files. Memory does not grow
 //! with the tree: the walk and CHECKSUMS are sorted on disk and merged, files are streamed, and of paths, lines and

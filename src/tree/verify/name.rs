@@ -1,4 +1,4 @@
-//! What the path of a file or directory says about it (`dump.md` 1): which names are segments, and what the
+//! What the path of a file or directory says about it (`tree/README.md#layout`): which names are segments, and what the
 //! file should hold.
 
 use crate::tree::part;
@@ -107,7 +107,7 @@ pub(super) fn file(path: &[u8]) -> Name<'_> {
 pub(super) fn directory(path: &[u8]) -> Name<'_> {
     let parts: Vec<&[u8]> = path.split(|&byte| byte == b'/').collect();
     match parts.as_slice() {
-        // A key segment as it is, which is no binary key (`sqs.md` 4.1). No queue is called so: its name has a fallback.
+        // A key segment as it is, which is no binary key (`tree/sqs.md#paths`). No queue is called so: its name has a fallback.
         [b"sqs", b"b64.orphan"] => Name::Sound,
         [b"dynamodb" | b"s3" | b"sqs", name]
         | [b"dynamodb", _, b"items", name]

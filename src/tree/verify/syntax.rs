@@ -102,7 +102,7 @@ impl Syntax {
         Self { lines: true, ..Self::value() }
     }
 
-    /// Takes strings of any bytes: message attributes are carried as they are stored (`sqs.md` 4.3), and what
+    /// Takes strings of any bytes: message attributes are carried as they are stored (`tree/sqs.md#lines-of-messages`), and what
     /// was not written by a server may be stored in any encoding.
     pub(super) fn of_any_text(self) -> Self {
         Self { any_text: true, ..self }

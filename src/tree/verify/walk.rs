@@ -22,7 +22,7 @@ pub(super) const REGULAR: &[u8] = b"f";
 /// right before everything in it.
 pub(super) const UNLISTED: &[u8] = b"d";
 
-/// Where the dump itself makes empty directories: those of the filesystem (`keyspaces.md` 8).
+/// Where the dump itself makes empty directories: those of the filesystem (`format/filesystem.md#records-of-the-filesystem`).
 const FILESYSTEM: &[u8] = b"extra/fs/tree";
 
 /// What is known of the entries of a tree while they are listed.

@@ -1,5 +1,5 @@
 //! Owner, group, mode and ACL of an existing empty target, which the tree that takes its place keeps
-//! (`decisions.md` 3).
+//! (`tree/outcome.md#outcome`).
 
 use std::os::fd::{AsFd, OwnedFd};
 

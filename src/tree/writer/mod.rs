@@ -241,7 +241,7 @@ impl Disk {
     }
 
     /// Writes MANIFEST.json, flushes everything, writes CHECKSUMS, looks whether all of it is there, and moves the
-    /// tree onto its target (`decisions.md` 3). After an error the tree can only be given up.
+    /// tree onto its target (`tree/outcome.md#outcome`). After an error the tree can only be given up.
     pub fn finish(&mut self, manifest: &Manifest) -> Result<Finished> {
         let text = manifest.write();
         let text = text.map_err(|error| self.staging_fs.error(manifest::NAME.as_bytes(), error.into()))?;

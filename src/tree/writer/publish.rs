@@ -1,4 +1,4 @@
-//! The way of a complete tree onto its target: renamed, or exchanged with the old dump (`decisions.md` 3).
+//! The way of a complete tree onto its target: renamed, or exchanged with the old dump (`tree/outcome.md#outcome`).
 //!
 //! At each moment the target is what it was or the new tree; where the file system cannot exchange two names, an old
 //! dump that is set aside for a moment has a name that the next run knows.

@@ -1,4 +1,4 @@
-//! The directory beside the target in which a tree is built (`decisions.md` 3).
+//! The directory beside the target in which a tree is built (`tree/outcome.md#outcome`).
 
 use std::ffi::{OsStr, OsString};
 use std::os::fd::{AsFd, OwnedFd};
@@ -107,7 +107,7 @@ impl Staging {
 
 impl Drop for Staging {
     fn drop(&mut self) {
-        // Nobody is left to tell; what stays has no CHECKSUMS (`decisions.md` 3).
+        // Nobody is left to tell; what stays has no CHECKSUMS (`tree/outcome.md#outcome`).
         let _ = self.remove();
     }
 }

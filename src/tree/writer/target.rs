@@ -1,4 +1,4 @@
-//! Where a dump is to stand: its parent directory, its name, and what is there already (`decisions.md` 3).
+//! Where a dump is to stand: its parent directory, its name, and what is there already (`tree/outcome.md#outcome`).
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;

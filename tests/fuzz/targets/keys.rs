@@ -1,4 +1,4 @@
-//! Every key parser; families against their definition (`keyspaces.md` 7): the longest prefix counts.
+//! Every key parser; families against their definition (`format/keys.md#families`): the longest prefix counts.
 #![no_main]
 use ekv_backup::keyspace::{FAMILIES, Family, dynamodb, fs, redis, routing_key, s3, sqs};
 

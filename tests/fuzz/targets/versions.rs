@@ -1,4 +1,4 @@
-//! The version filter against its definition (`container.md` 5): keys without a prefix, their versions, tombstones and
+//! The version filter against its definition (`format/container.md#native-stream`): keys without a prefix, their versions, tombstones and
 //! expiries, read at any time.
 #![no_main]
 use std::collections::BTreeMap;

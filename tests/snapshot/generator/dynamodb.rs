@@ -1,4 +1,4 @@
-//! DynamoDB tables with ordered keys (`dynamodb.md` 1.5, 2.1).
+//! DynamoDB tables with ordered keys (`format/dynamodb.md#ordered-primary-key`, `format/dynamodb.md#messages`).
 
 use std::io::{self, Write};
 
@@ -32,7 +32,7 @@ pub fn write<W: Write>(rows: &mut Rows<W>, options: &Options) -> io::Result<()> 
         .map(|number| format!("table{number:04}"))
         .map(|name| (URL_SAFE_NO_PAD.encode(&name), name))
         .collect();
-    // The order of the base64url text is not that of the names (`dynamodb.md` 1.1).
+    // The order of the base64url text is not that of the names (`format/dynamodb.md#families`).
     tables.sort();
     for (segment, _) in &tables {
         for key in rows.numbers(options.items) {

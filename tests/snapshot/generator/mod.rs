@@ -83,7 +83,7 @@ pub fn write<W: Write>(out: W, options: &Options) -> io::Result<u64> {
     let numbers = (options.first, options.stride);
     let mut rows = Rows::new(out, options.versions, options.deleted, numbers, options.seed);
     rows.begin(options.frame, options.payload)?;
-    // The order of families in a file: `keyspaces.md` 4.
+    // The order of families in a file: `reading/versions.md#order-of-rows`.
     dynamodb::write(&mut rows, &options.dynamodb)?;
     redis::write_hashes(&mut rows, &options.redis)?;
     redis::write_lists(&mut rows, &options.redis)?;

@@ -1,4 +1,4 @@
-//! Redis keys, in the layouts that live nodes write (`redis.md` 2.7).
+//! Redis keys, in the layouts that live nodes write (`format/redis.md#what-nodes-write-today`).
 
 use std::io::{self, Write};
 

@@ -1,4 +1,4 @@
-//! An S3 bucket with objects of single PUTs (`s3.md` 1.3, 2.3).
+//! An S3 bucket with objects of single PUTs (`format/s3.md#part-versions`, `format/s3.md#manifest`).
 
 use std::io::{self, Write};
 

@@ -1,4 +1,4 @@
-//! Standard SQS queues (`sqs.md` 1.2, 2.1, 2.2).
+//! Standard SQS queues (`format/sqs.md#layouts-of-keys`, `format/sqs.md#queue-record`, `format/sqs.md#message-record`).
 
 use std::io::{self, Write};
 

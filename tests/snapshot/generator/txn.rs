@@ -1,4 +1,4 @@
-//! Transactions that were cut in the middle, in the layouts that live nodes write (`keyspaces.md` 6.1).
+//! Transactions that were cut in the middle, in the layouts that live nodes write (`format/keys.md#records-of-transactions`).
 
 use std::io::{self, Write};
 

@@ -1,4 +1,4 @@
-//! Bytes in JSON: texts, and bytes that are none (`redis.md` 4.2).
+//! Bytes in JSON: texts, and bytes that are none (`tree/redis.md#json-of-keys`).
 
 use std::borrow::Cow;
 use std::fmt;

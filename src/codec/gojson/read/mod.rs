@@ -1,4 +1,4 @@
-//! Reading stored JSON text by the rules of `s3.md` 2 and `sqs.md` 2.4: strict in its grammar, lenient in its strings.
+//! Reading stored JSON text by the rules of `format/s3.md#values` and `format/sqs.md#reading-json`: strict in its grammar, lenient in its strings.
 //!
 //! In: the bytes of one document. Out: fields that borrow from it wherever their spelling allows. A strict
 //! parser would refuse records that a live server reads, and a lossy one that merges runs of invalid bytes

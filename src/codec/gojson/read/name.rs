@@ -1,6 +1,6 @@
-//! The names of struct fields. In S3's records, in those of the filesystem, in key files and manifests they match as Go's decoder matches them (`s3.md` 2): one that is spelt
+//! The names of struct fields. In S3's records, in those of the filesystem, in key files and manifests they match as Go's decoder matches them (`format/s3.md#values`): one that is spelt
 //! like the member, else one that differs in case alone. Fields of the server's records are lower case and differ in
-//! more, so the first rule follows from the second. In those of SQS they match exactly (`sqs.md` 2.4), and in maps, which
+//! more, so the first rule follows from the second. In those of SQS they match exactly (`format/sqs.md#reading-json`), and in maps, which
 //! have no fields, each spelling is a name of its own.
 
 use std::borrow::Cow;

@@ -1,4 +1,4 @@
-//! Items as JSON (`dynamodb.md` 4.3), straight from the wire.
+//! Items as JSON (`tree/dynamodb.md#json-of-an-item`), straight from the wire.
 //!
 //! In: an item that [`check`](crate::model::dynamodb::check) found valid. Out: its text, piece by piece, and why a server would fail on it.
 
@@ -11,7 +11,7 @@ use crate::model::dynamodb::item::Attributes;
 use crate::model::dynamodb::members::{Members, checked};
 use crate::model::dynamodb::value::{Collection, Message, Unservable, Value};
 
-/// Deepest attribute that a server writes or reads; a top-level attribute has depth 1 (`dynamodb.md` 2.1).
+/// Deepest attribute that a server writes or reads; a top-level attribute has depth 1 (`format/dynamodb.md#messages`).
 const SERVED_DEPTH: u32 = 32;
 
 /// How the text is laid out.

@@ -1,4 +1,4 @@
-//! `_schema.json` (`dynamodb.md` 3.2, 4.4).
+//! `_schema.json` (`reading/dynamodb.md#blank-projections`, `tree/dynamodb.md#json-of-a-schema`).
 //!
 //! In: a schema that was found valid. Out: its text, piece by piece, from where it stands in the message.
 
@@ -107,7 +107,7 @@ impl<'a, O: Output> Document<'a, '_, O> {
         Ok(())
     }
 
-    /// A blank type is served as `ALL` without further attributes (3.2).
+    /// A blank type is served as `ALL` without further attributes (`reading/dynamodb.md#blank-projections`).
     fn projection(&mut self, entry: &'a [u8]) -> Result<()> {
         let kind = checked(last_text(entry, &[2, 2, 1]))?.filter(|kind| !kind.trim().is_empty());
         self.frame.open(b'{');

@@ -222,7 +222,7 @@ impl<'a> KeyPair<'a> {
 }
 
 impl<'a> Projection<'a> {
-    /// A blank type is served as `ALL` without further attributes (3.2).
+    /// A blank type is served as `ALL` without further attributes (`reading/dynamodb.md#blank-projections`).
     fn new(projection: Option<&'a model::Projection>) -> Self {
         match projection {
             Some(projection) if !projection.projection_type.trim().is_empty() => Projection {

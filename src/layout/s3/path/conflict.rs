@@ -1,4 +1,4 @@
-//! Who claims which path: where two objects meet, one makes way or fails (4.6, D9).
+//! Who claims which path: where two objects meet, one makes way or fails (`tree/s3.md#names-that-cannot-be-used-as-they-are`, `compat.md#paths-that-clash`).
 
 use super::length;
 use super::placement::Decisions;
@@ -16,7 +16,7 @@ use crate::tree::{Scratch, Sorter};
 pub(super) enum Role {
     /// Its key asks for the path, but it stands elsewhere.
     Key,
-    /// Its suffixed name, which no key may have, but it stands elsewhere (D11).
+    /// Its suffixed name, which no key may have, but it stands elsewhere (`compat.md#keys-that-are-not-utf-8`).
     Target,
     /// Its body stands here: where its key asks for it (`base`), or renamed.
     Body {
@@ -185,7 +185,7 @@ fn depth(path: &[u8]) -> usize {
     memchr::memchr_iter(0, path).count()
 }
 
-/// Moves the object out of the way, or lets it fail, where its path clashes with that of `other` (D9): the segments
+/// Moves the object out of the way, or lets it fail, where its path clashes with that of `other` (`compat.md#paths-that-clash`): the segments
 /// at the indexes `at` are replaced.
 fn clash(path: &[u8], at: &[usize], key: &[u8], other: &[u8], decisions: &mut Decisions<'_>) -> Result<()> {
     if !decisions.rules.rename {

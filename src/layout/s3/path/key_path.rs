@@ -15,15 +15,15 @@ pub(super) struct KeyPath {
     /// The path: no empty, `.` or `..` segment, no NUL, no backslash, each segment short enough. Only that of a
     /// folder marker ends in `/`.
     pub path: Vec<u8>,
-    /// Whether any segment is a SHA fallback (D10).
+    /// Whether any segment is a SHA fallback (`compat.md#keys-that-no-path-can-hold`).
     pub replaced: bool,
     /// Whether the last one is.
     pub last_replaced: bool,
-    /// Whether the path is one SHA fallback of the whole key (D10).
+    /// Whether the path is one SHA fallback of the whole key (`compat.md#keys-that-no-path-can-hold`).
     pub whole: bool,
 }
 
-/// Splits the object key and replaces each offending segment, or says why the object cannot be written (D8, D10).
+/// Splits the object key and replaces each offending segment, or says why the object cannot be written (`compat.md#reserved-names`, `compat.md#keys-that-no-path-can-hold`).
 pub(super) fn of_key(key: &[u8], rules: Rules, key_path: &mut KeyPath) -> Result<(), Fault> {
     key_path.path.clear();
     (key_path.replaced, key_path.last_replaced, key_path.whole) = (false, false, false);
@@ -39,7 +39,7 @@ pub(super) fn of_key(key: &[u8], rules: Rules, key_path: &mut KeyPath) -> Result
         }
     }
     for (at, segment) in key.split(|&byte| byte == b'/').enumerate() {
-        // Nothing after the last `/`: a folder marker (4.6 b').
+        // Nothing after the last `/`: a folder marker (`tree/s3.md#names-that-cannot-be-used-as-they-are` (b')).
         let marker = at == last && last > 0 && segment.is_empty();
         let malformed = !marker
             && (matches!(segment, b"" | b"." | b"..") || memchr::memchr2(0, b'\\', segment).is_some());
@@ -66,7 +66,7 @@ pub(super) fn of_key(key: &[u8], rules: Rules, key_path: &mut KeyPath) -> Result
     Ok(())
 }
 
-/// Whether the layout needs a directory's name for itself (D8).
+/// Whether the layout needs a directory's name for itself (`compat.md#reserved-names`).
 fn is_reserved(first: &[u8], rules: Rules) -> bool {
     first == BUCKET_FILE
         || first == ORPHANS
@@ -74,7 +74,7 @@ fn is_reserved(first: &[u8], rules: Rules) -> bool {
         || (rules.tracker && first == TRACKER)
 }
 
-/// Whether the layout needs the whole path for itself (D8, `decisions.md` 4).
+/// Whether the layout needs the whole path for itself (`compat.md#reserved-names`, `tree/s3.md#decided-cases`).
 pub(super) fn is_layout_file(path: &[u8], rules: Rules) -> bool {
     path == BUCKET_FILE
         || (rules.tracker && path == TRACKER)

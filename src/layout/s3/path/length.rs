@@ -1,4 +1,4 @@
-//! Paths that are longer as a whole than a system call takes (D10).
+//! Paths that are longer as a whole than a system call takes (`compat.md#keys-that-no-path-can-hold`).
 //!
 //! In: the path that an object's key asks for. Out: the same, or one name in the bucket's root.
 

@@ -1,4 +1,4 @@
-//! Where each object of a bucket stands in the tree (`s3.md` 4.6, D8-D11).
+//! Where each object of a bucket stands in the tree (`tree/s3.md#names-that-cannot-be-used-as-they-are`, `compat.md#reserved-names`, `compat.md#paths-that-clash`, `compat.md#keys-that-no-path-can-hold`, `compat.md#keys-that-are-not-utf-8`).
 //!
 //! In: the object keys of one generation, as often as needed. Out: a [`Placement`] for each object whose path
 //! is not its key, sorted like the rows. Memory is bounded: keys that depend on each other (a file and a
@@ -16,7 +16,7 @@ mod rename;
 pub(super) use placement::{Placement, Placements, PlacementsSorter};
 pub(super) use plan::Planner;
 
-/// The first segments that the layout itself uses, when more follow (D8).
+/// The first segments that the layout itself uses, when more follow (`compat.md#reserved-names`).
 pub(super) const ORPHANS: &[u8] = b"_orphans";
 /// See [`ORPHANS`].
 pub(super) const INCOMPLETE_UPLOADS: &[u8] = b"_incomplete_uploads";
@@ -38,7 +38,7 @@ pub(super) struct Rules {
     pub orphans: bool,
     /// `--include-incomplete-uploads`: `_incomplete_uploads` is a directory.
     pub incomplete_uploads: bool,
-    /// Whether the bucket needs a KEYMAP record, and with it the tracker (D8).
+    /// Whether the bucket needs a KEYMAP record, and with it the tracker (`compat.md#reserved-names`).
     pub tracker: bool,
     /// Length of the bucket's directory as a path from the root of the dump, bytes.
     pub directory: usize,

@@ -6,7 +6,7 @@ use crate::layout::s3::sidecar;
 use crate::limits::FILE_NAME;
 use crate::tree::{keymap, segment};
 
-/// Bytes of a SHA fallback that identify the name: 32 digits and `__` (D10).
+/// Bytes of a SHA fallback that identify the name: 32 digits and `__` (`compat.md#keys-that-no-path-can-hold`).
 const HASH: usize = 34;
 
 /// Why a suffix is appended.
@@ -14,15 +14,15 @@ const HASH: usize = 34;
 pub(super) enum Rename {
     /// None is.
     None,
-    /// The path is also a directory, a folder marker's, or the layout's own (4.6 b, b').
+    /// The path is also a directory, a folder marker's, or the layout's own (`tree/s3.md#names-that-cannot-be-used-as-they-are` (b)).
     LeafData,
-    /// The path ends in the suffix of sidecars (4.6 a).
+    /// The path ends in the suffix of sidecars (`tree/s3.md#names-that-cannot-be-used-as-they-are` (a)).
     UserData,
 }
 
 impl Rename {
     /// Returns the suffix that a key calls for by itself. A replaced name keeps it, as it does where it is also a
-    /// directory (`decisions.md` 4); not so the name of a whole key.
+    /// directory (`tree/s3.md#decided-cases`); not so the name of a whole key.
     pub(super) fn of_key(key: &[u8], key_path: &KeyPath, rules: Rules) -> Self {
         let path = &*key_path.path;
         if path.ends_with(sidecar::SUFFIX) || (key.ends_with(sidecar::SUFFIX) && !key_path.whole) {
@@ -46,15 +46,15 @@ impl Rename {
 /// Where a renamed object stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Renamed {
-    /// The path that no other key may have (4.6).
+    /// The path that no other key may have (`tree/s3.md#names-that-cannot-be-used-as-they-are`).
     pub target: Vec<u8>,
-    /// The path in the tree: `target`, unless a segment is not UTF-8 (D11).
+    /// The path in the tree: `target`, unless a segment is not UTF-8 (`compat.md#keys-that-are-not-utf-8`).
     pub path: Vec<u8>,
     /// Kind of the KEYMAP record; `None` for an object that is not renamed at all.
     pub kind: Option<keymap::Kind>,
 }
 
-/// Appends the suffix and applies D10 and D11 to the result.
+/// Appends the suffix and applies `compat.md#keys-that-no-path-can-hold` and `compat.md#keys-that-are-not-utf-8` to the result.
 pub(super) fn rename(key_path: &KeyPath, suffix: Rename) -> Renamed {
     if suffix == Rename::None && !key_path.replaced {
         return Renamed { target: key_path.path.clone(), path: key_path.path.clone(), kind: None };
@@ -87,7 +87,7 @@ pub(super) fn rename(key_path: &KeyPath, suffix: Rename) -> Renamed {
     Renamed { target, path, kind: Some(kind) }
 }
 
-/// Replaces the segments at the indexes `at` of a path, and each that is not UTF-8 (D9, D11).
+/// Replaces the segments at the indexes `at` of a path, and each that is not UTF-8 (`compat.md#paths-that-clash`, `compat.md#keys-that-are-not-utf-8`).
 pub(super) fn replace_segments(path: &[u8], at: &[usize]) -> Vec<u8> {
     let mut out = Vec::with_capacity(path.len() + HASH);
     for (index, segment) in path.split(|&byte| byte == b'/').enumerate() {

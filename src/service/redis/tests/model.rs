@@ -1,4 +1,4 @@
-//! A slow model of `redis.md` 3 and 4: all objects in memory, one Redis key after another.
+//! A slow model of `reading/redis.md#redis-what-a-server-would-serve`, `tree/redis.md#files-of-redis`: all objects in memory, one Redis key after another.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -200,7 +200,7 @@ impl<'a> Parts<'a> {
         }
     }
 
-    /// The list of `redis.md` 3.1 from its second line on.
+    /// The list of `reading/redis.md#type-of-a-key` from its second line on.
     fn object(mut self) -> Option<Object<'a>> {
         let is_hash = self.hash.makes(self.fields.len());
         let is_set = self.set.makes(self.members.len());

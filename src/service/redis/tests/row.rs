@@ -1,4 +1,4 @@
-//! Visible rows of every family, and how they stand in a snapshot (`redis.md` 1, 2).
+//! Visible rows of every family, and how they stand in a snapshot (`format/redis.md#keys`, `format/redis.md#values`).
 
 use super::snapshot::COMMIT_TS;
 

@@ -99,7 +99,7 @@ fn collect(directory: &Path, prefix: &str, files: &mut BTreeMap<String, Vec<u8>>
     }
 }
 
-/// Native stream without header and footer (`container.md` 5).
+/// Native stream without header and footer (`format/container.md#native-stream`).
 fn encode(rows: &BTreeMap<Vec<u8>, Vec<u8>>) -> Vec<u8> {
     let mut physical: Vec<_> = rows
         .iter()

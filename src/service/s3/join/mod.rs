@@ -1,4 +1,4 @@
-//! Manifests, chunks and chunk references, merged object by object (`s3.md` 1.5).
+//! Manifests, chunks and chunk references, merged object by object (`format/s3.md#order-and-joins`).
 //!
 //! All three families sort their objects alike. The chunks drive: they are large, are read once, and each goes
 //! straight from the scan into its file.

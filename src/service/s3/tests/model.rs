@@ -1,4 +1,4 @@
-//! What a dump is expected to be, worked out with everything in memory (`s3.md` 3, 4.5, 4.6).
+//! What a dump is expected to be, worked out with everything in memory (`reading/s3.md#s3-what-a-server-would-serve`, `reading/s3.md#bodies`, `tree/s3.md#names-that-cannot-be-used-as-they-are`).
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -82,7 +82,7 @@ impl Place<'_> {
     fn of(&self, key: &str, keys: &BTreeMap<String, &Object>) -> Result<String, &'static str> {
         let shown = self.shown(key)?;
         let directory = format!("{shown}/");
-        // REQ-7: a key that cannot stand anywhere makes no directory.
+        // `tree/s3.md#names-that-cannot-be-used-as-they-are`: a key that cannot stand anywhere makes no directory.
         let mut others = keys.keys().filter(|other| *other != key).filter_map(|other| self.shown(other).ok());
         let mut path = format!("{shown}{}", if shown == whole(key) { "" } else { own_suffix(key) });
         if path == shown && others.clone().any(|other| other.starts_with(&directory)) {
@@ -130,7 +130,7 @@ fn is_sound(segment: &str) -> bool {
     !matches!(segment, "" | "." | "..") && !segment.contains(['\0', '\\'])
 }
 
-/// D10: what no path can hold, as hash and text; nothing after a last `/` is a folder marker.
+/// `compat.md#keys-that-no-path-can-hold`: what no path can hold, as hash and text; nothing after a last `/` is a folder marker.
 fn replaced(key: &str) -> String {
     let (folders, marker) = match key.strip_suffix('/') {
         Some(folders) => (folders, "/"),

@@ -1,4 +1,4 @@
-//! Made-up objects as rows (`s3.md` 1 and 2), written without the code that reads them.
+//! Made-up objects as rows (`format/s3.md#keys`, `format/s3.md#values`), written without the code that reads them.
 
 use std::collections::BTreeMap;
 

@@ -1,5 +1,5 @@
 //! Random clusters against a slow model: rows of one store spread over several inputs in mixed payload forms, with
-//! transactions in every state of `keyspaces.md` 6.2 (hidden locks and equal timestamps included), rows that stand in
+//! transactions in every state of `reading/transactions.md#what-a-server-does-with-a-lock` (hidden locks and equal timestamps included), rows that stand in
 //! other groups than their neighbours, and route catalogs that say whose copy counts.
 //!
 //! `generator` makes them, `model` says what they hold; here the store is compared with it.

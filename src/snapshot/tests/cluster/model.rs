@@ -30,7 +30,7 @@ impl Cluster {
     }
 
     /// Whether a live server would never find the lock of a key, whose newest row is in this input: the first row of
-    /// the store from the lock's key with eight zeros on is another key's (6.2).
+    /// the store from the lock's key with eight zeros on is another key's (`reading/transactions.md#what-a-server-does-with-a-lock`).
     fn is_hidden(&self, input: usize, key: &[u8]) -> bool {
         let lock = [b"!txn|lock|", key].concat();
         let from = [&lock[..], &[0; 8]].concat();

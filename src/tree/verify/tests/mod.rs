@@ -19,7 +19,7 @@ fn dump() -> (tempfile::TempDir, PathBuf) {
     let long = vec![b'k'; 300];
     let name = segment::fallback(&long);
     let mut redis = Vec::new();
-    // Twice, as for a string with a TTL (`redis.md` 4.5).
+    // Twice, as for a string with a TTL (`compat.md#redis-what-the-encoder-demands`).
     keymap::line(&mut redis, name.as_bytes(), &long, keymap::Kind::ShaFallback);
     keymap::line(&mut redis, name.as_bytes(), &long, keymap::Kind::ShaFallback);
     let mut bucket = Vec::new();

@@ -43,7 +43,7 @@ impl Planner {
         if decisions.found == Findings::default() {
             return Ok(());
         }
-        // A record needs the tracker, whose name other objects may have to leave (D8).
+        // A record needs the tracker, whose name other objects may have to leave (`compat.md#reserved-names`).
         decisions.rules.tracker = decisions.found.renamed;
         decisions.sink = Some(placements);
         self.decide(keys, &mut decisions)
@@ -78,7 +78,7 @@ impl Planner {
         })
     }
 
-    /// Fills `claims`: a path that others lie below makes way for their directory (4.6).
+    /// Fills `claims`: a path that others lie below makes way for their directory (`tree/s3.md#names-that-cannot-be-used-as-they-are`).
     fn conflict(&mut self, decisions: &mut Decisions<'_>) -> Result<()> {
         let mut paths = self.paths.sort()?;
         let mut key_path = KeyPath::default();
