@@ -9,6 +9,6 @@ super::row::table! {
     Class S3_INVALID_SIDECAR = "s3_invalid_sidecar" [] "encoding.md#refusals-problems-warnings" "a sidecar that cannot be read"
     Class REDIS_INVALID_FILE = "redis_invalid_file" [] "encoding.md#refusals-problems-warnings"
         "the file or line of a key that cannot be read, or of a stream whose last line says another length"
-    Class KV_INVALID_LINE = "kv_invalid_line" [] "output.md" "the line of a key without a prefix whose value is neither text nor base64"
+    Class KV_INVALID_LINE = "kv_invalid_line" [] "tree/extra.md#what-the-reference-layout-has-no-place-for" "the line of a key without a prefix whose value is neither text nor base64"
     Class S3_BODY_LENGTH = "s3_body_length" [] "encoding.md#refusals-problems-warnings" "a body of another length than its sidecar says"
 }
