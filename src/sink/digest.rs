@@ -4,11 +4,10 @@
 
 use std::sync::Arc;
 
-use super::{Answer, LayoutOptions, Refusal, Sink, TreeSink, Wants};
+use super::{Answer, LayoutOptions, Sink, TreeSink};
 use crate::bug::Bug;
 use crate::error::Result;
-use crate::keyspace::Namespace;
-use crate::model::{Object, Piece, ScopeEnd, s3};
+use crate::model::Object;
 use crate::report::Report;
 use crate::sort::{OwnedSorted, Scratch};
 use crate::tree::{Digests, Keep, Tree};
@@ -52,47 +51,15 @@ impl Digest {
 }
 
 impl Sink for Digest {
-    fn wants(&self) -> Wants {
-        self.files.wants()
+    fn behind(&self) -> Option<&dyn Sink> {
+        Some(&self.files)
     }
 
-    fn begin(&mut self, last_commit_ts: u64) {
-        self.files.begin(last_commit_ts);
-    }
-
-    fn refusal(&self, object: Object<'_>) -> Option<Refusal> {
-        self.files.refusal(object)
-    }
-
-    fn announce(&mut self, generation: (&[u8], u64), announced: &mut dyn s3::Announced) -> Result<()> {
-        self.files.announce(generation, announced)
+    fn behind_mut(&mut self) -> Option<&mut dyn Sink> {
+        Some(&mut self.files)
     }
 
     fn object(&mut self, report: &mut Report<'_>, object: Object<'_>) -> Result<Answer> {
         self.files.object(report, object)
-    }
-
-    fn piece(&mut self, piece: Piece<'_>) -> Result<Answer> {
-        self.files.piece(piece)
-    }
-
-    fn end(&mut self, report: &mut Report<'_>) -> Result<Answer> {
-        self.files.end(report)
-    }
-
-    fn abandon(&mut self) -> Result<()> {
-        self.files.abandon()
-    }
-
-    fn end_scope(&mut self, report: &mut Report<'_>, end: ScopeEnd) -> Result<()> {
-        self.files.end_scope(report, end)
-    }
-
-    fn end_service(&mut self, report: &mut Report<'_>, owner: Namespace) -> Result<()> {
-        self.files.end_service(report, owner)
-    }
-
-    fn place(&self) -> &[u8] {
-        self.files.place()
     }
 }

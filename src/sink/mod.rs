@@ -36,26 +36,40 @@ pub enum Wants {
     Places,
 }
 
-/// Takes objects.
+/// Takes objects. What a sink does not say itself, the one behind it does, if it has one.
 pub trait Sink {
+    /// Returns the sink that objects are passed on to.
+    fn behind(&self) -> Option<&dyn Sink> {
+        None
+    }
+
+    /// Returns the same, to pass something on.
+    fn behind_mut(&mut self) -> Option<&mut dyn Sink> {
+        None
+    }
+
     /// How much of the objects is looked at: of a sink that says nothing else, heads, so that none of the methods
     /// about contents is called.
     fn wants(&self) -> Wants {
-        Wants::Heads
+        self.behind().map_or(Wants::Heads, Sink::wants)
     }
 
     /// Hears the snapshot's time (HLC) before any object comes.
-    fn begin(&mut self, _last_commit_ts: u64) {}
+    fn begin(&mut self, last_commit_ts: u64) {
+        if let Some(sink) = self.behind_mut() {
+            sink.begin(last_commit_ts);
+        }
+    }
 
     /// Says whether the sink has no place for an object, before anything of it is looked at.
-    fn refusal(&self, _object: Object<'_>) -> Option<Refusal> {
-        None
+    fn refusal(&self, object: Object<'_>) -> Option<Refusal> {
+        self.behind()?.refusal(object)
     }
 
     /// Hears of a generation of a bucket, given by their name and number, before objects come: a sink that gives names
     /// plans them from the keys.
-    fn announce(&mut self, _generation: (&[u8], u64), _announced: &mut dyn s3::Announced) -> Result<()> {
-        Ok(())
+    fn announce(&mut self, generation: (&[u8], u64), announced: &mut dyn s3::Announced) -> Result<()> {
+        self.behind_mut().map_or(Ok(()), |sink| sink.announce(generation, announced))
     }
 
     /// Takes an object, or the head of one.
@@ -63,37 +77,37 @@ pub trait Sink {
 
     /// Hears of an object of another share, in its order: its name counts, and nothing is made of it
     /// ([`Shard`](crate::name::Shard)). Left, or refused where each share has to say so.
-    fn other(&mut self, _object: Object<'_>) -> Result<Answer> {
-        Ok(Answer::Left)
+    fn other(&mut self, object: Object<'_>) -> Result<Answer> {
+        self.behind_mut().map_or(Ok(Answer::Left), |sink| sink.other(object))
     }
 
     /// Takes a part of the contents of the open object. After a refusal nothing of it is kept, and no end follows.
-    fn piece(&mut self, _piece: Piece<'_>) -> Result<Answer> {
-        Ok(Answer::Left)
+    fn piece(&mut self, piece: Piece<'_>) -> Result<Answer> {
+        self.behind_mut().map_or(Ok(Answer::Left), |sink| sink.piece(piece))
     }
 
     /// Ends the open object: it counts.
-    fn end(&mut self, _report: &mut Report<'_>) -> Result<Answer> {
-        Ok(Answer::Taken)
+    fn end(&mut self, report: &mut Report<'_>) -> Result<Answer> {
+        self.behind_mut().map_or(Ok(Answer::Taken), |sink| sink.end(report))
     }
 
     /// Forgets the open object, if there is one.
     fn abandon(&mut self) -> Result<()> {
-        Ok(())
+        self.behind_mut().map_or(Ok(()), |sink| sink.abandon())
     }
 
     /// Ends a table, bucket or queue: no object of it follows.
-    fn end_scope(&mut self, _report: &mut Report<'_>, _end: ScopeEnd) -> Result<()> {
-        Ok(())
+    fn end_scope(&mut self, report: &mut Report<'_>, end: ScopeEnd) -> Result<()> {
+        self.behind_mut().map_or(Ok(()), |sink| sink.end_scope(report, end))
     }
 
     /// Ends a service: no object of it follows.
-    fn end_service(&mut self, _report: &mut Report<'_>, _owner: Namespace) -> Result<()> {
-        Ok(())
+    fn end_service(&mut self, report: &mut Report<'_>, owner: Namespace) -> Result<()> {
+        self.behind_mut().map_or(Ok(()), |sink| sink.end_service(report, owner))
     }
 
     /// Returns where the last object went, for messages; empty where it has no place of its own.
     fn place(&self) -> &[u8] {
-        b""
+        self.behind().map_or(b"", Sink::place)
     }
 }

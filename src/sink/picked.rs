@@ -4,10 +4,10 @@
 //! is asked for. Tables, buckets, queues and directories around it are laid out, so that it is called what it is called
 //! in a whole dump, and nothing of them is kept.
 
-use super::{Answer, LayoutOptions, Refusal, Sink, TreeSink, Wants};
+use super::{Answer, LayoutOptions, Sink, TreeSink, Wants};
 use crate::error::Result;
 use crate::keyspace::Namespace;
-use crate::model::{Object, Piece, ScopeEnd, s3};
+use crate::model::Object;
 use crate::name;
 use crate::report::Report;
 use crate::tree::{Pick, Tree};
@@ -62,20 +62,16 @@ impl<'w> Picked<'w> {
 }
 
 impl Sink for Picked<'_> {
+    fn behind(&self) -> Option<&dyn Sink> {
+        Some(&self.files)
+    }
+
+    fn behind_mut(&mut self) -> Option<&mut dyn Sink> {
+        Some(&mut self.files)
+    }
+
     fn wants(&self) -> Wants {
         Wants::Contents
-    }
-
-    fn begin(&mut self, last_commit_ts: u64) {
-        self.files.begin(last_commit_ts);
-    }
-
-    fn refusal(&self, object: Object<'_>) -> Option<Refusal> {
-        self.files.refusal(object)
-    }
-
-    fn announce(&mut self, generation: (&[u8], u64), announced: &mut dyn s3::Announced) -> Result<()> {
-        self.files.announce(generation, announced)
     }
 
     fn object(&mut self, report: &mut Report<'_>, object: Object<'_>) -> Result<Answer> {
@@ -96,30 +92,10 @@ impl Sink for Picked<'_> {
         self.files.object(report, object)
     }
 
-    fn piece(&mut self, piece: Piece<'_>) -> Result<Answer> {
-        self.files.piece(piece)
-    }
-
-    fn end(&mut self, report: &mut Report<'_>) -> Result<Answer> {
-        self.files.end(report)
-    }
-
-    fn abandon(&mut self) -> Result<()> {
-        self.files.abandon()
-    }
-
-    fn end_scope(&mut self, report: &mut Report<'_>, end: ScopeEnd) -> Result<()> {
-        self.files.end_scope(report, end)
-    }
-
     fn end_service(&mut self, report: &mut Report<'_>, owner: Namespace) -> Result<()> {
         if let Tree::Pick(pick) = self.files.tree() {
             pick.arm(false);
         }
         self.files.end_service(report, owner)
-    }
-
-    fn place(&self) -> &[u8] {
-        self.files.place()
     }
 }

@@ -6,10 +6,10 @@
 
 use std::collections::BTreeMap;
 
-use super::{Answer, Refusal, Sink, Wants};
+use super::{Answer, Refusal, Sink};
 use crate::error::Result;
 use crate::keyspace::Namespace;
-use crate::model::{Object, Piece, ScopeEnd, Summary, s3};
+use crate::model::{Object, ScopeEnd, Summary, s3};
 use crate::name::{self, SERVICES, Selection};
 use crate::report::Report;
 
@@ -57,21 +57,17 @@ fn is_unrecorded(object: Object<'_>) -> bool {
 }
 
 impl Sink for Selected<'_> {
-    fn wants(&self) -> Wants {
-        self.sink.wants()
+    fn behind(&self) -> Option<&dyn Sink> {
+        Some(self.sink)
     }
 
-    fn begin(&mut self, last_commit_ts: u64) {
-        self.sink.begin(last_commit_ts);
+    fn behind_mut(&mut self) -> Option<&mut dyn Sink> {
+        Some(self.sink)
     }
 
     fn refusal(&self, object: Object<'_>) -> Option<Refusal> {
         let refusal = self.sink.refusal(object)?;
         passes(self.selection, &object.summary(), &mut String::new()).then_some(refusal)
-    }
-
-    fn announce(&mut self, generation: (&[u8], u64), announced: &mut dyn s3::Announced) -> Result<()> {
-        self.sink.announce(generation, announced)
     }
 
     fn object(&mut self, report: &mut Report<'_>, object: Object<'_>) -> Result<Answer> {
@@ -100,10 +96,6 @@ impl Sink for Selected<'_> {
         Ok(answer)
     }
 
-    fn piece(&mut self, piece: Piece<'_>) -> Result<Answer> {
-        self.sink.piece(piece)
-    }
-
     fn end(&mut self, report: &mut Report<'_>) -> Result<Answer> {
         let answer = self.sink.end(report)?;
         if let Some(key) = self.open.take().filter(|_| !matches!(answer, Answer::Refused(_))) {
@@ -124,9 +116,5 @@ impl Sink for Selected<'_> {
     fn end_service(&mut self, report: &mut Report<'_>, owner: Namespace) -> Result<()> {
         self.in_scope = false;
         self.sink.end_service(report, owner)
-    }
-
-    fn place(&self) -> &[u8] {
-        self.sink.place()
     }
 }

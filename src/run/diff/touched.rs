@@ -16,12 +16,12 @@ use crate::error::Result;
 use crate::keyspace::dynamodb::ItemKey;
 use crate::keyspace::{Family, Namespace};
 use crate::limits;
-use crate::model::{Answer, Object, Piece, Refusal, ScopeEnd, s3};
+use crate::model::{Answer, Object, ScopeEnd};
 use crate::name::{self, SERVICES, Selection};
 use crate::report::Report;
 use crate::run::owner::owner;
 use crate::service::focus::redis;
-use crate::sink::{Sink, Wants};
+use crate::sink::Sink;
 use crate::snapshot::{Entries, Entry, Focus, RowFilter, Snapshot};
 use crate::tree::Wanted;
 
@@ -320,20 +320,12 @@ impl<'s> Restricted<'s> {
 }
 
 impl Sink for Restricted<'_> {
-    fn wants(&self) -> Wants {
-        self.sink.wants()
+    fn behind(&self) -> Option<&dyn Sink> {
+        Some(self.sink)
     }
 
-    fn begin(&mut self, last_commit_ts: u64) {
-        self.sink.begin(last_commit_ts);
-    }
-
-    fn refusal(&self, object: Object<'_>) -> Option<Refusal> {
-        self.sink.refusal(object)
-    }
-
-    fn announce(&mut self, generation: (&[u8], u64), announced: &mut dyn s3::Announced) -> Result<()> {
-        self.sink.announce(generation, announced)
+    fn behind_mut(&mut self) -> Option<&mut dyn Sink> {
+        Some(self.sink)
     }
 
     fn object(&mut self, report: &mut Report<'_>, object: Object<'_>) -> Result<Answer> {
@@ -344,18 +336,6 @@ impl Sink for Restricted<'_> {
         self.sink.object(report, object)
     }
 
-    fn piece(&mut self, piece: Piece<'_>) -> Result<Answer> {
-        self.sink.piece(piece)
-    }
-
-    fn end(&mut self, report: &mut Report<'_>) -> Result<Answer> {
-        self.sink.end(report)
-    }
-
-    fn abandon(&mut self) -> Result<()> {
-        self.sink.abandon()
-    }
-
     fn end_scope(&mut self, report: &mut Report<'_>, end: ScopeEnd) -> Result<()> {
         if std::mem::take(&mut self.in_scope) { self.sink.end_scope(report, end) } else { Ok(()) }
     }
@@ -363,9 +343,5 @@ impl Sink for Restricted<'_> {
     fn end_service(&mut self, report: &mut Report<'_>, owner: Namespace) -> Result<()> {
         self.in_scope = false;
         self.sink.end_service(report, owner)
-    }
-
-    fn place(&self) -> &[u8] {
-        self.sink.place()
     }
 }
