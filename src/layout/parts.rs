@@ -5,7 +5,7 @@ use crate::tree::{Sorter, Tree, TreeFile, part};
 
 /// Writes the parts that are called alike.
 #[derive(Debug)]
-pub(super) struct Parts {
+pub(crate) struct Parts {
     /// What their paths begin with.
     front: Vec<u8>,
     size: u64,
@@ -16,12 +16,12 @@ pub(super) struct Parts {
 
 impl Parts {
     /// Writes parts of at most `size` bytes, longer lines apart.
-    pub(super) fn new(front: Vec<u8>, size: u64) -> Self {
+    pub(crate) fn new(front: Vec<u8>, size: u64) -> Self {
         Self { front, size, part: 0, path: Vec::new(), file: None }
     }
 
     /// Writes the values of sorted records, each a line, as parts.
-    pub(super) fn write_sorted(front: Vec<u8>, size: u64, tree: &mut Tree, lines: &mut Sorter) -> Result<()> {
+    pub(crate) fn write_sorted(front: Vec<u8>, size: u64, tree: &mut Tree, lines: &mut Sorter) -> Result<()> {
         let mut parts = Self::new(front, size);
         let mut lines = lines.sort()?;
         while let Some((_, line)) = lines.next()? {
@@ -31,18 +31,23 @@ impl Parts {
     }
 
     /// Appends a line, its newline included.
-    pub(super) fn append(&mut self, tree: &mut Tree, line: &[u8]) -> Result<()> {
+    pub(crate) fn append(&mut self, tree: &mut Tree, line: &[u8]) -> Result<()> {
         let length = u64::try_from(line.len()).unwrap_or(u64::MAX);
         Ok(self.file(tree, length)?.write(line)?)
     }
 
+    /// Returns what the paths of all parts begin with.
+    pub(crate) fn front(&self) -> &[u8] {
+        &self.front
+    }
+
     /// Returns the path of the part that the last line is in.
-    pub(super) fn path(&self) -> &[u8] {
+    pub(crate) fn path(&self) -> &[u8] {
         &self.path
     }
 
     /// Returns the file for a line of this length, bytes, newline included.
-    pub(super) fn file(&mut self, tree: &mut Tree, length: u64) -> Result<&mut TreeFile> {
+    pub(crate) fn file(&mut self, tree: &mut Tree, length: u64) -> Result<&mut TreeFile> {
         let fits = |file: &TreeFile| file.len().saturating_add(length) <= self.size;
         let file = match self.file.take() {
             Some(file) if file.is_empty() || fits(&file) => file,
@@ -59,7 +64,7 @@ impl Parts {
     }
 
     /// Finishes the last part, if there is any.
-    pub(super) fn finish(self, tree: &mut Tree) -> Result<()> {
+    pub(crate) fn finish(self, tree: &mut Tree) -> Result<()> {
         self.file.map_or(Ok(()), |file| Ok(file.finish(tree)?))
     }
 }

@@ -57,14 +57,13 @@ fn begin(out: &mut Vec<u8>, key: &[u8]) {
 
 /// Appends a text, or the object of bytes that are none (`tree/redis.md#json-of-keys`).
 fn binary(out: &mut Vec<u8>, value: &[u8]) {
-    match std::str::from_utf8(value) {
-        Ok(text) => json::string(out, text, Html::Escaped),
-        Err(_) => {
-            out.extend_from_slice(b"{\"base64\":\"");
-            out.extend_from_slice(URL_SAFE_NO_PAD.encode(value).as_bytes());
-            out.extend_from_slice(b"\"}");
-        }
+    if let Ok(text) = std::str::from_utf8(value) {
+        json::string(out, text, Html::Escaped);
+        return;
     }
+    out.extend_from_slice(b"{\"base64\":\"");
+    out.extend_from_slice(URL_SAFE_NO_PAD.encode(value).as_bytes());
+    out.extend_from_slice(b"\"}");
 }
 
 /// Appends JSON of our own without the spaces around its tokens.

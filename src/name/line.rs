@@ -50,7 +50,6 @@ impl LineNames {
     /// Lists the members that tell lines apart.
     fn identifying(&self) -> Vec<&str> {
         match self.kind {
-            Lines::Expiries => vec!["key"],
             Lines::Items if self.keys.is_empty() => vec!["\0"],
             Lines::Items => self.keys.iter().map(String::as_str).collect(),
             Lines::Messages => vec!["message_id"],
@@ -59,7 +58,7 @@ impl LineNames {
             Lines::Buckets => vec!["bucket"],
             Lines::Uploads => vec!["prefix", "key"],
             Lines::Inodes => vec!["path"],
-            Lines::Keys(_) | Lines::Values | Lines::Headers => vec!["key"],
+            Lines::Expiries | Lines::Keys(_) | Lines::Values | Lines::Headers => vec!["key"],
         }
     }
 

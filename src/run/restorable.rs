@@ -47,7 +47,7 @@ pub fn restorable(
     scratch: &Scratch,
     mut warn: impl FnMut(&Warning),
 ) -> Result<Restorable> {
-    let (manifest, _) = dump.manifest()?;
+    let (manifest, text) = dump.manifest()?;
     let preserve_sqs_visibility = manifest.exclusions.preserve_sqs_visibility;
     let commit_ts = manifest.last_commit_ts.max(1);
     let options = Options {
@@ -60,6 +60,11 @@ pub fn restorable(
     let mut found = Restorable::default();
     if for_reference {
         of_manifest(&manifest, &mut found);
+        // The member is this program's own.
+        let text: serde_json::Value = serde_json::from_slice(&text).unwrap_or_default();
+        if text.pointer("/options/layout").is_some_and(|layout| layout == "jsonl") {
+            found.refuse("MANIFEST.json: the layout is jsonl".to_owned());
+        }
     }
     let select = service::Options {
         no_extra: for_reference,

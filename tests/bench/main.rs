@@ -194,6 +194,12 @@ fn lines(stage: &mut Stage, count: usize) {
     stage.against_files("DynamoDB JSONL / create the files", &snapshot, &bundle);
     let snapshot = stage.snapshot("messages", &["--sqs-queues", "1", "--sqs-messages", &count]);
     stage.against_files("SQS messages / create the file", &snapshot, &[]);
+    let snapshot = stage.snapshot("lines", &["--redis-strings", &count]);
+    stage.against_files(
+        "Redis strings of 200 B, a line each / create the file",
+        &snapshot,
+        &["--layout", "jsonl"],
+    );
 }
 
 /// Strings, items and objects, a file or two each.
@@ -220,6 +226,9 @@ fn memory(stage: &mut Stage, count: usize, object: &str) {
         stage.memory(&format!("memory, {count} Redis strings"), &["--redis-strings", &count], &[]);
         let items = ["--dynamodb-tables", "1", "--dynamodb-items", &count];
         stage.memory(&format!("memory, {count} DynamoDB items"), &items, &["--dynamodb-layout", "jsonl"]);
+        let (name, shape) =
+            (format!("memory, {count} Redis strings, a line each"), ["--redis-strings", &count]);
+        stage.memory(&name, &shape, &["--layout", "jsonl"]);
         let messages = ["--sqs-queues", "1", "--sqs-messages", &count];
         stage.memory(&format!("memory, {count} SQS messages"), &messages, &[]);
     }

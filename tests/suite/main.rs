@@ -33,6 +33,7 @@ mod graph;
 mod heads;
 mod hostile;
 mod inspect;
+mod lines;
 mod list;
 mod live;
 mod log;

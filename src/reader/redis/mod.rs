@@ -66,10 +66,10 @@ pub(super) fn read(reader: &mut Reader<'_, '_>) -> Result<Scope> {
             _ => return Err(reader.unsound(&file.path, &"is no file of a key")),
         }
     }
-    let mut count = match has_parts {
-        true => line::read(reader, &mut super::originals::table(own, reader.scratch)?)?,
-        false => 0,
-    };
+    let mut count = 0;
+    if has_parts {
+        count += line::read(reader, &mut super::originals::table(own, reader.scratch)?)?;
+    }
     let mut keys = keys.into_sorted()?;
     let (mut key, mut files) = (Vec::new(), Files::default());
     while let Some((next, record)) = keys.next()? {

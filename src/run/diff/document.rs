@@ -140,7 +140,8 @@ fn member_noun(noun: &'static str, name: &[u8]) -> &'static str {
 /// Returns a change of something with a name; values are JSON, or nothing.
 pub(super) fn change(what: &str, name: &[u8], old: Option<&[u8]>, new: Option<&[u8]>) -> Change {
     let shown = |value: &[u8]| (!value.is_empty()).then(|| compact(value));
-    let name = Some(String::from_utf8_lossy(name).into_owned()).filter(|_| what != "expiry");
+    let name =
+        Some(String::from_utf8_lossy(name).into_owned()).filter(|_| !["expiry", "value"].contains(&what));
     let values = (old.and_then(shown), new.and_then(shown));
     Change {
         sign: Sign::of(old.is_some(), new.is_some()),

@@ -171,10 +171,15 @@ fn members_of(kind: Lines, noun: &'static str, one: Option<&[u8]>, other: Option
     for name in names {
         let value = |members: &Members<'_>| members.get(name).map(|value| value.get().to_owned());
         let (one, other) = (value(&old), value(&new));
-        if one == other || (kind == Lines::Expiries && name == "key") {
+        let is_line = matches!(kind, Lines::Keys(_) | Lines::Values | Lines::Headers);
+        if one == other || ((is_line || kind == Lines::Expiries) && name == "key") {
             continue;
         }
-        let what = if name == "body" { "body" } else { noun };
+        let what = match &**name {
+            "body" => "body",
+            "expire_at_ms" if is_line => "expiry",
+            _ => noun,
+        };
         changes.push(|| {
             let bytes = |value: &Option<String>| value.as_ref().map(|value| value.as_bytes().to_vec());
             change(what, name.as_bytes(), bytes(&one).as_deref(), bytes(&other).as_deref())

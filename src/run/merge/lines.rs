@@ -5,6 +5,7 @@
 
 use std::io::BufReader;
 
+use super::parts::{Parts, front};
 use crate::error::Result;
 use crate::layout::lines::{Order, ScopeNames};
 use crate::layout::redis::Joined;
@@ -19,6 +20,7 @@ const MEMORY: usize = 8 << 20;
 pub(super) struct Joining {
     scopes: ScopeNames,
     redis: Joined,
+    parts: Parts,
     /// The order of the file at hand.
     order: Option<Order>,
     /// What a line is sorted by -> number of the share, and the line.
@@ -32,6 +34,7 @@ impl Joining {
         Self {
             scopes,
             redis: Joined::new(scratch, last_commit_ts),
+            parts: Parts::new(scratch),
             order: None,
             sorter: Sorter::new(scratch, MEMORY),
             problems: 0,
@@ -45,7 +48,7 @@ impl Joining {
         // What one share has alone is all of it. It may be an object that is called so.
         let is_counted = path == b"PROBLEMS.jsonl";
         self.order = Order::of(path).filter(|_| holders.len() > 1 || is_counted);
-        Ok(self.order.is_some() || Joined::is_sidecar(path))
+        Ok(self.order.is_some() || Joined::is_sidecar(path) || front(path).is_some())
     }
 
     /// Reads a file of a share.
@@ -63,6 +66,11 @@ impl Joining {
                 Some(lines::Line::Text(line)) => line,
                 Some(_) => return Err(dump.unsound(path, &format!("line {number}: line too long")).into()),
             };
+            if let Some(front) = front(path) {
+                let pushed = self.parts.push(front, line)?;
+                pushed.map_err(|why| dump.unsound(path, &format!("line {number}: {why}")))?;
+                continue;
+            }
             let Some(order) = self.order else {
                 self.redis.line(path, line)?;
                 continue;
@@ -106,8 +114,9 @@ impl Joining {
         Ok(file.finish(tree)?)
     }
 
-    /// Writes what is left; returns the number of problems.
-    pub(super) fn finish(self, tree: &mut Tree) -> Result<u64> {
+    /// Writes what is left, parts cut at `size` bytes; returns the number of problems.
+    pub(super) fn finish(mut self, tree: &mut Tree, size: u64) -> Result<u64> {
+        self.parts.write(tree, size)?;
         self.redis.write(tree)?;
         Ok(self.problems)
     }

@@ -5,6 +5,7 @@
 //! do that, else copies; files with the lines of many objects are put together. The shares stay as they are.
 
 mod lines;
+mod parts;
 mod shares;
 
 use std::path::PathBuf;
@@ -100,7 +101,8 @@ fn write(request: &MergeRequest, tree: &mut Tree) -> Result<(Finished, u64, u64)
         }
     }
     let Merging { joining, copied, tree, .. } = merging;
-    let problems = joining.finish(tree)?;
+    let size = manifest.run.options.get("dynamodb_bundle_size").and_then(serde_json::Value::as_u64);
+    let problems = joining.finish(tree, size.unwrap_or(u64::MAX))?;
     manifest.problems = problems;
     options.progress.enter(Phase::Flushing, 0);
     Ok((tree.finish(&manifest)?, copied, problems))
