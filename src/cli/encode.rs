@@ -27,7 +27,7 @@ use super::words::Words;
 #[command(after_help = HELP)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub(super) struct Arguments {
-    /// A dump: a tree, .tar or .tar.zst
+    /// A dump: a tree, .tar or .tar.zst; - for an archive on standard input
     #[arg(value_name = "DUMP")]
     pub input: PathBuf,
     /// Snapshot to create; a sidecar `<FILE>.encode_info.json` comes beside it. With --routes a directory of
@@ -90,6 +90,7 @@ Exit code 1: objects are left out (each is named), or the snapshot does not hold
 Examples:
   ekv-backup encode dump/ -o snap.fsm                      a whole dump
   ekv-backup encode dump.tar.zst -o snap.fsm               an archive
+  aws s3 cp s3://backups/dump.tar.zst - | ekv-backup encode - -o snap.fsm
   ekv-backup encode dump/ -o snap.fsm --only 'redis/**'    only the keys of Redis
   ekv-backup encode dump/ -o restored --routes routes.json one snapshot a Raft group
   ekv-backup encode edited/ -o snap.fsm --no-verify        a tree whose files were changed by hand";

@@ -11,13 +11,14 @@ use crate::sort::Scratch;
 
 /// Reads the files of a dump that bodies are in.
 pub trait Bodies {
-    /// Fills `buffer` with bytes of a file, from `offset` on. Calls for one file come one after the other, and in order.
-    fn read(&mut self, path: &[u8], offset: u64, buffer: &mut [u8]) -> Result<()>;
+    /// Fills `buffer` with bytes of a file, whose digest CHECKSUMS tells, from `offset` on. Calls for one file come one after
+    /// the other, and in order.
+    fn read(&mut self, file: (&[u8], &[u8; 32]), offset: u64, buffer: &mut [u8]) -> Result<()>;
 }
 
 /// There is no dump: bodies come as bytes.
 impl Bodies for () {
-    fn read(&mut self, path: &[u8], _offset: u64, _buffer: &mut [u8]) -> Result<()> {
+    fn read(&mut self, (path, _): (&[u8], &[u8; 32]), _offset: u64, _buffer: &mut [u8]) -> Result<()> {
         Err(Bug::new("a body in a file of no dump").at((path, &b""[..])).into())
     }
 }
@@ -27,6 +28,8 @@ impl Bodies for () {
 pub(super) struct Place<'p> {
     /// Path from the root of the dump; empty for the spool.
     pub(super) path: &'p [u8],
+    /// Of the whole file.
+    pub(super) digest: [u8; 32],
     pub(super) offset: u64,
     pub(super) length: u64,
 }
@@ -35,12 +38,14 @@ impl<'p> Place<'p> {
     pub(super) fn push(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(&self.offset.to_be_bytes());
         out.extend_from_slice(&self.length.to_be_bytes());
+        out.extend_from_slice(&self.digest);
         out.extend_from_slice(self.path);
     }
 
     pub(super) fn take(bytes: &mut &'p [u8]) -> Option<Self> {
         let (offset, length) = (cursor::take_u64_be(bytes)?, cursor::take_u64_be(bytes)?);
-        Some(Self { path: std::mem::take(bytes), offset, length })
+        let digest = cursor::take_array(bytes)?;
+        Some(Self { path: std::mem::take(bytes), digest, offset, length })
     }
 }
 
@@ -58,6 +63,11 @@ impl Spool {
         Self { scratch: scratch.clone(), file: None, memory: Vec::new(), length: 0 }
     }
 
+    /// Returns where it keeps them.
+    pub(super) fn scratch(&self) -> &Scratch {
+        &self.scratch
+    }
+
     pub(super) fn push(&mut self, body: &[u8]) -> Result<Place<'static>> {
         let (offset, length) = (self.length, u64::try_from(body.len()).unwrap_or(u64::MAX));
         if self.scratch.is_none() {
@@ -66,7 +76,7 @@ impl Spool {
             self.write(body).map_err(|error| self.scratch.error(error))?;
         }
         self.length = self.length.saturating_add(length);
-        Ok(Place { path: b"", offset, length })
+        Ok(Place { path: b"", digest: [0; 32], offset, length })
     }
 
     fn write(&mut self, body: &[u8]) -> std::io::Result<()> {

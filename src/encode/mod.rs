@@ -5,6 +5,7 @@
 
 mod bodies;
 mod dynamodb;
+mod fingerprint;
 mod fs;
 mod payload;
 mod proof;
@@ -14,6 +15,7 @@ mod s3;
 mod sqs;
 
 pub use bodies::Bodies;
+pub use fingerprint::Known;
 pub use payload::{Outputs, Payload, Written};
 pub use proof::{Proof, Proving};
 

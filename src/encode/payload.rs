@@ -1,13 +1,17 @@
 //! Sorted rows to the payload that a node restores, or to one a Raft group (`encoding.md#the-payload`).
 
-use sha2::{Digest, Sha256};
+use std::sync::mpsc::Receiver;
+
+use sha2::Digest;
 
 use super::Bodies;
 use super::bodies::{Place, Spool};
+use super::fingerprint::{Copied, Known, LONG};
 use super::rows::{Body, Record};
 use crate::bug::Bug;
 use crate::error::{Error, Result};
 use crate::sort::OwnedSorted;
+use crate::tree::{FileHash, Hashed, Hashing};
 
 /// What the payload begins with.
 const MAGIC: &[u8; 8] = b"EKVPBBL1";
@@ -66,14 +70,21 @@ struct Waiting {
 }
 
 impl Payload {
-    pub(super) fn new(rows: OwnedSorted, spool: Spool, abandoned: Vec<u64>, commit_ts: u64) -> Self {
+    pub(super) fn new((rows, spool): (OwnedSorted, Spool), abandoned: Vec<u64>, commit_ts: u64) -> Self {
         Self { rows, spool, abandoned, commit_ts }
     }
 
     /// Writes the rows to payloads, in the order of their keys; bodies that are files of a dump are read through `bodies`.
-    pub fn write(mut self, bodies: &mut dyn Bodies, outputs: &mut dyn Outputs) -> Result<Vec<Written>> {
+    /// Returns what was written to each, and what its long bodies are known by.
+    pub fn write(
+        mut self,
+        bodies: &mut dyn Bodies,
+        outputs: &mut dyn Outputs,
+    ) -> Result<(Vec<Written>, Known)> {
         let streams = (0..outputs.count()).map(|_| Stream::default()).collect();
-        let mut writer = Writer { outputs, bodies, spool: self.spool, streams, at: 0 };
+        let (hashing, hashed) = Hashing::new();
+        let copied = Copied::new(self.spool.scratch());
+        let mut writer = Writer { outputs, bodies, spool: self.spool, copied, hashing, streams, at: 0 };
         for at in 0..writer.streams.len() {
             writer.at = at;
             writer.bytes(MAGIC)?;
@@ -106,7 +117,7 @@ impl Payload {
             (waiting.object, waiting.rank, waiting.is_there) = (object, rank, true);
         }
         writer.waiting(&waiting)?;
-        writer.finish()
+        writer.finish(&hashed)
     }
 }
 
@@ -119,6 +130,8 @@ struct Writer<'w> {
     outputs: &'w mut dyn Outputs,
     bodies: &'w mut dyn Bodies,
     spool: Spool,
+    copied: Copied,
+    hashing: Hashing,
     /// One an output.
     streams: Vec<Stream>,
     /// The output that takes what comes.
@@ -128,7 +141,7 @@ struct Writer<'w> {
 /// One payload on its way.
 #[derive(Default)]
 struct Stream {
-    hash: Sha256,
+    hash: FileHash,
     written: Written,
     buffer: Vec<u8>,
 }
@@ -158,6 +171,9 @@ impl Writer<'_> {
     }
 
     fn body(&mut self, place: Place<'_>) -> Result<()> {
+        if place.offset == 0 && place.length >= LONG && !place.path.is_empty() {
+            self.copied.begin(place.path, &place.digest)?;
+        }
         let mut buffer = Vec::new();
         let mut done = 0;
         while done < place.length {
@@ -167,7 +183,8 @@ impl Writer<'_> {
             if place.path.is_empty() {
                 self.spool.read(offset, &mut buffer)?;
             } else {
-                self.bodies.read(place.path, offset, &mut buffer)?;
+                self.bodies.read((place.path, &place.digest), offset, &mut buffer)?;
+                self.copied.bytes(place.path, &buffer);
             }
             self.bytes(&buffer)?;
             done += u64::try_from(next).unwrap_or(u64::MAX);
@@ -204,18 +221,36 @@ impl Writer<'_> {
     }
 
     fn pass(&mut self, bytes: &[u8]) -> Result<()> {
-        let stream = self.stream()?;
-        stream.hash.update(bytes);
-        stream.written.bytes += u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+        let Stream { hash, written, .. } = self.streams.get_mut(self.at).ok_or(NO_OUTPUT)?;
+        hash.update(bytes, &self.hashing);
+        written.bytes += u64::try_from(bytes.len()).unwrap_or(u64::MAX);
         self.outputs.write(self.at, bytes)
     }
 
-    fn finish(mut self) -> Result<Vec<Written>> {
+    fn finish(mut self, hashed: &Receiver<Hashed>) -> Result<(Vec<Written>, Known)> {
         for at in 0..self.streams.len() {
             self.at = at;
             self.flush()?;
         }
-        let written = |stream: Stream| Written { sha256: stream.hash.finalize().into(), ..stream.written };
-        Ok(self.streams.into_iter().map(written).collect())
+        let mut all = Vec::new();
+        for (at, Stream { hash, written, .. }) in self.streams.into_iter().enumerate() {
+            match hash {
+                FileHash::Here(hash) => all.push(Written { sha256: hash.finalize().into(), ..written }),
+                FileHash::Beside(stream) => {
+                    all.push(written);
+                    stream.end(at.to_string().into_bytes());
+                }
+            }
+        }
+        self.hashing.close();
+        for Hashed { path, digest } in hashed {
+            let at = String::from_utf8(path).ok().and_then(|at| at.parse::<usize>().ok());
+            at.and_then(|at| all.get_mut(at)).ok_or(NO_OUTPUT)?.sha256 = digest;
+        }
+        // A thread that is gone has taken its digest along.
+        if all.iter().any(|written| written.sha256 == [0; 32]) {
+            return Err(NO_OUTPUT.into());
+        }
+        Ok((all, self.copied.finish()?))
     }
 }

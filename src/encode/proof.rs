@@ -7,6 +7,7 @@ use std::cmp::Ordering;
 
 use sha2::{Digest, Sha256};
 
+use super::fingerprint::{Fingerprint, Known, LONG};
 use crate::bug::Bug;
 use crate::codec::gojson::escape;
 use crate::error::Result;
@@ -49,6 +50,8 @@ pub struct Proof {
     buffer: Vec<u8>,
     text: Vec<u8>,
     open: Option<Open>,
+    /// What long bodies are known by.
+    known: Option<Known>,
 }
 
 /// The object whose contents come.
@@ -58,6 +61,8 @@ struct Open {
     head: [u8; 32],
     /// Of the bytes so far.
     body: Sha256,
+    /// The same of a long body.
+    long: Option<Fingerprint>,
     /// Of the whole body, where it is known.
     whole: Option<[u8; 32]>,
     /// Sum of the digests of the elements: their order does not count, but where it is a part of them.
@@ -79,7 +84,14 @@ impl Proof {
             buffer: Vec::new(),
             text: Vec::new(),
             open: None,
+            known: None,
         }
+    }
+
+    /// Tells long bodies of S3 by what those of the dump are known by.
+    #[must_use]
+    pub fn knowing(self, known: Known) -> Self {
+        Self { known: Some(known), ..self }
     }
 
     /// Takes an object; what `is_open` has contents, which follow.
@@ -104,7 +116,13 @@ impl Proof {
             }
             _ => false,
         };
-        self.open = Some(Open { head, ordered, ..Open::default() });
+        let long = match object {
+            Object::S3(s3::Object::Object(head)) if self.known.is_some() => {
+                u64::try_from(head.headers.size).is_ok_and(|size| size >= LONG).then(Fingerprint::default)
+            }
+            _ => None,
+        };
+        self.open = Some(Open { head, long, ordered, ..Open::default() });
         Ok(())
     }
 
@@ -159,13 +177,19 @@ impl Proof {
     pub(super) fn piece(&mut self, piece: Piece<'_>) -> Result<()> {
         let open = self.open.as_mut().ok_or(NOT_OPEN)?;
         match piece {
-            Piece::Bytes(bytes) => open.body.update(bytes),
+            Piece::Bytes(bytes) => match &mut open.long {
+                Some(long) => long.update(bytes),
+                None => open.body.update(bytes),
+            },
             Piece::File { digest, .. } => open.whole = Some(*digest),
             Piece::Zeros(mut count) => {
                 while count > 0 {
                     let zeros = usize::try_from(count).ok().and_then(|count| ZEROS.get(..count));
                     let zeros = zeros.unwrap_or(&ZEROS);
-                    open.body.update(zeros);
+                    match &mut open.long {
+                        Some(long) => long.update(zeros),
+                        None => open.body.update(zeros),
+                    }
                     count -= u64::try_from(zeros.len()).unwrap_or(count);
                 }
             }
@@ -183,7 +207,10 @@ impl Proof {
 
     /// Ends the open object.
     pub(super) fn end(&mut self) -> Result<()> {
-        let open = self.open.take().ok_or(NOT_OPEN)?;
+        let mut open = self.open.take().ok_or(NOT_OPEN)?;
+        if let (Some(long), Some(known)) = (open.long.take(), &mut self.known) {
+            open.whole = Some(known.digest(long)?);
+        }
         let mut hash = Sha256::new_with_prefix(open.head);
         hash.update(open.whole.unwrap_or_else(|| open.body.finalize().into()));
         open.sum.iter().chain([&open.elements]).for_each(|number| hash.update(number.to_be_bytes()));

@@ -176,7 +176,7 @@ impl Rows {
     }
 
     pub(super) fn finish(self, commit_ts: u64) -> Result<Payload> {
-        Ok(Payload::new(self.sorter.into_sorted()?, self.spool, self.abandoned, commit_ts))
+        Ok(Payload::new((self.sorter.into_sorted()?, self.spool), self.abandoned, commit_ts))
     }
 }
 

@@ -72,13 +72,14 @@ impl S3 {
     pub(super) fn piece(&mut self, rows: &mut Rows, piece: Piece<'_>) -> Result<Answer> {
         let Some(open) = &mut self.open else { return Err(NOT_OPEN.into()) };
         match piece {
-            Piece::File { path, length, .. } => {
+            Piece::File { path, length, digest } => {
                 if !self.chunk.is_empty() {
                     return Err(NOT_OPEN.into());
                 }
                 let mut offset = 0;
                 while offset < length {
-                    let place = Place { path, offset, length: CHUNK.min(length - offset) };
+                    let length = CHUNK.min(length - offset);
+                    let place = Place { path, digest: *digest, offset, length };
                     open.add(place.length, |key| rows.row_at(key, place))?;
                     offset += place.length;
                 }

@@ -60,7 +60,7 @@ impl Rows {
     fn payload(self) -> Result<Vec<u8>, Error> {
         let mut payload = Vec::new();
         let (rows, _) = self.sink.finish()?;
-        let written = rows.write(&mut (), &mut payload)?;
+        let (written, _) = rows.write(&mut (), &mut payload)?;
         assert_eq!(usize::try_from(written[0].bytes).unwrap(), payload.len());
         Ok(payload)
     }

@@ -213,7 +213,7 @@ impl Outputs for Nowhere {
 }
 
 impl Bodies for Nowhere {
-    fn read(&mut self, _path: &[u8], _offset: u64, _buffer: &mut [u8]) -> Result<()> {
+    fn read(&mut self, _file: (&[u8], &[u8; 32]), _offset: u64, _buffer: &mut [u8]) -> Result<()> {
         Ok(())
     }
 }

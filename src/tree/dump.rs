@@ -18,8 +18,10 @@ use sha2::{Digest, Sha256};
 
 use super::archive::{self, Format, Index};
 use super::directory::{Directories, check_name, open_directory, split};
+use super::hashing::FileHash;
 use super::lines::{Line, Lines};
 use super::manifest::{self, Manifest};
+use super::proofs::Proofs;
 use super::writer::walk::Walk;
 use super::{Error, ErrorKind, OwnedSorted, Result, Scratch, Sorter, checksums};
 use crate::bug::Bug;
@@ -28,6 +30,7 @@ use crate::limits;
 use crate::progress::{Phase, Progress};
 use crate::sort::{Table, TableWriter};
 
+const NOT_NOTED: Bug = Bug::new("a file is hashed beside whose proof nobody waits for");
 const DIGEST: Bug = Bug::new("a file of a dump has no digest");
 
 /// Memory of the rows, bytes.
@@ -46,6 +49,8 @@ pub struct Dump {
     interrupt: Interrupt,
     /// Its files with their digests, in the place of CHECKSUMS.
     as_it_is: Option<Table>,
+    /// Where it is noted which files were read to their ends, where somebody asks.
+    proofs: Option<Arc<Proofs>>,
 }
 
 #[derive(Debug)]
@@ -63,8 +68,12 @@ pub struct DumpFile {
     /// Bytes that were read.
     read: u64,
     /// `None` behind the end, and for CHECKSUMS itself.
-    hash: Option<Sha256>,
+    hash: Option<FileHash>,
     digest: [u8; 32],
+    /// Where its path is noted at its end.
+    noted: Option<(Arc<Proofs>, Vec<u8>)>,
+    /// Whether another thread may hash it.
+    is_beside: bool,
 }
 
 /// What a reader says at the end of a file that is not what CHECKSUMS says.
@@ -110,7 +119,7 @@ impl Dump {
             return Ok(None);
         };
         let (path, scratch, interrupt) = (path.to_owned(), scratch.clone(), interrupt.clone());
-        Ok(Some(Self { path, place, scratch, interrupt, as_it_is: None }))
+        Ok(Some(Self { path, place, scratch, interrupt, as_it_is: None, proofs: None }))
     }
 
     /// Opens the dump on standard input, an archive, which is copied to an unlinked file in `scratch` where it can be read
@@ -138,7 +147,7 @@ impl Dump {
         }
         let place = Place::Archive(Index::of(file, path, scratch, shared)?);
         let (path, scratch, interrupt) = (path.to_owned(), scratch.clone(), shared.0.clone());
-        Ok(Ok(Self { path, place, scratch, interrupt, as_it_is: None }))
+        Ok(Ok(Self { path, place, scratch, interrupt, as_it_is: None, proofs: None }))
     }
 
     /// Returns the request to stop.
@@ -269,7 +278,41 @@ impl Dump {
 
     /// Opens a file; `digest` is what CHECKSUMS says.
     pub fn file(&mut self, path: &[u8], digest: &[u8; 32]) -> Result<DumpFile> {
-        Ok(DumpFile { hash: Some(Sha256::new()), digest: *digest, ..self.regular(path)? })
+        let noted = self.proofs.as_ref().map(|proofs| (Arc::clone(proofs), path.to_vec()));
+        Ok(DumpFile { hash: Some(FileHash::default()), digest: *digest, noted, ..self.regular(path)? })
+    }
+
+    /// Opens a file for whoever reads all of it: where its proof is noted, another thread hashes what is long, and what is not
+    /// what CHECKSUMS says is an error of [`Dump::prove_rest`].
+    pub(crate) fn body(&mut self, path: &[u8], digest: &[u8; 32]) -> Result<DumpFile> {
+        let file = self.file(path, digest)?;
+        Ok(DumpFile { is_beside: file.noted.is_some(), ..file })
+    }
+
+    /// Notes from now on which files are read to their ends, for [`Dump::prove_rest`].
+    pub(crate) fn note_proofs(&mut self) {
+        self.proofs = Some(Arc::new(Proofs::new(&self.scratch)));
+    }
+
+    /// Reads all files that nobody has read to their ends; that one of any is not what CHECKSUMS says is an error.
+    pub(crate) fn prove_rest(&mut self) -> Result<()> {
+        let Some(proofs) = self.proofs.take() else { return Ok(()) };
+        let mut noted = match proofs.finish()? {
+            Ok(noted) => noted,
+            Err(path) => return Err(self.unsound(&path, &Changed.to_string())),
+        };
+        let mut rows = self.rows()?;
+        let mut next = noted.next()?.map(|(path, _)| path.to_vec());
+        while let Some((path, digest)) = rows.next()? {
+            while next.as_deref().is_some_and(|noted| noted < path) {
+                next = noted.next()?.map(|(path, _)| path.to_vec());
+            }
+            if next.as_deref() != Some(path) {
+                let digest = digest.try_into().map_err(|_| self.error(path, DIGEST))?;
+                self.proved(path, digest)?;
+            }
+        }
+        Ok(())
     }
 
     /// Opens a file that was read to its end once, and is what CHECKSUMS says.
@@ -279,7 +322,7 @@ impl Dump {
         loop {
             self.interrupt.check().map_err(|interrupted| self.error(path, interrupted))?;
             if file.read(&mut buffer).map_err(|error| self.failed(path, error))? == 0 {
-                return Ok(DumpFile { read: 0, hash: Some(Sha256::new()), ..file });
+                return Ok(DumpFile { read: 0, hash: Some(FileHash::default()), ..file });
             }
         }
     }
@@ -336,11 +379,6 @@ impl Dump {
         Ok(self.regular(path)?.length)
     }
 
-    /// Opens a file whose contents nothing proves.
-    pub(crate) fn plain(&mut self, path: &[u8]) -> Result<DumpFile> {
-        self.regular(path)
-    }
-
     fn regular(&mut self, path: &[u8]) -> Result<DumpFile> {
         self.find(path)?.ok_or_else(|| self.unsound(path, "no regular file is there"))
     }
@@ -362,8 +400,16 @@ impl Dump {
                 Err(errno) => return Err(self.error(path, errno)),
             },
         };
-        let file =
-            |(file, start, length)| DumpFile { file, start, length, read: 0, hash: None, digest: [0; 32] };
+        let file = |(file, start, length)| DumpFile {
+            file,
+            start,
+            length,
+            read: 0,
+            hash: None,
+            digest: [0; 32],
+            noted: None,
+            is_beside: false,
+        };
         Ok(found.map(file))
     }
 
@@ -415,6 +461,27 @@ impl DumpFile {
     pub(crate) fn skip_to(&mut self, offset: u64) {
         (self.read, self.hash) = (offset.min(self.length), None);
     }
+
+    /// Whether all bytes were read.
+    pub(crate) fn is_at_end(&self) -> bool {
+        self.read == self.length
+    }
+
+    /// Compares the digest of all bytes with that of CHECKSUMS: at once, or later where another thread hashes.
+    fn prove(&mut self) -> io::Result<()> {
+        let noted = self.noted.take();
+        match self.hash.take() {
+            None => Ok(()),
+            Some(FileHash::Beside(stream)) => {
+                let (proofs, path) = noted.ok_or_else(|| io::Error::other(NOT_NOTED))?;
+                proofs.later(stream, path, self.digest)
+            }
+            Some(FileHash::Here(hash)) if hash.clone().finalize()[..] != self.digest => {
+                Err(io::Error::other(Changed))
+            }
+            Some(FileHash::Here(_)) => noted.map_or(Ok(()), |(proofs, path)| proofs.note(&path)),
+        }
+    }
 }
 
 impl Read for DumpFile {
@@ -426,13 +493,16 @@ impl Read for DumpFile {
         let read = retry_on_intr(|| rustix::io::pread(&self.file, &mut *buffer, offset))?;
         self.read += u64::try_from(read).unwrap_or_default();
         match &mut self.hash {
-            Some(hash) if read > 0 => hash.update(buffer.get(..read).unwrap_or_default()),
-            Some(_) if most == 0 && left > 0 => {}
-            hash => {
-                if hash.take().is_some_and(|hash| hash.finalize()[..] != self.digest) {
-                    return Err(io::Error::other(Changed));
+            Some(hash) if read > 0 => {
+                let bytes = buffer.get(..read).unwrap_or_default();
+                match (&self.noted, hash) {
+                    (_, FileHash::Here(hash)) if !self.is_beside => hash.update(bytes),
+                    (Some((proofs, _)), hash) => hash.update(bytes, &proofs.hashing),
+                    (None, _) => return Err(io::Error::other(NOT_NOTED)),
                 }
             }
+            Some(_) if most == 0 && left > 0 => {}
+            _ => self.prove()?,
         }
         Ok(read)
     }

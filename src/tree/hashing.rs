@@ -20,7 +20,7 @@ const WORTH_A_THREAD: usize = 32 << 10;
 
 /// The threads, started when there is something for them.
 #[derive(Debug)]
-pub(super) struct Hashing {
+pub(crate) struct Hashing {
     lanes: Mutex<Lanes>,
     spare: Spare,
 }
@@ -44,14 +44,14 @@ enum Job {
 
 /// A file that has ended.
 #[derive(Debug)]
-pub(super) struct Hashed {
-    pub(super) path: Vec<u8>,
-    pub(super) digest: [u8; 32],
+pub(crate) struct Hashed {
+    pub(crate) path: Vec<u8>,
+    pub(crate) digest: [u8; 32],
 }
 
 /// Who hashes a file.
 #[derive(Debug)]
-pub(super) enum FileHash {
+pub(crate) enum FileHash {
     /// The thread that writes it.
     Here(Sha256),
     /// Another one.
@@ -60,7 +60,7 @@ pub(super) enum FileHash {
 
 /// One file's way to a thread.
 #[derive(Debug)]
-pub(super) struct Beside {
+pub(crate) struct Beside {
     jobs: SyncSender<Job>,
     hash: Arc<Mutex<Sha256>>,
     piece: Vec<u8>,
@@ -69,7 +69,7 @@ pub(super) struct Beside {
 
 impl Hashing {
     /// Returns threads that are not started, and where their digests arrive.
-    pub(super) fn new() -> (Self, Receiver<Hashed>) {
+    pub(crate) fn new() -> (Self, Receiver<Hashed>) {
         let (sender, hashed) = mpsc::channel();
         (Self { lanes: Mutex::new(Lanes::Waiting(sender)), spare: Spare::default() }, hashed)
     }
@@ -88,7 +88,7 @@ impl Hashing {
     }
 
     /// Lets the threads end with their last file.
-    pub(super) fn close(&self) {
+    pub(crate) fn close(&self) {
         *lock(&self.lanes) = Lanes::Started(Vec::new());
     }
 }
@@ -120,7 +120,7 @@ impl Default for FileHash {
 
 impl FileHash {
     /// Hashes these bytes after those before.
-    pub(super) fn update(&mut self, bytes: &[u8], hashing: &Hashing) {
+    pub(crate) fn update(&mut self, bytes: &[u8], hashing: &Hashing) {
         if let Self::Here(hash) = self
             && bytes.len() >= WORTH_A_THREAD
             && let Some(stream) = hashing.stream(hash)
@@ -152,7 +152,7 @@ impl Beside {
     }
 
     /// Ends the file: its digest arrives with this path.
-    pub(super) fn end(mut self, path: Vec<u8>) {
+    pub(crate) fn end(mut self, path: Vec<u8>) {
         if !self.piece.is_empty() {
             self.send_piece();
         }

@@ -3,9 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
 use std::fs;
-use std::io::Read;
+use std::io::{Read, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
+use std::process::Stdio;
 
 use flate2::read::GzDecoder;
 use sha2::{Digest, Sha256};
@@ -159,6 +160,77 @@ fn archives_and_bundles_are_encoded_like_trees() {
     let tree = encode("dump");
     for other in ["dump.tar", "dump.tar.zst", "bundles"] {
         assert!(encode(other) == tree, "{other}");
+    }
+}
+
+/// Encodes what comes through a pipe.
+fn from_stdin(work: &Work, output: &str, input: &[u8]) -> Run {
+    let mut command = work.command(["encode", "-", "-o", output, "--force", "-q"]);
+    let mut child = command.stdin(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    // Who has seen enough does not read the rest.
+    let _ = child.stdin.take().unwrap().write_all(input);
+    Run::of(&child.wait_with_output().unwrap())
+}
+
+#[test]
+fn an_archive_comes_in_on_standard_input() {
+    let work = Work::new();
+    decode(&work, "shop", "dump.tar", &[]);
+    decode(&work, "shop", "dump.tar.zst", &[]);
+    work.run(["encode", "dump.tar", "-o", "plain.fsm", "-q"]).exits(0);
+    let wanted = fs::read(work.path("plain.fsm")).unwrap();
+    for name in ["dump.tar", "dump.tar.zst"] {
+        let archive = fs::read(work.path(name)).unwrap();
+        from_stdin(&work, "snap.fsm", &archive).exits(0);
+        assert!(fs::read(work.path("snap.fsm")).unwrap() == wanted, "{name}");
+        let info = fs::read_to_string(work.path("snap.fsm.encode_info.json")).unwrap();
+        assert!(info.contains("\"input_root\": \"-\"") && info.contains("\"matched\": true"), "{info}");
+        // Half of one, and what is none.
+        for bad in [&archive[..archive.len() / 2], b"EKVPBBL1\0\0\0\0\0\0\0\0", b""] {
+            from_stdin(&work, "bad.fsm", bad).exits(3);
+            assert!(!work.path("bad.fsm").exists());
+        }
+    }
+}
+
+#[test]
+fn each_file_is_proved_whoever_reads_it() {
+    // A body that is copied, one that is not selected, a document, a file of no object.
+    for path in ["s3/invoices/2026/11/user-1.txt", "redis/db_0/strings/session%3A0001.bin", "PROBLEMS.jsonl"]
+    {
+        for archive in [false, true] {
+            let work = Work::new();
+            decode(&work, "shop", "dump", &[]);
+            if path == "PROBLEMS.jsonl" {
+                work.write("dump/PROBLEMS.jsonl", b"");
+                let checksums = fs::read_to_string(work.path("dump/CHECKSUMS")).unwrap();
+                let wrong = format!("{:064x}  PROBLEMS.jsonl", 1);
+                let mut lines: Vec<_> = checksums.lines().chain([&*wrong]).collect();
+                lines.sort_by_key(|line| line.split_once("  ").unwrap().1);
+                work.write("dump/CHECKSUMS", (lines.join("\n") + "\n").as_bytes());
+            } else {
+                let file = work.path("dump").join(path);
+                let mut bytes = fs::read(&file).unwrap_or_else(|error| panic!("{path}: {error}"));
+                bytes[0] ^= 1;
+                fs::write(file, bytes).unwrap();
+            }
+            let mut input = "dump";
+            if archive {
+                let tar = ["-c", "-f", "dump.tar", "-C", "dump", "."];
+                assert!(work.command_of("tar".as_ref(), tar).status().unwrap().success());
+                input = "dump.tar";
+            }
+            for more in [&[][..], &["--only", "dynamodb/**"], &["--no-self-test"]] {
+                let run = work.run([&["encode", input, "-o", "snap.fsm"], more].concat());
+                run.exits(3);
+                assert!(
+                    run.err.contains(path) && run.err.contains("CHECKSUMS"),
+                    "{path} {archive}: {}",
+                    run.err
+                );
+                assert!(!work.path("snap.fsm").exists());
+            }
+        }
     }
 }
 

@@ -17,7 +17,7 @@ use time::OffsetDateTime;
 
 use super::objects::{pass_dump, walk};
 use super::{Source, notice, problems};
-use crate::encode::{Bodies, Encode, Options, Proof, Proving, Written};
+use crate::encode::{Bodies, Encode, Known, Options, Proof, Proving, Written};
 use crate::error::{Error, Result};
 use crate::event::{Event, Warning};
 use crate::interrupt::Interrupt;
@@ -29,7 +29,7 @@ use crate::report::Report;
 use crate::service::{self, Scope};
 use crate::sort::Scratch;
 use crate::tree::manifest::{Adapters, Manifest, Origin};
-use crate::tree::verify::{VerifyOptions, verify};
+use crate::tree::verify::{VerifyOptions, verify_names};
 use crate::tree::{self, Dump, DumpFile, ErrorKind};
 
 /// From here on a timestamp leaves no time after it: tools refuse it.
@@ -195,14 +195,15 @@ impl<'r> Run<'r> {
     /// Opens the dump, verified where that is asked for.
     fn open(request: &'r EncodeRequest, scratch: &Scratch, report: &mut Report<'_>) -> Result<Self> {
         let EncodeRequest { input, interrupt, progress, .. } = request;
-        if request.verify {
+        let is_directory = std::fs::metadata(input).is_ok_and(|metadata| metadata.is_dir());
+        if request.verify && is_directory {
             let options = VerifyOptions {
                 threads: request.threads,
                 scratch: scratch.clone(),
                 interrupt: interrupt.clone(),
                 progress: progress.clone(),
             };
-            let findings = verify(input, &options)?.findings;
+            let findings = verify_names(input, &options)?.findings;
             if let Some(first) = findings.kept().next() {
                 let path = String::from_utf8_lossy(&first.path);
                 let (kind, total) = (first.kind.name(), findings.total());
@@ -210,12 +211,19 @@ impl<'r> Run<'r> {
                 let first = parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(": ");
                 return Err(unsound(input, format!("verify finds {total} differences, first: {first}")));
             }
+        }
+        let source = Source {
+            interrupt: interrupt.clone(),
+            progress: progress.clone(),
+            ..Source::new(vec![input.clone()])
+        };
+        let no_dump = || unsound(input, "no dump is there, neither a tree nor an archive".to_owned());
+        let mut dump = source.dump(scratch)?.ok_or_else(no_dump)?;
+        if request.verify {
+            // Whoever reads a file proves it; nothing is read twice.
+            dump.note_proofs();
         } else {
             report.warn(Warning::new(Event::ENCODE_UNVERIFIED));
-        }
-        let no_dump = || unsound(input, "no dump is there, neither a tree nor an archive".to_owned());
-        let mut dump = Dump::open(input, scratch, (interrupt, progress))?.ok_or_else(no_dump)?;
-        if !request.verify {
             dump.list_as_it_is()?;
         }
         let (manifest, text) = dump.manifest()?;
@@ -330,7 +338,7 @@ impl<'r> Run<'r> {
         self.check(&scopes)?;
         let (payload, proof) = sink.finish()?;
         let mut bodies = Files { dump: &mut self.dump, open: None };
-        let written = match payload.write(&mut bodies, target) {
+        let (written, known) = match payload.write(&mut bodies, target) {
             Err(Error::Duplicate { key, objects, .. }) => {
                 // The rows know their objects by numbers alone.
                 let mut sink = Encode::new(scratch, options).naming(&objects);
@@ -339,21 +347,22 @@ impl<'r> Run<'r> {
             }
             written => written?,
         };
+        self.dump.prove_rest()?;
         let paths = target.end_rows()?;
         if let Some(proof) = proof {
-            self.test(scratch, proof, paths)?;
+            self.test(scratch, (proof, known), paths)?;
         }
         Ok((written, scopes))
     }
 
     /// Reads the finished snapshots and compares what they hold with what went into them.
-    fn test(&self, scratch: &Scratch, wanted: Proof, paths: Vec<PathBuf>) -> Result<()> {
+    fn test(&self, scratch: &Scratch, (wanted, known): (Proof, Known), paths: Vec<PathBuf>) -> Result<()> {
         let EncodeRequest { interrupt, progress, .. } = self.request;
         let (interrupt, progress) = (interrupt.clone(), progress.clone());
         let source = Source { interrupt, progress, ..Source::new(paths) };
         let opened = source.open(scratch, &mut |_| ())?;
         let preserve = self.manifest.exclusions.preserve_sqs_visibility;
-        let mut sink = Proving::new(Proof::new(scratch, preserve));
+        let mut sink = Proving::new(Proof::new(scratch, preserve).knowing(known));
         let options = service::Options { preserve_sqs_visibility: preserve, ..service::Options::default() };
         let walked = walk(&opened.snapshot, &options, scratch, &mut sink, |_| ())?;
         let (mut names, count) = wanted.differences(sink.into_proof())?;
@@ -374,17 +383,24 @@ struct Files<'d> {
 }
 
 impl Bodies for Files<'_> {
-    fn read(&mut self, path: &[u8], offset: u64, buffer: &mut [u8]) -> Result<()> {
+    fn read(&mut self, (path, digest): (&[u8], &[u8; 32]), offset: u64, buffer: &mut [u8]) -> Result<()> {
         let (at, file) = match &mut self.open {
             Some((open, at, file)) if open == path && *at == offset => (at, file),
             slot => {
-                let mut file = self.dump.plain(path)?;
-                file.skip_to(offset);
+                let mut file = self.dump.body(path, digest)?;
+                if offset > 0 {
+                    file.skip_to(offset);
+                }
                 let (_, at, file) = slot.insert((path.to_vec(), offset, file));
                 (at, file)
             }
         };
-        file.read_exact(buffer).map_err(|error| self.dump.failed(path, error))?;
+        let mut read = file.read_exact(buffer);
+        if read.is_ok() && file.is_at_end() {
+            // What proves the file is said behind its last byte.
+            read = file.read(&mut [0]).map(drop);
+        }
+        read.map_err(|error| self.dump.failed(path, error))?;
         *at = at.saturating_add(u64::try_from(buffer.len()).unwrap_or(u64::MAX));
         Ok(())
     }

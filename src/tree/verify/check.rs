@@ -101,7 +101,9 @@ impl<'v> Checker<'v> {
         }
         let content = self.content(&job.path)?;
         parts::push(self.shared, &job.path)?;
-        if job.digest.is_none() && content == Content::Bytes {
+        let is_list = matches!(content, Content::Keymap(_) | Content::Part)
+            || job.path == manifest::NAME.as_bytes();
+        if job.digest.is_none() && content == Content::Bytes || !is_list && !self.shared.reads_contents {
             return Ok(());
         }
         // What is too long or cannot be read was named.
