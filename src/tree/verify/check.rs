@@ -101,8 +101,8 @@ impl<'v> Checker<'v> {
         }
         let content = self.content(&job.path)?;
         parts::push(self.shared, &job.path)?;
-        let is_list = matches!(content, Content::Keymap(_) | Content::Part)
-            || job.path == manifest::NAME.as_bytes();
+        let is_list =
+            matches!(content, Content::Keymap(_) | Content::Part) || job.path == manifest::NAME.as_bytes();
         if job.digest.is_none() && content == Content::Bytes || !is_list && !self.shared.reads_contents {
             return Ok(());
         }
