@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand, ValueEnum, value_parser};
 use ekv_backup::crypto::KeyFiles;
 use ekv_backup::interrupt::Interrupt;
 use ekv_backup::keyspace::Namespace;
@@ -185,11 +185,17 @@ pub(super) struct Decode {
     /// Write side records (visibility, dedup, group, age) under `_internals/`
     #[arg(long, help_heading = "SQS")]
     pub include_sqs_side_records: bool,
+    /// Threads that make files; the dump is the same [default: the cores that the process may use]
+    #[arg(long, value_name = "N", value_parser = value_parser!(u16).range(1..=MOST_JOBS))]
+    pub jobs: Option<u16>,
     #[command(flatten)]
     pub ended: Ended,
     #[command(flatten)]
     pub shown: Shown,
 }
+
+/// Most threads that make files.
+const MOST_JOBS: i64 = 256;
 
 /// The part of one worker.
 #[derive(Debug, Args)]

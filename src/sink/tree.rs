@@ -33,8 +33,10 @@ pub struct TreeSink {
 impl TreeSink {
     /// Writes into `tree`.
     #[must_use]
-    pub fn new(tree: Tree, options: LayoutOptions) -> Self {
+    pub fn new(mut tree: Tree, options: LayoutOptions) -> Self {
         let scratch = tree.scratch().clone();
+        // Names of keys are told apart by their bytes alone.
+        tree.trust(layout::redis::DIRECTORY);
         Self {
             root: Root::new(tree, options),
             dynamodb: layout::dynamodb::Layout::default(),

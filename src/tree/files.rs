@@ -94,6 +94,14 @@ impl Tree {
         }
     }
 
+    /// Promises that each file below this directory (with its `/`) is written once, and that none is a directory too: which
+    /// names are taken there is not kept. The first directory counts.
+    pub(crate) fn trust(&mut self, directory: &'static [u8]) {
+        if let Self::Disk(disk) = self {
+            disk.trust(directory);
+        }
+    }
+
     /// Returns the files so far and their length, holes included.
     #[must_use]
     pub fn size(&self) -> Size {

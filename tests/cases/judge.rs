@@ -40,6 +40,7 @@ pub fn differences(case: &Case, name: &str) -> Vec<String> {
         Ok(lines) => faults.extend(problems::differences(&lines, &case.problems)),
         Err(error) => faults.push(format!("PROBLEMS.jsonl: {error}")),
     }
+    faults.extend(jobs(work.path(), case, (&tree, &run)));
     faults.extend(shares(work.path(), case, &tree));
     faults.extend(manifest(&tree, case));
     faults.extend(checksum_faults(&tree));
@@ -232,6 +233,29 @@ fn run(directory: &Path, command: &[&str], arguments: &[String]) -> Output {
         .args(arguments)
         .output()
         .expect("the binary can be run")
+}
+
+/// Decodes the case with one thread that makes files, and with three: all that comes of it has to be the same.
+fn jobs(directory: &Path, case: &Case, (tree, run): (&Tree, &Output)) -> Vec<String> {
+    // All warnings are in it.
+    let said = |run: &Output| {
+        let mut json: Value = serde_json::from_slice(&run.stdout).unwrap_or_default();
+        (json["output"], json["duration_ms"]) = (Value::Null, Value::Null);
+        (run.status.code(), json)
+    };
+    let mut faults = Vec::new();
+    for count in ["1", "3"] {
+        let target = format!("jobs-{count}");
+        let asked = ["--jobs".to_owned(), count.to_owned()];
+        let other = decode(directory, &target, &[&case.options, &asked[..]].concat());
+        if said(&other) != said(run) {
+            faults.push(format!("--jobs {count} says {:?} instead of {:?}", said(&other), said(run)));
+        }
+        if Tree::read(&directory.join(target)).expect("the dump can be read") != *tree {
+            faults.push(format!("--jobs {count} makes another dump"));
+        }
+    }
+    faults
 }
 
 /// Decodes the case in shares too, whose dumps have to be the same one when they are merged. In one number of shares, which

@@ -34,6 +34,7 @@ mod heads;
 mod hostile;
 mod inspect;
 mod lines;
+mod jobs;
 mod list;
 mod live;
 mod log;

@@ -24,6 +24,9 @@ pub(crate) use joined::Joined;
 use parts::Lines;
 use sidecars::Sidecars;
 
+/// Where everything stands. Keys that differ have names that differ.
+pub(crate) const DIRECTORY: &[u8] = b"redis/db_0/";
+
 /// Writes the files.
 #[derive(Debug)]
 pub(crate) struct Layout {
@@ -180,7 +183,8 @@ impl Layout {
             },
         };
         self.path.clear();
-        for part in ["redis/db_0/", directory, "/", &segment.text, suffix] {
+        self.path.extend_from_slice(DIRECTORY);
+        for part in [directory, "/", &segment.text, suffix] {
             self.path.extend_from_slice(part.as_bytes());
         }
     }

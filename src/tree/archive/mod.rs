@@ -32,6 +32,7 @@ pub use file::ArchiveFile;
 pub use header::HeaderError;
 pub(super) use index::{Index, of_read};
 pub(crate) use names::Names;
+pub(in crate::tree) use names::Taken;
 use output::{Output, Stream, To};
 pub use reader::{Entry, EntryKind, ReadError, ReadErrorKind, Reader};
 pub use source::{Source, from_handle, open};

@@ -1,4 +1,5 @@
-//! Which names of an archive are taken, as a file system would know it: digests of paths, in memory while they are few,
+//! Which names of an archive, or of a tree whose files are created later, are taken, as a file system would know it: digests
+//! of paths, in memory while they are few,
 //! then in a table in an unlinked file.
 //!
 //! In: paths. Out: what stands there. Memory does not grow with the number of names.
@@ -29,7 +30,7 @@ const FIRST: u64 = 1 << 19;
 /// What has a name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
-pub(super) enum Taken {
+pub(in crate::tree) enum Taken {
     /// Nothing any more.
     Free = 1,
     File = 2,
@@ -100,6 +101,15 @@ impl Names {
         Ok(true)
     }
 
+    /// Takes a free name; else returns what has it.
+    pub(in crate::tree) fn take(&mut self, path: &[u8], by: Taken) -> io::Result<Option<Taken>> {
+        let found = self.get(path)?;
+        if found.is_none() {
+            self.set(path, by)?;
+        }
+        Ok(found)
+    }
+
     /// Takes the names of the directories of a path.
     pub(super) fn claim_directories(&mut self, path: &[u8], entered: &[u8]) -> io::Result<bool> {
         let mut missing = Vec::new();
@@ -118,7 +128,7 @@ impl Names {
     }
 
     /// Returns what has this path.
-    pub(super) fn get(&self, path: &[u8]) -> io::Result<Option<Taken>> {
+    pub(in crate::tree) fn get(&self, path: &[u8]) -> io::Result<Option<Taken>> {
         let key = key(path);
         let found = match (self.memory.get(&key), &self.table) {
             (Some(taken), _) => Some(*taken),
@@ -129,7 +139,7 @@ impl Names {
     }
 
     /// Says what has this path.
-    pub(super) fn set(&mut self, path: &[u8], taken: Taken) -> io::Result<()> {
+    pub(in crate::tree) fn set(&mut self, path: &[u8], taken: Taken) -> io::Result<()> {
         self.memory.insert(key(path), taken);
         if self.memory.len() < self.in_memory {
             return Ok(());

@@ -1,44 +1,55 @@
-//! Writes, hashes and closes small files on a thread of its own, while the next ones are being created.
+//! Writes, hashes and closes small files on other threads, while the next ones come.
 //!
-//! In: files that were just created, with their paths and bodies. Out: a digest for each, or why it could not be
-//! written; in the order in which they came, some files later.
+//! In: files that were just created, or whose names nothing else has, with their paths and bodies. Out: a digest for each,
+//! or why it could not be written; in any order, some files later.
 //!
-//! Creating a file takes its directory, writing takes the file alone: with one thread each, neither waits for the
-//! other. What a name is refused for is known at once.
+//! Creating a file takes its directory, writing takes the file alone: with one job, another thread writes what this one
+//! creates, and neither waits for the other. With more, each thread creates what it writes, this one too while all others
+//! have enough: more is done beside, but whether a name is taken has to be known before.
 
 use std::fs::File;
 use std::io::{self, Write};
 use std::ops::Range;
+use std::os::fd::OwnedFd;
 use std::sync::mpsc::{self, Receiver, SyncSender};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 
+use rustix::fs::Mode;
 use sha2::{Digest, Sha256};
 
-use super::file::close;
+use super::file::{NewFile, close, create_in};
+use crate::tree::directory::split;
 use crate::tree::hashing::has_second_core;
 
 /// Files that are handed over together.
 const FILES: usize = 16;
 /// Bytes of paths and bodies from which on a batch is handed over.
 const BYTES: usize = 256 << 10;
-/// Batches that exist at most, each of open files; one is being filled.
+/// Batches that exist at most, each of open files or directories; one is being filled.
 const BATCHES: usize = 4;
+/// The same of many threads: there are not too many descriptors then.
+const MOST_BATCHES: usize = 32;
 
-/// The thread, and the files that are not written yet.
-#[derive(Debug, Default)]
+/// The threads, and the files that are not written yet.
+#[derive(Debug)]
 pub(super) struct Writer {
     batch: Batch,
-    thread: Option<Thread>,
-    /// Batches that the thread has.
+    threads: Option<Threads>,
+    /// Threads that are to write files, this one among them if there are several.
+    jobs: usize,
+    /// Mode of files that are created here.
+    mode: Mode,
+    /// Batches that the threads have.
     under_way: usize,
 }
 
 #[derive(Debug)]
-struct Thread {
+struct Threads {
     /// `None` where there is no second core, or no thread to be had.
     jobs: Option<SyncSender<Batch>>,
     ended: Receiver<Batch>,
-    handle: Option<JoinHandle<()>>,
+    handles: Vec<JoinHandle<()>>,
 }
 
 /// Files, and what became of them.
@@ -58,15 +69,20 @@ struct Small {
 
 #[derive(Debug)]
 enum State {
-    Created(File),
+    New(NewFile),
     /// Being written.
     Taken,
     Written(io::Result<[u8; 32]>),
 }
 
 impl Writer {
+    /// Returns a writer without files, whose threads start with the first ones.
+    pub(super) fn new(jobs: usize, mode: Mode) -> Self {
+        Self { batch: Batch::default(), threads: None, jobs: jobs.max(1), mode, under_way: 0 }
+    }
+
     /// Takes a file that is to get this body. `true` when it is time to [`Self::pass_on`].
-    pub(super) fn push(&mut self, file: File, path: &[u8], body: &[u8]) -> bool {
+    pub(super) fn push(&mut self, file: NewFile, path: &[u8], body: &[u8]) -> bool {
         self.batch.push(file, path, body);
         self.batch.files.len() >= FILES || self.batch.bytes.len() >= BYTES
     }
@@ -75,17 +91,23 @@ impl Writer {
     /// and then [given back](Self::reuse).
     pub(super) fn pass_on(&mut self) -> Option<Batch> {
         let mut batch = std::mem::take(&mut self.batch);
-        let thread = self.thread.get_or_insert_with(Thread::start);
-        if let Some(jobs) = &thread.jobs {
-            match jobs.send(batch) {
-                Ok(()) => {
-                    self.under_way += 1;
-                    return if self.under_way < BATCHES { None } else { self.next() };
+        let threads = self.threads.get_or_insert_with(|| Threads::start(self.jobs, self.mode));
+        let most = self.jobs.saturating_add(BATCHES - 1).min(MOST_BATCHES);
+        if let Some(jobs) = &threads.jobs {
+            let ended = if self.under_way < most { None } else { threads.ended.try_recv().ok() };
+            self.under_way -= usize::from(ended.is_some());
+            if self.under_way < most {
+                match jobs.send(batch) {
+                    Ok(()) => {
+                        self.under_way += 1;
+                        return if self.jobs > 1 || self.under_way < most { ended } else { self.next() };
+                    }
+                    // Files of threads that have failed are missed later.
+                    Err(unsent) => batch = unsent.0,
                 }
-                Err(unsent) => batch = unsent.0,
             }
         }
-        batch.write();
+        batch.write(self.mode);
         Some(batch)
     }
 
@@ -95,7 +117,7 @@ impl Writer {
             return self.next();
         }
         let mut batch = std::mem::take(&mut self.batch);
-        batch.write();
+        batch.write(self.mode);
         (!batch.files.is_empty()).then_some(batch)
     }
 
@@ -108,42 +130,49 @@ impl Writer {
         }
     }
 
-    /// Waits for a batch. None comes when the thread has failed: its files are missed later.
+    /// Waits for a batch. None comes when the threads have failed: their files are missed later.
     fn next(&mut self) -> Option<Batch> {
         self.under_way -= 1;
-        self.thread.as_ref()?.ended.recv().ok()
+        self.threads.as_ref()?.ended.recv().ok()
     }
 }
 
-impl Drop for Thread {
-    /// Waits until the thread has closed its files, so that their directories can be removed everywhere.
+impl Drop for Threads {
+    /// Waits until the threads have closed their files, so that their directories can be removed everywhere.
     fn drop(&mut self) {
         self.jobs = None;
-        let _ = self.handle.take().map(JoinHandle::join);
+        self.handles.drain(..).for_each(|handle| drop(handle.join()));
     }
 }
 
-impl Thread {
-    fn start() -> Self {
-        let (jobs, waiting) = mpsc::sync_channel::<Batch>(BATCHES);
-        let (sender, ended) = mpsc::channel();
-        let run = move || {
-            for mut batch in waiting {
-                batch.write();
-                // Nobody waits for it any more when the tree was given up.
-                let _ = sender.send(batch);
-            }
+impl Threads {
+    fn start(jobs: usize, mode: Mode) -> Self {
+        let (sender, waiting) = mpsc::sync_channel::<Batch>(MOST_BATCHES);
+        let waiting = Arc::new(Mutex::new(waiting));
+        let (ending, ended) = mpsc::channel();
+        let spawn = |_| {
+            let (waiting, ending) = (Arc::clone(&waiting), ending.clone());
+            let next = move || waiting.lock().unwrap_or_else(PoisonError::into_inner).recv();
+            let run = move || {
+                while let Ok(mut batch) = next() {
+                    batch.write(mode);
+                    // Nobody waits for it any more when the tree was given up.
+                    let _ = ending.send(batch);
+                }
+            };
+            thread::Builder::new().spawn(run).ok()
         };
-        let handle = has_second_core().then(|| thread::Builder::new().spawn(run).ok()).flatten();
-        Self { jobs: handle.is_some().then_some(jobs), ended, handle }
+        let threads = if jobs > 1 { jobs - 1 } else { usize::from(has_second_core()) };
+        let handles: Vec<_> = (0..threads).map_while(spawn).collect();
+        Self { jobs: (!handles.is_empty()).then_some(sender), ended, handles }
     }
 }
 
 impl Batch {
-    fn push(&mut self, file: File, path: &[u8], body: &[u8]) {
+    fn push(&mut self, file: NewFile, path: &[u8], body: &[u8]) {
         let path = self.append(path);
         let body = self.append(body);
-        self.files.push(Small { path, body, state: State::Created(file) });
+        self.files.push(Small { path, body, state: State::New(file) });
     }
 
     fn append(&mut self, bytes: &[u8]) -> Range<usize> {
@@ -153,12 +182,16 @@ impl Batch {
     }
 
     /// Writes, hashes and closes each file.
-    fn write(&mut self) {
+    fn write(&mut self, mode: Mode) {
         for small in &mut self.files {
-            let body = self.bytes.get(small.body.clone());
+            let parts = self.bytes.get(small.path.clone()).zip(self.bytes.get(small.body.clone()));
             let state = std::mem::replace(&mut small.state, State::Taken);
             small.state = match state {
-                State::Created(mut file) => State::Written(body.ok_or_else(lost).and_then(|body| {
+                State::New(file) => State::Written(parts.ok_or_else(lost).and_then(|(path, body)| {
+                    let mut file = match file {
+                        NewFile::Created(file) => file,
+                        NewFile::Named(directory) => create_named(&directory, path, mode)?,
+                    };
                     file.write_all(body)?;
                     close(file)?;
                     Ok(Sha256::digest(body).into())
@@ -168,8 +201,7 @@ impl Batch {
         }
     }
 
-    /// Returns path, length and digest of each file, or why it could not be written, in the order of
-    /// [`Writer::push`].
+    /// Returns path, length and digest of each file, or why it could not be written.
     pub(super) fn written(&mut self) -> impl Iterator<Item = (&[u8], usize, io::Result<[u8; 32]>)> {
         let Self { files, bytes } = self;
         files.drain(..).filter_map(|small| {
@@ -179,10 +211,15 @@ impl Batch {
             };
             match small.state {
                 State::Written(result) => Some((path, small.body.len(), lost.map_or(result, Err))),
-                State::Created(_) | State::Taken => None,
+                State::New(_) | State::Taken => None,
             }
         })
     }
+}
+
+fn create_named(directory: &OwnedFd, path: &[u8], mode: Mode) -> io::Result<File> {
+    let (_, name) = split(path).map_err(|_| lost())?;
+    Ok(create_in(directory, name, mode)?)
 }
 
 fn lost() -> io::Error {
@@ -202,24 +239,37 @@ mod tests {
         }
     }
 
-    /// A thread that was never there, or has ended.
-    fn no_thread(jobs: Option<SyncSender<Batch>>) -> Thread {
-        Thread { jobs, ended: mpsc::channel().1, handle: None }
+    const MODE: Mode = Mode::from_raw_mode(0o600);
+
+    fn writer(jobs: usize, threads: Option<Threads>) -> Writer {
+        Writer { threads, ..Writer::new(jobs, MODE) }
+    }
+
+    /// Threads that were never there, or have ended.
+    fn no_thread(jobs: Option<SyncSender<Batch>>) -> Threads {
+        Threads { jobs, ended: mpsc::channel().1, handles: Vec::new() }
     }
 
     #[test]
-    fn files_are_written_and_digests_come_back_in_order() {
-        let (jobs, waiting) = mpsc::sync_channel(1);
+    fn files_are_written_and_digests_come_back() {
+        let (ended, waiting) = mpsc::sync_channel(1);
         drop(waiting);
-        for thread in [None, Some(no_thread(None)), Some(no_thread(Some(jobs)))] {
+        let more = [2, 3, 16].map(|jobs| writer(jobs, None));
+        let one =
+            [None, Some(no_thread(None)), Some(no_thread(Some(ended)))].map(|threads| writer(1, threads));
+        for mut writer in one.into_iter().chain(more) {
             let directory = tempfile::tempdir().unwrap();
-            let mut writer = Writer { thread, ..Writer::default() };
+            let parent = Arc::new(OwnedFd::from(File::open(directory.path()).unwrap()));
             let (mut found, mut expected) = (Vec::new(), Vec::new());
             let lengths = [0, 1, 4_096, BYTES - 1, BYTES, 100_000, 7];
             for number in 0..FILES * BATCHES * 3 + 5 {
                 let body = vec![u8::try_from(number % 251).unwrap(); lengths[number % lengths.len()]];
                 let path = format!("file-{number}");
-                let file = File::create_new(directory.path().join(&path)).unwrap();
+                let file = if writer.jobs > 1 {
+                    NewFile::Named(Arc::clone(&parent))
+                } else {
+                    NewFile::Created(File::create_new(directory.path().join(&path)).unwrap())
+                };
                 if writer.push(file, path.as_bytes(), &body) {
                     let ended = writer.pass_on();
                     drain(&mut writer, ended, &mut found);
@@ -228,6 +278,10 @@ mod tests {
             }
             while let Some(batch) = writer.end() {
                 drain(&mut writer, Some(batch), &mut found);
+            }
+            if writer.jobs > 1 {
+                found.sort();
+                expected.sort();
             }
             assert!(found == expected);
             for (path, length, digest) in &found {
@@ -241,10 +295,10 @@ mod tests {
     fn files_of_a_thread_that_has_failed_do_not_come_back() {
         let directory = tempfile::tempdir().unwrap();
         let (jobs, waiting) = mpsc::sync_channel(BATCHES);
-        let mut writer = Writer { thread: Some(no_thread(Some(jobs))), ..Writer::default() };
+        let mut writer = writer(1, Some(no_thread(Some(jobs))));
         for number in 0..FILES * BATCHES {
             let file = File::create_new(directory.path().join(number.to_string())).unwrap();
-            if writer.push(file, b"path", b"body") {
+            if writer.push(NewFile::Created(file), b"path", b"body") {
                 assert!(writer.pass_on().is_none());
             }
         }
@@ -257,12 +311,12 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("file");
         std::fs::write(&path, "").unwrap();
-        let mut writer = Writer::default();
+        let mut writer = writer(1, None);
         // Open for reading alone, as a full disk would have it.
         for number in 0..2 * FILES {
             let file = if number == 3 { File::open(&path) } else { File::create(&path) }.unwrap();
-            if writer.push(file, number.to_string().as_bytes(), b"body") {
-                assert!(writer.thread.is_some() || number < FILES);
+            if writer.push(NewFile::Created(file), number.to_string().as_bytes(), b"body") {
+                assert!(writer.threads.is_some() || number < FILES);
                 writer.pass_on();
             }
         }

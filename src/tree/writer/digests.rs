@@ -2,11 +2,11 @@
 //!
 //! In: files that are complete, or will be. Out: paths and digests for CHECKSUMS, sizes.
 
-use std::fs::File;
 use std::io;
 
 use super::Disk;
 use super::background::Batch;
+use super::file::NewFile;
 use crate::tree::Result;
 use crate::tree::hashing::Hashed;
 
@@ -28,7 +28,7 @@ impl Disk {
     }
 
     /// Counts a complete file of which nothing was written yet.
-    pub(super) fn write_later(&mut self, file: File, path: &[u8], body: &[u8]) -> Result<()> {
+    pub(super) fn write_later(&mut self, file: NewFile, path: &[u8], body: &[u8]) -> Result<()> {
         self.add(path, u64::try_from(body.len()).unwrap_or(u64::MAX));
         self.awaited += 1;
         if self.writer.push(file, path, body)

@@ -7,7 +7,7 @@ use std::io::{self, Seek, SeekFrom, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 
-use rustix::fs::{AtFlags, OFlags};
+use rustix::fs::{AtFlags, Mode, OFlags};
 use rustix::io::{Errno, retry_on_intr};
 use sha2::Digest;
 
@@ -24,20 +24,42 @@ const WRITE_BACK: u64 = 1 << 20;
 /// Zero bytes that are hashed at once.
 static ZEROS: [u8; 64 << 10] = [0; 64 << 10];
 
-/// Creates a file that must not exist.
-pub(super) fn create(
+/// A file of the tree that nothing was written to.
+#[derive(Debug)]
+pub(super) enum NewFile {
+    /// Open.
+    Created(File),
+    /// Not created yet: its directory, in which the tree knows its name to be free.
+    Named(Arc<OwnedFd>),
+}
+
+/// Begins a file that must not exist: creates it, or takes its name where the tree [knows names](Names).
+pub(super) fn begin(
     staging_fs: &StagingFs,
-    directory: Option<&OwnedFd>,
+    directory: Option<&Arc<OwnedFd>>,
     path: &[u8],
     name: &[u8],
-) -> Result<File> {
+) -> Result<NewFile> {
+    match directory {
+        Some(directory) if staging_fs.take_name(path, name)? => Ok(NewFile::Named(Arc::clone(directory))),
+        directory => create(staging_fs, directory.map(AsRef::as_ref), path, name).map(NewFile::Created),
+    }
+}
+
+/// Creates a file that must not exist.
+fn create(staging_fs: &StagingFs, directory: Option<&OwnedFd>, path: &[u8], name: &[u8]) -> Result<File> {
     let parent = directory.unwrap_or(staging_fs.root()).as_fd();
-    let flags = OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::WRONLY | OFlags::CLOEXEC;
-    match retry_on_intr(|| rustix::fs::openat(parent, name, flags, staging_fs.file_mode)) {
-        Ok(handle) => Ok(File::from(handle)),
+    match create_in(parent, name, staging_fs.file_mode) {
+        Ok(file) => Ok(file),
         Err(Errno::EXIST) => Err(staging_fs.error(path, staging_fs.collision(parent, name))),
         Err(errno) => Err(staging_fs.failure(path, errno)),
     }
+}
+
+/// The same in an open directory.
+pub(super) fn create_in(directory: impl AsFd, name: &[u8], mode: Mode) -> rustix::io::Result<File> {
+    let flags = OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::WRONLY | OFlags::CLOEXEC;
+    Ok(File::from(retry_on_intr(|| rustix::fs::openat(&directory, name, flags, mode))?))
 }
 
 /// Removes a file that is not complete. That it may stay is no second error: the whole tree is removed then.
@@ -63,7 +85,7 @@ pub struct DiskFile {
     directory: Option<Arc<OwnedFd>>,
     path: Vec<u8>,
     /// `None` once it is finished.
-    file: Option<File>,
+    file: Option<NewFile>,
     buffer: Vec<u8>,
     hash: FileHash,
     hashing: Arc<Hashing>,
@@ -81,7 +103,7 @@ impl DiskFile {
         path: &[u8],
         name: &[u8],
     ) -> Result<Self> {
-        let file = create(staging_fs, directory.as_deref(), path, name)?;
+        let file = begin(staging_fs, directory.as_ref(), path, name)?;
         Ok(Self {
             staging_fs: Arc::clone(staging_fs),
             directory,
@@ -155,15 +177,32 @@ impl DiskFile {
     pub(super) fn close(&mut self) -> Result<()> {
         let written = self.flush().and_then(|()| self.end_hole());
         // An error leaves the file open, and so to be removed.
-        written.and_then(|()| self.file.take().map_or(Ok(()), close)).map_err(|error| self.failure(error))
+        let closed = written.and_then(|()| match self.file.take() {
+            Some(NewFile::Created(file)) => close(file),
+            _ => Ok(()),
+        });
+        closed.map_err(|error| self.failure(error))
     }
 
     /// Flushes the file to the disk.
     pub(super) fn sync(&mut self) -> Result<()> {
         let synced = self.flush().and_then(|()| {
-            self.file.as_ref().map_or(Ok(()), |file| Ok(retry_on_intr(|| rustix::fs::fsync(file))?))
+            let file = &*self.open()?;
+            Ok(retry_on_intr(|| rustix::fs::fsync(file))?)
         });
         synced.map_err(|error| self.failure(error))
+    }
+
+    /// Returns the open file, which is created now where it was not.
+    fn open(&mut self) -> io::Result<&mut File> {
+        if let Some(NewFile::Named(directory)) = &self.file {
+            let (_, name) = split(&self.path).map_err(|_| finished())?;
+            self.file = Some(NewFile::Created(create_in(directory, name, self.staging_fs.file_mode)?));
+        }
+        match &mut self.file {
+            Some(NewFile::Created(file)) => Ok(file),
+            _ => Err(finished()),
+        }
     }
 
     fn hash(&mut self, bytes: &[u8]) {
@@ -189,11 +228,13 @@ impl DiskFile {
         self.flush()?;
         self.length = self.length.checked_add(length).ok_or(Errno::FBIG)?;
         self.hole |= length > 0;
-        self.file.as_mut().ok_or_else(finished)?.seek(SeekFrom::Start(self.length)).map(drop)
+        let length = self.length;
+        self.open()?.seek(SeekFrom::Start(length)).map(drop)
     }
 
     fn end_hole(&mut self) -> io::Result<()> {
-        self.file.as_mut().filter(|_| self.hole).map_or(Ok(()), |file| file.set_len(self.length))
+        let length = self.length;
+        if self.hole { self.open()?.set_len(length) } else { Ok(()) }
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -205,19 +246,18 @@ impl DiskFile {
     }
 
     fn store(&mut self, bytes: &[u8]) -> io::Result<()> {
+        if bytes.is_empty() {
+            return Ok(());
+        }
         self.hash(bytes);
-        let file = match &mut self.file {
-            Some(file) => file,
-            None if bytes.is_empty() => return Ok(()),
-            None => return Err(finished()),
-        };
-        file.write_all(bytes)?;
+        self.open()?.write_all(bytes)?;
         self.staging_fs.count_bytes(bytes.len());
-        let (dirty, from) = &mut self.dirty;
-        *dirty = dirty.saturating_add(u64::try_from(bytes.len()).unwrap_or(u64::MAX));
-        if *dirty >= WRITE_BACK {
-            staging_fs::start_write_back(file, *from);
-            (*dirty, *from) = (0, self.length);
+        let (dirty, from) = self.dirty;
+        let dirty = dirty.saturating_add(u64::try_from(bytes.len()).unwrap_or(u64::MAX));
+        self.dirty = (dirty, from);
+        if dirty >= WRITE_BACK {
+            staging_fs::start_write_back(self.open()?, from);
+            self.dirty = (0, self.length);
         }
         Ok(())
     }
@@ -233,10 +273,10 @@ fn finished() -> io::Error {
 
 impl Drop for DiskFile {
     fn drop(&mut self) {
-        if self.file.take().is_some()
-            && let Ok((_, name)) = split(&self.path)
-        {
+        let Some(file) = self.file.take() else { return };
+        if let (NewFile::Created(_), Ok((_, name))) = (file, split(&self.path)) {
             discard(&self.staging_fs, self.directory.as_deref(), name);
         }
+        self.staging_fs.free_name(&self.path);
     }
 }

@@ -75,6 +75,9 @@ pub struct TreeOptions {
     pub interrupt: Interrupt,
     /// Moved by the files and bytes that are written.
     pub progress: Progress,
+    /// Threads that create small files of a directory, this one among them. With 0 or 1 this one creates them all, and
+    /// another one, where there is a second core, writes them.
+    pub jobs: usize,
 }
 
 /// A tree that stands at its target.
@@ -112,7 +115,7 @@ impl Disk {
     /// Creates the staging directory `.<name>.partial-<random>` beside `target`.
     pub fn create(target: &Path, options: &TreeOptions) -> Result<Self> {
         let (staging, root) = Staging::create(target, options)?;
-        let staging_fs = match StagingFs::new(root, target.to_owned(), options) {
+        let mut staging_fs = match StagingFs::new(root, target.to_owned(), options) {
             Ok(staging_fs) => staging_fs,
             Err(errno) => {
                 let error = Error { path: staging.path().to_owned(), kind: errno.into() };
@@ -120,11 +123,14 @@ impl Disk {
             }
         };
         let scratch = Scratch::new(staging.path().to_owned()).polling(&options.interrupt);
+        if options.jobs > 1 {
+            staging_fs.keep_names(&scratch);
+        }
         let (hashing, hashed) = Hashing::new();
         Ok(Self {
             directories: Directories::new(OPEN_DIRECTORIES),
             checksums: Sorter::new(&scratch, CHECKSUMS_MEMORY),
-            writer: Writer::default(),
+            writer: Writer::new(options.jobs, staging_fs.file_mode),
             flush: Flush::default(),
             hashing: Arc::new(hashing),
             hashed,
@@ -154,6 +160,11 @@ impl Disk {
         let _ = self.staging_fs.expected.set(size);
     }
 
+    /// Promises that each file below this directory (with its `/`) is written once, and that none is a directory too.
+    pub(crate) fn trust(&mut self, directory: &'static [u8]) {
+        let _ = self.staging_fs.unique.set(directory);
+    }
+
     /// Returns the files so far and their length, holes included.
     #[must_use]
     pub fn size(&self) -> Size {
@@ -163,8 +174,8 @@ impl Disk {
     /// Creates the file `path` with this body: one `openat`, `write`, `close`. `path` is relative to the root,
     /// components separated by `/`; its directories are made on the way. `Taken` when the name exists.
     ///
-    /// A short body is written on another thread meanwhile: that the disk refuses it is the error of a later call,
-    /// with this path.
+    /// A short body is written, and its file perhaps created, on another thread meanwhile: that the disk refuses it is the
+    /// error of a later call, with this path.
     pub fn write(&mut self, path: &[u8], body: &[u8]) -> Result<()> {
         if body.len() >= LONG {
             let mut file = self.file(path)?;
@@ -172,7 +183,7 @@ impl Disk {
             return file.finish(self);
         }
         let (directory, name) = self.place(path)?;
-        let file = file::create(&self.staging_fs, directory.as_deref(), path, name)?;
+        let file = file::begin(&self.staging_fs, directory.as_ref(), path, name)?;
         self.write_later(file, path, body)
     }
 
@@ -206,6 +217,8 @@ impl Disk {
             return Ok(());
         }
         let Ok((mut path, _)) = split(path) else { return Ok(()) };
+        // A directory is not empty whose files are to be created.
+        self.settle()?;
         while let Ok((parent, name)) = split(path) {
             let root = self.staging_fs.root();
             let opened = self
@@ -218,6 +231,7 @@ impl Disk {
                     Ok(()) => {
                         self.directories.forget(path);
                         self.listing.remove(path);
+                        self.staging_fs.free_name(path);
                     }
                     Err(Errno::NOTEMPTY | Errno::EXIST) => break,
                     Err(Errno::NOENT | Errno::NOTDIR | Errno::NAMETOOLONG) => {}

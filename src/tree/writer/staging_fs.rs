@@ -6,8 +6,8 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use rustix::fs::{AtFlags, Dir, Mode, OFlags};
 use rustix::io::{Errno, retry_on_intr};
@@ -15,8 +15,9 @@ use rustix::io::{Errno, retry_on_intr};
 use super::TreeOptions;
 use crate::interrupt::Interrupt;
 use crate::progress::Progress;
+use crate::tree::archive::{Names, Taken};
 use crate::tree::directory::{check_name, open_directory};
-use crate::tree::{Error, ErrorKind, Full, Size};
+use crate::tree::{Error, ErrorKind, Full, Scratch, Size};
 
 /// What every file and directory of one tree shares.
 #[derive(Debug)]
@@ -33,6 +34,10 @@ pub(super) struct StagingFs {
     files: AtomicU64,
     bytes: AtomicU64,
     pub(super) expected: OnceLock<Size>,
+    /// Which names are taken, where files are created later ([`NewFile`](super::file::NewFile)).
+    names: Option<Mutex<Names>>,
+    /// What paths begin with that come once each, so that they need not be kept.
+    pub(super) unique: OnceLock<&'static [u8]>,
 }
 
 impl StagingFs {
@@ -52,7 +57,38 @@ impl StagingFs {
             files: AtomicU64::new(0),
             bytes: AtomicU64::new(0),
             expected: OnceLock::new(),
+            names: None,
+            unique: OnceLock::new(),
         })
+    }
+
+    /// Keeps which names are taken, so that files can be created later, where the file system has no rules for names of its
+    /// own.
+    pub(super) fn keep_names(&mut self, scratch: &Scratch) {
+        if !self.folds_names && takes_any_name(&self.root) {
+            self.names = Some(Mutex::new(Names::new(scratch)));
+        }
+    }
+
+    /// Takes a name for a file that is created later; `false` where it has to be created now.
+    pub(super) fn take_name(&self, path: &[u8], name: &[u8]) -> Result<bool, Error> {
+        let Some(names) = self.names.as_ref().filter(|_| name.len() <= NAME_MAX) else { return Ok(false) };
+        if self.unique.get().is_some_and(|unique| path.starts_with(unique)) {
+            return Ok(true);
+        }
+        let taken = names.lock().unwrap_or_else(PoisonError::into_inner).take(path, Taken::File);
+        match taken.map_err(|error| self.failure(path, error))? {
+            None => Ok(true),
+            Some(_) => Err(self.error(path, ErrorKind::Taken)),
+        }
+    }
+
+    /// Gives the name of a file or directory back that is not there any more.
+    pub(super) fn free_name(&self, path: &[u8]) {
+        if let Some(names) = &self.names {
+            // What cannot be noted stays taken, which is an error of whoever wants it.
+            let _ = names.lock().unwrap_or_else(PoisonError::into_inner).set(path, Taken::Free);
+        }
     }
 
     pub(super) fn root(&self) -> &OwnedFd {
@@ -68,6 +104,12 @@ impl StagingFs {
     ) -> Result<(OwnedFd, bool), Error> {
         let parent = parent.unwrap_or(&self.root).as_fd();
         check_name(name).map_err(|kind| self.error(path, kind))?;
+        if let Some(names) = &self.names {
+            let taken = names.lock().unwrap_or_else(PoisonError::into_inner).take(path, Taken::Directory);
+            if taken.map_err(|error| self.failure(path, error))? == Some(Taken::File) {
+                return Err(self.error(path, ErrorKind::Taken));
+            }
+        }
         let made = match retry_on_intr(|| rustix::fs::mkdirat(parent, name, self.directory_mode)) {
             Err(Errno::EXIST) if self.is_twin(parent, name) => {
                 return Err(self.error(path, ErrorKind::CaseTwin));
@@ -178,6 +220,24 @@ pub(in crate::tree) fn start_write_back(file: &File, offset: u64) {
     }
     #[cfg(not(target_os = "linux"))]
     let _ = (file, offset);
+}
+
+/// Longest name of the file systems that take any, bytes.
+const NAME_MAX: usize = 255;
+
+/// Whether a file system is known to take each name of up to [`NAME_MAX`] bytes: what it refuses has to be known at once.
+fn takes_any_name(root: &impl AsFd) -> bool {
+    #[cfg(target_os = "linux")]
+    {
+        // ext2 to ext4, XFS, Btrfs, tmpfs, overlayfs.
+        const KNOWN: [i128; 5] = [0xef53, 0x5846_5342, 0x9123_683e, 0x0102_1994, 0x794c_7630];
+        rustix::fs::fstatfs(root).is_ok_and(|stat| KNOWN.contains(&i128::from(stat.f_type)))
+    }
+    #[cfg(not(target_os = "linux"))]
+    {
+        let _ = root;
+        false
+    }
 }
 
 /// Whether a file can be found under a name of another case or normal form.

@@ -21,6 +21,10 @@ fn tree(target: &Path) -> Disk {
     Disk::create(target, &TreeOptions::default()).unwrap()
 }
 
+fn tree_of(target: &Path, jobs: usize) -> Disk {
+    Disk::create(target, &TreeOptions { jobs, ..TreeOptions::default() }).unwrap()
+}
+
 fn kind(result: Result<()>) -> ErrorKind {
     result.unwrap_err().kind
 }
@@ -72,7 +76,7 @@ fn a_tree_that_is_dropped_leaves_nothing() {
 #[test]
 fn a_file_that_the_disk_refuses_later_fails_the_tree_with_its_path() {
     let (parent, target) = target();
-    let read_only = || File::open(parent.path()).unwrap();
+    let read_only = || file::NewFile::Created(File::open(parent.path()).unwrap());
     let mut tree = tree(&target);
     tree.write_later(read_only(), b"a/refused", b"body").unwrap();
     let error =
@@ -92,18 +96,71 @@ fn a_file_that_the_disk_refuses_later_fails_the_tree_with_its_path() {
 
 #[test]
 fn a_name_is_written_once() {
+    for jobs in [0, 3] {
+        let (_parent, target) = target();
+        let mut tree = tree_of(&target, jobs);
+        tree.write(b"a/b", b"").unwrap();
+        assert!(matches!(kind(tree.write(b"a/b", b"")), ErrorKind::Taken));
+        assert!(matches!(kind(tree.write(b"a", b"")), ErrorKind::Taken));
+        assert!(matches!(kind(tree.write(b"a/b/c", b"")), ErrorKind::Taken));
+        assert!(matches!(kind(tree.directory(b"a/b")), ErrorKind::Taken));
+        tree.directory(b"a").unwrap();
+        assert!(matches!(kind(tree.write(&[b'n'; 256], b"")), ErrorKind::NameTooLong));
+        assert!(matches!(kind(tree.write(&[&[b'n'; 256][..], b"/a"].concat(), b"")), ErrorKind::NameTooLong));
+        assert!(matches!(kind(tree.write(b"a/../b", b"")), ErrorKind::BadPath));
+        assert_eq!(tree.size(), Size { files: 1, bytes: 0 });
+        tree.await_threads().unwrap();
+    }
+}
+
+#[test]
+fn names_are_known_before_their_files_are_there() {
+    let (parent, target) = target();
+    let mut tree = tree_of(&target, 2);
+    let long = vec![b'l'; 2 * LONG];
+    let mut open = tree.file(b"a/open").unwrap();
+    tree.write(b"a/written", b"1").unwrap();
+    tree.write(b"d/e/f", b"").unwrap();
+    for taken in [&b"a/open"[..], b"a/open/b", b"a/written", b"a/written/b", b"d/e"] {
+        assert!(matches!(kind(tree.write(taken, b"")), ErrorKind::Taken), "{}", taken.escape_ascii());
+        assert!(matches!(kind(tree.write(taken, &long)), ErrorKind::Taken), "{}", taken.escape_ascii());
+    }
+    // What is dropped gives its name back, whether it is on the disk or not.
+    for piece in [&b""[..], &long] {
+        open.write(piece).unwrap();
+        drop(std::mem::replace(&mut open, tree.file(b"a/next").unwrap()));
+        drop(std::mem::replace(&mut open, tree.file(b"a/open").unwrap()));
+    }
+    drop(open);
+    tree.remove_empty_directories(b"a/open").unwrap();
+    tree.write(b"a/open/b", b"2").unwrap();
+    // A directory is not empty whose files are on their way, and its name is free once it is gone.
+    tree.remove_empty_directories(b"d/e/g").unwrap();
+    drop(tree.file(b"g/h/i").unwrap());
+    tree.remove_empty_directories(b"g/h/i").unwrap();
+    tree.write(b"g/h", b"3").unwrap();
+    let mut hole = tree.file(b"g/hole").unwrap();
+    hole.zeros(1 << 20).unwrap();
+    hole.finish(&mut tree).unwrap();
+    tree.finish(&manifest()).unwrap();
+    let zeros = vec![0; 1 << 20];
+    for (path, content) in
+        [("a/written", &b"1"[..]), ("a/open/b", b"2"), ("d/e/f", b""), ("g/h", b"3"), ("g/hole", &zeros)]
+    {
+        assert!(fs::read(target.join(path)).unwrap() == content, "{path}");
+    }
+    drop(parent);
+}
+
+#[test]
+fn a_promise_that_is_broken_ends_the_tree() {
     let (_parent, target) = target();
-    let mut tree = tree(&target);
-    tree.write(b"a/b", b"").unwrap();
-    assert!(matches!(kind(tree.write(b"a/b", b"")), ErrorKind::Taken));
-    assert!(matches!(kind(tree.write(b"a", b"")), ErrorKind::Taken));
-    assert!(matches!(kind(tree.write(b"a/b/c", b"")), ErrorKind::Taken));
-    assert!(matches!(kind(tree.directory(b"a/b")), ErrorKind::Taken));
-    tree.directory(b"a").unwrap();
-    assert!(matches!(kind(tree.write(&[b'n'; 256], b"")), ErrorKind::NameTooLong));
-    assert!(matches!(kind(tree.write(&[&[b'n'; 256][..], b"/a"].concat(), b"")), ErrorKind::NameTooLong));
-    assert!(matches!(kind(tree.write(b"a/../b", b"")), ErrorKind::BadPath));
-    assert_eq!(tree.size(), Size { files: 1, bytes: 0 });
+    let mut tree = tree_of(&target, 2);
+    tree.trust(b"once/");
+    tree.write(b"once/a", b"").unwrap();
+    tree.write(b"once/a", b"").unwrap();
+    let error = tree.finish(&manifest()).unwrap_err();
+    assert!(matches!(error.kind, ErrorKind::Taken) && error.path == target.join("once/a"), "{error}");
 }
 
 #[test]
