@@ -13,7 +13,7 @@ use ekv_backup::name::{Pattern, Selection};
 use ekv_backup::run::{ExportRequest, Exported, export};
 use ekv_backup::service::Options;
 
-use super::args::{Shown, Source, size};
+use super::args::{Share, Shown, Source, size};
 use super::print::Outcome;
 use super::time::hlc_time;
 use super::words::Words;
@@ -63,6 +63,8 @@ pub(super) struct Arguments {
     /// Send keys without a prefix as strings too, as GET serves them
     #[arg(long, help_heading = "Redis")]
     pub legacy_redis_strings: bool,
+    #[command(flatten)]
+    pub share: Share,
     #[command(flatten)]
     pub source: Source,
     /// Print one JSON object when the run ends: to standard output, or standard error where the export goes there
@@ -139,7 +141,9 @@ fn request(arguments: &Arguments, interrupt: &Interrupt) -> Result<ExportRequest
         let patterns = texts.iter().map(|text| Pattern::glob(text).map_err(|error| print::chain(&error)));
         patterns.collect::<Result<Vec<_>, _>>()
     };
-    let selection = Selection::new(patterns(&only)?, patterns(&arguments.exclude)?);
+    // Items of a table stand in the files of the table.
+    let shard = arguments.share.shard.map(|shard| shard.with_whole_tables(true));
+    let selection = Selection::new(patterns(&only)?, patterns(&arguments.exclude)?).with_shard(shard);
     let format = Format::from(arguments.to);
     let target = arguments.target();
     if target.is_none() && !format.is_stream() {

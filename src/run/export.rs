@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use super::{Source, objects, problems, scope};
+use super::{Source, concern, objects, problems, scope};
 use crate::error::Result;
 use crate::event::Warning;
 use crate::export::{Format, Settings, Target};
@@ -103,7 +103,10 @@ fn write(
     scratch: &Scratch,
     warn: impl FnMut(&Warning),
 ) -> Result<Exported> {
-    let mut report = Report::new(scratch, warn).locating(|place| snapshot.locate(place));
+    let report = Report::new(scratch, warn).locating(|place| snapshot.locate(place));
+    // Of what another share exports that one tells.
+    let share = request.options.selection.as_deref().filter(|selection| selection.shard().is_some());
+    let mut report = concern::narrow(report, share);
     report.name_inputs(snapshot.inputs().iter().map(|info| info.path.as_path()));
     report.adopt(snapshot.warnings());
     if let Some(missing) = snapshot.missing_groups() {

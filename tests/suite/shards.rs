@@ -114,3 +114,57 @@ fn each_file_is_made_by_one_share() {
         assert_eq!(made, wanted, "{capture}");
     }
 }
+
+#[test]
+fn exports_of_shares_are_disjoint_and_together_everything() {
+    for (capture, format) in [
+        ("redis", "resp"),
+        ("shop", "resp"),
+        ("dynamodb", "dynamodb"),
+        ("s3", "s3"),
+        ("s3-multipart", "s3"),
+        ("shop", "s3"),
+        ("sqs", "sqs"),
+    ] {
+        let work = Work::new();
+        let made = |shard: &[&str]| {
+            let target = work.path(format!("out{}", shard.concat().replace('/', "-")));
+            let input = input(capture);
+            let words = ["export", &input, "--to", format, "-q", "-o"].map(OsStr::new);
+            let mut arguments = words.to_vec();
+            arguments.push(target.as_os_str());
+            arguments.extend(shard.iter().map(OsStr::new));
+            let run = on_capture(&work, capture, &arguments);
+            assert!(matches!(run.code, Some(0 | 1)), "{capture}: {run:?}");
+            let tree = Tree::read(&target).unwrap();
+            assert_eq!(checksum_faults(&tree), Vec::<String>::new());
+            tree
+        };
+        let whole = made(&[]);
+        let shares = ["0/3", "1/3", "2/3"].map(|shard| made(&["--shard", shard]));
+        // Lists of many objects, of which each share has lines.
+        let is_list = |path: &&Vec<u8>| !path.contains(&b'/') || *path == b"sqs/create-queues.jsonl";
+        let mut alone = BTreeSet::new();
+        for path in shares.iter().flat_map(|share| share.files.keys()).filter(|path| !is_list(path)) {
+            assert!(alone.insert(path.clone()), "{capture}: two shares have {}", path.escape_ascii());
+            let share = shares.iter().find(|share| share.files.contains_key(path)).unwrap();
+            assert!(share.files[path] == whole.files[path], "{capture}: {}", path.escape_ascii());
+        }
+        let wanted = whole.files.keys().filter(|path| !is_list(path)).cloned().collect();
+        assert_eq!(alone, wanted, "{capture}");
+        let lists = whole.files.iter().filter(|(path, _)| is_list(path));
+        let is_made = |path: &[u8]| path != b"CHECKSUMS" && path != b"PROBLEMS.jsonl";
+        for (path, content) in lists.filter(|(path, _)| is_made(path)) {
+            let sorted = |files: &[&Vec<u8>]| {
+                let mut lines: Vec<Vec<u8>> = files
+                    .iter()
+                    .flat_map(|file| file.split_inclusive(|byte| *byte == b'\n').map(<[u8]>::to_vec))
+                    .collect();
+                lines.sort();
+                lines
+            };
+            let parts: Vec<_> = shares.iter().filter_map(|share| share.files.get(path)).collect();
+            assert!(sorted(&parts) == sorted(&[content]), "{capture}: {}", path.escape_ascii());
+        }
+    }
+}

@@ -127,8 +127,9 @@ impl Dynamodb {
     }
 
     fn end_table(&mut self, report: &mut Report<'_>) -> Result<()> {
-        let OpenTable { name, schema, keys, mut altered, parts, batch } =
-            self.table.take().ok_or(NO_TABLE)?;
+        // A table of another share.
+        let Some(table) = self.table.take() else { return Ok(()) };
+        let OpenTable { name, schema, keys, mut altered, parts, batch } = table;
         let tree = &mut self.tree;
         let parts = parts.finish(tree)?;
         if let Some(mut batch) = batch {

@@ -38,6 +38,12 @@ impl Graph {
         Ok(self.requests.push(name.as_bytes(), &record)?)
     }
 
+    /// Adds a queue of another share, which is made there.
+    pub(super) fn push_other(&mut self, name: &str, target: Option<String>) -> Result<()> {
+        self.targets.extend(target.map(|target| (name.to_owned(), target)));
+        Ok(self.requests.push(name.as_bytes(), b"")?)
+    }
+
     /// Writes the requests. `left_out` hears of each queue whose redrive policy no order allows.
     pub(super) fn finish(
         &mut self,
@@ -57,6 +63,9 @@ impl Graph {
         drop(requests);
         let mut requests = again.sort()?;
         while let Some((name, record)) = requests.next()? {
+            if record.is_empty() {
+                continue;
+            }
             let text = String::from_utf8_lossy(name);
             let (length, rest) = record.split_first_chunk::<4>().ok_or(RECORD)?;
             let length = usize::try_from(u32::from_be_bytes(*length)).map_err(|_| RECORD)?;

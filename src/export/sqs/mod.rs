@@ -178,6 +178,14 @@ impl Sink for Sqs {
         }
     }
 
+    fn other(&mut self, object: Object<'_>) -> Result<Answer> {
+        if let Object::Sqs(Row::Queue(queue)) = object {
+            let made = queue::request(queue, |_| ());
+            self.graph.push_other(queue.text, made.target)?;
+        }
+        Ok(Answer::Left)
+    }
+
     fn end_scope(&mut self, report: &mut Report<'_>, _end: ScopeEnd) -> Result<()> {
         self.end_queue(report)
     }
