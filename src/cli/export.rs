@@ -25,6 +25,7 @@ What the target cannot hold is named on standard error (docs/export.md), and nev
 Examples:
   ekv-backup export snap.fsm --to resp | redis-cli --pipe         all Redis keys into a server
   ekv-backup export snap.fsm 'redis/cart:*' --to resp --replace -o carts
+  ekv-backup export snap.fsm --to parquet -o out                  tables, for DuckDB and others
   ekv-backup export snap.fsm --to dynamodb --batch -o out         tables, for import-table or batch-write-item
 
 Exit codes: 0 exported; 1 objects are missing (PROBLEMS.jsonl names them); others as for decode";
@@ -85,8 +86,10 @@ pub(super) enum To {
     S3,
     /// Requests that make queues and send their messages
     Sqs,
-    /// Tables of all services for DuckDB, Spark and others: a row a line
+    /// Tables of all services for query engines: a row a line
     Jsonl,
+    /// The same tables as Parquet
+    Parquet,
 }
 
 impl From<To> for Format {
@@ -97,6 +100,7 @@ impl From<To> for Format {
             To::S3 => Self::S3,
             To::Sqs => Self::Sqs,
             To::Jsonl => Self::Jsonl,
+            To::Parquet => Self::Parquet,
         }
     }
 }

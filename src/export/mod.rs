@@ -15,7 +15,7 @@ use std::io::Write;
 pub use parts::Packing;
 
 use crate::bug::Bug;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::event::Class;
 use crate::keyspace::Namespace;
 use crate::model::Refusal;
@@ -36,6 +36,8 @@ pub enum Format {
     Sqs,
     /// Tables of all services as lines of JSON.
     Jsonl,
+    /// The same as Parquet.
+    Parquet,
 }
 
 /// How it is made.
@@ -76,7 +78,7 @@ pub(crate) trait Export<'w>: Sink {
 
 impl Format {
     /// All formats.
-    pub const ALL: [Self; 5] = [Self::Resp, Self::Dynamodb, Self::S3, Self::Sqs, Self::Jsonl];
+    pub const ALL: [Self; 6] = [Self::Resp, Self::Dynamodb, Self::S3, Self::Sqs, Self::Jsonl, Self::Parquet];
 
     /// Returns its name.
     #[must_use]
@@ -87,6 +89,7 @@ impl Format {
             Self::S3 => "s3",
             Self::Sqs => "sqs",
             Self::Jsonl => "jsonl",
+            Self::Parquet => "parquet",
         }
     }
 
@@ -105,7 +108,7 @@ impl Format {
             Self::Dynamodb => service == Namespace::Dynamodb,
             Self::S3 => service == Namespace::S3,
             Self::Sqs => service == Namespace::Sqs,
-            Self::Jsonl => true,
+            Self::Jsonl | Self::Parquet => true,
         }
     }
 
@@ -116,7 +119,11 @@ impl Format {
             Self::S3 => Box::new(s3::S3::new(target.tree()?)?),
             Self::Sqs => Box::new(sqs::Sqs::new(target.tree()?)),
             Self::Dynamodb => Box::new(dynamodb::Dynamodb::new(target.tree()?, settings)),
-            Self::Jsonl => Box::new(tables::Tables::new(target.tree()?, settings)?),
+            Self::Parquet if cfg!(not(feature = "parquet")) => {
+                let what = "this program was built without Parquet (the cargo feature `parquet`)";
+                return Err(Error::Name(what.to_owned()));
+            }
+            Self::Jsonl | Self::Parquet => Box::new(tables::Tables::new(target.tree()?, self, settings)?),
         })
     }
 }

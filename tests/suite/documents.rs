@@ -236,6 +236,7 @@ const OTHERS: &[&str] = &[
     "--allow-missing-cluster-id",
     "--allow-unverified-self-test",
     "--release",
+    "--no-default-features",
     "--locked",
     "--path",
     "--test",

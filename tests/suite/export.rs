@@ -283,7 +283,7 @@ fn what_is_no_text_stands_in_base64_and_attributes_of_several_types_are_named() 
     for line in [
         r#"{"key":"hash","type":"hash","position":1,"name_base64":"Zv8=","value":"v\u0000"}"#,
         r#"{"key":"zset","type":"zset","position":1,"name":"least","score":"-Infinity"}"#,
-        r#"{"key":"zset","type":"zset","position":4,"name":"zero","score":-0}"#,
+        r#"{"key":"zset","type":"zset","position":4,"name":"zero","score":-0.0}"#,
         r#"{"key":"list","type":"list","position":2,"value":"first"}"#,
         r#"{"key":"stream","type":"stream","position":0,"name":"7-0","fields":[{"name":"f","value":"v"},{"name":"f","value":""}]}"#,
         r#"{"key":"alone","type":"hll","position":1,"name":"bc"}"#,
@@ -294,4 +294,39 @@ fn what_is_no_text_stands_in_base64_and_attributes_of_several_types_are_named() 
     let said = files_of("dynamodb", &["dynamodb/types", "dynamodb/numbers", "--to", "jsonl"]);
     golden("export/columns.txt", said.as_bytes());
     assert!(said.contains("export_column table=\"types\" name=\"v\""), "{said}");
+}
+
+#[test]
+fn tables_are_the_same_as_parquet() {
+    let work = Work::new();
+    let export = |form: &str, part: &str, name: &str| {
+        let (out, input) = (work.path(name), input("shop"));
+        let arguments = ["export", &input, "--to", form, "--part-size", part, "-o"].map(OsStr::new);
+        let run = on_capture(&work, "shop", &[&arguments[..], &[out.as_os_str()]].concat());
+        assert_eq!(run.code, Some(0), "{}", run.err);
+        Tree::read(&out).expect("the directory can be read")
+    };
+    let (lines, parquet) = (export("jsonl", "1MiB", "lines"), export("parquet", "2KiB", "parquet"));
+    assert_eq!(checksum_faults(&parquet), Vec::<String>::new());
+    let tables = |tree: &Tree| {
+        let text = String::from_utf8(tree.files[b"tables.jsonl".as_slice()].clone()).unwrap();
+        let lines = text.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+        lines.map(|mut line| (line["files"].take().as_u64().unwrap(), line)).collect::<Vec<_>>()
+    };
+    let (one, other) = (tables(&lines), tables(&parquet));
+    assert_eq!(
+        one.iter().map(|(_, line)| line).collect::<Vec<_>>(),
+        other.iter().map(|(_, line)| line).collect::<Vec<_>>()
+    );
+    for (files, table) in other {
+        let folder = format!("{}/", table["folder"].as_str().unwrap()).into_bytes();
+        let parts: Vec<_> = parquet.files.iter().filter(|(path, _)| path.starts_with(&folder)).collect();
+        assert_eq!(parts.len() as u64, files, "{table}");
+        assert!(
+            parts.iter().all(|(_, part)| part.starts_with(b"PAR1") && part.ends_with(b"PAR1")),
+            "{table}"
+        );
+    }
+    assert!(parquet.files.contains_key(b"items/orders/part-00001.parquet".as_slice()));
+    assert_eq!(export("parquet", "2KiB", "again").files, parquet.files);
 }

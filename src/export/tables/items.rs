@@ -59,13 +59,15 @@ impl Items {
         let Self { name, keys: [hash, range], types, mut waiting, .. } = self;
         let found = types.columns([&hash, &range], &OWN);
         say(&found, &name, report);
-        let Columns { mut columns, places, .. } = found;
+        let Columns { list: mut columns, places, .. } = found;
         let kinds: Vec<Kind> = columns.iter().map(|column| column.kind).collect();
         let own = OWN.into_iter().zip([Kind::Json, Kind::UInt]);
         columns.extend(own.map(|(name, kind)| Column::new(name, kind)));
-        let folder = segment::encode_directory(&name).map(|segment| segment.text).unwrap_or_default();
-        let folder = [ITEMS, "/", &folder].concat().into_bytes();
-        let mut writer = store.writer(ITEMS, folder, columns);
+        let folder = match segment::encode_directory(&name) {
+            Some(segment) => format!("{ITEMS}/{}", segment.text),
+            None => ITEMS.to_owned(),
+        };
+        let mut writer = store.writer(ITEMS, folder.into_bytes(), columns)?;
         let mut rows = waiting.sort()?;
         while let Some((_, record)) = rows.next()? {
             let (commit_ts, message) = record.split_first_chunk().ok_or(NO_RECORD)?;
@@ -109,6 +111,6 @@ fn say(found: &Columns, table: &[u8], report: &mut Report<'_>) {
         report.warn(warning.with("reason", *why));
     }
     if found.more {
-        report.warn(warning(Event::EXPORT_COLUMNS).with("columns", found.columns.len()));
+        report.warn(warning(Event::EXPORT_COLUMNS).with("columns", found.list.len()));
     }
 }

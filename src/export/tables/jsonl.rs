@@ -67,6 +67,10 @@ fn value(out: &mut impl Output, cell: &Cell<'_>) -> Result<()> {
             let text: &[u8] = if number > 0.0 { b"\"Infinity\"" } else { b"\"-Infinity\"" };
             out.buffer().extend_from_slice(text);
         }
+        // A number without a point is whole to some readers, and has no sign then.
+        Cell::Float(number) if number == 0.0 && number.is_sign_negative() => {
+            out.buffer().extend_from_slice(b"-0.0");
+        }
         Cell::Float(number) => json::compact(out.buffer(), &number, Html::Raw),
         Cell::Bool(value) => json::compact(out.buffer(), &value, Html::Raw),
     }
@@ -91,6 +95,7 @@ mod tests {
             (Cell::Int(-1), "-1"),
             (Cell::UInt(u64::MAX), "18446744073709551615"),
             (Cell::Float(0.5), "0.5"),
+            (Cell::Float(-0.0), "-0.0"),
             (Cell::Float(f64::INFINITY), "\"Infinity\""),
             (Cell::Float(f64::NEG_INFINITY), "\"-Infinity\""),
             (Cell::Bool(true), "true"),

@@ -5,6 +5,8 @@
 
 mod items;
 mod jsonl;
+#[cfg(feature = "parquet")]
+mod parquet;
 mod schema;
 mod store;
 mod types;
@@ -12,7 +14,7 @@ mod types;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
-use super::{Export, Settings, Target, refuse_hll};
+use super::{Export, Format, Settings, Target, refuse_hll};
 use crate::bug::Bug;
 use crate::error::{Error, Result};
 use crate::keyspace::Namespace;
@@ -80,8 +82,8 @@ struct OpenNode {
 }
 
 impl Tables {
-    pub(super) fn new(tree: Tree, settings: Settings) -> Result<Self> {
-        Ok(Self { store: Store::new(tree, settings)?, items: None, open: None, json: Vec::new() })
+    pub(super) fn new(tree: Tree, format: Format, settings: Settings) -> Result<Self> {
+        Ok(Self { store: Store::new(tree, format, settings)?, items: None, open: None, json: Vec::new() })
     }
 
     fn redis(&mut self, key: &Key<'_>) -> Result<Answer> {

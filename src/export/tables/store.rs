@@ -8,9 +8,11 @@ use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
 
 use super::jsonl::Jsonl;
+#[cfg(feature = "parquet")]
+use super::parquet::Parquet;
 use super::schema::{Cell, Column, Kind, Table};
 use crate::error::Result;
-use crate::export::Settings;
+use crate::export::{Format, Settings};
 use crate::limits;
 use crate::tree::json::{self, Html, Lossy};
 use crate::tree::{Tree, TreeFile};
@@ -22,6 +24,7 @@ const VIEWS: &[u8] = b"duckdb.sql";
 pub(super) struct Store {
     /// Where they go.
     pub tree: Tree,
+    format: Format,
     settings: Settings,
     list: TreeFile,
     views: TreeFile,
@@ -41,7 +44,9 @@ pub(super) struct Writer {
 
 /// The files of a table in one of the forms.
 enum Form {
-    Jsonl(Jsonl),
+    Jsonl(Box<Jsonl>),
+    #[cfg(feature = "parquet")]
+    Parquet(Box<Parquet>),
 }
 
 /// A line of the list.
@@ -53,6 +58,7 @@ struct Line<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     name_base64: Option<String>,
     folder: Lossy<'a>,
+    view: &'a str,
     files: usize,
     rows: u64,
     columns: Vec<ColumnLine<'a>>,
@@ -66,17 +72,25 @@ struct ColumnLine<'a> {
 }
 
 impl Store {
-    pub(super) fn new(mut tree: Tree, settings: Settings) -> Result<Self> {
+    pub(super) fn new(mut tree: Tree, format: Format, settings: Settings) -> Result<Self> {
         let (list, mut views) = (tree.file(LIST)?, tree.file(VIEWS)?);
         views.write(b"-- Views of all tables. Read where this file is: duckdb -init duckdb.sql\n")?;
-        Ok(Self { tree, settings, list, views, names: BTreeSet::new(), open: Vec::new() })
+        Ok(Self { tree, format, settings, list, views, names: BTreeSet::new(), open: Vec::new() })
     }
 
     /// Returns a table of its own columns.
-    pub(super) fn writer(&self, name: &'static str, folder: Vec<u8>, columns: Vec<Column>) -> Writer {
+    #[cfg_attr(
+        not(feature = "parquet"),
+        expect(clippy::unnecessary_wraps, reason = "Parquet checks its schema")
+    )]
+    pub(super) fn writer(&self, name: &'static str, folder: Vec<u8>, columns: Vec<Column>) -> Result<Writer> {
         let Settings { packing, part_size, .. } = self.settings;
-        let form = Form::Jsonl(Jsonl::new(&folder, &columns, packing, part_size));
-        Writer { name, folder, columns, rows: 0, form }
+        let form = match self.format {
+            #[cfg(feature = "parquet")]
+            Format::Parquet => Form::Parquet(Box::new(Parquet::new(&folder, &columns, part_size)?)),
+            _ => Form::Jsonl(Box::new(Jsonl::new(&folder, &columns, packing, part_size))),
+        };
+        Ok(Writer { name, folder, columns, rows: 0, form })
     }
 
     /// Writes a row of a table, which begins with its first.
@@ -84,7 +98,7 @@ impl Store {
         if let Some(writer) = self.open.iter_mut().find(|writer| writer.name == table.name) {
             return writer.row(&mut self.tree, cells);
         }
-        let mut writer = self.writer(table.name, table.name.as_bytes().to_vec(), table.columns());
+        let mut writer = self.writer(table.name, table.name.as_bytes().to_vec(), table.columns())?;
         let written = writer.row(&mut self.tree, cells);
         self.open.push(writer);
         written
@@ -93,9 +107,16 @@ impl Store {
     /// Ends a table; `of` is the name of what it is of.
     pub(super) fn end(&mut self, writer: Writer, of: Option<&[u8]>) -> Result<()> {
         let Writer { name, folder, columns, rows, form } = writer;
-        let (files, suffix) = match form {
-            Form::Jsonl(jsonl) => (jsonl.finish(&mut self.tree)?, ".jsonl.*"),
+        let files = match form {
+            Form::Jsonl(jsonl) => jsonl.finish(&mut self.tree)?,
+            #[cfg(feature = "parquet")]
+            Form::Parquet(parquet) => parquet.finish(&mut self.tree)?,
         };
+        let view_name = self.view_name(&String::from_utf8_lossy(&folder));
+        if files > 0 && self.names.len() < limits::EXPORT_VIEWS {
+            let folder = String::from_utf8_lossy(&folder);
+            self.views.write(view(&view_name, &folder, self.format, &columns).as_bytes())?;
+        }
         let columns =
             columns.iter().map(|column| ColumnLine { name: &column.name, kind: column.kind.name() });
         let line = Line {
@@ -103,6 +124,7 @@ impl Store {
             name: of.map(Lossy),
             name_base64: of.filter(|of| std::str::from_utf8(of).is_err()).map(|of| STANDARD.encode(of)),
             folder: Lossy(&folder),
+            view: &view_name,
             files,
             rows,
             columns: columns.collect(),
@@ -111,6 +133,17 @@ impl Store {
         json::compact(&mut text, &line, Html::Raw);
         text.push(b'\n');
         Ok(self.list.write(&text)?)
+    }
+
+    /// Returns the name of a view, that of the folder unless another differs from it in case alone.
+    fn view_name(&mut self, folder: &str) -> String {
+        let mut name = folder.to_owned();
+        let mut number = 1;
+        while self.names.len() < limits::EXPORT_VIEWS && !self.names.insert(name.to_lowercase()) {
+            number += 1;
+            name = format!("{folder} {number}");
+        }
+        name
     }
 
     /// Ends the tables of a service.
@@ -135,15 +168,20 @@ impl Writer {
         self.rows += 1;
         match &mut self.form {
             Form::Jsonl(jsonl) => jsonl.row(tree, cells),
+            #[cfg(feature = "parquet")]
+            Form::Parquet(parquet) => parquet.row(tree, cells),
         }
     }
 }
 
-/// Returns the statement that makes the view of a table, by the name of its folder.
-fn view(folder: &str, suffix: &str, columns: &[Column]) -> String {
+/// Returns the statement that makes the view of the table in a folder.
+fn view(name: &str, folder: &str, format: Format, columns: &[Column]) -> String {
     let quoted = |name: &str| format!("\"{}\"", name.replace('"', "\"\""));
-    let files = format!("'{}/*{suffix}'", folder.replace('\'', "''"));
-    let view = quoted(folder);
+    let files = format!("'{}/*.{}*'", folder.replace('\'', "''"), format.name());
+    let view = quoted(name);
+    if format != Format::Jsonl {
+        return format!("CREATE VIEW {view} AS SELECT * FROM read_parquet({files});\n");
+    }
     let mut types = String::new();
     let mut bytes = String::new();
     for column in columns {
@@ -174,9 +212,13 @@ mod tests {
     fn a_view_has_the_types_and_quotes_of_its_table() {
         let columns = [Column::new("a\"b", Kind::Bytes), Column::new("n", Kind::UInt)];
         assert_eq!(
-            view("items/it's", ".jsonl.*", &columns),
+            view("items/it's", "items/it's", Format::Jsonl, &columns),
             "CREATE VIEW \"items/it's\" AS SELECT * REPLACE (from_base64(\"a\"\"b\") AS \"a\"\"b\") FROM \
-             read_json('items/it''s/*.jsonl.*', columns = {\"a\"\"b\": 'VARCHAR', \"n\": 'UBIGINT'});\n"
+             read_json('items/it''s/*.jsonl*', columns = {\"a\"\"b\": 'VARCHAR', \"n\": 'UBIGINT'});\n"
+        );
+        assert_eq!(
+            view("kv", "kv", Format::Parquet, &columns),
+            "CREATE VIEW \"kv\" AS SELECT * FROM read_parquet('kv/*.parquet*');\n"
         );
     }
 }

@@ -46,7 +46,7 @@ struct Seen {
 #[derive(Debug)]
 pub(super) struct Columns {
     /// Key attributes first, then by name.
-    pub columns: Vec<Column>,
+    pub list: Vec<Column>,
     /// The place of each among the columns, by name.
     pub places: Vec<(String, usize)>,
     /// Attributes without a column whose name or types do not allow one, and why.
@@ -91,22 +91,24 @@ impl Types {
     pub(super) fn columns(self, first: [&str; 2], taken: &[&str]) -> Columns {
         let mut taken: BTreeSet<String> = taken.iter().map(|&name| name.to_owned()).collect();
         let mut found =
-            Columns { columns: Vec::new(), places: Vec::new(), left_out: Vec::new(), more: self.more };
+            Columns { list: Vec::new(), places: Vec::new(), left_out: Vec::new(), more: self.more };
         let rest = self.places.keys().map(String::as_str).filter(|name| !first.contains(name));
         for name in first.into_iter().chain(rest) {
             let Some((_, seen)) = self.places.get(name).and_then(|&place| self.seen.get(place)) else {
                 continue;
             };
             let kind = match seen.kind() {
-                Ok(Some(_)) if name.is_empty() => Err("its name is empty"),
+                Ok(Some(_)) if name.is_empty() || name.chars().any(char::is_control) => {
+                    Err("its name is empty or has control characters")
+                }
                 // Engines do not tell names apart by their case.
                 Ok(Some(_)) if !taken.insert(name.to_lowercase()) => Err("a column has the same name"),
                 kind => kind,
             };
             match kind {
                 Ok(Some(kind)) => {
-                    found.places.push((name.to_owned(), found.columns.len()));
-                    found.columns.push(Column::new(name.to_owned(), kind));
+                    found.places.push((name.to_owned(), found.list.len()));
+                    found.list.push(Column::new(name.to_owned(), kind));
                 }
                 Ok(None) => {}
                 Err(why) => found.left_out.push((name.to_owned(), why)),
@@ -190,7 +192,9 @@ mod tests {
 
     fn kind(values: &[Value<'_>]) -> Result<Option<Kind>, &'static str> {
         let mut seen = Seen::default();
-        values.iter().for_each(|&value| seen.learn(value));
+        for &value in values {
+            seen.learn(value);
+        }
         seen.kind()
     }
 
@@ -233,17 +237,18 @@ mod tests {
     #[test]
     fn keys_come_first_and_no_two_names_differ_in_case_alone() {
         let mut types = Types::default();
-        for names in [&["b", "A", "k"][..], &["a", "_item", "r", "", "b"]] {
+        for names in [&["b", "A", "k"][..], &["a", "_item", "r", "", "b", "\0"]] {
             types.learn(&Attributes { message: &item(names), unknown_fields: 0 }).unwrap();
         }
         let found = types.columns(["r", "k"], &["_item"]);
-        let names: Vec<_> = found.columns.iter().map(|column| &*column.name).collect();
+        let names: Vec<_> = found.list.iter().map(|column| &*column.name).collect();
         assert_eq!(names, ["r", "k", "A", "b"]);
         let places: Vec<_> = found.places.iter().map(|(name, place)| (&**name, *place)).collect();
         assert_eq!(places, [("A", 2), ("b", 3), ("k", 1), ("r", 0)]);
         let left: Vec<_> = found.left_out.iter().map(|(name, why)| (&**name, *why)).collect();
         let same = "a column has the same name";
-        assert_eq!(left, [("", "its name is empty"), ("_item", same), ("a", same)]);
+        let empty = "its name is empty or has control characters";
+        assert_eq!(left, [("", empty), ("\0", empty), ("_item", same), ("a", same)]);
         assert!(!found.more);
     }
 
@@ -255,7 +260,7 @@ mod tests {
             types.learn(&Attributes { message: &item, unknown_fields: 0 }).unwrap();
         }
         let found = types.columns(["", ""], &[]);
-        assert_eq!((found.columns.len(), found.more), (limits::EXPORT_COLUMNS, true));
+        assert_eq!((found.list.len(), found.more), (limits::EXPORT_COLUMNS, true));
     }
 
     proptest! {
