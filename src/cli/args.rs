@@ -254,6 +254,9 @@ pub(super) struct Shown {
     /// Say nothing on standard error but errors
     #[arg(short, long)]
     pub quiet: bool,
+    /// Say more on standard error: which program it is, and each step and its time as it ends
+    #[arg(short, long, conflicts_with = "quiet")]
+    verbose: bool,
     /// Show progress on standard error
     #[arg(long, value_enum, default_value_t = Progress::Auto, value_name = "HOW")]
     progress: Progress,
@@ -266,6 +269,9 @@ impl Shown {
 
     /// Shows progress until what is returned is dropped.
     pub(super) fn display(&self, progress: &progress::Progress) -> Display {
+        if self.verbose {
+            return Display::of_steps(progress);
+        }
         Display::start(if self.quiet { Progress::None } else { self.progress }, progress)
     }
 }

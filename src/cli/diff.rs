@@ -10,10 +10,11 @@ use ekv_backup::run::diff::{Change, DiffCounts, DiffRequest, DiffSummary, Differ
 use ekv_backup::{Error, Result};
 use serde::Serialize;
 
+use super::colour::Colour;
 use super::escape::printable;
 use super::print::Outcome;
 use super::words::Words;
-use super::{args, exit, positional, print};
+use super::{args, colour, exit, positional, print};
 
 /// Changes of an object that a line shows.
 const SHOWN: usize = 8;
@@ -130,10 +131,15 @@ fn compare(
         words.time_taken(at.as_ref());
     }
     let display = arguments.shown.display(&request.new.progress);
+    let in_colour = colour::takes(&io::stdout());
     let each = |difference: &Difference| {
         let written = match (arguments.stat, arguments.json) {
             (true, _) => Ok(()),
             (false, true) => line(out, difference),
+            (false, false) if in_colour => {
+                let (sign, colour) = (difference.sign.text(), colour_of(difference.sign));
+                out.write_all(colour::painted(&text(difference), sign, colour).as_bytes())
+            }
             (false, false) => out.write_all(text(difference).as_bytes()),
         };
         written.map_err(Error::Output)
@@ -214,6 +220,14 @@ fn end(arguments: &Arguments, summary: &DiffSummary, out: &mut impl io::Write) -
 fn line(out: &mut impl io::Write, value: &impl Serialize) -> io::Result<()> {
     serde_json::to_writer(&mut *out, value)?;
     out.write_all(b"\n")
+}
+
+fn colour_of(sign: Sign) -> Colour {
+    match sign {
+        Sign::Added => Colour::Green,
+        Sign::Removed => Colour::Red,
+        Sign::Changed => Colour::Yellow,
+    }
 }
 
 /// Returns the line of an object.

@@ -5,6 +5,7 @@
 
 mod args;
 mod at;
+mod colour;
 mod completions;
 mod decode;
 mod diff;

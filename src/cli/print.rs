@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use serde::Serialize;
 
 use super::escape::printable;
-use super::exit;
+use super::{colour, exit};
 
 /// Whether the line that moves stands on the terminal. Changed by whoever holds standard error.
 static STATUS: AtomicBool = AtomicBool::new(false);
@@ -61,6 +61,7 @@ pub(super) fn err(line: &str) {
     let mut stderr = io::stderr().lock();
     // The line that moves makes room, and comes again below.
     let clear = if STATUS.swap(false, Ordering::Relaxed) { CLEAR } else { "" };
+    let line = if colour::takes(&stderr) { &colour::said(line) } else { line };
     let _ = writeln!(stderr, "{clear}{line}");
 }
 

@@ -11,6 +11,7 @@
 mod archive;
 mod cli;
 mod cluster;
+mod colours;
 mod deploy;
 mod diff;
 mod documents;

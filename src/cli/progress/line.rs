@@ -51,6 +51,11 @@ pub(super) fn moving(state: &State, speed: Speed, columns: usize) -> String {
     cut(fullest.cloned().unwrap_or_default(), columns)
 }
 
+/// Returns the line of a step that has ended.
+pub(super) fn step(phase: Phase, took: Duration) -> String {
+    format!("step: {}, {:.2} s", words(phase).0, took.as_secs_f64())
+}
+
 /// Returns the line for a log.
 pub(super) fn plain(state: &State, speed: Speed, elapsed: Duration) -> String {
     let mut parts = vec![format!("progress: {}", words(state.phase).0)];

@@ -21,6 +21,8 @@ const BAR_TICK: Duration = Duration::from_millis(100);
 const PLAIN_TICK: Duration = Duration::from_secs(1);
 /// How often a plain line is printed, in looks.
 const PLAIN_LOOKS: u32 = 30;
+/// How often a step is looked at; a shorter one may be told with the one before it.
+const STEP_TICK: Duration = Duration::from_millis(5);
 /// Columns of a terminal that does not say how many it has.
 const COLUMNS: usize = 80;
 
@@ -42,6 +44,16 @@ impl Display {
             args::Progress::Bar if terminal => on_terminal,
             args::Progress::Bar | args::Progress::None => return Self { stop: None, thread: None },
         };
+        Self::from_thread(progress, show)
+    }
+
+    /// Says each step of the run when it ends: what it was, how long it took.
+    pub(super) fn of_steps(progress: &Progress) -> Self {
+        print::err(&format!("{} {}", env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION")));
+        Self::from_thread(progress, as_steps)
+    }
+
+    fn from_thread(progress: &Progress, show: fn(&Progress, &Receiver<()>)) -> Self {
         let progress = progress.clone();
         let (stop, stopped) = mpsc::channel();
         // Where no thread is to be had, the run goes on without a display.
@@ -84,6 +96,18 @@ fn as_plain_lines(progress: &Progress, stopped: &Receiver<()>) {
             print::err(&line::plain(&state, speed, started.elapsed()));
         }
     }
+}
+
+fn as_steps(progress: &Progress, stopped: &Receiver<()>) {
+    let (mut started, mut phase) = (Instant::now(), progress.state().phase);
+    while stopped.recv_timeout(STEP_TICK) == Err(RecvTimeoutError::Timeout) {
+        let now = progress.state().phase;
+        if now != phase {
+            print::err(&line::step(phase, started.elapsed()));
+            (started, phase) = (Instant::now(), now);
+        }
+    }
+    print::err(&line::step(phase, started.elapsed()));
 }
 
 /// Returns the columns that the terminal has now.
