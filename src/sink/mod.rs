@@ -93,7 +93,7 @@ pub trait Sink {
 
     /// Forgets the open object, if there is one.
     fn abandon(&mut self) -> Result<()> {
-        self.behind_mut().map_or(Ok(()), |sink| sink.abandon())
+        self.behind_mut().map_or(Ok(()), Sink::abandon)
     }
 
     /// Ends a table, bucket or queue: no object of it follows.

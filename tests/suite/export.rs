@@ -266,7 +266,7 @@ fn what_is_no_text_stands_in_base64_and_attributes_of_several_types_are_named() 
     let run = export(&work, &["--to", "jsonl", "--gzip", "-o", "out"]);
     assert_eq!(run.status.code(), Some(1), "{}", words(&run));
     let table = |name: &str| {
-        let packed = std::fs::read(work.path(&format!("out/{name}/part-00000.jsonl.gz"))).unwrap();
+        let packed = std::fs::read(work.path(format!("out/{name}/part-00000.jsonl.gz"))).unwrap();
         String::from_utf8(unpacked(&packed)).unwrap()
     };
     let (keys, elements) = (table("redis_keys"), table("redis_elements"));
