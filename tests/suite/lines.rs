@@ -9,7 +9,6 @@ use sha2::{Digest, Sha256};
 
 use crate::dump::Tree;
 use crate::fixture::Snapshot;
-use crate::list::CAPTURES;
 use crate::shards::decode;
 use crate::tool::Work;
 
@@ -119,7 +118,7 @@ fn options_that_exclude_one_another_are_refused() {
 
 #[test]
 fn names_contents_and_rows_are_those_of_files() {
-    for capture in CAPTURES {
+    for capture in ["redis", "s3", "shop", "rawkv", "fs"] {
         let work = both(capture);
         let list = |dump: &str| {
             let run = work.run(["list", dump]);
@@ -129,7 +128,7 @@ fn names_contents_and_rows_are_those_of_files() {
         let names = list("items");
         assert_eq!(list("lines"), names, "{capture}");
         // One of each type at least, since names of a type come together.
-        for name in names.iter().step_by(1 + names.len() / 12).filter(|name| !name.starts_with("dynamodb/")) {
+        for name in names.iter().step_by(1 + names.len() / 8).filter(|name| !name.starts_with("dynamodb/")) {
             let get = |dump: &str| {
                 let run = work.command(["get", dump, name]).output().unwrap();
                 (run.status.code(), run.stdout)
