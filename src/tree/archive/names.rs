@@ -1,6 +1,5 @@
 //! Which names of an archive, or of a tree whose files are created later, are taken, as a file system would know it: digests
-//! of paths, in memory while they are few,
-//! then in a table in an unlinked file.
+//! of paths, in memory while they are few, then in a table in an unlinked file.
 //!
 //! In: paths. Out: what stands there. Memory does not grow with the number of names.
 
