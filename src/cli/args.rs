@@ -13,6 +13,7 @@ use ekv_backup::{progress, run};
 
 use super::at::{self, At};
 use super::progress::Display;
+use super::selection::Selected;
 use super::words::Words;
 
 /// Decode elastickv snapshots offline into a tree of ordinary files
@@ -100,20 +101,8 @@ pub(super) struct Decode {
     /// Directory to create, which must not exist or be empty; or a file .tar or .tar.zst; or - for a tar on standard output
     #[arg(short, long, value_name = "DIR|FILE", required_unless_present = "dry_run")]
     pub output: Option<PathBuf>,
-    /// Adapters to decode: all, or names separated by commas of dynamodb,s3,redis,sqs [default: all]
-    #[arg(long, value_name = "NAMES", value_parser = adapters)]
-    pub adapter: Option<Adapters>,
-    /// Only these names, for example dynamodb=orders,users; repeatable. Alone it selects nothing else, with --adapter
-    /// the other adapters named there stay whole
-    #[arg(long, value_name = "ADAPTER=NAMES")]
-    pub scope: Vec<OsString>,
-    /// Only objects whose names match, for example 's3/images/2024/**' or 'redis/cart:*'; repeatable. Names are as `list`
-    /// prints them
-    #[arg(long, value_name = "PATTERN")]
-    pub only: Vec<String>,
-    /// No objects whose names match; repeatable
-    #[arg(long, value_name = "PATTERN")]
-    pub exclude: Vec<String>,
+    #[command(flatten)]
+    pub selected: Selected,
     /// Only objects named in this file, beside those of --only: what `list` printed, edited; - for
     /// standard input; repeatable
     #[arg(long, value_name = "FILE")]

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use ekv_backup::Error;
 use ekv_backup::interrupt::Interrupt;
-use ekv_backup::name::{self, NameList, Pattern};
+use ekv_backup::name::{self, NameList};
 use ekv_backup::problem::ListedProblem;
 use ekv_backup::run::{Request, Summary, decode};
 use ekv_backup::service::Options;
@@ -190,7 +190,7 @@ pub(super) fn counted(count: u64, noun: &str) -> String {
 
 /// Turns what was typed into what was meant.
 fn request(arguments: &args::Decode, interrupt: &Interrupt) -> Result<Request, String> {
-    let Selection { excluded, scopes } = Selection::of(arguments.adapter.as_ref(), &arguments.scope)?;
+    let Selection { excluded, scopes } = arguments.selected.services()?;
     let size = |layout| (layout == Layout::Jsonl).then_some(arguments.dynamodb_bundle_size);
     let (dynamodb_bundle, jsonl) = (size(arguments.items()), size(arguments.layout));
     if jsonl.is_some() && arguments.no_extra {
@@ -238,12 +238,6 @@ fn cores() -> usize {
 
 /// Reads what is selected by name.
 fn named(arguments: &args::Decode) -> Result<name::Selection, String> {
-    let patterns = |option: &str, texts: &[String]| {
-        let pattern = |text: &String| {
-            Pattern::glob(text).map_err(|error| format!("{option} {text}: {}", print::chain(&error)))
-        };
-        texts.iter().map(pattern).collect::<Result<Vec<_>, _>>()
-    };
     let mut lists = Vec::new();
     for path in &arguments.from_list {
         let failed = |error: &dyn std::error::Error| {
@@ -257,10 +251,7 @@ fn named(arguments: &args::Decode) -> Result<name::Selection, String> {
         };
         lists.push(list.map_err(|error| failed(&error))?);
     }
-    let selection = name::Selection::new(
-        patterns("--only", &arguments.only)?,
-        patterns("--exclude", &arguments.exclude)?,
-    );
+    let selection = arguments.selected.names()?;
     // A bundle of items is one file, which one share makes.
     let whole_tables = arguments.items() == Layout::Jsonl;
     let shard = arguments.share.shard.map(|shard| shard.with_whole_tables(whole_tables));

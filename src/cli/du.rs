@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use ekv_backup::interrupt::Interrupt;
 use ekv_backup::name::{Pattern, Selection};
 use ekv_backup::run::Source;
-use ekv_backup::run::du::{DuRequest, Usage, du};
+use ekv_backup::run::du::{DuRequest, Usage, du, du_dump};
 use ekv_backup::{Error, Result};
 use serde::Serialize;
 
@@ -17,7 +17,7 @@ use super::{args, exit, positional, print};
 #[derive(Debug, clap::Args)]
 #[command(after_help = HELP)]
 pub(super) struct Arguments {
-    /// Snapshots of one cluster as for decode; then names or patterns of objects that are counted ('redis/cart:*')
+    /// Snapshots of one cluster as for decode, or one dump (a tree, .tar or .tar.zst); - for either on standard input; then names or patterns of objects that are counted ('redis/cart:*')
     #[arg(required = true, num_args = 1.., value_name = "INPUT [PATTERN]")]
     pub inputs: Vec<std::ffi::OsString>,
     /// Parts of a name that make a line: a table, bucket or queue, and what ends in `:`, `/` or `.`
@@ -41,12 +41,13 @@ const HELP: &str = args::after_help!(
     "\
 Bytes are those of rows, keys and values, as they are stored; those of all lines add up to the rows of the file. `live`
 counts at the read timestamp; `history` (older, expired and later versions) and `tombstones` are what a compaction can
-free. Chunks of S3 count to their object; those of replaced and aborted uploads, and those that objects may share, have
+free. Of a dump they are those of an object's file or line, and all live. Chunks of S3 count to their object; those of replaced and aborted uploads, and those that objects may share, have
 lines of their own. Names in parentheses are of no object.
 
 Examples:
   ekv-backup du snap.fsm --depth 2 --top 20          the 20 largest groups of names
   ekv-backup du snap.fsm 's3/images/**' --depth 3    what fills a bucket
+  ekv-backup du dump.tar.zst --depth 2               what fills a dump
   ekv-backup du n1/ --json                           of a node's data directory, for a script
 
 ",
@@ -133,8 +134,16 @@ fn measure(
     words.time_taken(arguments.source.at.as_ref());
     let scratch = source.scratch(std::env::temp_dir());
     let display = arguments.shown.display(&source.progress);
-    let opened = source.open(&scratch, &mut |notice| words.notice(notice));
-    let groups = opened.and_then(|opened| du(&opened, request, &scratch, |warning| words.warning(warning)));
+    let groups = source.dump(&scratch).and_then(|dump| match dump {
+        Some(_) if source.at.is_some() => {
+            Err(Error::Name("a dump is of one time, and --at of snapshots".to_owned()))
+        }
+        Some(mut dump) => du_dump(&mut dump, request, &scratch),
+        None => {
+            let opened = source.open(&scratch, &mut |notice| words.notice(notice))?;
+            du(&opened, request, &scratch, |warning| words.warning(warning))
+        }
+    });
     drop(display);
     let groups = groups?;
     request.selection.check()?;

@@ -1,6 +1,5 @@
 //! `ekv-backup encode`.
 
-use std::ffi::OsString;
 use std::fs::File;
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
@@ -9,17 +8,16 @@ use std::time::{Duration, Instant};
 use ekv_backup::Error;
 use ekv_backup::interrupt::Interrupt;
 use ekv_backup::keyspace::Routes;
-use ekv_backup::name::{Pattern, Selection as Names};
 use ekv_backup::progress::Progress;
 use ekv_backup::run::{EncodeRequest, EncodeSummary, encode};
 use ekv_backup::service::Options;
 
-use super::args::{self, Adapters};
+use super::args;
 use super::decode::{counted, wall_time};
 use super::escape::printable;
 use super::exit;
 use super::print::{self, Outcome};
-use super::selection::Selection;
+use super::selection::{Selected, Selection};
 use super::time::hlc_time;
 use super::words::Words;
 
@@ -37,18 +35,8 @@ pub(super) struct Arguments {
     /// One snapshot a Raft group: rows are split by the routes in this file, which `inspect --json` has printed
     #[arg(long, value_name = "FILE")]
     pub routes: Option<PathBuf>,
-    /// Services to restore: all, or names separated by commas of dynamodb,s3,redis,sqs [default: all]
-    #[arg(long, value_name = "NAMES", value_parser = args::adapters)]
-    pub adapter: Option<Adapters>,
-    /// Only these names, for example dynamodb=orders,users; repeatable
-    #[arg(long, value_name = "ADAPTER=NAMES")]
-    pub scope: Vec<OsString>,
-    /// Only objects whose names match, for example 's3/images/2024/**'; repeatable
-    #[arg(long, value_name = "PATTERN")]
-    pub only: Vec<String>,
-    /// No objects whose names match; repeatable
-    #[arg(long, value_name = "PATTERN")]
-    pub exclude: Vec<String>,
+    #[command(flatten)]
+    pub selected: Selected,
     /// Restore nothing of extra/: no keys outside the services, no filesystem, no times of queues and buckets
     #[arg(long)]
     pub no_extra: bool,
@@ -146,17 +134,10 @@ fn say(words: Words, summary: &EncodeSummary, duration: Duration) {
 
 /// Turns what was typed into what was meant.
 fn request(arguments: &Arguments, interrupt: &Interrupt) -> Result<EncodeRequest, String> {
-    let Selection { excluded, scopes } = Selection::of(arguments.adapter.as_ref(), &arguments.scope)?;
-    let patterns = |option: &str, texts: &[String]| {
-        let pattern = |text: &String| {
-            Pattern::glob(text).map_err(|error| format!("{option} {text}: {}", print::chain(&error)))
-        };
-        texts.iter().map(pattern).collect::<Result<Vec<_>, _>>()
-    };
+    let Selection { excluded, scopes } = arguments.selected.services()?;
     let no_extra = arguments.no_extra || arguments.reference_rows;
     let mut select = Options { excluded, scopes, no_extra, ..Options::default() };
-    select
-        .select(Names::new(patterns("--only", &arguments.only)?, patterns("--exclude", &arguments.exclude)?));
+    select.select(arguments.selected.names()?);
     Ok(EncodeRequest {
         input: arguments.input.clone(),
         output: arguments.output.clone(),

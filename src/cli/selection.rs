@@ -1,12 +1,51 @@
-//! `--adapter` and `--scope`: what is selected (`tree/commands.md#command-line`).
+//! `--adapter`, `--scope`, `--only` and `--exclude`: what is selected (`tree/commands.md#command-line`).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 
 use ekv_backup::keyspace::Namespace;
+use ekv_backup::name::{Pattern, Selection as Names};
 
 use super::args::{self, ADAPTERS, Adapters};
+use super::print;
+
+/// What is selected, as it is typed: by every command that makes something of a part.
+#[derive(Debug, clap::Args)]
+pub(super) struct Selected {
+    /// Services: all, or names separated by commas of dynamodb,s3,redis,sqs [default: all]
+    #[arg(long, value_name = "NAMES", value_parser = args::adapters)]
+    pub adapter: Option<Adapters>,
+    /// Only these names, for example dynamodb=orders,users; repeatable. Alone it selects nothing else, with --adapter
+    /// the other services named there stay whole
+    #[arg(long, value_name = "ADAPTER=NAMES")]
+    pub scope: Vec<OsString>,
+    /// Only objects whose names match, for example 's3/images/2024/**' or 'redis/cart:*'; repeatable. Names are as `list`
+    /// prints them
+    #[arg(long, value_name = "PATTERN")]
+    pub only: Vec<String>,
+    /// No objects whose names match; repeatable
+    #[arg(long, value_name = "PATTERN")]
+    pub exclude: Vec<String>,
+}
+
+impl Selected {
+    /// Reads the services and their names.
+    pub(super) fn services(&self) -> Result<Selection, String> {
+        Selection::of(self.adapter.as_ref(), &self.scope)
+    }
+
+    /// Reads the patterns.
+    pub(super) fn names(&self) -> Result<Names, String> {
+        let patterns = |option: &str, texts: &[String]| {
+            let pattern = |text: &String| {
+                Pattern::glob(text).map_err(|error| format!("{option} {text}: {}", print::chain(&error)))
+            };
+            texts.iter().map(pattern).collect::<Result<Vec<_>, _>>()
+        };
+        Ok(Names::new(patterns("--only", &self.only)?, patterns("--exclude", &self.exclude)?))
+    }
+}
 
 /// What is left out, and which names of an adapter are wanted.
 #[derive(Debug)]

@@ -12,6 +12,9 @@ use super::{Result, Scratch};
 /// Bytes of a place: start of the record, length of its key.
 const PLACE: usize = 16;
 
+/// Bytes that are read ahead.
+const AHEAD: usize = 32 << 10;
+
 /// Records that can be found.
 #[derive(Debug)]
 pub struct Table {
@@ -22,6 +25,15 @@ pub struct Table {
     count: u64,
     /// The record behind the one that was found last: most keys are asked for in their order.
     next: u64,
+    /// Bytes of both files around it.
+    ahead: [Window; 2],
+}
+
+/// Bytes of a file that are read before they are asked for.
+#[derive(Debug, Default)]
+struct Window {
+    start: u64,
+    bytes: Vec<u8>,
 }
 
 /// Writes a table.
@@ -67,7 +79,14 @@ impl TableWriter {
         let place = self.place(0);
         let files = || Ok((self.records.into_inner()?, self.places.into_inner()?));
         let (records, places) = place.and_then(|()| files()).map_err(|error| self.scratch.error(error))?;
-        Ok(Table { scratch: self.scratch, records, places, count: self.count, next: 0 })
+        Ok(Table {
+            scratch: self.scratch,
+            records,
+            places,
+            count: self.count,
+            next: 0,
+            ahead: Default::default(),
+        })
     }
 }
 
@@ -106,8 +125,9 @@ impl Table {
             return Ok(None);
         }
         self.scratch.check()?;
+        let record = self.record(number).map(Some).map_err(|error| self.scratch.error(error));
         self.next = number + 1;
-        self.record(number).map(Some).map_err(|error| self.scratch.error(error))
+        record
     }
 
     fn search(&mut self, key: &[u8]) -> io::Result<Option<Vec<u8>>> {
@@ -132,17 +152,49 @@ impl Table {
     }
 
     /// Reads a record: its key and its value.
-    fn record(&self, number: u64) -> io::Result<(Vec<u8>, Vec<u8>)> {
-        let mut places = [0; PLACE + PLACE];
-        self.places.read_exact_at(&mut places, number * length(&[0; PLACE]))?;
+    fn record(&mut self, number: u64) -> io::Result<(Vec<u8>, Vec<u8>)> {
+        let is_next = number == self.next;
+        let [places, records] = &mut self.ahead;
+        let mut place = [0; PLACE + PLACE];
+        places.read(&self.places, number * length(&[0; PLACE]), &mut place, is_next)?;
         let [start, key, end, _] = [0, 8, 16, 24].map(|at| {
-            let bytes = places.get(at..).and_then(|bytes| bytes.first_chunk());
+            let bytes = place.get(at..).and_then(|bytes| bytes.first_chunk());
             bytes.map_or(0, |bytes| u64::from_be_bytes(*bytes))
         });
         let mut record = vec![0; usize::try_from(end.saturating_sub(start)).map_err(io::Error::other)?];
-        self.records.read_exact_at(&mut record, start)?;
+        records.read(&self.records, start, &mut record, is_next)?;
         let value = record.split_off(usize::try_from(key).map_err(io::Error::other)?.min(record.len()));
         Ok((record, value))
+    }
+}
+
+impl Window {
+    /// Fills `out` from `offset` on; where more is asked for in this order, what follows is kept.
+    fn read(&mut self, file: &File, offset: u64, out: &mut [u8], is_next: bool) -> io::Result<()> {
+        let at = offset.checked_sub(self.start).and_then(|at| usize::try_from(at).ok());
+        let kept = at.and_then(|at| self.bytes.get(at..)).and_then(|bytes| bytes.get(..out.len()));
+        if let Some(bytes) = kept {
+            out.copy_from_slice(bytes);
+            return Ok(());
+        }
+        if !is_next || out.len() >= AHEAD {
+            return file.read_exact_at(out, offset);
+        }
+        self.start = offset;
+        self.bytes.resize(AHEAD, 0);
+        let mut read = 0;
+        while let Some(rest) = self.bytes.get_mut(read..).filter(|rest| !rest.is_empty()) {
+            match file.read_at(rest, offset + u64::try_from(read).unwrap_or(u64::MAX)) {
+                Ok(0) => break,
+                Ok(more) => read += more,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        self.bytes.truncate(read);
+        let bytes = self.bytes.get(..out.len()).ok_or(io::ErrorKind::UnexpectedEof)?;
+        out.copy_from_slice(bytes);
+        Ok(())
     }
 }
 
@@ -157,6 +209,24 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn records_that_are_longer_than_what_is_read_ahead_are_read_in_order() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut writer = TableWriter::new(&Scratch::new(directory.path().to_owned())).unwrap();
+        let record = |number: usize| {
+            let value = vec![u8::try_from(number % 251).unwrap(); number * 7919 % (3 * AHEAD)];
+            (format!("{number:05}").into_bytes(), value)
+        };
+        for number in 0..200 {
+            let (key, value) = record(number);
+            writer.push(&key, &value).unwrap();
+        }
+        let mut table = writer.finish().unwrap();
+        for number in (0..200).chain([7, 8, 9, 150, 3, 4, 199]) {
+            assert_eq!(table.get(number as u64).unwrap(), Some(record(number)), "{number}");
+        }
+    }
 
     proptest! {
         #[test]
@@ -175,6 +245,11 @@ mod tests {
                 let found = table.find(key).unwrap();
                 prop_assert_eq!(found.as_ref(), records.get(key));
             }
+            for (at, (key, value)) in records.iter().enumerate() {
+                let next = table.get(at as u64).unwrap();
+                prop_assert_eq!(next, Some((key.clone(), value.clone())));
+            }
+            prop_assert_eq!(table.get(table.len()).unwrap(), None);
         }
     }
 }

@@ -490,7 +490,11 @@ impl Read for DumpFile {
         let most = left.min(buffer.len());
         let buffer = buffer.get_mut(..most).unwrap_or_default();
         let offset = self.start.saturating_add(self.read);
-        let read = retry_on_intr(|| rustix::io::pread(&self.file, &mut *buffer, offset))?;
+        let read = if most == 0 {
+            0
+        } else {
+            retry_on_intr(|| rustix::io::pread(&self.file, &mut *buffer, offset))?
+        };
         self.read += u64::try_from(read).unwrap_or_default();
         match &mut self.hash {
             Some(hash) if read > 0 => {

@@ -68,6 +68,56 @@ fn the_largest_come_first_and_names_select() {
 }
 
 #[test]
+fn a_dump_is_measured_by_its_files_and_lines() {
+    for capture in CAPTURES {
+        let (work, snapshot) = (Work::new(), snapshot(capture));
+        for target in ["dump", "dump.tar.zst"] {
+            let run = work.run(["decode", &snapshot, "-q", "-o", target]);
+            assert!(matches!(run.code, Some(0 | 1)), "{run:?}");
+        }
+        let du = |arguments: &[&str]| {
+            let mut more = vec!["du", "-q", "--json"];
+            more.extend(arguments);
+            work.run(more).exits(0).json()
+        };
+        let tree = du(&["dump", "--depth", "2"]);
+        assert_eq!(tree, du(&["dump.tar.zst", "--depth", "2"]), "{capture}");
+        // What `list` says of each object.
+        let list = work.run(["list", "dump", "--json", "-q"]).exits(0).out.clone();
+        let lines = list.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+        let of_scope = ["table", "bucket", "queue"];
+        let (mut objects, mut bytes) = (0, 0);
+        for line in lines {
+            objects += u64::from(!of_scope.contains(&line["kind"].as_str().unwrap()));
+            bytes += line["bytes"].as_u64().unwrap_or_default();
+        }
+        assert_eq!(
+            (&tree["total"]["objects"], &tree["total"]["bytes"]),
+            (&objects.into(), &bytes.into()),
+            "{capture}"
+        );
+        assert_eq!(tree["total"]["total_bytes"], tree["total"]["bytes"], "{capture}");
+        assert!(objects > 0 && bytes > 0, "{capture}");
+    }
+    let work = Work::new();
+    work.run(["decode", &snapshot("shop"), "-q", "-o", "dump"]);
+    let all = work.run(["du", "dump", "-q", "--json", "--depth", "0"]).exits(0).json();
+    let names = |du: &Value| -> Vec<String> {
+        du["groups"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|group| group["name"].as_str().unwrap().to_owned())
+            .collect()
+    };
+    assert!(names(&all).iter().any(|name| name == "redis/"), "{all}");
+    let one = work.run(["du", "dump", "-q", "--json", "redis/session:*"]).exits(0).json();
+    assert_eq!(names(&one), ["redis/session:"]);
+    work.run(["du", "dump", "no/such"]).exits(1);
+    work.run(["du", "dump", "--at", "-1h"]).exits(2);
+}
+
+#[test]
 fn chunks_of_replaced_and_aborted_uploads_have_a_line() {
     let object = |key: &str| format!("b\0\u{1}\0\0\0\0\0\0\0\u{1}{key}\0\u{1}");
     let chunk = |key: &str, upload: &str, number: u8| {

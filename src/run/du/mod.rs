@@ -1,4 +1,4 @@
-//! What fills a snapshot: bytes of rows by service, table, bucket or queue, and front of the name.
+//! What fills a snapshot, or a dump: bytes of rows by service, table, bucket or queue, and front of the name.
 //!
 //! In: all versions of all families, and the objects. Out: a [`Usage`] a group of names; together they have the bytes of
 //! all rows. Memory is bounded: of too many groups the smallest are counted as one.
@@ -15,11 +15,12 @@ use crate::keyspace::{Family, Namespace};
 use crate::model::{Answer, Object};
 use crate::name::{self, Selection};
 use crate::report::Report;
-use crate::run::objects;
+use crate::run::{list, objects};
 use crate::service::Options;
 use crate::sink::{Sink, Wants};
 use crate::snapshot::Snapshot;
 use crate::sort::Scratch;
+use crate::tree::Dump;
 
 use groups::Groups;
 use label::Labels;
@@ -108,6 +109,32 @@ pub fn du(
     Ok(counted.groups.finish())
 }
 
+/// Does the same with a dump: bytes are those of an object's file, or of its line; those of lists and sidecars do not count.
+///
+/// # Errors
+///
+/// Whatever is wrong with the dump.
+pub fn du_dump(dump: &mut Dump, request: &DuRequest, scratch: &Scratch) -> Result<Vec<Usage>> {
+    let labels = Labels::new(request.depth);
+    let (mut groups, mut label) = (Groups::default(), Vec::new());
+    list::dump::objects(dump, scratch, |name| request.selection.reaches(name), &mut |name, object| {
+        if request.selection.selects(name) {
+            labels.object(object, &mut label)?;
+            groups.add(&label, |usage| {
+                usage.objects += u64::from(is_object(object.kind));
+                usage.bytes += object.bytes.unwrap_or_default();
+            });
+        }
+        Ok(())
+    })?;
+    Ok(groups.finish())
+}
+
+/// Whether `list` lists what is of this kind as an object.
+fn is_object(kind: &str) -> bool {
+    !matches!(kind, "table" | "bucket" | "queue" | "side_record" | "orphan_chunk" | "upload" | "upload_part")
+}
+
 /// Counts the rows of a family.
 fn rows(
     snapshot: &Snapshot,
@@ -188,11 +215,7 @@ impl Sink for Counted<'_> {
 
     fn object(&mut self, _report: &mut Report<'_>, object: Object<'_>) -> Result<Answer> {
         let summary = object.summary();
-        let is_object = !matches!(
-            summary.kind,
-            "table" | "bucket" | "queue" | "side_record" | "orphan_chunk" | "upload" | "upload_part"
-        );
-        if !is_object {
+        if !is_object(summary.kind) {
             return Ok(Answer::Left);
         }
         if !self.request.selection.is_everything() {

@@ -19,7 +19,7 @@ use crate::tree::lines::{Line, Lines};
 type Digest = [u8; 32];
 
 /// Passes all objects to `each`, by their names. `reaches`: whether any object below a table, bucket or queue is wanted.
-pub(super) fn objects(
+pub(in crate::run) fn objects(
     dump: &mut Dump,
     scratch: &Scratch,
     reaches: impl Fn(&str) -> bool,

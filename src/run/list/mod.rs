@@ -2,7 +2,7 @@
 //!
 //! In: a snapshot, what is asked for. Out: lines; the problems that were met on the way.
 
-mod dump;
+pub(super) mod dump;
 
 use std::io::Write;
 

@@ -89,7 +89,7 @@ impl Walk<'_> {
     }
 
     fn enter(&mut self, path: &[u8], directory: BorrowedFd<'_>, entry: &DirEntry) -> Result<()> {
-        let (kind, length) = match look(directory, entry) {
+        let (kind, length) = match look(directory, entry, self.shared.reads_contents) {
             Ok(found) => found,
             // Gone since, or on a disk that cannot tell.
             Err(errno) => return self.shared.unreadable(path, errno),
@@ -139,10 +139,14 @@ pub(super) fn may_be_empty(directory: &[u8]) -> bool {
     }
 }
 
-/// Returns what an entry is, and the length of a regular file, bytes.
-fn look(directory: BorrowedFd<'_>, entry: &DirEntry) -> rustix::io::Result<(FileType, u64)> {
+/// Returns what an entry is, and the length of a regular file that is read, bytes.
+fn look(directory: BorrowedFd<'_>, entry: &DirEntry, is_read: bool) -> rustix::io::Result<(FileType, u64)> {
     // Some file systems don't say in the directory what it is.
-    if !matches!(entry.file_type(), FileType::Unknown | FileType::RegularFile) {
+    let needs_stat = match entry.file_type() {
+        FileType::Unknown => true,
+        kind => kind == FileType::RegularFile && is_read,
+    };
+    if !needs_stat {
         return Ok((entry.file_type(), 0));
     }
     match rustix::fs::statat(directory, entry.file_name(), AtFlags::SYMLINK_NOFOLLOW) {
