@@ -3,12 +3,12 @@
 //! In: snapshots, a format. Out: a directory or a stream; what the target cannot hold, as warnings.
 
 use std::collections::BTreeMap;
-use std::io::Write;
-use std::path::PathBuf;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use super::{Source, concern, objects, problems, scope};
+use super::{Source, concern, notice, objects, problems, scope};
 use crate::error::Result;
 use crate::event::Warning;
 use crate::export::{Format, Settings, Target};
@@ -21,7 +21,7 @@ use crate::report::Report;
 use crate::service::{Options, Scope};
 use crate::snapshot::Snapshot;
 use crate::sort::Scratch;
-use crate::tree::{Tree, TreeOptions};
+use crate::tree::{self, ErrorKind, Tree, TreeOptions};
 
 /// What is asked for.
 #[derive(Debug)]
@@ -72,7 +72,7 @@ pub struct Exported {
 pub fn export(
     request: &ExportRequest,
     out: &mut dyn Write,
-    warn: impl FnMut(&Warning),
+    mut warn: impl FnMut(&Warning),
     mut tell: impl FnMut(Notice<'_>),
 ) -> Result<Exported> {
     let source = &request.source;
@@ -90,10 +90,32 @@ pub fn export(
         }
         None => (Target::Stream(out), source.scratch(std::env::temp_dir())),
     };
-    let opened = source.open_found(found, &records, &scratch, &mut tell)?;
-    let snapshot = &opened.snapshot;
-    source.progress.enter(Phase::Writing, 0);
-    write(request, snapshot, target, &scratch, warn).map_err(|error| objects::reason(snapshot, error))
+    let done = match source.open_found(found, &records, &scratch, &mut tell) {
+        Ok(opened) => {
+            let snapshot = &opened.snapshot;
+            source.progress.enter(Phase::Writing, 0);
+            write(request, snapshot, target, &scratch, &mut warn)
+                .map_err(|error| objects::reason(snapshot, error))
+        }
+        Err(error) => {
+            drop(target);
+            Err(error)
+        }
+    };
+    if done.is_err() && request.target.is_some() {
+        name_left(scratch.directory(), warn);
+    }
+    done
+}
+
+/// Names the staging directory of a tree that was given up, where it stays.
+fn name_left(path: &Path, mut warn: impl FnMut(&Warning)) {
+    let error = match path.symlink_metadata() {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return,
+        Err(error) => error,
+        Ok(_) => io::Error::other("some of it could not be removed"),
+    };
+    warn(&notice::cleanup_failed(&tree::Error { path: path.to_owned(), kind: ErrorKind::NotRemoved(error) }));
 }
 
 fn write(
@@ -111,6 +133,11 @@ fn write(
     report.adopt(snapshot.warnings());
     if let Some(missing) = snapshot.missing_groups() {
         report.warn(missing.warning());
+    }
+    let mut told = 0;
+    if let Target::Tree(tree) = &target {
+        tree.notices().iter().for_each(|notice| report.warn(notice::warning(notice)));
+        told = tree.notices().len();
     }
     // What a dump zeroes unless it is told otherwise, exports have or name themselves.
     let mut options = Options { preserve_sqs_visibility: true, ..request.options.clone() };
@@ -133,8 +160,8 @@ fn write(
         objects: objects_of(&scopes),
         problems: report.problem_count(),
         problems_list: Vec::new(),
-        warnings: report.warnings().to_vec(),
-        warning_counts: report.counts().clone(),
+        warnings: Vec::new(),
+        warning_counts: BTreeMap::new(),
         files: 0,
         bytes: 0,
     };
@@ -143,11 +170,13 @@ fn write(
         snapshot.check_unchanged()?;
         request.source.progress.enter(Phase::Flushing, 0);
         let finished = tree.publish()?;
+        finished.notices.iter().skip(told).for_each(|notice| report.warn(notice::warning(notice)));
         (exported.files, exported.bytes) = (finished.size.files, finished.size.bytes);
     } else {
         exported.problems_list = problems::write(None, &mut report)?;
         snapshot.check_unchanged()?;
     }
+    (exported.warnings, exported.warning_counts) = (report.warnings().to_vec(), report.counts().clone());
     Ok(exported)
 }
 

@@ -125,7 +125,7 @@ impl Kind {
             | libc::SYS_fsetxattr
             | libc::SYS_fremovexattr => Self::Set,
             libc::SYS_flock => Self::Lock,
-            libc::SYS_poll => Self::Poll,
+            libc::SYS_poll | libc::SYS_ppoll => Self::Poll,
             libc::SYS_clone3 => Self::Thread,
             _ => return None,
         })
@@ -162,3 +162,46 @@ impl Kind {
         }
     }
 }
+
+/// Whether a call is one that faults concern, or one that can be left out: it changes nothing outside of the process, and
+/// does not fail, or asks for what the run does without.
+pub fn known(call: &Call) -> bool {
+    let number = i64::from_ne_bytes(call.number.to_ne_bytes());
+    let asks = match number {
+        libc::SYS_ioctl => [libc::TCGETS, libc::TIOCGWINSZ].contains(&call.arguments[1]),
+        libc::SYS_fcntl => {
+            [libc::F_GETFD, libc::F_GETFL].map(i64::from).map(i64::cast_unsigned).contains(&call.arguments[1])
+        }
+        number => LEFT_OUT.contains(&number),
+    };
+    asks || Kind::of(call).is_some()
+}
+
+/// Memory, signals, threads, times, numbers of the process, hints.
+const LEFT_OUT: &[i64] = &[
+    libc::SYS_brk,
+    libc::SYS_mmap,
+    libc::SYS_munmap,
+    libc::SYS_mremap,
+    libc::SYS_mprotect,
+    libc::SYS_madvise,
+    libc::SYS_rt_sigaction,
+    libc::SYS_rt_sigprocmask,
+    libc::SYS_sigaltstack,
+    libc::SYS_futex,
+    libc::SYS_exit,
+    libc::SYS_exit_group,
+    libc::SYS_umask,
+    libc::SYS_gettid,
+    libc::SYS_getpid,
+    libc::SYS_sched_getaffinity,
+    libc::SYS_sched_yield,
+    libc::SYS_set_robust_list,
+    libc::SYS_rseq,
+    libc::SYS_prlimit64,
+    libc::SYS_clock_nanosleep,
+    libc::SYS_nanosleep,
+    libc::SYS_getrandom,
+    libc::SYS_sync_file_range,
+    libc::SYS_fadvise64,
+];

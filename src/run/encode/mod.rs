@@ -7,7 +7,7 @@ mod sidecar;
 mod target;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::Read;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
@@ -30,7 +30,7 @@ use crate::service::{self, Scope};
 use crate::sort::Scratch;
 use crate::tree::manifest::{Adapters, Manifest, Origin};
 use crate::tree::verify::{VerifyOptions, verify_names};
-use crate::tree::{self, Dump, DumpFile, ErrorKind};
+use crate::tree::{self, Dump, DumpFile, ErrorKind, Notice};
 
 /// From here on a timestamp leaves no time after it: tools refuse it.
 const MOST: u64 = u64::MAX - 0xffff;
@@ -133,15 +133,30 @@ pub struct EncodedGroup {
 /// Encodes a dump. `warn` is called with each warning that is kept, as it comes up.
 ///
 /// An error leaves nothing: the target does not exist, or is as it was.
-pub fn encode(request: &EncodeRequest, warn: impl FnMut(&Warning)) -> Result<EncodeSummary> {
+pub fn encode(request: &EncodeRequest, mut warn: impl FnMut(&Warning)) -> Result<EncodeSummary> {
     let (mut target, told) = Target::create(request)?;
+    let made = make(request, &mut target, &told, &mut warn);
+    if made.is_err() {
+        for left in target.discard() {
+            warn(&notice::cleanup_failed(&left));
+        }
+    }
+    made
+}
+
+fn make(
+    request: &EncodeRequest,
+    target: &mut Target<'_>,
+    told: &[Notice],
+    warn: impl FnMut(&Warning),
+) -> Result<EncodeSummary> {
     let scratch = Scratch::new(target.directory().to_owned()).polling(&request.interrupt);
     let mut report = Report::new(&scratch, warn);
-    for notice in &told {
+    for notice in told {
         report.warn(notice::warning(notice));
     }
     let mut run = Run::open(request, &scratch, &mut report)?;
-    let (written, scopes) = run.write(&scratch, &mut report, &mut target)?;
+    let (written, scopes) = run.write(&scratch, &mut report, target)?;
     let problems = report.problem_count();
     if request.strict && problems > 0 {
         let listed = problems::write(None, &mut report)?;
@@ -209,7 +224,12 @@ impl<'r> Run<'r> {
                 let (kind, total) = (first.kind.name(), findings.total());
                 let parts = [kind, &*path, &*first.detail];
                 let first = parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(": ");
-                return Err(unsound(input, format!("verify finds {total} differences, first: {first}")));
+                let what = format!("verify finds {total} differences, first: {first}");
+                if findings.is_unreadable() {
+                    let kind = io::Error::other(what).into();
+                    return Err(tree::Error { path: input.clone(), kind }.into());
+                }
+                return Err(unsound(input, what));
             }
         }
         let source = Source {

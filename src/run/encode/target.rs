@@ -62,9 +62,12 @@ impl<'r> Target<'r> {
             ..TreeOptions::default()
         };
         let Some(routes) = &request.routes else {
-            let (staged, file, mut told) = StagedFile::create(&request.output, &options)?;
+            let (mut staged, file, mut told) = StagedFile::create(&request.output, &options)?;
             let info_path = with_suffix(&request.output);
-            let (staged_info, info, more) = StagedFile::create(&info_path, &options)?;
+            let (staged_info, info, more) = match StagedFile::create(&info_path, &options) {
+                Ok(made) => made,
+                Err(error) => return Err(staged.discard_after(error).into()),
+            };
             told.extend(more);
             return Ok((Self::File(Box::new(One { file, staged, info, staged_info, info_path })), told));
         };
@@ -118,6 +121,22 @@ impl<'r> Target<'r> {
         }
     }
 
+    /// Gives the files up; returns the errors that some stay.
+    pub(super) fn discard(self) -> Vec<tree::Error> {
+        let removed = match self {
+            Self::File(one) => {
+                let One { mut staged, mut staged_info, .. } = *one;
+                [staged.discard(), staged_info.discard()]
+            }
+            Self::Groups(groups) => {
+                let Groups { tree, files, .. } = *groups;
+                drop(files);
+                [tree.discard(), Ok(())]
+            }
+        };
+        removed.into_iter().filter_map(Result::err).collect()
+    }
+
     /// Writes the sidecars, in the order of the outputs, and gives all files their names. Returns what is to be said.
     pub(super) fn publish(&mut self, sidecars: Vec<Vec<u8>>) -> Result<Vec<Notice>> {
         match self {
@@ -127,10 +146,7 @@ impl<'r> Target<'r> {
                     let written = info.write_all(&text).and_then(|()| info.sync_all());
                     written.map_err(|error| at(info_path, error))?;
                 }
-                // A sidecar of another file must never stand beside this one.
-                staged_info.clear_target()?;
-                let told = [staged.publish()?, staged_info.publish()?];
-                Ok(told.into_iter().flatten().collect())
+                Ok(staged.publish_both(staged_info)?)
             }
             Self::Groups(groups) => {
                 let Groups { tree, ids, .. } = &mut **groups;

@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
+use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
@@ -18,7 +19,7 @@ use crate::name::{SERVICES, Shard};
 use crate::run::manifest;
 use crate::service::Scope;
 use crate::tree::manifest::{Adapters, Manifest, ManifestError, Share};
-use crate::tree::{Dump, MergedRows, Scratch, Sorter, TreeOptions, survey};
+use crate::tree::{self, Dump, MergedRows, Scratch, Sorter, TreeOptions, survey};
 
 /// Memory for the directories, bytes.
 const DIRECTORIES: usize = 4 << 20;
@@ -85,10 +86,15 @@ impl Shares {
     }
 
     fn dump_at(&self, path: &Path) -> Result<Dump> {
-        let opened = if path.is_dir() {
-            Dump::open(path, &self.scratch, (&self.options.interrupt, &self.options.progress))?
-        } else {
-            None
+        let opened = match path.metadata() {
+            Ok(found) if found.is_dir() => {
+                Dump::open(path, &self.scratch, (&self.options.interrupt, &self.options.progress))?
+            }
+            // What cannot be looked at may well be a share.
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                return Err(tree::Error { path: path.to_owned(), kind: error.into() }.into());
+            }
+            _ => None,
         };
         opened
             .ok_or_else(|| Error::Incomparable(format!("{} is not the directory of a dump", path.display())))

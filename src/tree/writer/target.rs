@@ -150,7 +150,10 @@ fn check_manifest(walk: &Walk<'_>) -> Result<()> {
 }
 
 /// Whether a name is there, as a regular file.
-pub(super) fn is_regular(directory: BorrowedFd<'_>, name: &str) -> rustix::io::Result<bool> {
+pub(in crate::tree) fn is_regular(
+    directory: BorrowedFd<'_>,
+    name: impl rustix::path::Arg + Copy,
+) -> rustix::io::Result<bool> {
     match retry_on_intr(|| rustix::fs::statat(directory, name, AtFlags::SYMLINK_NOFOLLOW)) {
         Err(Errno::NOENT) => Ok(false),
         stat => Ok(FileType::from_raw_mode(stat?.st_mode) == FileType::RegularFile),
