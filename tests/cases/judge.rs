@@ -24,10 +24,10 @@ pub fn differences(case: &Case, name: &str) -> Vec<String> {
     fs::write(work.path().join("snapshot.fsm"), &case.input).expect("a temporary file can be written");
     fs::create_dir(&place).expect("a temporary directory can be made");
 
-    let run = decode(work.path(), "place/dump", &case.options);
-    let stderr = String::from_utf8_lossy(&run.stderr);
-    if run.status.code() != Some(case.exit) {
-        return vec![format!("{}, expected exit code {}: {}", run.status, case.exit, stderr.trim_end())];
+    let decoded = decode(work.path(), "place/dump", &case.options);
+    let stderr = String::from_utf8_lossy(&decoded.stderr);
+    if decoded.status.code() != Some(case.exit) {
+        return vec![format!("{}, expected exit code {}: {}", decoded.status, case.exit, stderr.trim_end())];
     }
     if let Some(classes) = &case.refused {
         return refusal(case, classes, &stderr, &place);
@@ -40,11 +40,15 @@ pub fn differences(case: &Case, name: &str) -> Vec<String> {
         Ok(lines) => faults.extend(problems::differences(&lines, &case.problems)),
         Err(error) => faults.push(format!("PROBLEMS.jsonl: {error}")),
     }
-    faults.extend(jobs(work.path(), case, (&tree, &run)));
+    faults.extend(jobs(work.path(), case, (&tree, &decoded)));
     faults.extend(shares(work.path(), case, &tree));
     faults.extend(manifest(&tree, case));
     faults.extend(checksum_faults(&tree));
-    faults.extend(warnings(&run.stdout, case));
+    let verified = run(&place, &["verify", "dump"], &[]);
+    if !verified.status.success() {
+        faults.push(format!("verify: {}", String::from_utf8_lossy(&verified.stdout)));
+    }
+    faults.extend(warnings(&decoded.stdout, case));
     if case.exit == 0 && faults.is_empty() {
         faults.extend(objects(work.path(), name, &case.options));
     }

@@ -376,8 +376,12 @@ fn the_manifest_has_the_members_of_the_documents() {
     let work = shop();
     work.decode(&["--quiet"]).exits(0);
     work.run("decode snapshot.fsm -o part --only redis/* --cluster-id c --quiet".split(' ')).exits(0);
+    let at = ["decode", "snapshot.fsm", "-o", "then", "--at", "-1s", "--scope", "dynamodb=orders", "-q"];
+    assert!(work.run(at).code.is_some_and(|code| code < 2));
+    let cluster = testdata("live/cluster/n1").display().to_string();
+    work.run(["decode", &cluster, "-o", "cluster", "--quiet"]).exits(0);
     let mut found = Names::new();
-    for directory in ["dump", "part"] {
+    for directory in ["dump", "part", "then", "cluster"] {
         let text = fs::read(work.path(directory).join("MANIFEST.json")).unwrap();
         found.extend(names(&serde_json::from_slice(&text).unwrap()));
     }
@@ -385,34 +389,139 @@ fn the_manifest_has_the_members_of_the_documents() {
     wanted.extend(members(&document("docs/tree/manifest.md"), "## Further members", 0));
     let missing: Vec<_> = found.difference(&wanted).collect();
     assert!(missing.is_empty(), "the documents lack {missing:?}");
+    // Of other producers alone.
+    let others = ["live", "elastickv_version"];
+    let gone: Vec<_> = wanted.difference(&found).filter(|name| !others.contains(&name.as_str())).collect();
+    assert!(gone.is_empty(), "the documents have {gone:?}");
 }
 
-/// What is marked `console` in any document but README.md, whose commands have their own test.
+/// Lines of the documents that are not run, by what they begin with, and why.
+const SKIPPED: &[(&str, &str)] = &[
+    (".ci/run", "it runs these tests"),
+    ("cargo test ", "it runs these tests"),
+    ("BLESS=1 ", "it writes what these tests compare"),
+    ("EKV_WRITE_DOCS=1 ", "it writes what these tests compare"),
+    ("cargo build ", "it takes minutes, and is what built the binary"),
+    ("tests/fuzz/seed ", "it writes into the project"),
+    ("cargo +nightly ", "the tool chain is another"),
+];
+
+/// Stands for programs of others, which need a service: keeps what they are given. `.ci/loaders` and `.ci/services` run
+/// the real ones.
+const OTHER_PROGRAM: &str = r#"#!/bin/sh
+name=${0##*/}
+echo "$name" >> "$CALLS/names"
+[ "$name" != redis-cli ] || cat >> "$CALLS/commands"
+while [ $# -gt 0 ]; do
+  if [ "$1" = --cli-input-json ]; then
+    case $2 in file://*) cat "${2#file://}" ;; *) echo "$2" ;; esac >> "$CALLS/requests"
+  fi
+  shift
+done
+"#;
+
+/// Returns the blocks of a document with commands; what is no `sh` is an error where it has one of ours.
+fn blocks(path: &Path, text: &str) -> Vec<String> {
+    let fenced = text.split("\n```").skip(1).step_by(2).filter_map(|block| block.split_once('\n'));
+    let mut found = Vec::new();
+    for (label, block) in fenced {
+        let ours = block.lines().any(|line| line.starts_with("ekv-backup "));
+        // The format's documents show forms of commands, not commands.
+        let form = path.starts_with(root().join("docs/format"));
+        assert!(
+            form || !ours || label == "sh",
+            "{}: commands that are not marked `sh`: {block}",
+            path.display()
+        );
+        if label == "sh" && !form {
+            found.push(block.to_owned());
+        }
+    }
+    found
+}
+
+/// Makes the files that the documents speak of.
+fn place() -> Work {
+    let work = Work::new();
+    let live = testdata("live/encrypted");
+    for name in ["kek.bin", "keys.json"] {
+        fs::copy(live.join(name), work.path(name)).unwrap();
+        fs::set_permissions(work.path(name), fs::Permissions::from_mode(0o600)).unwrap();
+    }
+    work.write("0000000000000164.fsm", &capture("encrypted"));
+    work.write("snap.fsm", &capture("shop"));
+    for dump in ["dump", "edited", "dump.tar.zst"] {
+        work.run(["decode", "snap.fsm", "-q", "-o", dump]).exits(0);
+    }
+    for directory in ["bin", "calls"] {
+        fs::create_dir(work.path(directory)).unwrap();
+    }
+    for program in ["aws", "redis-cli", "elastickv-snapshot-prepare-restore"] {
+        work.write(Path::new("bin").join(program), OTHER_PROGRAM.as_bytes());
+        let mode = fs::Permissions::from_mode(0o700);
+        fs::set_permissions(work.path("bin").join(program), mode).unwrap();
+    }
+    work
+}
+
+/// Every command in a block that is marked `sh`, in any document but README.md, whose commands have their own test.
 #[test]
 fn commands_of_the_documents_work() {
-    let mut ran = 0;
+    let (mut ran, mut skipped) = (0, BTreeSet::new());
     for (path, text) in documents() {
-        if path == root().join("README.md") {
+        let blocks = blocks(&path, &text);
+        if blocks.is_empty() || path == root().join("README.md") {
             continue;
         }
-        let shell = |block: &&str| block.starts_with("```console\n");
-        let blocks = text.match_indices("```").map(|(at, _)| &text[at..]).filter(shell);
         for block in blocks {
-            let script = block.split_once('\n').unwrap().1.split("\n```").next().unwrap();
-            let work = Work::new();
-            let live = testdata("live/encrypted");
-            for name in ["kek.bin", "keys.json"] {
-                fs::copy(live.join(name), work.path(name)).unwrap();
-                fs::set_permissions(work.path(name), fs::Permissions::from_mode(0o600)).unwrap();
+            let mut script = String::new();
+            for line in block.lines() {
+                if let Some((start, _)) = SKIPPED.iter().find(|(start, _)| line.starts_with(start)) {
+                    skipped.insert(start);
+                    continue;
+                }
+                // One of several ways to write the same file.
+                for (starts, target) in
+                    [("ekv-backup encode ", "-o snap.fsm"), ("ekv-backup export ", "-o out")]
+                {
+                    if line.starts_with(starts) && line.contains(target) {
+                        script += &format!("rm -rf {}*\n", &target[3..]);
+                    }
+                }
+                script += line;
+                script.push('\n');
             }
-            work.write("0000000000000164.fsm", &capture("encrypted"));
+            if script.is_empty() {
+                continue;
+            }
+            let work = place();
             let script = script.replace("ekv-backup ", &format!("{} ", env!("CARGO_BIN_EXE_ekv-backup")));
-            let run = Command::new("sh").args(["-ec", &script]).current_dir(work.path("")).output().unwrap();
-            Run::of(&run).exits(0);
+            let mut command = Command::new("sh");
+            command.args(["-euc", &script]).current_dir(work.path(""));
+            command.env("PATH", format!("{}:/usr/bin:/bin", work.path("bin").display()));
+            command.env("CALLS", work.path("calls")).env("url", "https://queue");
+            Run::of(&command.output().unwrap()).exits(0);
+            let calls = |name: &str| fs::read_to_string(work.path("calls").join(name)).unwrap_or_default();
+            for program in ["aws", "redis-cli", "elastickv-snapshot-prepare-restore"] {
+                let called = calls("names").lines().any(|name| name == program);
+                let said = block.contains(&format!("{program} "));
+                assert_eq!(called, said, "{}: {program} is called: {block}", path.display());
+            }
+            if block.contains("--cli-input-json") {
+                let requests = calls("requests");
+                let requests = serde_json::Deserializer::from_str(&requests).into_iter::<Value>();
+                assert!(
+                    requests.map(|request| request.unwrap()).filter(Value::is_object).count() > 1,
+                    "{block}"
+                );
+            }
+            assert!(!block.contains("redis-cli") || calls("commands").starts_with("*3\r\n$"), "{block}");
             ran += 1;
         }
     }
-    assert!(ran >= 1, "no document has a command any more");
+    assert!(ran >= 7, "{ran} blocks: the documents have no commands any more");
+    let gone: Vec<_> = SKIPPED.iter().filter(|(start, _)| !skipped.contains(start)).collect();
+    assert!(gone.is_empty(), "no document has them any more: {gone:?}");
 }
 
 #[test]

@@ -8,6 +8,7 @@
     reason = "a panic fails the test"
 )]
 
+mod agree;
 mod archive;
 mod cli;
 mod cluster;
