@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fs;
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use serde_json::Value;
@@ -43,7 +44,8 @@ fn items(files: &mut Files) -> Vec<(String, String)> {
             return true;
         };
         let values = serde_json::Deserializer::from_slice(content).into_iter::<Value>();
-        let lines = name.starts_with("data-") && name.ends_with(".jsonl");
+        let lines = name.starts_with("data-")
+            && Path::new(name).extension().is_some_and(|extension| extension == "jsonl");
         let before = items.len();
         items.extend(values.map(|value| (table.to_owned(), value.unwrap().to_string())));
         assert!(lines || items.len() == before + 1, "{path}");

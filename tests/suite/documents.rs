@@ -485,7 +485,7 @@ fn commands_of_the_documents_work() {
                     [("ekv-backup encode ", "-o snap.fsm"), ("ekv-backup export ", "-o out")]
                 {
                     if line.starts_with(starts) && line.contains(target) {
-                        script += &format!("rm -rf {}*\n", &target[3..]);
+                        script.extend(["rm -rf ", &target[3..], "*\n"]);
                     }
                 }
                 script += line;
