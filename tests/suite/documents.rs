@@ -456,7 +456,7 @@ fn place() -> Work {
     for directory in ["bin", "calls"] {
         fs::create_dir(work.path(directory)).unwrap();
     }
-    for program in ["aws", "redis-cli", "elastickv-snapshot-prepare-restore"] {
+    for program in ["aws", "duckdb", "redis-cli", "elastickv-snapshot-prepare-restore"] {
         work.write(Path::new("bin").join(program), OTHER_PROGRAM.as_bytes());
         let mode = fs::Permissions::from_mode(0o700);
         fs::set_permissions(work.path("bin").join(program), mode).unwrap();
@@ -502,7 +502,7 @@ fn commands_of_the_documents_work() {
             command.env("CALLS", work.path("calls")).env("url", "https://queue");
             Run::of(&command.output().unwrap()).exits(0);
             let calls = |name: &str| fs::read_to_string(work.path("calls").join(name)).unwrap_or_default();
-            for program in ["aws", "redis-cli", "elastickv-snapshot-prepare-restore"] {
+            for program in ["aws", "duckdb", "redis-cli", "elastickv-snapshot-prepare-restore"] {
                 let called = calls("names").lines().any(|name| name == program);
                 let said = block.contains(&format!("{program} "));
                 assert_eq!(called, said, "{}: {program} is called: {block}", path.display());
