@@ -44,7 +44,7 @@ pub fn differences(case: &Case, name: &str) -> Vec<String> {
     faults.extend(shares(work.path(), case, &tree));
     faults.extend(manifest(&tree, case));
     faults.extend(checksum_faults(&tree));
-    let verified = run(&place, &["verify", "dump"], &[]);
+    let verified = self::run(&place, &["verify", "dump"], &[]);
     if !verified.status.success() {
         faults.push(format!("verify: {}", String::from_utf8_lossy(&verified.stdout)));
     }
