@@ -44,7 +44,7 @@ pub fn differences(case: &Case, name: &str) -> Vec<String> {
     faults.extend(shares(work.path(), case, &tree));
     faults.extend(manifest(&tree, case));
     faults.extend(checksum_faults(&tree));
-    let verified = self::run(&place, &["verify", "dump"], &[]);
+    let verified = run(&place, &["verify", "dump"], &[]);
     if !verified.status.success() {
         faults.push(format!("verify: {}", String::from_utf8_lossy(&verified.stdout)));
     }
@@ -92,10 +92,10 @@ fn objects(work: &Path, name: &str, asked: &[String]) -> Vec<String> {
         // The same in lines.
         let lines = ["--layout".to_owned(), "jsonl".to_owned()];
         let options = if asked.contains(&lines[0]) { asked.to_vec() } else { [asked, &lines].concat() };
-        let run = decode(work, "place/lines", &options);
-        let verified = self::run(work, &["verify", "place/lines"], &[]);
-        if run.status.code() != Some(0) || verified.status.code() != Some(0) {
-            let said = [run.stderr, verified.stdout, verified.stderr].concat();
+        let decoded = decode(work, "place/lines", &options);
+        let verified = run(work, &["verify", "place/lines"], &[]);
+        if decoded.status.code() != Some(0) || verified.status.code() != Some(0) {
+            let said = [decoded.stderr, verified.stdout, verified.stderr].concat();
             return vec![format!("--layout jsonl: {}", String::from_utf8_lossy(&said))];
         }
         dumps.push(work.join("place/lines"));

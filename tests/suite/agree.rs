@@ -121,7 +121,8 @@ fn one_core_and_a_pipe_give_the_trees_of_many_and_a_file() {
 /// The timestamp of an encoded key; `None` of a row that has none.
 fn commit_ts(key: &[u8]) -> Option<u64> {
     let (user, suffix) = key.split_last_chunk::<8>()?;
-    (!user.is_empty() && !(key.starts_with(b"_meta") && key.is_ascii())).then_some(!u64::from_be_bytes(*suffix))
+    (!(user.is_empty() || key.starts_with(b"_meta") && key.is_ascii()))
+        .then_some(!u64::from_be_bytes(*suffix))
 }
 
 #[test]

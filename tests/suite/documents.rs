@@ -495,14 +495,21 @@ fn commands_of_the_documents_work() {
             if script.is_empty() {
                 continue;
             }
-            fs::create_dir(work.path("calls")).unwrap();
+            let calls = work.path("calls");
+            if calls.exists() {
+                fs::remove_dir_all(&calls).unwrap();
+            }
+            fs::create_dir(&calls).unwrap();
             let script = script.replace("ekv-backup ", &format!("{} ", env!("CARGO_BIN_EXE_ekv-backup")));
             let mut command = Command::new("sh");
             command.args(["-euc", &script]).current_dir(work.path(""));
             command.env("PATH", format!("{}:/usr/bin:/bin", work.path("bin").display()));
             command.env("CALLS", work.path("calls")).env("url", "https://queue");
             Run::of(&command.output().unwrap()).exits(0);
-            let calls = |name: &str| fs::read_to_string(work.path("calls").join(name)).unwrap_or_default();
+            let calls = |name: &str| {
+                let said = fs::read(work.path("calls").join(name)).unwrap_or_default();
+                String::from_utf8_lossy(&said).into_owned()
+            };
             for program in OTHERS_PROGRAMS {
                 let called = calls("names").lines().any(|name| name == program);
                 let said = block.contains(&format!("{program} "));
