@@ -88,6 +88,31 @@ pub fn load(root: &Path) -> Vec<(PathBuf, Vec<u8>)> {
         .collect()
 }
 
+/// Lists the files of a tree, from its root.
+pub fn names(root: &Path) -> Vec<PathBuf> {
+    let relative = |path: &Path| path.strip_prefix(root).expect("a file of the tree").to_owned();
+    files(root).iter().map(|(path, _)| relative(path)).collect()
+}
+
+/// Gives files of a tree second names in `target`, relative to open directories; those that are there already keep theirs.
+pub fn link(root: &Path, names: &[PathBuf], target: &Path) {
+    let mut last: Option<(PathBuf, [File; 2])> = None;
+    for path in names {
+        let (directory, name) = (path.parent().expect("a file has a parent"), path.file_name());
+        if last.as_ref().is_none_or(|(known, _)| known != directory) {
+            fs::create_dir_all(target.join(directory)).expect("directories can be made");
+            let open = |root: &Path| File::open(root.join(directory)).expect("directories can be opened");
+            last = Some((directory.to_owned(), [open(root), open(target)]));
+        }
+        if let (Some((_, [from, to])), Some(name)) = (&last, name) {
+            match rustix::fs::linkat(from, name, to, name, rustix::fs::AtFlags::empty()) {
+                Ok(()) | Err(rustix::io::Errno::EXIST) => {}
+                Err(errno) => panic!("{}: {errno}", path.display()),
+            }
+        }
+    }
+}
+
 /// Lists the files of a tree with their sizes, in the order in which directories list them.
 fn files(root: &Path) -> Vec<(PathBuf, u64)> {
     let mut found = Vec::new();

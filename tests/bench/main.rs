@@ -40,6 +40,7 @@ fn main() {
     encrypted(&mut stage, 256 / scale, 300_000 / scale);
     lines(&mut stage, 300_000 / scale);
     small_files(&mut stage, 100_000 / scale);
+    divided(&mut stage, 200_000 / scale);
     memory(&mut stage, 100_000 / scale, if quick { "1GiB" } else { "10GiB" });
     stage.print();
 }
@@ -214,6 +215,30 @@ fn small_files(stage: &mut Stage, count: usize) {
     stage.against_files("DynamoDB items / create the files", &snapshot, &[]);
     let snapshot = stage.snapshot("objects", &["--s3-objects", &objects, "--s3-object-size", "4KiB"]);
     stage.against_files("S3 objects of 4 KiB / create two files each", &snapshot, &[]);
+}
+
+/// Work by two jobs, and in two shares.
+fn divided(stage: &mut Stage, count: usize) {
+    let [strings, items, objects, bodies] =
+        [count, count / 8, count / 10, count / 2000].map(|count| count.to_string());
+    let shapes = [
+        ("strings", ["--redis-strings", &strings, "--versions", "1"], &[][..]),
+        ("items, a file each", ["--dynamodb-tables", "4", "--dynamodb-items", &items], &[]),
+        ("S3 objects of 4 KiB", ["--s3-objects", &objects, "--s3-object-size", "4KiB"], &[]),
+        (
+            "items as JSONL",
+            ["--dynamodb-tables", "4", "--dynamodb-items", &items],
+            &["--dynamodb-layout", "jsonl"],
+        ),
+        ("S3 bodies of 1 MiB", ["--s3-objects", &bodies, "--s3-object-size", "1MiB"], &[]),
+    ];
+    for (name, shape, options) in shapes {
+        let snapshot = stage.snapshot("divided", &shape);
+        stage.against_one_job(&format!("{name}, two jobs / one"), &snapshot, options);
+        if name == "strings" {
+            stage.against_links("merge of two shares of strings / link the files", &snapshot);
+        }
+    }
 }
 
 /// Peak memory: the same for a number of objects and ten times as many, and for one object that fits into no memory.

@@ -1,5 +1,6 @@
 //! Snapshots, runs of the binary, rounds, and the table.
 
+mod dividing;
 mod memory;
 
 use std::fs::{self, File};
