@@ -1,6 +1,6 @@
-"""S3: the plan carried out object by object, multipart where it lists parts; every object read back and compared with
-truth.json: body, ETag, headers, metadata. The service is moto's, in this process."""
-import base64, hashlib, json, os
+"""S3: the plan carried out object by object, multipart where it lists parts, and as s5cmd and rclone are told it; every object
+read back and compared with truth.json: body, ETag, headers, metadata. The service is moto's."""
+import base64, hashlib, json, os, re, shutil, subprocess
 import boto3
 from common import *
 from moto import mock_aws
@@ -9,10 +9,53 @@ CAPTURES = os.environ.get("CAPTURES", "").split() or ["s3", "s3-multipart", "s3-
 os.environ.update(AWS_ACCESS_KEY_ID="k", AWS_SECRET_ACCESS_KEY="s", AWS_DEFAULT_REGION="us-east-1", S3_UPLOAD_PART_MIN_SIZE="1")
 HEADERS = {"Content-Type": "ContentType", "Content-Encoding": "ContentEncoding", "Cache-Control": "CacheControl", "Content-Disposition": "ContentDisposition"}
 
+def by_tool(tool, capture, folder, plan, names, said):
+    """Carries the lines of a tool out, and compares what is there then."""
+    port = free_port()
+    process = server(["moto_server", "-H", "127.0.0.1", "-p", str(port)], port, folder / f"log-{tool}")
+    endpoint = f"http://127.0.0.1:{port}"
+    client = boto3.client("s3", endpoint_url=endpoint)
+    for name in names.values():
+        client.create_bucket(Bucket=name)
+    path = folder / "export" / ("s5cmd.txt" if tool == "s5cmd" else "rclone.sh")
+    text = path.read_bytes().decode("utf-8", "surrogateescape")
+    # Not all names of buckets are such as the service takes.
+    at = r"(?<='s3://)([^/]*)(?=/)" if tool == "s5cmd" else r"(?<=\"\$REMOTE\"':)([^/]*)(?=/)"
+    path.write_bytes(re.sub(at, lambda found: names[found[1]], text).encode("utf-8", "surrogateescape"))
+    if tool == "s5cmd":
+        command, more = ["s5cmd", "--endpoint-url", endpoint, "run", path.name], {}
+    else:
+        command = ["sh", path.name]
+        more = {"REMOTE": "here", "RCLONE_CONFIG_HERE_TYPE": "s3", "RCLONE_CONFIG_HERE_PROVIDER": "Other", "RCLONE_CONFIG_HERE_ENDPOINT": endpoint, "RCLONE_CONFIG_HERE_ACCESS_KEY_ID": "k", "RCLONE_CONFIG_HERE_SECRET_ACCESS_KEY": "s", "RCLONE_CONFIG": "/dev/null"}
+    done = subprocess.run(command, cwd=folder / "export", capture_output=True, text=True, env={**{name: value for name, value in os.environ.items() if name != "AWS_CA_BUNDLE"}, **more})
+    check(done.returncode == 0, f"{capture}: {tool}: {done.stderr[-500:]}")
+    sent = 0
+    for line in plan:
+        what = f"{capture} {tool} {line['bucket']}/{line['key'][:60]!r}"
+        told = [fields["what"] for fields in said if fields["bucket"] == line["bucket"] and fields["key"][:60] == line["key"][:60] and (fields["what"].startswith(tool) or ":" not in fields["what"])]
+        if any("parts of other sizes" not in reason for reason in told) or "key_base64" in line:
+            continue
+        try:
+            found = client.get_object(Bucket=names[line["bucket"]], Key=line["key"])
+        except Exception as error:
+            check(False, f"{what}: {error}")
+            continue
+        sent += 1
+        check(found["Body"].read() == (folder / "export" / line["file"]).read_bytes(), f"{what}: body")
+        check(told or found["ETag"].strip('"') == line["etag"], f"{what}: ETag {found['ETag']} of {line['etag']}")
+        metadata = {name: value for name, value in found["Metadata"].items() if tool != "rclone" or name != "mtime"}
+        check({n.lower(): v for n, v in metadata.items()} == {n.lower(): v for n, v in line["metadata"].items()}, f"{what}: metadata {metadata} of {line['metadata']}")
+        for header, value in line["headers"].items():
+            check(found.get(HEADERS[header]) == value, f"{what}: {header} {found.get(HEADERS[header])} of {value}")
+    print(f"{capture}: {sent} objects by {tool}")
+    process.terminate()
+    process.wait()
+
+
 for capture in CAPTURES:
     folder = work / capture
     folder.mkdir()
-    outcome, _ = run("export", *snapshots(capture), "--to", "s3", "-o", folder / "export")
+    outcome, _ = run("export", *snapshots(capture), "--to", "s3", "--s5cmd", "--rclone", "-o", folder / "export")
     mock = mock_aws()
     mock.start()
     client = boto3.client("s3")
@@ -22,12 +65,13 @@ for capture in CAPTURES:
         bucket = json.loads(line)["Bucket"]
         names[bucket] = f"bucket-{number}"
         client.create_bucket(Bucket=names[bucket])
+    all_said = named(outcome, "export_s3_object")
     plan = [json.loads(line) for line in (folder / "export/upload.jsonl").open()]
     files = {str(path.relative_to(folder / "export")) for path in (folder / "export/s3").rglob("*") if path.is_file()} if (folder / "export/s3").exists() else set()
     for line in plan:
         if "file_base64" in line:
             line["file"] = os.fsdecode(base64.b64decode(line["file_base64"]))
-    said = {(fields["bucket"], bytes.fromhex(fields["key_hex"]) if "key_hex" in fields else fields["key"].encode()) for fields in named(outcome, "export_s3_object")}
+    said = {(fields["bucket"], bytes.fromhex(fields["key_hex"]) if "key_hex" in fields else fields["key"].encode()) for fields in all_said if ":" not in fields["what"]}
     is_said = lambda line: any(bucket == line["bucket"] and key[:60] == line["key"].encode()[:60] for bucket, key in said) or "key_base64" in line
     check(files == {line["file"] for line in plan}, f"{capture}: files without a line: {sorted(files - {line['file'] for line in plan})[:3]}")
     renamed = 0
@@ -81,4 +125,6 @@ for capture in CAPTURES:
         check(len(lines) <= len(bucket["objects"]), f"truth {bucket['name']}: {len(lines)} objects of {len(bucket['objects'])}")
     print(f"{capture}: {len(plan)} objects, {renamed} files of another name")
     mock.stop()
+    for tool in filter(shutil.which, ["s5cmd", "rclone"] if plan else []):
+        by_tool(tool, capture, folder, plan, names, all_said)
 end()

@@ -34,7 +34,8 @@ Exit codes: 0 exported; 1 objects are missing (PROBLEMS.jsonl names them); other
 #[command(override_usage = "ekv-backup export [OPTIONS] --to <FORMAT> <INPUT>... [PATTERN]...", after_help = HELP)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub(super) struct Arguments {
-    /// Snapshots of one cluster, as for decode; then names or patterns of what is exported [default: everything]
+    /// Snapshots of one cluster, as for decode, or one dump (a tree, .tar or .tar.zst); then names or patterns of what is
+    /// exported [default: everything]
     #[arg(required = true, value_name = "INPUT")]
     pub operands: Vec<OsString>,
     /// What is made
@@ -43,6 +44,12 @@ pub(super) struct Arguments {
     /// Directory to create, which must not exist or be empty; - for standard output, the default of resp
     #[arg(short, long, value_name = "DIR")]
     pub output: Option<PathBuf>,
+    /// Replace an export that is there
+    #[arg(long)]
+    pub force: bool,
+    /// Fail when anything is missing or altered, as decode does
+    #[arg(long)]
+    pub strict: bool,
     /// No objects whose names match; repeatable
     #[arg(long, value_name = "PATTERN")]
     pub exclude: Vec<String>,
@@ -55,6 +62,12 @@ pub(super) struct Arguments {
     /// Write requests for batch-write-item too
     #[arg(long, help_heading = "DynamoDB")]
     pub batch: bool,
+    /// Write the upload plan for `s5cmd run` too
+    #[arg(long, help_heading = "S3")]
+    pub s5cmd: bool,
+    /// Write the upload plan as a script of `rclone` commands too
+    #[arg(long, help_heading = "S3")]
+    pub rclone: bool,
     /// Delete each key before it is written
     #[arg(long, help_heading = "Redis")]
     pub replace: bool,
@@ -120,7 +133,12 @@ pub(super) fn run(arguments: &Arguments, interrupt: &Interrupt) -> u8 {
     match &result {
         // Whoever closed the pipe knows; the exit code says that not all went through.
         Err(Error::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => {}
-        Err(error) => print::error(error),
+        Err(error) => {
+            print::error(error);
+            if let Error::Strict { problems, listed, .. } = error {
+                words.problems(listed, *problems);
+            }
+        }
         Ok(exported) => say(words, exported),
     }
     if !arguments.json {
@@ -166,9 +184,13 @@ fn request(arguments: &Arguments, interrupt: &Interrupt) -> Result<ExportRequest
         settings: Settings {
             replace: arguments.replace,
             batch: arguments.batch,
+            s5cmd: arguments.s5cmd,
+            rclone: arguments.rclone,
             part_size: arguments.part_size,
             packing: if arguments.gzip { Packing::Gzip } else { Packing::Zstd },
         },
+        force: arguments.force,
+        strict: arguments.strict,
         options,
     })
 }

@@ -1,6 +1,8 @@
 //! What an export says that its target cannot hold.
 
 super::row::table! {
+    Event EXPORT_DUMP_INCOMPLETE = "export_dump_incomplete" ["problems"] "tree/README.md#what-a-dump-must-be"
+        "a dump that is exported has problems: what they are of is missing in the export too"
     Event EXPORT_DDB_TABLE = "export_ddb_table" ["table" "what" "name?"] "tree/README.md#what-a-dump-must-be"
         "what `CreateTable` does not take, left out or altered in `create-table.json`, and why: an attribute definition that no \
          key uses, an index, the type of a key attribute that has none; or the table's name, which is written as it is"
@@ -11,7 +13,8 @@ super::row::table! {
     Event EXPORT_COLUMNS = "export_columns" ["table" "columns"] "tree/README.md#what-a-dump-must-be"
         "a table with more attributes than columns are made, or with longer names: the others stand in `_item`"
     Event EXPORT_S3_OBJECT = "export_s3_object" ["bucket" "what" "key" "key_hex?"] "tree/README.md#what-a-dump-must-be"
-        "an object of which no request to S3 can say all: its body and its line in `upload.jsonl` are there as they are"
+        "an object of which no request to S3 can say all, or another tool's line: its body and its line in `upload.jsonl` are \
+         there as they are"
     Event EXPORT_SQS_QUEUE = "export_sqs_queue" ["queue" "what"] "tree/README.md#what-a-dump-must-be"
         "what of a queue `CreateQueue` does not take, left out of `create-queues.jsonl`, and why; or its name, which is \
          written as it is"

@@ -42,11 +42,16 @@ pub enum Format {
 
 /// How it is made.
 #[derive(Clone, Copy, Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "flags of the command line")]
 pub struct Settings {
     /// Keys are deleted before they are written.
     pub replace: bool,
     /// Requests of `BatchWriteItem` are written too.
     pub batch: bool,
+    /// The upload plan is written for `s5cmd` too.
+    pub s5cmd: bool,
+    /// The upload plan is written for `rclone` too.
+    pub rclone: bool,
     /// Bytes before compression that files are cut at.
     pub part_size: u64,
     /// How lines of JSON are compressed.
@@ -116,7 +121,7 @@ impl Format {
     pub(crate) fn sink<'w>(self, settings: Settings, target: Target<'w>) -> Result<Box<dyn Export<'w> + 'w>> {
         Ok(match self {
             Self::Resp => Box::new(resp::Resp::new(target, settings)?),
-            Self::S3 => Box::new(s3::S3::new(target.tree()?)?),
+            Self::S3 => Box::new(s3::S3::new(target.tree()?, settings)?),
             Self::Sqs => Box::new(sqs::Sqs::new(target.tree()?)),
             Self::Dynamodb => Box::new(dynamodb::Dynamodb::new(target.tree()?, settings)),
             Self::Parquet if cfg!(not(feature = "parquet")) => {

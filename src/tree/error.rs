@@ -85,7 +85,7 @@ pub enum ErrorKind {
     #[error("exists and is not an empty directory")]
     TargetExists,
     /// The target is a dump, and replacing it was not asked for.
-    #[error("holds a dump already, which only --force replaces")]
+    #[error("holds a dump or an export already, which only --force replaces")]
     TargetHoldsDump,
     /// The target is a mount point, which nothing can be renamed to.
     #[error("is a mount point: name a directory inside it")]
@@ -114,6 +114,9 @@ pub enum ErrorKind {
     /// The target has a `MANIFEST.json`, but not that of a decoded snapshot.
     #[error("its MANIFEST.json is not that of a dump that --force replaces: {0}")]
     TargetManifest(String),
+    /// The target is no export. Says what is wrong with it.
+    #[error("its EXPORT.json is not that of an export that --force replaces: {0}")]
+    TargetExport(String),
     /// The target holds what its CHECKSUMS does not list. The path of the error is the first of them, bytewise.
     #[error(
         "CHECKSUMS does not list it, and --force removes nothing that is not part of the dump ({files} such files)"
@@ -185,6 +188,7 @@ impl ErrorKind {
                 | Self::TargetIsTerminal
                 | Self::TargetUnnamed
                 | Self::TargetManifest(_)
+                | Self::TargetExport(_)
                 | Self::TargetHoldsUnlisted { .. }
                 | Self::TargetHoldsInput(_)
                 | Self::TargetRestored(_)

@@ -36,7 +36,7 @@ pub use kept::{Extent, ExtentReader, Keep, Wanted};
 pub use pick::{Output, Pick, PickFile};
 pub(crate) use rows::{Holder, MergedRows};
 pub use writer::{Disk, Finished, Notice, TreeOptions};
-pub(crate) use writer::{Sources, survey};
+pub(crate) use writer::{EXPORT, Sources, survey};
 
 /// Result of this stage.
 pub type Result<T, E = Error> = std::result::Result<T, E>;

@@ -127,7 +127,7 @@ fn a_directory_appears_when_it_is_complete() {
     let tree = Tree::read(&work.path("out")).expect("the directory can be read");
     assert_eq!(checksum_faults(&tree), Vec::<String>::new());
     let names: Vec<_> = tree.files.keys().map(|path| String::from_utf8_lossy(path).into_owned()).collect();
-    assert_eq!(names, ["CHECKSUMS", "PROBLEMS.jsonl", "redis.resp"]);
+    assert_eq!(names, ["CHECKSUMS", "EXPORT.json", "PROBLEMS.jsonl", "redis.resp"]);
     assert_eq!(tree.files[b"redis.resp".as_slice()], export(&work, &["--to", "resp", "-q"]).stdout);
     for (name, mode) in [("out", 0o700), ("out/redis.resp", 0o600)] {
         assert_eq!(work.path(name).metadata().unwrap().permissions().mode() & 0o777, mode, "{name}");
@@ -168,7 +168,9 @@ fn files_of(capture: &str, options: &[&str]) -> String {
         };
         match String::from_utf8(content) {
             Ok(content)
-                if [&b".jsonl"[..], b".json", b".gz", b".zst"].iter().any(|end| path.ends_with(end)) =>
+                if [&b".jsonl"[..], b".json", b".gz", b".zst", b".sh", b"s5cmd.txt"]
+                    .iter()
+                    .any(|end| path.ends_with(end)) =>
             {
                 text += &content;
             }
@@ -329,4 +331,90 @@ fn tables_are_the_same_as_parquet() {
     }
     assert!(parquet.files.contains_key(b"items/orders/part-00001.parquet".as_slice()));
     assert_eq!(export("parquet", "2KiB", "again").files, parquet.files);
+}
+
+#[test]
+fn a_dump_tree_or_archive_is_exported_as_its_snapshot() {
+    let work = Work::new();
+    let path = |name: &str| work.path(name).to_string_lossy().into_owned();
+    let input = input("shop");
+    let run = |arguments: &[&str]| {
+        on_capture(&work, "shop", &arguments.iter().map(OsStr::new).collect::<Vec<_>>()).exits(0);
+    };
+    for name in ["tree", "dump.tar.zst"] {
+        run(&["decode", &input, "--preserve-sqs-visibility", "-o", &path(name)]);
+    }
+    let export = |input: &str, to: &str| {
+        let out = path("out");
+        run(&["export", input, "--to", to, "-o", &out, "--force"]);
+        Tree::read(&work.path("out")).expect("the directory can be read").files
+    };
+    let rows = |input: &str| {
+        let files = export(input, "jsonl");
+        let mut rows = Vec::new();
+        for (path, packed) in files.iter().filter(|(path, _)| path.ends_with(b".zst")) {
+            let table = path.split(|&byte| byte == b'/').next().unwrap();
+            let lines = String::from_utf8(zstd::decode_all(&**packed).unwrap()).unwrap();
+            for line in lines.lines() {
+                let mut row: serde_json::Value = serde_json::from_str(line).unwrap();
+                // A dump does not know when its objects were committed.
+                row.as_object_mut().unwrap().retain(|name, _| !name.ends_with("commit_ts"));
+                rows.push(format!("{} {row}", table.escape_ascii()));
+            }
+        }
+        rows.sort();
+        rows
+    };
+    let wanted = rows(&input);
+    assert!(wanted.len() > 200, "{}", wanted.len());
+    for dump in [path("tree"), path("dump.tar.zst")] {
+        assert_eq!(rows(&dump), wanted);
+        for to in ["s3", "sqs"] {
+            assert_eq!(export(&dump, to), export(&input, to), "{to}");
+        }
+    }
+    let at = on_capture(
+        &work,
+        "shop",
+        &["export", &path("tree"), "--to", "sqs", "-o", &path("x"), "--at", "-1h"].map(OsStr::new),
+    );
+    assert_eq!(at.code, Some(2), "{}", at.err);
+}
+
+#[test]
+fn force_replaces_an_export_and_nothing_else() {
+    let work = Work::with(&redis());
+    let code = |arguments: &[&str]| {
+        let run = export(&work, &[&["--to", "resp", "-q"], arguments].concat());
+        (run.status.code(), words(&run))
+    };
+    assert_eq!(code(&["-o", "out"]).0, Some(1));
+    let (refused, why) = code(&["-o", "out"]);
+    assert!(refused == Some(2) && why.contains("--force"), "{why}");
+    assert_eq!(code(&["-o", "out", "--force", "redis/plain"]).0, Some(0));
+    assert!(!work.path("out/PROBLEMS.jsonl").exists());
+    // A problem with --strict leaves what is there.
+    let before = Tree::read(&work.path("out")).unwrap().files;
+    assert_eq!(code(&["-o", "out", "--force", "--strict"]).0, Some(1));
+    assert_eq!(Tree::read(&work.path("out")).unwrap().files, before);
+    assert_eq!(code(&["--strict"]).0, Some(1));
+    std::fs::write(work.path("out/own"), "").unwrap();
+    let (refused, why) = code(&["-o", "out", "--force"]);
+    assert!(refused == Some(2) && why.contains("CHECKSUMS does not list it"), "{why}");
+    std::fs::remove_file(work.path("out/own")).unwrap();
+    // Neither takes the place of the other.
+    work.run(["decode", "snapshot.fsm", "-o", "dump", "-q"]).exits(0);
+    let (refused, why) = code(&["-o", "dump", "--force"]);
+    assert!(refused == Some(2) && why.contains("EXPORT.json"), "{why}");
+    let run = work.run(["decode", "snapshot.fsm", "-o", "out", "--force", "-q"]);
+    assert!(run.code == Some(2) && run.err.contains("MANIFEST.json"), "{}", run.err);
+}
+
+#[test]
+fn the_plan_of_an_upload_speaks_the_words_of_other_tools() {
+    let text = files_of("s3-multipart", &["--to", "s3", "--s5cmd", "--rclone"]);
+    golden("export/s3-tools.txt", text.as_bytes());
+    for said in ["up --header-upload", "--part-size '5' 's3/large-3/put/shrunk'", "parts of other sizes"] {
+        assert!(text.contains(said), "{said}");
+    }
 }

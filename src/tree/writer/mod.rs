@@ -44,6 +44,7 @@ pub use notice::Notice;
 use staging::{Staging, flush_directory};
 use staging_fs::StagingFs;
 pub(super) use staging_fs::start_write_back;
+pub(crate) use target::EXPORT;
 use walk::Walk;
 
 /// Memory for the paths and digests of CHECKSUMS, bytes.
@@ -64,6 +65,8 @@ pub struct TreeOptions {
     /// Replace a dump: a directory with the `MANIFEST.json` of a decoded snapshot and nothing that its CHECKSUMS
     /// does not list.
     pub force: bool,
+    /// It is no dump but an export, and takes the place of one.
+    pub is_export: bool,
     /// What the run reads; a dump that holds one of them is not replaced. `-` is standard input.
     pub inputs: Vec<PathBuf>,
     /// 0666/0777 and the umask instead of 0600/0700.

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{AtFlags, FileType, Mode, OFlags};
 use rustix::io::{Errno, retry_on_intr};
+use serde::Deserialize;
 
 use super::inputs::Identity;
 use super::listing::{Difference, open_regular};
@@ -35,8 +36,19 @@ pub(in crate::tree) struct Target {
 pub(super) enum Found {
     Nothing,
     EmptyDirectory(OwnedFd),
-    /// A directory with a `MANIFEST.json`.
+    /// A directory with a `MANIFEST.json`, or an export's [`EXPORT`].
     Dump(OwnedFd),
+}
+
+/// Name of the file that tells of an export what it is, as `MANIFEST.json` does of a dump.
+pub(crate) const EXPORT: &str = "EXPORT.json";
+
+/// What of that file counts here.
+#[derive(Deserialize)]
+struct Export {
+    format_version: u32,
+    #[serde(rename = "to")]
+    _to: String,
 }
 
 impl Target {
@@ -72,7 +84,7 @@ impl Target {
             return Err(ErrorKind::TargetIsMountPoint);
         }
         let directory = open_directory(parent, self.name.as_bytes())?;
-        if is_regular(directory.as_fd(), manifest::NAME)? {
+        if is_regular(directory.as_fd(), manifest::NAME)? || is_regular(directory.as_fd(), EXPORT)? {
             return Ok(Found::Dump(directory));
         }
         match Listing::new(open_directory(directory.as_fd(), b".")?)?.next()? {
@@ -82,14 +94,18 @@ impl Target {
     }
 
     /// Examines a dump that is to be replaced: its manifest is that of a decoded snapshot, nothing is in it that its
-    /// CHECKSUMS does not list, and no input.
+    /// CHECKSUMS does not list, and no input. Of an export the same, by an export.
     pub(super) fn examine(&self, dump: &OwnedFd, options: &TreeOptions, scratch: &Scratch) -> Result<()> {
         let failure = |path: &[u8], kind: ErrorKind| Error {
             path: if path.is_empty() { self.path.clone() } else { self.path.join(OsStr::from_bytes(path)) },
             kind,
         };
         let walk = Walk { root: dump.as_fd(), scratch, interrupt: &options.interrupt, failure: &failure };
-        check_manifest(&walk)?;
+        if options.is_export {
+            check_export(&walk)?;
+        } else {
+            check_manifest(&walk)?;
+        }
         let identity = Identity::of(dump).map_err(|errno| self.error(errno.into()))?;
         let inputs = inputs::find(&options.inputs);
         if let Some(input) = inputs.iter().find(|input| input.is_inside(identity)) {
@@ -135,18 +151,34 @@ impl Target {
 fn check_manifest(walk: &Walk<'_>) -> Result<()> {
     let failure = |kind| (walk.failure)(b"", kind);
     let refuse = |why: String| failure(ErrorKind::TargetManifest(why));
-    let file: File =
-        open_regular(walk, manifest::NAME)?.ok_or_else(|| refuse("not a regular file".to_owned()))?;
-    let mut text = Vec::new();
-    let length = file.take(limits::MANIFEST + 1).read_to_end(&mut text);
-    let length = length.map_err(|error| (walk.failure)(manifest::NAME.as_bytes(), error.into()))?;
-    manifest::check_length(u64::try_from(length).unwrap_or(u64::MAX))
-        .map_err(|error| refuse(error.to_string()))?;
+    let text = read(walk, manifest::NAME, &refuse)?;
     match Manifest::read(&text).map(|manifest| manifest.origin) {
         Ok(Origin::Snapshot(_)) => Ok(()),
         Ok(Origin::Live(_)) => Err(refuse("it is of a live read".to_owned())),
         Err(error) => Err(refuse(error.to_string())),
     }
+}
+
+/// Refuses what is no export.
+fn check_export(walk: &Walk<'_>) -> Result<()> {
+    let refuse = |why: String| (walk.failure)(b"", ErrorKind::TargetExport(why));
+    let text = read(walk, EXPORT, &refuse)?;
+    match serde_json::from_slice::<Export>(&text) {
+        Ok(Export { format_version: 1, .. }) => Ok(()),
+        Ok(Export { format_version, .. }) => Err(refuse(format!("it is of version {format_version}"))),
+        Err(error) => Err(refuse(error.to_string())),
+    }
+}
+
+/// Reads a file that tells what a directory is.
+fn read(walk: &Walk<'_>, name: &str, refuse: &dyn Fn(String) -> Error) -> Result<Vec<u8>> {
+    let file: File = open_regular(walk, name)?.ok_or_else(|| refuse("not a regular file".to_owned()))?;
+    let mut text = Vec::new();
+    let length = file.take(limits::MANIFEST + 1).read_to_end(&mut text);
+    let length = length.map_err(|error| (walk.failure)(name.as_bytes(), error.into()))?;
+    manifest::check_length(u64::try_from(length).unwrap_or(u64::MAX))
+        .map_err(|error| refuse(error.to_string()))?;
+    Ok(text)
 }
 
 /// Whether a name is there, as a regular file.

@@ -4,6 +4,8 @@
 //! is in (another name where no path can hold the key), headers, metadata, and the lengths of its parts, with which an
 //! uploader makes the same `ETag`. Paths are given by the layout of a dump with `--rename-collisions`.
 
+mod commands;
+
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
@@ -11,7 +13,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
 
-use super::{Export, Target};
+use super::{Export, Settings, Target};
 use crate::error::Result;
 use crate::event::{Event, Warning};
 use crate::excerpt;
@@ -22,12 +24,15 @@ use crate::report::Report;
 use crate::sink::{LayoutOptions, Refusal, Sink, TreeSink, Wants};
 use crate::tree::json::{self, Html, Lossy};
 use crate::tree::{Tree, TreeFile};
+use commands::{Cannot, Upload};
 
 const PLAN: &[u8] = b"upload.jsonl";
 /// Longest key and most metadata, bytes.
 const KEY: usize = 1024;
 const METADATA: usize = 2 << 10;
 const BUCKETS: &[u8] = b"create-buckets.jsonl";
+const S5CMD: &[u8] = b"s5cmd.txt";
+const RCLONE: &[u8] = b"rclone.sh";
 
 /// Writes bodies and the plan.
 pub(super) struct S3 {
@@ -36,6 +41,17 @@ pub(super) struct S3 {
     buckets: TreeFile,
     /// The line of the open object.
     line: Vec<u8>,
+    tools: Vec<Tool>,
+}
+
+/// The plan in the words of another tool.
+struct Tool {
+    write: fn(&mut Vec<u8>, &Upload<'_>) -> Option<Cannot>,
+    file: TreeFile,
+    /// The line of the open object.
+    line: Vec<u8>,
+    /// What the file ends with.
+    end: &'static [u8],
 }
 
 #[derive(Serialize)]
@@ -65,15 +81,24 @@ struct Bucket<'a> {
 }
 
 impl S3 {
-    pub(super) fn new(mut tree: Tree) -> Result<Self> {
+    pub(super) fn new(mut tree: Tree, settings: Settings) -> Result<Self> {
         let (plan, buckets) = (tree.file(PLAN)?, tree.file(BUCKETS)?);
+        let mut tools = Vec::new();
+        if settings.s5cmd {
+            tools.push(Tool { write: commands::s5cmd, file: tree.file(S5CMD)?, line: Vec::new(), end: b"" });
+        }
+        if settings.rclone {
+            let mut file = tree.file(RCLONE)?;
+            file.write(commands::RCLONE_HEAD)?;
+            tools.push(Tool { write: commands::rclone, file, line: Vec::new(), end: commands::RCLONE_END });
+        }
         let options = LayoutOptions {
             no_extra: true,
             rename_collisions: true,
             s3_bodies: true,
             ..LayoutOptions::default()
         };
-        Ok(Self { files: TreeSink::new(tree, options), plan, buckets, line: Vec::new() })
+        Ok(Self { files: TreeSink::new(tree, options), plan, buckets, line: Vec::new(), tools })
     }
 
     fn bucket(&mut self, bucket: &s3::Bucket<'_>) -> Result<()> {
@@ -86,10 +111,7 @@ impl S3 {
 
     fn head(&mut self, report: &mut Report<'_>, head: &ObjectHead<'_>) {
         let headers = head.headers;
-        for what in refused(head) {
-            let warning = Warning::new(Event::EXPORT_S3_OBJECT).with("bucket", excerpt::name(head.bucket));
-            report.warn(warning.with("what", what).with_key(head.key));
-        }
+        let mut said: Vec<&str> = refused(head).collect();
         let given = [
             ("Content-Type", &headers.content_type),
             ("Content-Encoding", &headers.content_encoding),
@@ -97,8 +119,24 @@ impl S3 {
             ("Content-Disposition", &headers.content_disposition),
         ];
         let given = given.into_iter().filter(|(_, value)| !value.is_empty());
+        let given: BTreeMap<_, &str> = given.map(|(name, value)| (name, &**value)).collect();
         // Only an upload in parts has an ETag with their number.
-        let is_multipart = headers.etag.contains('-');
+        let parts = if headers.etag.contains('-') { head.part_sizes } else { &[] };
+        let upload = Upload {
+            bucket: head.bucket,
+            key: head.key,
+            file: self.files.place(),
+            size: headers.size,
+            headers: &given,
+            metadata: &headers.user_metadata,
+            parts,
+        };
+        for tool in &mut self.tools {
+            tool.line.clear();
+            if let Some(Cannot::Say(what) | Cannot::Parts(what)) = (tool.write)(&mut tool.line, &upload) {
+                said.push(what);
+            }
+        }
         let line = Line {
             bucket: Lossy(head.bucket),
             key: Lossy(head.key),
@@ -107,13 +145,17 @@ impl S3 {
             file_base64: base64_of(self.files.place()),
             size: headers.size,
             etag: &headers.etag,
-            headers: given.map(|(name, value)| (name, &**value)).collect(),
+            headers: given,
             metadata: &headers.user_metadata,
-            parts: if is_multipart { head.part_sizes } else { &[] },
+            parts,
         };
         self.line.clear();
         json::compact(&mut self.line, &line, Html::Raw);
         self.line.push(b'\n');
+        for what in said {
+            let warning = Warning::new(Event::EXPORT_S3_OBJECT).with("bucket", excerpt::name(head.bucket));
+            report.warn(warning.with("what", what).with_key(head.key));
+        }
     }
 }
 
@@ -153,10 +195,14 @@ fn refused(head: &ObjectHead<'_>) -> impl Iterator<Item = &'static str> {
 
 impl<'w> Export<'w> for S3 {
     fn finish(self: Box<Self>) -> Result<Target<'w>> {
-        let Self { files, plan, buckets, .. } = *self;
+        let Self { files, plan, buckets, tools, .. } = *self;
         let mut tree = files.into_tree();
         plan.finish(&mut tree)?;
         buckets.finish(&mut tree)?;
+        for mut tool in tools {
+            tool.file.write(tool.end)?;
+            tool.file.finish(&mut tree)?;
+        }
         Ok(Target::Tree(tree))
     }
 }
@@ -196,6 +242,9 @@ impl Sink for S3 {
         let answer = self.files.end(report)?;
         if answer == Answer::Taken {
             self.plan.write(&self.line)?;
+            for tool in &mut self.tools {
+                tool.file.write(&tool.line)?;
+            }
         }
         Ok(answer)
     }
