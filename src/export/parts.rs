@@ -42,7 +42,8 @@ struct Part {
     path: Vec<u8>,
     file: TreeFile,
     encoder: Packer,
-    md5: Md5,
+    /// Where somebody asks for it.
+    md5: Option<Md5>,
     bytes: u64,
     lines: u64,
 }
@@ -58,8 +59,8 @@ pub(super) struct Done {
     pub path: Vec<u8>,
     /// Lines in it.
     pub lines: u64,
-    /// MD5 of its bytes, as they stand on the disk.
-    pub md5: [u8; 16],
+    /// MD5 of its bytes, as they stand on the disk; of a part compressed with zstd, of which nobody asks it, none.
+    pub md5: Option<[u8; 16]>,
 }
 
 /// A line that is being written.
@@ -112,7 +113,8 @@ impl Parts {
                 let path = path(&self.front, self.done.len(), &self.suffix);
                 let encoder = Packer::new(self.packing).map_err(Error::Output)?;
                 let file = tree.file(&path)?;
-                slot.insert(Part { path, file, encoder, md5: Md5::new(), bytes: 0, lines: 0 })
+                let md5 = (self.packing == Packing::Gzip).then(Md5::new);
+                slot.insert(Part { path, file, encoder, md5, bytes: 0, lines: 0 })
             }
         };
         Ok(Line { buffer: &mut self.buffer, part })
@@ -131,7 +133,7 @@ impl Parts {
         part.pass_on()?;
         let Part { path, file, md5, lines, .. } = part;
         file.finish(tree)?;
-        self.done.push(Done { path, lines, md5: md5.finalize().into() });
+        self.done.push(Done { path, lines, md5: md5.map(|md5| md5.finalize().into()) });
         Ok(())
     }
 }
@@ -166,7 +168,9 @@ impl Part {
 
     fn pass_on(&mut self) -> Result<()> {
         let packed = self.encoder.packed();
-        self.md5.update(&packed);
+        if let Some(md5) = &mut self.md5 {
+            md5.update(&packed);
+        }
         self.file.write(packed)?;
         packed.clear();
         Ok(())

@@ -33,6 +33,7 @@ const MESSAGE: usize = 8 << 20;
 const BATCH: usize = 25;
 const BATCH_BYTES: usize = 12 << 20;
 const NO_TABLE: Bug = Bug::new("an item of DynamoDB comes without its table");
+const NO_MD5: Bug = Bug::new("a part of an export of DynamoDB has no MD5");
 const CHECKED: Bug = Bug::new("an item of DynamoDB that was checked does not read back");
 
 /// Writes tables.
@@ -231,10 +232,11 @@ struct ManifestSummary<'a> {
 fn manifests(tree: &mut Tree, table: &[u8], parts: &[Done], read_ts: u64) -> Result<()> {
     let mut lines = Vec::new();
     for part in parts {
+        let md5 = part.md5.ok_or(NO_MD5)?;
         let line = FileLine {
             item_count: part.lines,
-            md5_checksum: STANDARD.encode(part.md5),
-            etag: hex::encode(part.md5),
+            md5_checksum: STANDARD.encode(md5),
+            etag: hex::encode(md5),
             data_file_s3_key: &String::from_utf8_lossy(&part.path),
         };
         json::compact(&mut lines, &line, Html::Raw);

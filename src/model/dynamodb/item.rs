@@ -5,7 +5,7 @@
 use super::check;
 use super::key::KeyValues;
 use super::schema::Schema;
-use super::value::Value;
+use super::value::{Collection, Value, last_bytes};
 use crate::codec::protobuf::Malformed;
 use crate::limits;
 
@@ -62,7 +62,13 @@ impl<'a> Attributes<'a> {
 
     /// Returns the value of an attribute.
     pub(crate) fn value(&self, name: &str) -> Result<Option<Value<'a>>, InvalidItem> {
-        let (_, [found]) = check::item(self.message, [name])?;
+        let mut found = None;
+        for entry in Collection::from(self.message).elements() {
+            let entry = entry?;
+            if last_bytes(entry, 1)? == name.as_bytes() {
+                found = Some(entry);
+            }
+        }
         Ok(found.map(Value::of_entry).transpose()?)
     }
 
