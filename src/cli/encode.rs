@@ -7,12 +7,12 @@ use std::time::{Duration, Instant};
 
 use ekv_backup::Error;
 use ekv_backup::interrupt::Interrupt;
-use ekv_backup::keyspace::Routes;
+use ekv_backup::keyspace::{Namespace, Routes};
 use ekv_backup::progress::Progress;
 use ekv_backup::run::{EncodeRequest, EncodeSummary, encode};
 use ekv_backup::service::Options;
 
-use super::args;
+use super::args::{self, ADAPTERS};
 use super::decode::{counted, wall_time};
 use super::escape::printable;
 use super::exit;
@@ -134,7 +134,11 @@ fn say(words: Words, summary: &EncodeSummary, duration: Duration) {
 
 /// Turns what was typed into what was meant.
 fn request(arguments: &Arguments, interrupt: &Interrupt) -> Result<EncodeRequest, String> {
-    let Selection { excluded, scopes } = arguments.selected.services()?;
+    let Selection { mut excluded, scopes } = arguments.selected.services()?;
+    // What is of no service goes with all of them alone.
+    if arguments.selected.adapter.as_ref().is_some_and(|adapters| adapters.len() < ADAPTERS.len()) {
+        excluded.extend([Namespace::Fs, Namespace::Kv]);
+    }
     let no_extra = arguments.no_extra || arguments.reference_rows;
     let mut select = Options { excluded, scopes, no_extra, ..Options::default() };
     select.select(arguments.selected.names()?);

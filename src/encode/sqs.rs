@@ -205,6 +205,8 @@ impl Open {
             Some(partition) if self.partitions.partitioned() && !self.partitions.scans(partition) => {
                 Err(format!("partition {partition} is none of its queue"))
             }
+            // The first one of a queue without is what it has.
+            Some(0) if !self.partitions.partitioned() => Ok(None),
             Some(partition) if !self.partitions.partitioned() => {
                 Err(format!("partition {partition}, and its queue has none"))
             }

@@ -315,7 +315,11 @@ fn worked_rows_of_sqs() {
         queue: b"q",
         ..Message::default()
     };
-    rows.put(Object::Sqs(sqs::Object::Message(&message)), &[]);
+    // A partition that a queue of one has in no key, written out, and one that it has not.
+    let first = Message { partition: Some(0), ..message.clone() };
+    assert_eq!(rows.put(Object::Sqs(sqs::Object::Message(&first)), &[]), Answer::Taken);
+    let second = Message { partition: Some(1), id: "m2".into(), ..message.clone() };
+    assert!(matches!(rows.put(Object::Sqs(sqs::Object::Message(&second)), &[]), Answer::Refused(_)));
     rows.sink.end_scope(&mut rows.report, ScopeEnd::Queue { last_sequence: 0 }).unwrap();
     let fifo = Queue {
         fifo: true,

@@ -43,6 +43,21 @@ pub(crate) fn read(
     table(records, scratch)
 }
 
+/// Looks whether each file is there that the KEYMAP of a bucket names.
+///
+/// # Errors
+///
+/// A name of no file, and whatever else is wrong with a KEYMAP.
+pub(crate) fn check(dump: &mut Dump) -> Result<()> {
+    for (path, digest) in keymaps(dump)?.iter().filter(|(path, _)| path.starts_with(b"s3/")) {
+        let mut reader = keymap::Reader::new(BufReader::new(dump.proved(path, digest)?));
+        while let Some(record) = reader.read().map_err(|error| dump.unsound(path, &error.to_string()))? {
+            dump.length(&from_root(path, record.encoded.as_bytes()))?;
+        }
+    }
+    Ok(())
+}
+
 /// Makes a table of records: of several of one key the last counts.
 pub(super) fn table(mut records: Sorter, scratch: &Scratch) -> Result<Table> {
     let mut table = TableWriter::new(scratch)?;

@@ -358,6 +358,39 @@ fn a_part_of_a_dump_is_encoded() {
 }
 
 #[test]
+fn what_is_of_no_service_goes_with_all_of_them() {
+    let work = Work::new();
+    decode(&work, "rawkv", "dump", &[]);
+    let kv = |more: &[&str]| {
+        let run = work.run([&["encode", "dump", "-o", "snap.fsm", "--force", "--json", "-q"], more].concat());
+        run.exits(0).json()["objects"].get("kv").is_some()
+    };
+    assert!(kv(&[]) && kv(&["--adapter", "all"]));
+    assert!(!kv(&["--adapter", "redis"]) && !kv(&["--no-extra"]) && !kv(&["--scope", "redis=0"]));
+}
+
+#[test]
+fn a_keymap_that_names_no_file_is_refused_in_archives_too() {
+    let work = Work::new();
+    decode(&work, "shop", "dump", &[]);
+    let keymap = br#"{"encoded":"no/such","original":"eA","kind":"collision"}"#;
+    work.write("dump/s3/invoices/KEYMAP.jsonl", &[&keymap[..], b"\n"].concat());
+    let digest = hex::encode(Sha256::digest([&keymap[..], b"\n"].concat()));
+    let checksums = fs::read_to_string(work.path("dump/CHECKSUMS")).unwrap();
+    let line = format!("{digest}  s3/invoices/KEYMAP.jsonl");
+    let mut lines: Vec<_> = checksums.lines().chain([&*line]).collect();
+    lines.sort_by_key(|line| line.split_once("  ").unwrap().1);
+    work.write("dump/CHECKSUMS", (lines.join("\n") + "\n").as_bytes());
+    let tar = ["-c", "-f", "dump.tar", "-C", "dump", "."];
+    assert!(work.command_of("tar".as_ref(), tar).status().unwrap().success());
+    for input in ["dump", "dump.tar"] {
+        let run = work.run(["encode", input, "-o", "snap.fsm"]);
+        run.exits(3);
+        assert!(run.err.contains("invoices"), "{run:?}");
+    }
+}
+
+#[test]
 fn what_cannot_be_restored_is_named() {
     let work = Work::new();
     decode(&work, "shop", "dump", &[]);

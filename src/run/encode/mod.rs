@@ -25,6 +25,7 @@ use crate::keyspace::{Namespace, Routes};
 use crate::not_there::NotThere;
 use crate::problem::ListedProblem;
 use crate::progress::{Phase, Progress};
+use crate::reader::originals;
 use crate::report::Report;
 use crate::service::{self, Scope};
 use crate::sort::Scratch;
@@ -242,14 +243,17 @@ impl<'r> Run<'r> {
         if request.verify {
             // Whoever reads a file proves it; nothing is read twice.
             dump.note_proofs();
+            if !is_directory {
+                originals::check(&mut dump)?;
+            }
         } else {
             report.warn(Warning::new(Event::ENCODE_UNVERIFIED));
             dump.list_as_it_is()?;
         }
         let (manifest, text) = dump.manifest()?;
         let own = match &manifest.origin {
-            Origin::Live(live) => manifest.last_commit_ts.max(live.read_ts),
-            Origin::Snapshot(_) => manifest.last_commit_ts,
+            Origin::Live(live) if !request.reference_rows => manifest.last_commit_ts.max(live.read_ts),
+            _ => manifest.last_commit_ts,
         };
         let commit_ts = request.commit_ts.unwrap_or(own);
         if commit_ts < manifest.last_commit_ts || commit_ts > MOST {
