@@ -60,3 +60,39 @@ fn names_are_data_and_the_page_stays_small() {
     assert!(!text.contains("<script>alert"));
     assert!(numbers(&text)["groups"].as_array().unwrap().len() < 1600);
 }
+
+#[test]
+fn a_page_has_the_groups_and_routes_that_inspect_says() {
+    let cluster = testdata("live/dynamodb-groups/n1");
+    let cluster = cluster.to_str().unwrap();
+    let work = Work::new();
+    let inspected = work.run(["inspect", cluster, "--json"]).json();
+    let page = |input: &str| {
+        let run = work.run(["report", input, "-o", "-", "--quiet"]);
+        assert!(run.code < Some(2), "{run:?}");
+        numbers(&run.out)
+    };
+    let whole = page(cluster);
+    let groups = |value: &Value| -> Vec<_> {
+        let inputs = value["inputs"].as_array().unwrap();
+        inputs.iter().map(|input| input["group"].clone()).collect()
+    };
+    assert_eq!(groups(&whole), groups(&inspected));
+    assert_eq!(whole["missing"], serde_json::json!([]));
+    let ranges = inspected["routes"]["ranges"].as_array().unwrap();
+    assert!(ranges.len() > 1, "{inspected}");
+    assert_eq!(whole["route_count"], ranges.len());
+    let shown = whole["routes"].as_array().unwrap();
+    for (range, route) in ranges.iter().zip(shown) {
+        assert_eq!(range["group"], route[0]);
+        assert_eq!(range["end"].is_null(), route[2].is_null(), "{range} {route}");
+        assert_eq!(range["state"], route[3]);
+    }
+    // A group alone has routes of others.
+    let alone = page(&format!("{cluster}/group-1"));
+    assert_eq!(alone["missing_groups"], true);
+    // A page of one group that has no catalog says so.
+    let lone = Work::with(&Snapshot::new().string("k", "v").live());
+    let lone = numbers(&lone.run(["report", "snapshot.fsm", "-o", "-"]).exits(0).out);
+    assert!(lone["route_count"].is_null() && lone["routes"].as_array().unwrap().is_empty(), "{lone}");
+}

@@ -4,17 +4,19 @@
 
 use std::path::PathBuf;
 
+use ekv_backup::Result;
 use ekv_backup::event::Warning;
 use ekv_backup::inputs::Opened;
 use ekv_backup::interrupt::Interrupt;
+use ekv_backup::keyspace::{self, State};
 use ekv_backup::name::Selection;
 use ekv_backup::problem::ListedProblem;
 use ekv_backup::run::du::{DuRequest, Usage, du};
 use ekv_backup::run::{Histogram, Profile, Source, profile};
-use ekv_backup::{Result, snapshot};
+use ekv_backup::snapshot::{self, MissingGroups};
 use serde::Serialize;
 
-use super::escape::printable;
+use super::escape::{escaped, printable};
 use super::time::hlc_time;
 use super::words::{Words, warning_line};
 use super::{args, exit, file, print};
@@ -29,6 +31,8 @@ const GROUPS: usize = 1500;
 const WARNINGS: usize = 100;
 /// Most inputs on the page.
 const INPUTS: usize = 200;
+/// Most routes on the page.
+const ROUTES: usize = 1000;
 /// Characters of a name or message that are shown.
 const TEXT: usize = 256;
 
@@ -67,6 +71,10 @@ struct Page {
     inputs: Vec<Input>,
     input_count: usize,
     missing_groups: bool,
+    missing: Vec<u64>,
+    routes: Vec<Route>,
+    route_count: Option<usize>,
+    partitions: usize,
     rows: u64,
     kinds: Vec<(&'static str, &'static str, u64)>,
     groups: Vec<Group>,
@@ -89,6 +97,10 @@ struct Input {
     last_commit_iso: String,
     checked_by: Option<&'static str>,
 }
+
+/// A range of routing keys: its group, its first key, the first beyond it, what becomes of it.
+#[derive(Serialize)]
+struct Route(u64, String, Option<String>, State);
 
 /// What a group of names takes, in the order of the columns.
 #[derive(Serialize)]
@@ -119,6 +131,12 @@ impl From<&Usage> for Group {
             usage.tombstone_rows,
             usage.tombstone_bytes,
         )
+    }
+}
+
+impl From<&keyspace::Route> for Route {
+    fn from(route: &keyspace::Route) -> Self {
+        Self(route.group, escaped(&route.start), route.end.as_deref().map(escaped), route.state)
     }
 }
 
@@ -180,6 +198,11 @@ fn page(source: &Source, words: Words) -> Result<(String, u64)> {
     })?;
     let problems = profile.problems;
     let mut page = contents(&opened, &groups, profile);
+    if let Some(routes) = opened.snapshot.routes()? {
+        page.route_count = Some(routes.ranges.len());
+        page.partitions = routes.partitions.len();
+        page.routes = routes.ranges.iter().take(ROUTES).map(Route::from).collect();
+    }
     (page.warnings, page.warning_count) = (warnings, warning_count);
     Ok((html(&page)?, problems))
 }
@@ -187,6 +210,7 @@ fn page(source: &Source, words: Words) -> Result<(String, u64)> {
 fn contents(opened: &Opened, groups: &[Usage], profile: Profile) -> Page {
     let snapshot = &opened.snapshot;
     let inputs = snapshot.inputs_by_group();
+    let missing = snapshot.missing_groups();
     let largest = profile.largest.into_iter().map(|large| Large {
         name: large.name,
         kind: large.kind,
@@ -205,7 +229,14 @@ fn contents(opened: &Opened, groups: &[Usage], profile: Profile) -> Page {
         read_ms: snapshot.read_ms(),
         input_count: inputs.len(),
         inputs: inputs.into_iter().take(INPUTS).map(input).collect(),
-        missing_groups: snapshot.missing_groups().is_some(),
+        missing_groups: missing.is_some(),
+        missing: match missing {
+            Some(MissingGroups::Named { groups, .. }) => groups,
+            _ => Vec::new(),
+        },
+        routes: Vec::new(),
+        route_count: None,
+        partitions: 0,
         rows: snapshot.totals().rows,
         kinds: profile.kinds.iter().map(|(&(service, kind), &count)| (service, kind, count)).collect(),
         groups: shown(groups),
