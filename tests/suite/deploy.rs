@@ -64,3 +64,46 @@ fn the_action_decodes_verifies_and_says_so() {
     Run::of(&shell(&work, &script, &variables("missing.fsm"))).exits(4);
     assert_eq!(fs::read_to_string(work.path("output")).unwrap(), "exit-code=4\n");
 }
+
+/// The packages themselves are made and tried by `.ci/packages`.
+#[test]
+fn packages_name_files_that_are_there() {
+    let manifest = project("Cargo.toml");
+    let assets = manifest.split("\nassets = [").nth(1).unwrap().split("\n]").next().unwrap();
+    let mut found = 0;
+    for line in assets.lines().filter(|line| line.trim_start().starts_with('[')) {
+        let source = line.split('"').nth(1).unwrap();
+        // What is built first.
+        if source.starts_with("target/") {
+            continue;
+        }
+        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join(source.trim_end_matches("/*"));
+        assert!(source.exists(), "{line}");
+        found += 1;
+    }
+    assert!(found >= 4, "{assets}");
+    let container = project("docs/deploy/container/Containerfile");
+    assert!(container.contains("FROM scratch") && container.contains("USER 65534:65534"), "{container}");
+}
+
+#[test]
+fn the_bill_of_materials_lists_what_cargo_links() {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join(".ci/sbom");
+    let has_python = Command::new("python3").arg("--version").output().is_ok_and(|run| run.status.success());
+    if !has_python {
+        println!("skipped, python3 is not installed");
+        return;
+    }
+    let run = Command::new("python3").arg(script).output().unwrap();
+    assert!(run.status.success(), "{run:?}");
+    let bom: serde_json::Value = serde_json::from_slice(&run.stdout).unwrap();
+    let components = bom["components"].as_array().unwrap();
+    let named = |name: &str| components.iter().find(|component| component["name"] == name);
+    for name in ["clap", "zstd-sys", "sha2"] {
+        let component = named(name).unwrap_or_else(|| panic!("no {name}"));
+        assert_eq!(component["hashes"][0]["content"].as_str().unwrap().len(), 64, "{component}");
+        assert!(component["licenses"][0]["expression"].is_string(), "{component}");
+    }
+    // Only tests need it.
+    assert!(named("proptest").is_none());
+}

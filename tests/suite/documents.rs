@@ -255,6 +255,9 @@ const OTHERS: &[&str] = &[
     "--sanitizer",
     "--config",
     "--count",
+    // Of the compiler, of scripts of this project.
+    "--remap-path-prefix",
+    "--twice",
 ];
 
 /// Returns the help of every command.
