@@ -400,7 +400,6 @@ fn the_manifest_has_the_members_of_the_documents() {
 
 /// Lines of the documents that are not run, by what they begin with, and why.
 const SKIPPED: &[(&str, &str)] = &[
-    (".ci/packages", "it builds for minutes"),
     (".ci/run", "it runs these tests"),
     ("cargo test ", "it runs these tests"),
     ("BLESS=1 ", "it writes what these tests compare"),
