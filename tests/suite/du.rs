@@ -88,7 +88,7 @@ fn a_dump_is_measured_by_its_files_and_lines() {
         let of_scope = ["table", "bucket", "queue"];
         let (mut objects, mut bytes) = (0, 0);
         for line in lines {
-            objects += u64::from(!of_scope.contains(&line["kind"].as_str().unwrap()));
+            objects += u64::from(!of_scope.contains(&line["type"].as_str().unwrap()));
             bytes += line["bytes"].as_u64().unwrap_or_default();
         }
         assert_eq!(

@@ -378,7 +378,8 @@ fn a_keymap_that_names_no_file_is_refused_in_archives_too() {
     let digest = hex::encode(Sha256::digest([&keymap[..], b"\n"].concat()));
     let checksums = fs::read_to_string(work.path("dump/CHECKSUMS")).unwrap();
     let line = format!("{digest}  s3/invoices/KEYMAP.jsonl");
-    let mut lines: Vec<_> = checksums.lines().chain([&*line]).collect();
+    let others = checksums.lines().filter(|line| !line.ends_with("  s3/invoices/KEYMAP.jsonl"));
+    let mut lines: Vec<_> = others.chain([&*line]).collect();
     lines.sort_by_key(|line| line.split_once("  ").unwrap().1);
     work.write("dump/CHECKSUMS", (lines.join("\n") + "\n").as_bytes());
     let tar = ["-c", "-f", "dump.tar", "-C", "dump", "."];
