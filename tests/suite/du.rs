@@ -114,7 +114,7 @@ fn a_dump_is_measured_by_its_files_and_lines() {
     assert!(names(&all).iter().any(|name| name == "redis/"), "{all}");
     let one = work.run(["du", "dump", "-q", "--json", "redis/session:*"]).exits(0).json();
     assert_eq!(names(&one), ["redis/session:"]);
-    work.run(["du", "dump", "no/such"]).exits(1);
+    work.run(["du", "dump", "redis/none"]).exits(1);
     work.run(["du", "dump", "--at", "-1h"]).exits(2);
 }
 
