@@ -1,17 +1,19 @@
 //! `--jobs`: dumps, exit codes and words are the same for every number.
 
+use std::iter;
+
 use crate::dump::Tree;
 use crate::fixture::Snapshot;
 use crate::list::CAPTURES;
 use crate::shards::decode;
-use crate::tool::Work;
+use crate::tool::{Work, sample};
 
 #[test]
 fn captures_come_out_the_same() {
-    for capture in CAPTURES {
+    for (place, capture) in CAPTURES.into_iter().enumerate() {
         let work = Work::new();
         let mut first = None;
-        for jobs in ["1", "2", "3", "16"] {
+        for jobs in iter::once("1").chain(sample(place, ["2", "3", "16"])) {
             let run = decode(&work, capture, "dump", &["--jobs", jobs, "--force", "--json", "-q"]);
             // All warnings are in it.
             let mut json = run.json();

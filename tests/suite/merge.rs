@@ -10,7 +10,7 @@ use crate::dump::Tree;
 use crate::fixture::Snapshot;
 use crate::list::CAPTURES;
 use crate::shards::decode;
-use crate::tool::Work;
+use crate::tool::{Work, sample};
 
 /// Decodes a capture in shares, and merges them into `merged`.
 #[track_caller]
@@ -41,11 +41,11 @@ fn is_same(merged: &Tree, whole: &Tree, what: &str) {
 
 #[test]
 fn shares_of_captures_are_the_whole_dump() {
-    for capture in CAPTURES {
+    for (place, capture) in CAPTURES.into_iter().enumerate() {
         let work = Work::new();
         decode(&work, capture, "whole", &["-q"]);
         let whole = Tree::read(&work.path("whole")).unwrap();
-        for count in [1, 2, 3, 16] {
+        for count in sample(place, [1, 2, 3, 16]) {
             is_same(&merges(&work, capture, count, &[]), &whole, &format!("{capture} in {count}"));
         }
     }

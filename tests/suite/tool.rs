@@ -146,6 +146,13 @@ pub fn golden(name: &str, text: &[u8]) {
     );
 }
 
+/// Returns one of several ways to do the same, another one for each of many captures; all of them with `EKV_ALL_RESTORED`.
+pub fn sample<T, const N: usize>(capture: usize, ways: [T; N]) -> Vec<T> {
+    let all = std::env::var_os("EKV_ALL_RESTORED").is_some();
+    let ways = ways.into_iter().enumerate();
+    ways.filter(|(place, _)| all || *place == capture % N).map(|(_, way)| way).collect()
+}
+
 fn first_difference(found: &[u8], expected: &[u8]) -> Option<String> {
     let (found, expected) = (String::from_utf8_lossy(found), String::from_utf8_lossy(expected));
     let (mut found, mut expected) = (found.split('\n'), expected.split('\n'));
