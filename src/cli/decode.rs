@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs::File;
 use std::io::{self, BufReader};
-use std::num::NonZeroUsize;
 use std::time::{Duration, Instant};
 
 use ekv_backup::Error;
@@ -221,7 +220,7 @@ fn request(arguments: &args::Decode, interrupt: &Interrupt) -> Result<Request, S
             force: arguments.force,
             mode_from_umask: arguments.mode_from_umask,
             scratch: std::env::temp_dir(),
-            jobs: arguments.jobs.map_or_else(cores, usize::from),
+            jobs: arguments.jobs.map_or_else(super::cores, usize::from),
             ..TreeOptions::default()
         },
         adapters,
@@ -229,11 +228,6 @@ fn request(arguments: &args::Decode, interrupt: &Interrupt) -> Result<Request, S
         cluster_id: arguments.cluster_id.clone(),
         wall_time: wall_time(std::env::var("SOURCE_DATE_EPOCH").ok().as_deref())?,
     })
-}
-
-/// Returns the number of cores that the process may use.
-fn cores() -> usize {
-    std::thread::available_parallelism().map_or(1, NonZeroUsize::get)
 }
 
 /// Reads what is selected by name.

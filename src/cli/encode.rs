@@ -1,7 +1,6 @@
 //! `ekv-backup encode`.
 
 use std::fs::File;
-use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -156,7 +155,7 @@ fn request(arguments: &Arguments, interrupt: &Interrupt) -> Result<EncodeRequest
         verify: !arguments.no_verify,
         strict: arguments.strict,
         wall_time: wall_time(std::env::var("SOURCE_DATE_EPOCH").ok().as_deref())?,
-        threads: std::thread::available_parallelism().map_or(1, NonZero::get),
+        threads: super::cores(),
         interrupt: interrupt.clone(),
         progress: Progress::default(),
     })

@@ -1,7 +1,6 @@
 //! `ekv-backup verify`.
 
 use std::collections::BTreeMap;
-use std::num::NonZero;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use base64::Engine;
@@ -124,7 +123,7 @@ fn check(
         return Err(Error::Name(what.to_owned()));
     }
     let options = VerifyOptions {
-        threads: std::thread::available_parallelism().map_or(1, NonZero::get),
+        threads: super::cores(),
         scratch: Scratch::new(std::env::temp_dir()).polling(interrupt),
         interrupt: interrupt.clone(),
         progress: progress.clone(),

@@ -17,11 +17,10 @@ use super::{Export, Settings, Target};
 use crate::error::Result;
 use crate::event::{Event, Warning};
 use crate::excerpt;
-use crate::keyspace::Namespace;
 use crate::model::s3::{self, ObjectHead};
-use crate::model::{Answer, Object, Piece, ScopeEnd};
+use crate::model::{Answer, Object};
 use crate::report::Report;
-use crate::sink::{LayoutOptions, Refusal, Sink, TreeSink, Wants};
+use crate::sink::{LayoutOptions, Sink, TreeSink, Wants};
 use crate::tree::json::{self, Html, Lossy};
 use crate::tree::{Tree, TreeFile};
 use commands::{Cannot, Upload};
@@ -208,20 +207,16 @@ impl<'w> Export<'w> for S3 {
 }
 
 impl Sink for S3 {
+    fn behind(&self) -> Option<&dyn Sink> {
+        Some(&self.files)
+    }
+
+    fn behind_mut(&mut self) -> Option<&mut dyn Sink> {
+        Some(&mut self.files)
+    }
+
     fn wants(&self) -> Wants {
         Wants::Contents
-    }
-
-    fn begin(&mut self, last_commit_ts: u64) {
-        self.files.begin(last_commit_ts);
-    }
-
-    fn refusal(&self, object: Object<'_>) -> Option<Refusal> {
-        self.files.refusal(object)
-    }
-
-    fn announce(&mut self, generation: (&[u8], u64), announced: &mut dyn s3::Announced) -> Result<()> {
-        self.files.announce(generation, announced)
     }
 
     fn object(&mut self, report: &mut Report<'_>, object: Object<'_>) -> Result<Answer> {
@@ -234,8 +229,9 @@ impl Sink for S3 {
         Ok(answer)
     }
 
-    fn piece(&mut self, piece: Piece<'_>) -> Result<Answer> {
-        self.files.piece(piece)
+    fn other(&mut self, _object: Object<'_>) -> Result<Answer> {
+        // What cannot be exported the share says whose it is.
+        Ok(Answer::Left)
     }
 
     fn end(&mut self, report: &mut Report<'_>) -> Result<Answer> {
@@ -247,17 +243,5 @@ impl Sink for S3 {
             }
         }
         Ok(answer)
-    }
-
-    fn abandon(&mut self) -> Result<()> {
-        self.files.abandon()
-    }
-
-    fn end_scope(&mut self, report: &mut Report<'_>, end: ScopeEnd) -> Result<()> {
-        self.files.end_scope(report, end)
-    }
-
-    fn end_service(&mut self, report: &mut Report<'_>, owner: Namespace) -> Result<()> {
-        self.files.end_service(report, owner)
     }
 }
