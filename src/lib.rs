@@ -36,6 +36,7 @@ pub mod service;
 pub mod sink;
 pub mod snapshot;
 pub mod sort;
+pub mod time;
 pub mod tree;
 
 pub use error::{Error, Result};

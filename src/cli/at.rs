@@ -1,6 +1,7 @@
 //! `--at`: a time as people write it (`reading/versions.md#decided-cases`).
 
 use ekv_backup::snapshot::ReadAt;
+use ekv_backup::time::UnixMs;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
@@ -37,9 +38,9 @@ pub(super) fn parse(text: &str) -> Result<At, String> {
 }
 
 /// Reads an RFC 3339 time; the inner error is a time that no HLC can express.
-fn unix_ms(text: &str) -> Result<Result<u64, String>, time::error::Parse> {
+fn unix_ms(text: &str) -> Result<Result<UnixMs, String>, time::error::Parse> {
     let ms = OffsetDateTime::parse(text, &Rfc3339)?.unix_timestamp_nanos().div_euclid(1_000_000);
-    let ms = u64::try_from(ms).ok().filter(|ms| *ms < 1 << 48);
+    let ms = u64::try_from(ms).ok().filter(|ms| *ms < 1 << 48).map(UnixMs);
     Ok(ms.ok_or_else(|| "outside the range of an HLC".to_owned()))
 }
 
@@ -70,8 +71,8 @@ mod tests {
         for (text, read) in [
             ("112354918400000001", ReadAt::Number(112_354_918_400_000_001)),
             ("0", ReadAt::Number(0)),
-            ("2024-04-29T14:13:20Z", ReadAt::ms(MS)),
-            ("2024-04-29T16:13:20.0019+02:00", ReadAt::ms(MS + 1)),
+            ("2024-04-29T14:13:20Z", ReadAt::ms(UnixMs(MS))),
+            ("2024-04-29T16:13:20.0019+02:00", ReadAt::ms(UnixMs(MS + 1))),
             ("-90s", ReadAt::Before(90_000)),
             ("-15m", ReadAt::Before(900_000)),
             ("-2h", ReadAt::Before(7_200_000)),
@@ -90,7 +91,7 @@ mod tests {
             ("2024-04-29 14:13:20.5", MS + 500, "2024-04-29T14:13:20.5Z"),
         ] {
             let taken_as = Some(whole.to_owned());
-            assert_eq!(parse(text), Ok(At { read: ReadAt::ms(ms), taken_as }), "{text}");
+            assert_eq!(parse(text), Ok(At { read: ReadAt::ms(UnixMs(ms)), taken_as }), "{text}");
         }
     }
 

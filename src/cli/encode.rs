@@ -19,6 +19,7 @@ use super::print::{self, Outcome};
 use super::selection::{Selected, Selection};
 use super::time::hlc_time;
 use super::words::Words;
+use ekv_backup::time::Hlc;
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = HELP)]
@@ -41,7 +42,7 @@ pub(super) struct Arguments {
     pub no_extra: bool,
     /// Commit timestamp of all rows, an HLC, decimal or 0x and hex: not below the dump's own, which is the default
     #[arg(long, value_name = "HLC", value_parser = commit_ts)]
-    pub last_commit_ts: Option<u64>,
+    pub last_commit_ts: Option<Hlc>,
     /// Leave out Redis keys that have expired by now
     #[arg(long, help_heading = "Redis")]
     pub drop_expired: bool,
@@ -168,7 +169,7 @@ fn routes(path: &Path) -> Result<Routes, String> {
 }
 
 /// Reads a timestamp: decimal, or `0x` and hex.
-fn commit_ts(text: &str) -> Result<u64, String> {
+fn commit_ts(text: &str) -> Result<Hlc, String> {
     let number = match text.strip_prefix("0x") {
         Some(digits) if digits.starts_with(|first: char| first.is_ascii_hexdigit()) => {
             u64::from_str_radix(digits, 16).ok()
@@ -176,7 +177,7 @@ fn commit_ts(text: &str) -> Result<u64, String> {
         None if text.starts_with(|first: char| first.is_ascii_digit()) => text.parse().ok(),
         _ => None,
     };
-    number.ok_or_else(|| "expected an HLC: a decimal number, or 0x and hex digits".to_owned())
+    number.map(Hlc).ok_or_else(|| "expected an HLC: a decimal number, or 0x and hex digits".to_owned())
 }
 
 #[cfg(test)]
@@ -185,8 +186,8 @@ mod tests {
 
     #[test]
     fn a_timestamp_is_decimal_or_hex() {
-        assert_eq!(commit_ts("112354918407864320"), Ok(112_354_918_407_864_320));
-        assert_eq!(commit_ts("0x018f2a33f8000001"), Ok(0x018f_2a33_f800_0001));
+        assert_eq!(commit_ts("112354918407864320"), Ok(Hlc(112_354_918_407_864_320)));
+        assert_eq!(commit_ts("0x018f2a33f8000001"), Ok(Hlc(0x018f_2a33_f800_0001)));
         for bad in ["", "0x", "-1", "+1", "0x+1", "1h", "0x1 ", "18446744073709551616"] {
             assert!(commit_ts(bad).is_err(), "{bad}");
         }

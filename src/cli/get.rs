@@ -16,6 +16,7 @@ use super::progress::Display;
 use super::time::hlc_time;
 use super::words::Words;
 use super::{args, exit, print};
+use ekv_backup::time::Hlc;
 
 const EXAMPLES: &str = args::after_help!(
     "\
@@ -132,7 +133,7 @@ fn rows_hidden(hidden: &Hidden) -> String {
 }
 
 fn reason(why: &Why) -> String {
-    let time = |at: u64| format!("{} (HLC {at})", hlc_time(at));
+    let time = |at: Hlc| format!("{} (HLC {at})", hlc_time(at));
     match why {
         Why::Directory => "it is a directory, which has no bytes of its own".to_owned(),
         Why::Deleted { what, at } => format!("{what} was deleted at {}", time(*at)),

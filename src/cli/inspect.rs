@@ -19,12 +19,13 @@ use super::print::Outcome;
 use super::time::{hlc_time, ms_time};
 use super::words::Words;
 use super::{args, exit, print};
+use ekv_backup::time::{Hlc, UnixMs};
 
 /// What is in the input.
 #[derive(Serialize)]
 struct Contents {
     input: InputFacts,
-    read_ts: u64,
+    read_ts: Hlc,
     read_time_iso: String,
     encrypted_rows: u64,
     key_ids: Vec<u32>,
@@ -34,7 +35,7 @@ struct Contents {
     totals: Counts,
     families: Vec<FamilyCounts>,
     services: Vec<Service>,
-    oldest_commit_ts: Option<u64>,
+    oldest_commit_ts: Option<Hlc>,
     oldest_commit_iso: Option<String>,
     largest: Vec<LargeEntry>,
     warnings: Vec<Warning>,
@@ -50,7 +51,7 @@ struct InputFacts {
     size: u64,
     compression: Option<&'static str>,
     header_version: Option<u8>,
-    ceiling_ms: Option<u64>,
+    ceiling_ms: Option<UnixMs>,
     ceiling_iso: Option<String>,
     cutover_index: Option<u64>,
     payload: &'static str,
@@ -59,10 +60,10 @@ struct InputFacts {
     snapshot_index: Option<u64>,
     name_index: Option<u64>,
     applied_index: Option<u64>,
-    last_commit_ts: u64,
+    last_commit_ts: Hlc,
     last_commit_iso: String,
-    min_retained_ts: Option<u64>,
-    pending_min_retained_ts: Option<u64>,
+    min_retained_ts: Option<Hlc>,
+    pending_min_retained_ts: Option<Hlc>,
     operational_rows: u64,
     group: Option<u64>,
     group_from: Option<&'static str>,
@@ -262,7 +263,7 @@ fn facts(info: &InputInfo) -> InputFacts {
 }
 
 /// Returns the oldest commit that the inputs hold, an HLC.
-fn oldest_commit(snapshot: &Snapshot) -> Option<u64> {
+fn oldest_commit(snapshot: &Snapshot) -> Option<Hlc> {
     snapshot.inputs().iter().filter_map(|info| info.lowest_commit_ts).min()
 }
 
@@ -450,6 +451,6 @@ fn row(text: &mut String, name: &str, value: &str) {
     let _ = writeln!(text, "  {name:<16}{value}");
 }
 
-fn hlc(ts: u64) -> String {
-    format!("{ts} = {} + {}", hlc_time(ts), ts & 0xffff)
+fn hlc(ts: Hlc) -> String {
+    format!("{ts} = {} + {}", hlc_time(ts), ts.counter())
 }

@@ -151,6 +151,7 @@ fn difference(kind: ChangeKind, Difference { name, old, new }: &Difference) -> S
 #[cfg(test)]
 mod tests {
     use super::*;
+    use ekv_backup::time::Hlc;
 
     #[test]
     fn a_change_is_one_line() {
@@ -160,7 +161,7 @@ mod tests {
             new: new.map(str::to_owned),
         };
         let mut change = Change {
-            commit_ts: 112_354_918_400_000_001,
+            commit_ts: Hlc(112_354_918_400_000_001),
             change: ChangeKind::Changed,
             what: "item".into(),
             bytes: 5,

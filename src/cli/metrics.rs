@@ -9,6 +9,7 @@ use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::file;
+use ekv_backup::time::Hlc;
 
 /// What a run tells.
 #[derive(Debug, Default)]
@@ -28,7 +29,7 @@ pub(super) struct Metrics {
     /// Files and bytes of the tree.
     pub size: Option<(u64, u64)>,
     /// Last commit, HLC.
-    pub last_commit_ts: Option<u64>,
+    pub last_commit_ts: Option<Hlc>,
 }
 
 impl Metrics {
@@ -76,7 +77,7 @@ impl Metrics {
             gauge("bytes", "Bytes of the tree's files.", &[("", float(bytes))]);
         }
         if let Some(ts) = self.last_commit_ts {
-            let ms = Duration::from_millis(ts >> 16);
+            let ms = Duration::from_millis(ts.ms().0);
             gauge(
                 "last_commit_time_seconds",
                 "Last commit of the snapshot, Unix time.",
@@ -109,7 +110,7 @@ mod tests {
             problems: Some(0),
             warnings: Some(2),
             size: Some((7, 8)),
-            last_commit_ts: Some(1_000_000 << 16),
+            last_commit_ts: Some(Hlc(1_000_000 << 16)),
             ..Metrics::default()
         }
     }

@@ -20,6 +20,7 @@ use super::metrics::Metrics;
 use super::print::Outcome;
 use super::words::Words;
 use super::{args, exit, print};
+use ekv_backup::time::UnixMs;
 
 #[derive(Serialize)]
 struct Report {
@@ -136,7 +137,7 @@ fn check(
     {
         let encoder = arguments.encoder.as_deref().unwrap_or("ekv-backup").to_owned();
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
-        let now = u64::try_from(now).unwrap_or(u64::MAX);
+        let now = UnixMs(u64::try_from(now).unwrap_or(u64::MAX));
         let mut warnings = Vec::new();
         let warn = |warning: &Warning| warnings.push(warning.clone());
         let found = restorable(&mut dump, encoder == "reference", now, &options.scratch, warn)?;

@@ -32,7 +32,7 @@ pub(super) fn fingerprint(user_key: &[u8], head: &RowHeader, body: &[u8], len: u
     let end = end.map_or(three, |end| edge(*end, three));
     let flags = u64::from(head.tombstone) | u64::from(head.encrypted) << 1;
     let parts = words(user_key, one) ^ start.rotate_left(21) ^ end.rotate_left(42);
-    let head = mix(head.commit_ts ^ one, head.expire_at ^ two) ^ mix(len as u64 ^ three, flags ^ one);
+    let head = mix(head.commit_ts.0 ^ one, head.expire_at.0 ^ two) ^ mix(len as u64 ^ three, flags ^ one);
     mix(parts ^ two, head ^ three)
 }
 
@@ -80,8 +80,10 @@ mod tests {
 
     use super::*;
     use crate::container::Position;
+    use crate::time::Hlc;
 
-    const HEAD: RowHeader = RowHeader { commit_ts: 5, tombstone: false, encrypted: false, expire_at: 0 };
+    const HEAD: RowHeader =
+        RowHeader { commit_ts: Hlc(5), tombstone: false, encrypted: false, expire_at: Hlc::ZERO };
 
     fn of(key: &[u8], head: RowHeader, body: &[u8]) -> u64 {
         Row { position: Position::at(7), key, head, body }.fingerprint()
@@ -93,10 +95,10 @@ mod tests {
         let mut seen = BTreeMap::new();
         let mut add = |what: String, hash: u64| assert_eq!(seen.insert(hash, what.clone()), None, "{what}");
         add("as it is".into(), of(b"key", HEAD, &body));
-        add("timestamp".into(), of(b"key", RowHeader { commit_ts: 6, ..HEAD }, &body));
+        add("timestamp".into(), of(b"key", RowHeader { commit_ts: Hlc(6), ..HEAD }, &body));
         add("tombstone".into(), of(b"key", RowHeader { tombstone: true, ..HEAD }, &body));
         add("encrypted".into(), of(b"key", RowHeader { encrypted: true, ..HEAD }, &body));
-        add("expiry".into(), of(b"key", RowHeader { expire_at: 1, ..HEAD }, &body));
+        add("expiry".into(), of(b"key", RowHeader { expire_at: Hlc(1), ..HEAD }, &body));
         for at in (0..EDGE).chain(200 - EDGE..200) {
             let mut changed = body;
             changed[at] ^= 1;

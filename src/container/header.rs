@@ -1,6 +1,7 @@
 //! The FSM header in front of a live node's payload (`format/container.md#header`).
 
 use super::ErrorKind;
+use crate::time::UnixMs;
 use crate::{cursor, limits};
 
 /// An FSM header.
@@ -9,7 +10,7 @@ pub struct Header {
     /// 1 or 2.
     pub version: u8,
     /// The cluster clock's agreed upper bound when the snapshot was cut, Unix ms.
-    pub ceiling_ms: u64,
+    pub ceiling_ms: UnixMs,
     /// Raft index at which log entries began to be enveloped; version 2 only.
     pub cutover_index: Option<u64>,
     /// Length of the header, bytes.
@@ -31,7 +32,7 @@ impl Header {
         match version {
             b'1' => {
                 let ceiling_ms = take_u64(&mut rest, "header")?;
-                Ok(Some(Self { version: 1, ceiling_ms, cutover_index: None, len: 16 }))
+                Ok(Some(Self { version: 1, ceiling_ms: UnixMs(ceiling_ms), cutover_index: None, len: 16 }))
             }
             b'2' => {
                 let Some(length) = cursor::take_u16_be(&mut rest) else {
@@ -45,7 +46,12 @@ impl Header {
                 };
                 let ceiling_ms = take_u64(&mut payload, "header")?;
                 let cutover_index = Some(take_u64(&mut payload, "header")?);
-                Ok(Some(Self { version: 2, ceiling_ms, cutover_index, len: 10 + u64::from(length) }))
+                Ok(Some(Self {
+                    version: 2,
+                    ceiling_ms: UnixMs(ceiling_ms),
+                    cutover_index,
+                    len: 10 + u64::from(length),
+                }))
             }
             found => Err(ErrorKind::UnknownHeaderVersion { found }),
         }
@@ -77,11 +83,15 @@ mod tests {
     fn both_versions_are_read() {
         let mut one = b"EKVTHLC1".to_vec();
         one.extend(5_u64.to_be_bytes());
-        let header = Header { version: 1, ceiling_ms: 5, cutover_index: None, len: 16 };
+        let header = Header { version: 1, ceiling_ms: UnixMs(5), cutover_index: None, len: 16 };
         assert_eq!(Header::parse(&one).unwrap(), Some(header));
         for length in [16, 17, 1024] {
-            let header =
-                Header { version: 2, ceiling_ms: 5, cutover_index: Some(7), len: 10 + u64::from(length) };
+            let header = Header {
+                version: 2,
+                ceiling_ms: UnixMs(5),
+                cutover_index: Some(7),
+                len: 10 + u64::from(length),
+            };
             assert_eq!(Header::parse(&version_2(length, usize::from(length))).unwrap(), Some(header));
         }
     }

@@ -3,6 +3,7 @@
 use super::header::Header;
 use super::spool::not_a_snapshot;
 use super::{Error, ErrorKind, Source, footer};
+use crate::time::UnixMs;
 use crate::{cursor, limits};
 
 /// Which payload a file has.
@@ -19,7 +20,7 @@ pub enum Payload {
     /// None: a dedicated timestamp oracle's snapshot.
     Oracle {
         /// The oracle's ceiling, Unix ms.
-        ceiling_ms: u64,
+        ceiling_ms: UnixMs,
     },
 }
 
@@ -126,7 +127,7 @@ fn oracle(mut file: &[u8]) -> Option<Result<Payload, ErrorKind>> {
         return None;
     }
     Some(if ceiling_ms < limits::CEILING_MS {
-        Ok(Payload::Oracle { ceiling_ms })
+        Ok(Payload::Oracle { ceiling_ms: UnixMs(ceiling_ms) })
     } else {
         let (what, expected) = ("timestamp oracle ceiling in ms", "less than 2^48");
         Err(ErrorKind::UnsupportedFormat { what, expected, found: ceiling_ms })
@@ -189,7 +190,7 @@ mod tests {
     #[test]
     fn twelve_bytes_with_a_valid_footer_are_an_oracle() {
         let mut bytes = hex::decode("0000018f2a3403b8fdbefded").unwrap();
-        let oracle = Payload::Oracle { ceiling_ms: 1_714_400_003_000 };
+        let oracle = Payload::Oracle { ceiling_ms: UnixMs(1_714_400_003_000) };
         assert_eq!(detect(&bytes).unwrap().payload, oracle);
         bytes[11] ^= 1;
         assert!(matches!(detect(&bytes), Err(ErrorKind::NotASnapshot { .. })));
@@ -198,7 +199,7 @@ mod tests {
     #[test]
     fn an_oracle_has_a_ceiling_that_an_hlc_can_hold() {
         let file = |ceiling: u64| super::super::fixture::with_footer(ceiling.to_be_bytes().to_vec());
-        let most = Payload::Oracle { ceiling_ms: (1 << 48) - 1 };
+        let most = Payload::Oracle { ceiling_ms: UnixMs((1 << 48) - 1) };
         assert_eq!(detect(&file((1 << 48) - 1)).unwrap().payload, most);
         for ceiling in [1 << 48, u64::MAX] {
             let error = detect(&file(ceiling)).unwrap_err();

@@ -7,6 +7,7 @@ use super::row::{KEY_SUFFIX, RowHeader};
 use super::window::Window;
 use super::{Error, ErrorKind, Excerpt, Layout, Source};
 use crate::bug::Bug;
+use crate::time::Hlc;
 use crate::{cursor, limits};
 
 /// Length of magic, version, checksum, `last_commit_ts` and `min_retained_ts`, bytes.
@@ -20,9 +21,9 @@ pub(crate) struct MemoryHeader {
     /// Checksum of everything behind it.
     pub(super) crc32: u32,
     /// HLC timestamp.
-    pub last_commit_ts: u64,
+    pub last_commit_ts: Hlc,
     /// HLC timestamp; 0 when nothing was compacted.
-    pub min_retained_ts: u64,
+    pub min_retained_ts: Hlc,
 }
 
 impl MemoryHeader {
@@ -45,7 +46,7 @@ impl MemoryHeader {
         let crc32 = u32::from_le_bytes(cursor::take_array(rest).ok_or_else(short)?);
         let last_commit_ts = cursor::take_u64_le(rest).ok_or_else(short)?;
         let min_retained_ts = cursor::take_u64_le(rest).ok_or_else(short)?;
-        Ok(Self { crc32, last_commit_ts, min_retained_ts })
+        Ok(Self { crc32, last_commit_ts: Hlc(last_commit_ts), min_retained_ts: Hlc(min_retained_ts) })
     }
 }
 
@@ -77,7 +78,12 @@ impl<'s> Rows<'s> {
             key: Vec::new(),
             versions: Vec::new(),
             offset: start,
-            head: RowHeader { commit_ts: 0, tombstone: false, encrypted: false, expire_at: 0 },
+            head: RowHeader {
+                commit_ts: Hlc::ZERO,
+                tombstone: false,
+                encrypted: false,
+                expire_at: Hlc::ZERO,
+            },
             value_len: 0,
         }
     }
@@ -103,7 +109,7 @@ impl<'s> Rows<'s> {
         (self.head, self.value_len) = (head, value_len);
         let suffix = self.key.len().saturating_sub(KEY_SUFFIX);
         self.key.truncate(suffix);
-        self.key.extend_from_slice(&(!head.commit_ts).to_be_bytes());
+        self.key.extend_from_slice(&head.commit_ts.suffix());
         Ok(true)
     }
 
@@ -181,7 +187,12 @@ impl<'s> Rows<'s> {
             return Err(self.error(ErrorKind::LengthOverLimit { what, found: value_len, limit }));
         }
         self.need("value", value_len, at + VERSION as u64)?;
-        let head = RowHeader { commit_ts, tombstone: tombstone == 1, encrypted: false, expire_at };
+        let head = RowHeader {
+            commit_ts: Hlc(commit_ts),
+            tombstone: tombstone == 1,
+            encrypted: false,
+            expire_at: Hlc(expire_at),
+        };
         Ok((head, usize::try_from(value_len).unwrap_or(usize::MAX)))
     }
 
@@ -238,7 +249,7 @@ impl<'s> Rows<'s> {
     }
 }
 
-fn excerpt(commit_ts: u64) -> Excerpt {
+fn excerpt(commit_ts: Hlc) -> Excerpt {
     Excerpt::of(commit_ts.to_string().as_bytes())
 }
 
@@ -263,8 +274,8 @@ mod tests {
             let head = rows.head();
             let (key, value) = rows.key_and_value()?;
             let (user, suffix) = key.split_at(key.len() - KEY_SUFFIX);
-            assert_eq!(suffix, (!head.commit_ts).to_be_bytes());
-            all.push((user.to_vec(), head.commit_ts, head.tombstone, head.expire_at, value.to_vec()));
+            assert_eq!(suffix, head.commit_ts.suffix());
+            all.push((user.to_vec(), head.commit_ts.0, head.tombstone, head.expire_at.0, value.to_vec()));
         }
         Ok(all)
     }

@@ -30,6 +30,7 @@ mod sst;
 mod stream;
 mod window;
 
+use crate::time::Hlc;
 pub(crate) use checksums::Checksums;
 pub(crate) use compression::Compression;
 pub(crate) use contents::Contents;
@@ -48,14 +49,14 @@ pub(crate) use sst::Manifest;
 
 /// Reads `last_commit_ts` of a payload's own header or manifest, an HLC timestamp; 0 where there is no payload, or
 /// where the manifest is damaged: [`Contents::open`] tells.
-pub(crate) fn last_commit_ts(source: &Source, layout: &Layout) -> Result<u64, Error> {
+pub(crate) fn last_commit_ts(source: &Source, layout: &Layout) -> Result<Hlc, Error> {
     match layout.payload {
         Payload::Native => native::last_commit_ts(source, layout),
         Payload::Memory => Ok(MemoryHeader::read(source, layout)?.last_commit_ts),
         Payload::Sst => match Manifest::read(source, layout) {
-            Err(error) if !error.kind.is_unreadable() => Ok(0),
+            Err(error) if !error.kind.is_unreadable() => Ok(Hlc::ZERO),
             read => read.map(|(manifest, _)| manifest.last_commit_ts),
         },
-        Payload::Empty | Payload::Oracle { .. } => Ok(0),
+        Payload::Empty | Payload::Oracle { .. } => Ok(Hlc::ZERO),
     }
 }

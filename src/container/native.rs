@@ -7,6 +7,7 @@ use super::row::VALUE_HEADER;
 use super::window::Window;
 use super::{Error, ErrorKind, Layout, Source};
 use crate::limits;
+use crate::time::Hlc;
 
 /// Length of magic and `last_commit_ts`, bytes.
 pub(super) const START: usize = 16;
@@ -15,12 +16,12 @@ pub(super) const START: usize = 16;
 const VALUE_HEAD: usize = VALUE_HEADER + fingerprint::EDGE;
 
 /// Reads `last_commit_ts` of a native payload.
-pub(super) fn last_commit_ts(source: &Source, layout: &Layout) -> Result<u64, Error> {
+pub(super) fn last_commit_ts(source: &Source, layout: &Layout) -> Result<Hlc, Error> {
     let mut bytes = [0; START];
     let read = source.read_at(&mut bytes, layout.payload_offset)? as u64;
     let found = read.min(layout.payload_end - layout.payload_offset);
     if let Some(last) = bytes.last_chunk().filter(|_| found == START as u64) {
-        return Ok(u64::from_le_bytes(*last));
+        return Ok(Hlc(u64::from_le_bytes(*last)));
     }
     let kind = ErrorKind::Truncated { what: "payload header", needed: START as u64, found };
     Err(source.error(layout.payload_offset, kind))

@@ -1,6 +1,7 @@
 //! One MVCC row: the key with its timestamp, the value with its header (`format/container.md#versioned-rows`).
 
 use super::{ErrorKind, Excerpt, Position};
+use crate::time::Hlc;
 
 /// Length of the timestamp suffix of an encoded key, bytes.
 pub(crate) const KEY_SUFFIX: usize = 8;
@@ -11,13 +12,13 @@ pub(crate) const VALUE_HEADER: usize = 9;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RowHeader {
     /// When it was committed, an HLC timestamp.
-    pub commit_ts: u64,
+    pub commit_ts: Hlc,
     /// Whether it deletes the key.
     pub tombstone: bool,
     /// Whether the body is an encryption envelope.
     pub encrypted: bool,
     /// Store-level expiry, an HLC timestamp; 0 is never.
-    pub expire_at: u64,
+    pub expire_at: Hlc,
 }
 
 impl RowHeader {
@@ -33,10 +34,10 @@ impl RowHeader {
         let (_, inverted) = encoded_key.split_last_chunk::<8>()?;
         let [flags @ 0..=3, expire_at @ ..] = value.first_chunk::<VALUE_HEADER>()? else { return None };
         Some(Self {
-            commit_ts: !u64::from_be_bytes(*inverted),
+            commit_ts: Hlc::of_suffix(*inverted),
             tombstone: flags & 1 != 0,
             encrypted: flags & 2 != 0,
-            expire_at: u64::from_le_bytes(*expire_at),
+            expire_at: Hlc(u64::from_le_bytes(*expire_at)),
         })
     }
 }
@@ -79,9 +80,15 @@ mod tests {
     fn flags_expiry_and_timestamp_are_split() {
         let head = RowHeader::parse(KEY, &[0, 5, 0, 0, 0, 0, 0, 0, 1, b'x']).unwrap();
         let expire_at = (1 << 56) + 5;
-        assert_eq!(head, RowHeader { commit_ts: 1, tombstone: false, encrypted: false, expire_at });
+        assert_eq!(
+            head,
+            RowHeader { commit_ts: Hlc(1), tombstone: false, encrypted: false, expire_at: Hlc(expire_at) }
+        );
         let head = RowHeader::parse(KEY, &[3, 0, 0, 0, 0, 0, 0, 0, 0]).unwrap();
-        assert_eq!(head, RowHeader { commit_ts: 1, tombstone: true, encrypted: true, expire_at: 0 });
+        assert_eq!(
+            head,
+            RowHeader { commit_ts: Hlc(1), tombstone: true, encrypted: true, expire_at: Hlc::ZERO }
+        );
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::fmt;
 
 use super::Fault;
 use crate::container::{Contents, Position, RowHeader};
+use crate::time::Hlc;
 
 /// Kinds of faults that are told apart, at most: each key id is one of its own.
 const KINDS: usize = 1024;
@@ -40,7 +41,7 @@ pub struct FirstFault {
     /// Encoded key in hex, its first 256 bytes.
     pub key_hex: String,
     /// When the row was committed, an HLC timestamp.
-    pub commit_ts: u64,
+    pub commit_ts: Hlc,
 }
 
 impl fmt::Display for FirstFault {
@@ -62,7 +63,7 @@ impl FirstFault {
         let shown = user_key.get(..SHOWN).unwrap_or(user_key);
         let mut key_hex = hex::encode(shown);
         if shown.len() == user_key.len() {
-            key_hex.push_str(&hex::encode((!head.commit_ts).to_be_bytes()));
+            key_hex.push_str(&hex::encode(head.commit_ts.suffix()));
         } else {
             key_hex.push_str("...");
         }

@@ -96,7 +96,7 @@ pub(super) fn write_aad(aad: &mut Vec<u8>, envelope: [u8; HEAD], head: &RowHeade
     aad.extend_from_slice(&envelope);
     // No other bit is ever set: the container refuses the row.
     aad.push(u8::from(head.tombstone) | u8::from(head.encrypted) << 1);
-    aad.extend_from_slice(&head.expire_at.to_le_bytes());
+    aad.extend_from_slice(&head.expire_at.0.to_le_bytes());
     aad.extend_from_slice(user_key);
-    aad.extend_from_slice(&(!head.commit_ts).to_be_bytes());
+    aad.extend_from_slice(&head.commit_ts.suffix());
 }

@@ -13,6 +13,7 @@ use super::key_file::{KeyFile, Purpose, Record};
 use super::{Error, ErrorKind, Fault, key_file_near};
 use crate::container::RowHeader;
 use crate::event::Warning;
+use crate::time::Hlc;
 
 /// Length of a data key that a KEK file wrapped, bytes (`format/encryption.md#wrapped-data-keys`).
 const WRAPPED: usize = 12 + KEY + 16;
@@ -175,7 +176,9 @@ impl Keyring {
         for key in &self.keys {
             let [a, b, c, d] = key.id.to_be_bytes();
             let canonical: [u8; HEAD] = [VERSION, 0, a, b, c, d];
-            for expire_at in [Some(head.expire_at), (head.expire_at != 0).then_some(0)].into_iter().flatten()
+            for expire_at in [Some(head.expire_at), (head.expire_at != Hlc::ZERO).then_some(Hlc::ZERO)]
+                .into_iter()
+                .flatten()
             {
                 let as_written = RowHeader { tombstone: false, encrypted: true, expire_at, ..*head };
                 write_aad(aad, canonical, &as_written, user_key);

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use super::*;
 use crate::container::{Position, Row, RowHeader};
+use crate::time::Hlc;
 
 /// Example A.
 const KEY_FILE: &str = r#"{"version": 2, "active": {"storage": 7, "raft": 0}, "keys": {"7": {"purpose": "storage", "wrapped": "oKGio6SlpqeoqaqrxjleDmHuJJhKTK34K1fu8UCdayOmgnRbpDccvUOWSz5NG5o6DNTfyEiueOzoTPPC", "created": "2026-04-29T10:00:00Z", "local_epoch": 2}}}"#;
@@ -23,7 +24,7 @@ fn keyring() -> Keyring {
 /// A row of the examples: user key, timestamp, and the encoded value in hex.
 fn example(user_key: &'static [u8], commit_ts: u64, value: &str) -> (&'static [u8], RowHeader, Vec<u8>) {
     let value = hex::decode(value.replace(' ', "")).unwrap();
-    let encoded_key = [user_key, &(!commit_ts).to_be_bytes()].concat();
+    let encoded_key = [user_key, &Hlc(commit_ts).suffix()].concat();
     (user_key, RowHeader::parse(&encoded_key, &value).unwrap(), value[9..].to_vec())
 }
 
@@ -54,7 +55,10 @@ fn the_worked_examples_open() {
         "02 00000000342a8f01 01 00 00000007 cafe0002 0000000000000003 a2083938e3e114a2e25d1c9be95e261277";
     let (key, head, body) = example(b"k", 0x018f_2a33_f800_0003, value);
     assert_eq!(open(&keyring, &(key, head, body.clone())).unwrap(), b"v");
-    assert_eq!(open(&keyring, &(key, RowHeader { expire_at: 0, ..head }, body)), Err(Fault::Integrity(7)));
+    assert_eq!(
+        open(&keyring, &(key, RowHeader { expire_at: Hlc::ZERO, ..head }, body)),
+        Err(Fault::Integrity(7))
+    );
 }
 
 #[test]
@@ -62,7 +66,7 @@ fn a_row_opens_in_its_own_place_alone() {
     let keyring = keyring();
     let (key, head, body) = string();
     let other = |head| open(&keyring, &(key, head, body.clone()));
-    assert_eq!(other(RowHeader { commit_ts: head.commit_ts + 1, ..head }), Err(Fault::Integrity(7)));
+    assert_eq!(other(RowHeader { commit_ts: Hlc(head.commit_ts.0 + 1), ..head }), Err(Fault::Integrity(7)));
     assert_eq!(other(RowHeader { tombstone: true, ..head }), Err(Fault::Integrity(7)));
     assert_eq!(open(&keyring, &(b"!redis|str|hellO", head, body.clone())), Err(Fault::Integrity(7)));
 }
@@ -100,7 +104,7 @@ fn a_relabelled_envelope_is_known_whatever_its_head_says() {
     let cleartext = RowHeader { encrypted: false, ..head };
     assert_eq!(check(cleartext, &body), Err(Fault::Relabelled(7)));
     assert_eq!(check(RowHeader { tombstone: true, ..cleartext }, &body), Err(Fault::Relabelled(7)));
-    assert_eq!(check(RowHeader { expire_at: 5, ..cleartext }, &body), Err(Fault::Relabelled(7)));
+    assert_eq!(check(RowHeader { expire_at: Hlc(5), ..cleartext }, &body), Err(Fault::Relabelled(7)));
     body[..6].fill(0xee);
     assert_eq!(check(cleartext, &body), Err(Fault::Relabelled(7)));
     assert_eq!(check(cleartext, &body[..33]), Ok(()));

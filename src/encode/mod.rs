@@ -26,6 +26,7 @@ use crate::model::{self, Answer, Object, Piece, ScopeEnd};
 use crate::report::Report;
 use crate::sink::{Sink, Wants};
 use crate::sort::Scratch;
+use crate::time::{Hlc, UnixMs};
 use rows::Rows;
 
 const NOT_OPEN: Bug = Bug::new("contents of an object that is not open");
@@ -34,11 +35,11 @@ const NOT_OPEN: Bug = Bug::new("contents of an object that is not open");
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Options {
     /// The one commit timestamp of all rows, an HLC.
-    pub commit_ts: u64,
+    pub commit_ts: Hlc,
     /// What the reference encoder writes, and nothing else (`compat.md#encoding`).
     pub reference_rows: bool,
     /// When the rows are made, Unix ms: what is over by then is counted.
-    pub now_ms: u64,
+    pub now_ms: UnixMs,
     /// Redis keys that have expired by now are left out.
     pub drop_expired: bool,
     /// What is added to the times of SQS messages, ms.

@@ -11,6 +11,7 @@ use super::rows::{Body, Record};
 use crate::bug::Bug;
 use crate::error::{Error, Result};
 use crate::sort::OwnedSorted;
+use crate::time::Hlc;
 use crate::tree::{FileHash, Hashed, Hashing};
 
 /// What the payload begins with.
@@ -29,7 +30,7 @@ pub struct Payload {
     rows: OwnedSorted,
     spool: Spool,
     abandoned: Vec<u64>,
-    commit_ts: u64,
+    commit_ts: Hlc,
 }
 
 /// Where rows go.
@@ -70,7 +71,7 @@ struct Waiting {
 }
 
 impl Payload {
-    pub(super) fn new((rows, spool): (OwnedSorted, Spool), abandoned: Vec<u64>, commit_ts: u64) -> Self {
+    pub(super) fn new((rows, spool): (OwnedSorted, Spool), abandoned: Vec<u64>, commit_ts: Hlc) -> Self {
         Self { rows, spool, abandoned, commit_ts }
     }
 
@@ -88,7 +89,7 @@ impl Payload {
         for at in 0..writer.streams.len() {
             writer.at = at;
             writer.bytes(MAGIC)?;
-            writer.bytes(&self.commit_ts.to_le_bytes())?;
+            writer.bytes(&self.commit_ts.0.to_le_bytes())?;
         }
         let mut waiting = Waiting::default();
         while let Some((key, value)) = self.rows.next()? {

@@ -142,7 +142,7 @@ impl Proof {
             Object::S3(s3::Object::Object(head)) => sidecar::write(text, head.headers),
             Object::S3(_) | Object::Sqs(sqs::Object::SideRecord(_)) => {}
             Object::Redis(key) => {
-                text.extend(key.expiry_ms.unwrap_or_default().to_be_bytes());
+                text.extend(key.expiry_ms.unwrap_or_default().0.to_be_bytes());
                 match key.value {
                     Value::String(value) | Value::Hll(value) => text.extend_from_slice(value),
                     Value::Collection { last, .. } => text.extend(last.to_bytes()),

@@ -13,6 +13,7 @@ use crate::report::Report;
 use crate::service::redis::blob::StreamEntry;
 use crate::service::redis::envelope::{self, Version};
 use crate::service::redis::meta::Meta;
+use crate::time::UnixMs;
 
 /// What a stream entry was checked for before it was passed on.
 const ENTRY: Bug = Bug::new("a stream entry does not read back");
@@ -119,10 +120,10 @@ impl Redis {
 }
 
 /// Adds the index row of an expiry.
-fn index(rows: &mut Rows, key: &[u8], expiry: Option<u64>) -> Result<()> {
+fn index(rows: &mut Rows, key: &[u8], expiry: Option<UnixMs>) -> Result<()> {
     let Some(expiry) = expiry else { return Ok(()) };
     rows.row(
         |out| keys::write_prefix(out, Family::RedisTtl, key),
-        |out| out.extend_from_slice(&expiry.to_be_bytes()),
+        |out| out.extend_from_slice(&expiry.0.to_be_bytes()),
     )
 }

@@ -12,6 +12,7 @@ use crate::limits;
 use crate::model::{Answer, Refusal};
 use crate::snapshot::operational::is_operational;
 use crate::sort::{Scratch, Sorter};
+use crate::time::Hlc;
 
 /// Memory of the rows, bytes.
 const MEMORY: usize = 32 << 20;
@@ -54,11 +55,11 @@ pub(super) enum Body<'r> {
 }
 
 impl Rows {
-    pub(super) fn new(scratch: &Scratch, commit_ts: u64) -> Self {
+    pub(super) fn new(scratch: &Scratch, commit_ts: Hlc) -> Self {
         Self {
             sorter: Sorter::new(scratch, MEMORY),
             spool: Spool::new(scratch),
-            suffix: (!commit_ts).to_be_bytes(),
+            suffix: commit_ts.suffix(),
             objects: 0,
             object: 0,
             abandoned: Vec::new(),
@@ -175,7 +176,7 @@ impl Rows {
         self.refused.get_or_insert(refusal);
     }
 
-    pub(super) fn finish(self, commit_ts: u64) -> Result<Payload> {
+    pub(super) fn finish(self, commit_ts: Hlc) -> Result<Payload> {
         Ok(Payload::new((self.sorter.into_sorted()?, self.spool), self.abandoned, commit_ts))
     }
 }

@@ -13,6 +13,7 @@ use crate::model::s3::{Bucket, BucketMeta, Headers, Object, ObjectHead};
 use crate::model::{Answer, Piece, Refusal};
 use crate::report::Report;
 use crate::service::s3::manifest::{self, CHUNK, PART};
+use crate::time::Hlc;
 
 /// Generation of all buckets: that of the source is not in a dump, and none refers to it.
 const GENERATION: u64 = 1;
@@ -159,7 +160,7 @@ pub(super) fn restored(bucket: &Bucket<'_>, report: &mut Report<'_>, options: &O
         BucketMeta { region: REGION.to_owned(), acl: ACL.to_owned(), ..BucketMeta::default() }
     });
     meta.generation = GENERATION;
-    meta.created_at = if options.reference_rows { 0 } else { whole_ms(meta.created_at) };
+    meta.created_at = if options.reference_rows { Hlc::ZERO } else { meta.created_at.start_of_ms() };
     meta
 }
 
@@ -183,7 +184,7 @@ impl Open {
         let headers = Headers {
             etag: owned(etag),
             size: *size,
-            last_modified: whole_ms(*last_modified),
+            last_modified: last_modified.start_of_ms(),
             content_type: owned(content_type),
             content_encoding: owned(&head.headers.content_encoding),
             cache_control: owned(&head.headers.cache_control),
@@ -209,11 +210,6 @@ impl Open {
         self.done = self.done.saturating_add(length);
         Ok(())
     }
-}
-
-/// Returns the timestamp of the millisecond, which is all that a dump has of it.
-fn whole_ms(hlc: u64) -> u64 {
-    hlc >> 16 << 16
 }
 
 fn length(chunk: &[u8]) -> u64 {

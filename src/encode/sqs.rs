@@ -18,6 +18,7 @@ use crate::report::Report;
 use crate::service::sqs::delivery::{deduplication_id, write_lock, write_window};
 use crate::service::sqs::partition::{Partitions, group_hash};
 use crate::sort::Scratch;
+use crate::time::Hlc;
 
 /// Bytes of the longest body that servers take.
 const LONGEST_BODY: usize = 256 << 10;
@@ -216,7 +217,7 @@ impl Open {
 
     fn count(&mut self, message: &Message<'_>, partition: Option<u32>, options: &Options) {
         self.last_sequence = self.last_sequence.max(message.sequence_number);
-        let now = i64::try_from(options.now_ms).unwrap_or(i64::MAX);
+        let now = options.now_ms.signed();
         let age = now.saturating_sub(message.send_timestamp);
         self.expired += u64::from(self.retention_ms > 0 && age > self.retention_ms);
         let is_hex = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
@@ -235,7 +236,7 @@ pub(super) fn restored<'q>(queue: &Queue<'q>, options: &Options) -> Queue<'q> {
     Queue {
         generation: 1,
         incarnation: 0,
-        created_at_hlc: 0,
+        created_at_hlc: Hlc::ZERO,
         tags: b"",
         last_purged_at: 0,
         created_at: 0,

@@ -16,6 +16,7 @@ use crate::model::{Answer, Object, Piece, ScopeEnd};
 use crate::report::Report;
 use crate::sink::Sink;
 use crate::sort::Scratch;
+use crate::time::{Hlc, UnixMs};
 
 const T: u64 = 0x018f_2a33_f800_0001;
 const E: u64 = 1_714_400_010_000;
@@ -29,7 +30,7 @@ struct Rows {
 impl Rows {
     fn new(reference_rows: bool) -> Self {
         let scratch = Scratch::default();
-        let options = Options { commit_ts: T, reference_rows, ..Options::default() };
+        let options = Options { commit_ts: Hlc(T), reference_rows, ..Options::default() };
         Self { sink: Encode::new(&scratch, options), report: Report::new(&scratch, |_| ()) }
     }
 
@@ -45,14 +46,14 @@ impl Rows {
         self.sink.end(&mut self.report).unwrap()
     }
 
-    fn redis(&mut self, key: &[u8], value: Value<'_>, expiry_ms: Option<u64>) {
-        let key = Key { key, value, expiry_ms, commit_ts: 0, shares_name: false };
+    fn redis(&mut self, key: &[u8], value: Value<'_>, expiry_ms: Option<UnixMs>) {
+        let key = Key { key, value, expiry_ms, commit_ts: Hlc::ZERO, shares_name: false };
         assert_eq!(self.put(Object::Redis(&key), &[]), Answer::Taken);
     }
 
-    fn collection(&mut self, key: &[u8], collection: Collection, expiry: Option<u64>, of: &[Element<'_>]) {
+    fn collection(&mut self, key: &[u8], collection: Collection, expiry: Option<UnixMs>, of: &[Element<'_>]) {
         let value = Value::Collection { collection, elements: None, bytes: None, last: StreamId::default() };
-        let key = Key { key, value, expiry_ms: expiry, commit_ts: 0, shares_name: false };
+        let key = Key { key, value, expiry_ms: expiry, commit_ts: Hlc::ZERO, shares_name: false };
         let pieces: Vec<_> = of.iter().map(|element| Piece::Element(*element)).collect();
         assert_eq!(self.put(Object::Redis(&key), &pieces), Answer::Taken);
     }
@@ -113,10 +114,10 @@ fn the_payload_of_one_string_is_65_bytes() {
 #[test]
 fn worked_rows_of_redis() {
     let mut rows = Rows::new(true);
-    rows.redis(b"t", Value::String(b"v"), Some(E));
-    rows.redis(b"ht", Value::Hll(b"\0RS\x01\x0a\x01x"), Some(E));
-    rows.collection(b"h2", Collection::Hash, Some(E), &[Element::Field { name: b"f", value: b"v" }]);
-    rows.collection(b"l1", Collection::List, Some(E), &[Element::Item(b"x"), Element::Item(b"y")]);
+    rows.redis(b"t", Value::String(b"v"), Some(UnixMs(E)));
+    rows.redis(b"ht", Value::Hll(b"\0RS\x01\x0a\x01x"), Some(UnixMs(E)));
+    rows.collection(b"h2", Collection::Hash, Some(UnixMs(E)), &[Element::Field { name: b"f", value: b"v" }]);
+    rows.collection(b"l1", Collection::List, Some(UnixMs(E)), &[Element::Item(b"x"), Element::Item(b"y")]);
     let scored = [(b"a", -1.5), (b"b", f64::INFINITY), (b"z", -0.0)];
     let scored = scored.map(|(member, score)| Element::Scored { member, score });
     rows.collection(b"z1", Collection::Zset, None, &scored);
@@ -163,7 +164,7 @@ fn worked_rows_of_dynamodb() {
     let body = hex::decode(schema.replace(' ', "")).unwrap();
     let parsed = Schema::parse(b"t", &body).unwrap();
     let mut rows = Rows::new(false);
-    let table = Table { name: b"t", schema: &parsed, commit_ts: 0 };
+    let table = Table { name: b"t", schema: &parsed, commit_ts: Hlc::ZERO };
     rows.put(Object::Dynamodb(dynamodb::Object::Table(&table)), &[]);
     // Attributes in any order, the last of a name.
     let first = "0a0a0a017212051203312e30 0a070a016e12022801 0a080a016712030a0179 0a080a016812030a0161 0a080a016712030a0178";
@@ -177,7 +178,7 @@ fn worked_rows_of_dynamodb() {
             unservable: None.into(),
             row_key: b"",
             place: None,
-            commit_ts: 0,
+            commit_ts: Hlc::ZERO,
         };
         assert_eq!(rows.put(Object::Dynamodb(dynamodb::Object::Item(&item)), &[]), Answer::Taken);
         let keys = KeyValues { hash: KeyValue::N("x"), range: None };
@@ -199,7 +200,7 @@ fn worked_rows_of_dynamodb() {
 }
 
 fn head<'a>(key: &'a [u8], headers: &'a Headers<'a>) -> ObjectHead<'a> {
-    ObjectHead { bucket: b"b", generation: 7, key, headers, part_sizes: &[], commit_ts: 0 }
+    ObjectHead { bucket: b"b", generation: 7, key, headers, part_sizes: &[], commit_ts: Hlc::ZERO }
 }
 
 #[test]
@@ -207,7 +208,7 @@ fn worked_rows_of_s3() {
     let mut rows = Rows::new(true);
     let meta = BucketMeta {
         generation: 7,
-        created_at: 5 << 16,
+        created_at: Hlc(5 << 16),
         region: "us-east-1".to_owned(),
         acl: "private".to_owned(),
         ..BucketMeta::default()
@@ -217,7 +218,7 @@ fn worked_rows_of_s3() {
     let headers = Headers {
         etag: "5d41402abc4b2a76b9719d911017c592".into(),
         size: 5,
-        last_modified: (1_714_400_000_120 << 16) | 9,
+        last_modified: Hlc((1_714_400_000_120 << 16) | 9),
         content_type: "text/plain".into(),
         user_metadata: [("who".into(), "a<b".into())].into(),
         ..Headers::default()
@@ -300,7 +301,7 @@ fn worked_rows_of_sqs() {
         text: name,
         encoded: "",
         queue,
-        commit_ts: 0,
+        commit_ts: Hlc::ZERO,
     };
     rows.put(Object::Sqs(sqs::Object::Queue(&named("q", &queue))), &[]);
     let message = Message {
@@ -379,7 +380,7 @@ fn the_filesystem_is_what_a_node_needs() {
     let file = InodeRecord { node_type: NodeType::File, nlink: 1, size, ..InodeRecord::default() };
     // A file comes before the directory that it is in, as paths sort.
     for (path, inode, record) in [(&b"d/f"[..], 9, &file), (b"", 1, &directory), (b"d", 3, &directory)] {
-        let node = Node { path, inode, record, siblings, commit_ts: 0 };
+        let node = Node { path, inode, record, siblings, commit_ts: Hlc::ZERO };
         let pieces: &[_] = if inode == 9 {
             &[Piece::Bytes(b"ab\0"), Piece::Zeros((4 << 20) - 2), Piece::Bytes(b"cd")]
         } else {
@@ -414,7 +415,7 @@ fn the_filesystem_is_what_a_node_needs() {
 fn two_objects_of_one_row_are_refused() {
     let mut rows = Rows::new(false);
     rows.redis(b"a", Value::String(b"1"), None);
-    let pair = Pair { key: b"!redis|str|a", value: b"2", commit_ts: 0 };
+    let pair = Pair { key: b"!redis|str|a", value: b"2", commit_ts: Hlc::ZERO };
     assert_eq!(rows.put(Object::Kv(&pair), &[]), Answer::Taken);
     match rows.payload() {
         Err(Error::Duplicate { key, objects, .. }) => {
@@ -429,7 +430,7 @@ fn rows_that_no_node_takes_are_left_out() {
     let mut rows = Rows::new(false);
     let long = vec![b'k'; 1 << 20];
     for (key, class) in [(&long[..], None), (&[&long[..], b"k"].concat(), Some("over_restore_limit"))] {
-        let pair = Pair { key, value: b"", commit_ts: 0 };
+        let pair = Pair { key, value: b"", commit_ts: Hlc::ZERO };
         let answer = rows.put(Object::Kv(&pair), &[]);
         match class {
             None => assert_eq!(answer, Answer::Taken),
@@ -440,8 +441,8 @@ fn rows_that_no_node_takes_are_left_out() {
     // With this timestamp behind it, the key is that of the node's own clock.
     let scratch = Scratch::default();
     let commit_ts = !u64::from_be_bytes(*b"ommit_ts");
-    let mut sink = Encode::new(&scratch, Options { commit_ts, ..Options::default() });
-    let pair = Pair { key: b"_meta_last_c", value: b"", commit_ts: 0 };
+    let mut sink = Encode::new(&scratch, Options { commit_ts: Hlc(commit_ts), ..Options::default() });
+    let pair = Pair { key: b"_meta_last_c", value: b"", commit_ts: Hlc::ZERO };
     let answer = sink.object(&mut Report::new(&scratch, |_| ()), Object::Kv(&pair)).unwrap();
     assert!(matches!(answer, Answer::Refused(refusal) if refusal.class == "reserved_row_key"));
 }
@@ -456,7 +457,7 @@ fn an_object_that_is_abandoned_leaves_no_row() {
         bytes: None,
         last: StreamId::default(),
     };
-    let key = Key { key: b"s", value, expiry_ms: None, commit_ts: 0, shares_name: false };
+    let key = Key { key: b"s", value, expiry_ms: None, commit_ts: Hlc::ZERO, shares_name: false };
     assert_eq!(rows.sink.object(&mut rows.report, Object::Redis(&key)).unwrap(), Answer::Open);
     rows.sink.piece(Piece::Element(Element::Member(b"m"))).unwrap();
     rows.sink.abandon().unwrap();

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use super::candidate::{Candidate, Origin};
 use super::error::{Error, Result};
+use crate::time::Hlc;
 
 /// What is known of a candidate, before and after it was opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,7 +15,7 @@ pub(super) struct Standing {
     /// Raft index.
     pub(super) index: Option<u64>,
     /// HLC timestamp; 0 before it was opened.
-    pub(super) last_commit_ts: u64,
+    pub(super) last_commit_ts: Hlc,
 }
 
 /// Candidates of which one is read.
@@ -30,7 +31,7 @@ enum Rivals<'a> {
 impl Standing {
     /// Returns what the path tells.
     pub(super) fn of(candidate: &Candidate) -> Self {
-        Self { group: candidate.group, index: candidate.index, last_commit_ts: 0 }
+        Self { group: candidate.group, index: candidate.index, last_commit_ts: Hlc::ZERO }
     }
 }
 
@@ -99,7 +100,7 @@ mod tests {
         Candidate { path: path.into(), group: None, index: None, origin, before: None }
     }
 
-    fn standing(group: Option<u64>, index: Option<u64>, last_commit_ts: u64) -> Standing {
+    fn standing(group: Option<u64>, index: Option<u64>, last_commit_ts: Hlc) -> Standing {
         Standing { group, index, last_commit_ts }
     }
 
@@ -114,10 +115,10 @@ mod tests {
     #[test]
     fn the_newest_of_each_group_is_read_whatever_the_order() {
         let mut all = vec![
-            (candidate("a", Origin::GroupDirectory), standing(Some(1), Some(9), 0)),
-            (candidate("b", Origin::GroupDirectory), standing(Some(1), Some(10), 0)),
-            (candidate("c", Origin::GroupDirectory), standing(Some(2), Some(3), 0)),
-            (candidate("d", Origin::GroupDirectory), standing(Some(2), Some(3), 0)),
+            (candidate("a", Origin::GroupDirectory), standing(Some(1), Some(9), Hlc::ZERO)),
+            (candidate("b", Origin::GroupDirectory), standing(Some(1), Some(10), Hlc::ZERO)),
+            (candidate("c", Origin::GroupDirectory), standing(Some(2), Some(3), Hlc::ZERO)),
+            (candidate("d", Origin::GroupDirectory), standing(Some(2), Some(3), Hlc::ZERO)),
         ];
         assert_eq!(kept(&all, false).unwrap(), ["b", "c"]);
         all.reverse();
@@ -127,8 +128,8 @@ mod tests {
     #[test]
     fn without_indexes_the_last_commit_tells_once_the_files_were_opened() {
         let all = [
-            (candidate("a", Origin::GroupDirectory), standing(Some(1), Some(9), 5)),
-            (candidate("b", Origin::GroupDirectory), standing(Some(1), None, 6)),
+            (candidate("a", Origin::GroupDirectory), standing(Some(1), Some(9), Hlc(5))),
+            (candidate("b", Origin::GroupDirectory), standing(Some(1), None, Hlc(6))),
         ];
         assert_eq!(kept(&all, false).unwrap(), ["a", "b"]);
         assert_eq!(kept(&all, true).unwrap(), ["b"]);
@@ -137,11 +138,11 @@ mod tests {
     #[test]
     fn a_named_file_counts_and_two_are_refused() {
         let mut all = vec![
-            (candidate("a", Origin::Named), standing(Some(1), Some(9), 5)),
-            (candidate("b", Origin::GroupDirectory), standing(Some(1), Some(10), 6)),
+            (candidate("a", Origin::Named), standing(Some(1), Some(9), Hlc(5))),
+            (candidate("b", Origin::GroupDirectory), standing(Some(1), Some(10), Hlc(6))),
         ];
         assert_eq!(kept(&all, false).unwrap(), ["a"]);
-        all.push((candidate("c", Origin::Named), standing(Some(1), None, 5)));
+        all.push((candidate("c", Origin::Named), standing(Some(1), None, Hlc(5))));
         assert!(matches!(kept(&all, false), Err(Error::SameGroup { group: 1, .. })));
     }
 
@@ -149,14 +150,14 @@ mod tests {
     fn files_of_unknown_group_stay_unless_their_places_say_that_they_are_one_groups() {
         let plain = || Origin::Directory("d".into());
         let all = [
-            (candidate("n1", Origin::GroupDirectory), standing(None, Some(9), 5)),
-            (candidate("n2", Origin::GroupDirectory), standing(None, Some(8), 5)),
-            (candidate("d/1", plain()), standing(None, Some(1), 5)),
-            (candidate("d/2", plain()), standing(None, Some(2), 5)),
-            (candidate("d/x", plain()), standing(None, None, 5)),
-            (candidate("d/y", plain()), standing(None, None, 5)),
-            (candidate("a", Origin::Named), standing(None, Some(1), 5)),
-            (candidate("b", Origin::Named), standing(None, Some(2), 5)),
+            (candidate("n1", Origin::GroupDirectory), standing(None, Some(9), Hlc(5))),
+            (candidate("n2", Origin::GroupDirectory), standing(None, Some(8), Hlc(5))),
+            (candidate("d/1", plain()), standing(None, Some(1), Hlc(5))),
+            (candidate("d/2", plain()), standing(None, Some(2), Hlc(5))),
+            (candidate("d/x", plain()), standing(None, None, Hlc(5))),
+            (candidate("d/y", plain()), standing(None, None, Hlc(5))),
+            (candidate("a", Origin::Named), standing(None, Some(1), Hlc(5))),
+            (candidate("b", Origin::Named), standing(None, Some(2), Hlc(5))),
         ];
         assert_eq!(kept(&all, false).unwrap().len(), 8);
         assert_eq!(kept(&all, true).unwrap(), ["n1", "d/2", "d/x", "d/y", "a", "b"]);

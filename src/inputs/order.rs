@@ -5,6 +5,7 @@ use std::cmp::Ordering;
 use super::error::{Error, Result};
 use crate::container::{self, Layout, Source};
 use crate::interrupt::Interrupt;
+use crate::time::Hlc;
 
 /// Bytes that are compared at a time.
 const BLOCK: usize = 1 << 16;
@@ -12,7 +13,7 @@ const BLOCK: usize = 1 << 16;
 /// What orders a source before its bytes have to be compared.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Key {
-    last_commit_ts: u64,
+    last_commit_ts: Hlc,
     len: u64,
     /// The footer, where there is one.
     tail: [u8; 4],
@@ -38,7 +39,7 @@ pub(super) fn sort(sources: Vec<Source>, interrupt: &Interrupt) -> Result<Vec<So
         while let Some((_, twin)) = sorted.get(at).filter(|(other, _)| *other == key) {
             match compare(&source, twin, interrupt)? {
                 Ordering::Less => break,
-                Ordering::Equal if key.last_commit_ts > 0 => {
+                Ordering::Equal if key.last_commit_ts > Hlc::ZERO => {
                     let (one, other) = (twin.path().to_owned(), source.path().to_owned());
                     return Err(Error::SameSnapshot { one, other });
                 }

@@ -9,6 +9,7 @@ use super::{Found, Notice};
 use crate::container::fixture::Native;
 use crate::interrupt::Interrupt;
 use crate::snapshot::{GroupOrigin, Snapshot, SnapshotOptions};
+use crate::time::Hlc;
 
 /// A snapshot that is read, and its group.
 type Read = (String, Option<u64>);
@@ -198,7 +199,7 @@ fn a_corrupt_newest_snapshot_is_an_error_that_names_the_one_before() {
     let text = error.to_string();
     assert!(text.contains("footer mismatch") && text.contains("0000000000000009.fsm"), "{text}");
     let (snapshot, _) = files.open(&["n1", "n1/group-1/fsm-snap/0000000000000009.fsm"]).unwrap();
-    assert_eq!(snapshot.read_ts(), 5);
+    assert_eq!(snapshot.read_ts(), Hlc(5));
     files.write("n2/fsm-snap/0000000000000001.fsm", b"EKVTHLC9 of a newer version");
     assert!(files.find(&["n2"]).is_err(), "what a newer version wrote is never passed over");
 }
@@ -215,7 +216,7 @@ fn groups_that_only_rows_tell_are_chosen_after_opening() {
     files.write("plain/old.fsm", &with_catalog(5));
     files.write("plain/new.fsm", &with_catalog(6));
     let (snapshot, said) = files.open(&["plain"]).unwrap();
-    assert_eq!((said, snapshot.read_ts()), (vec!["plain/old.fsm".to_owned()], 6));
+    assert_eq!((said, snapshot.read_ts()), (vec!["plain/old.fsm".to_owned()], Hlc(6)));
     let error = files.open(&["plain/old.fsm", "plain/new.fsm"]).unwrap_err();
     assert!(matches!(&error, Error::SameGroup { group: 7, .. }), "{error}");
     assert!(error.to_string().contains("old.fsm") && error.to_string().contains("new.fsm"));

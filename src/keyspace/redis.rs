@@ -6,6 +6,7 @@
 
 use super::Family;
 use crate::cursor;
+use crate::time::Hlc;
 
 /// Key of a delta row: what one transaction added to the length of a collection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,7 +14,7 @@ pub struct Delta<'a> {
     /// Redis key.
     pub key: &'a [u8],
     /// When the transaction committed, an HLC timestamp.
-    pub commit_ts: u64,
+    pub commit_ts: Hlc,
     /// Position within the transaction.
     pub seq: u32,
 }
@@ -155,7 +156,7 @@ pub fn parse_delta(family: Family, user_key: &[u8]) -> Option<Delta<'_>> {
     let (key, mut rest) = parse_element(family, user_key)?;
     let commit_ts = cursor::take_u64_be(&mut rest)?;
     let seq = cursor::take_u32_be(&mut rest)?;
-    rest.is_empty().then_some(Delta { key, commit_ts, seq })
+    rest.is_empty().then_some(Delta { key, commit_ts: Hlc(commit_ts), seq })
 }
 
 /// Parses the key of a list item: the last 8 bytes are the position, whatever stands before them the Redis key.
@@ -252,7 +253,10 @@ mod tests {
     fn a_delta_ends_in_exactly_twelve_bytes() {
         let rest = b"\0\0\0\x01k\0\0\0\0\0\0\0\x05\0\0\0\x06";
         let whole = with_prefix(Family::ZsetDelta, rest);
-        assert_eq!(parse_delta(Family::ZsetDelta, &whole), Some(Delta { key: b"k", commit_ts: 5, seq: 6 }));
+        assert_eq!(
+            parse_delta(Family::ZsetDelta, &whole),
+            Some(Delta { key: b"k", commit_ts: Hlc(5), seq: 6 })
+        );
         for cut in 0..rest.len() {
             assert_eq!(parse_delta(Family::ZsetDelta, &with_prefix(Family::ZsetDelta, &rest[..cut])), None);
         }

@@ -17,6 +17,7 @@ pub(crate) mod s3;
 pub(crate) mod sqs;
 
 use crate::error::Result;
+use crate::time::Hlc;
 use crate::tree::{Scratch, Sorter, Tree, keymap};
 
 /// How a dump is laid out (`tree/dynamodb.md#decided-cases`, `tree/commands.md#command-line`).
@@ -36,7 +37,7 @@ pub struct LayoutOptions {
     /// `--preserve-sqs-visibility`.
     pub preserve_sqs_visibility: bool,
     /// The manifest's `last_commit_ts`, HLC.
-    pub last_commit_ts: u64,
+    pub last_commit_ts: Hlc,
     /// Whether the files of other shares are missing, whose names are taken all the same.
     pub sharded: bool,
 }

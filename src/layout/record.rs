@@ -8,6 +8,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use super::file_writer::BUFFER;
 use crate::codec::gojson::{self as json, Html};
+use crate::time::UnixMs;
 use crate::tree::part;
 
 /// Longest key and longest file that a line is made of, bytes.
@@ -19,7 +20,7 @@ pub(crate) fn fits(key: &[u8], file: &[u8]) -> bool {
 }
 
 /// Appends the line of a file of any bytes: a text, or the base64url form of bytes that are none. The expiry is Unix ms.
-pub(crate) fn of_bytes(out: &mut Vec<u8>, key: &[u8], value: &[u8], expiry_ms: Option<u64>) {
+pub(crate) fn of_bytes(out: &mut Vec<u8>, key: &[u8], value: &[u8], expiry_ms: Option<UnixMs>) {
     begin(out, key);
     binary(out, value);
     if let Some(expiry_ms) = expiry_ms {
@@ -96,11 +97,11 @@ mod tests {
             "{\"key\":\"k\",\"value\":\"a\\n\\u003c\\\"\"}\n"
         );
         assert_eq!(
-            line(|out| of_bytes(out, b"\xff", b"\xfe\xff\xff", Some(5))),
+            line(|out| of_bytes(out, b"\xff", b"\xfe\xff\xff", Some(UnixMs(5)))),
             "{\"key\":{\"base64\":\"_w\"},\"value\":{\"base64\":\"_v__\"},\"expire_at_ms\":5}\n"
         );
         assert_eq!(
-            line(|out| of_bytes(out, b"", b"", Some(0))),
+            line(|out| of_bytes(out, b"", b"", Some(UnixMs(0)))),
             "{\"key\":\"\",\"value\":\"\",\"expire_at_ms\":0}\n"
         );
     }

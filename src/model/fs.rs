@@ -4,8 +4,9 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Summary, known};
+use super::Summary;
 use crate::error::Result;
+use crate::time::Hlc;
 
 /// A file or a directory under one of its names; a file's content follows as bytes and zeros, exactly its size.
 #[derive(Clone, Copy, Debug)]
@@ -19,7 +20,7 @@ pub struct Node<'a> {
     /// The other names of its directory.
     pub siblings: Siblings<'a>,
     /// Commit time of the inode's row, HLC.
-    pub commit_ts: u64,
+    pub commit_ts: Hlc,
 }
 
 /// Tells whether a name is in a directory.
@@ -89,7 +90,7 @@ impl Node<'_> {
             name: self.path.into(),
             kind: if is_file { "file" } else { "directory" },
             bytes: is_file.then_some(self.record.size),
-            commit_ts: known(self.commit_ts),
+            commit_ts: self.commit_ts.known(),
             ..Summary::default()
         }
     }

@@ -1,6 +1,7 @@
 //! Keys that no service owns (`reading/keys.md#keys-without-a-prefix`).
 
-use super::{Summary, known};
+use super::Summary;
+use crate::time::Hlc;
 
 /// A key and its value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -10,7 +11,7 @@ pub struct Pair<'a> {
     /// The stored value.
     pub value: &'a [u8],
     /// Commit time, HLC.
-    pub commit_ts: u64,
+    pub commit_ts: Hlc,
 }
 
 impl Pair<'_> {
@@ -20,7 +21,7 @@ impl Pair<'_> {
             name: self.key.into(),
             kind: "value",
             bytes: u64::try_from(self.value.len()).ok(),
-            commit_ts: known(self.commit_ts),
+            commit_ts: self.commit_ts.known(),
             ..Summary::default()
         }
     }

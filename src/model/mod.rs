@@ -13,6 +13,7 @@ pub mod sqs;
 
 pub use answer::{Answer, Refusal};
 
+use crate::time::{Hlc, UnixMs};
 use std::borrow::Cow;
 
 /// One object, or the head of one whose contents follow in [pieces](Piece).
@@ -115,14 +116,9 @@ pub struct Summary<'a> {
     /// Elements of a collection.
     pub elements: Option<u64>,
     /// When it expires, Unix ms.
-    pub expires_ms: Option<u64>,
+    pub expires_ms: Option<UnixMs>,
     /// Commit time of its newest row, HLC.
-    pub commit_ts: Option<u64>,
-}
-
-/// Returns a commit time where it is known: a dump tells none, and its objects have 0.
-fn known(commit_ts: u64) -> Option<u64> {
-    (commit_ts != 0).then_some(commit_ts)
+    pub commit_ts: Option<Hlc>,
 }
 
 impl Object<'_> {

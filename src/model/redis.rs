@@ -1,8 +1,9 @@
 //! Redis: keys, and the elements of collections (`format/redis.md#values`, `tree/redis.md#files-of-redis`).
 
-use super::{Summary, known};
+use super::Summary;
 use crate::codec::protobuf::{Fields, Malformed, Value as Wire, text};
 use crate::keyspace::redis::StreamId;
+use crate::time::{Hlc, UnixMs};
 
 /// Name of the one database.
 pub const DATABASE: &str = "db_0";
@@ -15,9 +16,9 @@ pub struct Key<'a> {
     /// What it is.
     pub value: Value<'a>,
     /// When it expires, Unix ms.
-    pub expiry_ms: Option<u64>,
+    pub expiry_ms: Option<UnixMs>,
     /// Commit time of the newest row that makes it, HLC.
-    pub commit_ts: u64,
+    pub commit_ts: Hlc,
     /// Whether a string of the same name came before it: of an HLL that the server serves beside it (`reading/redis.md#type-of-a-key`).
     pub shares_name: bool,
 }
@@ -110,7 +111,7 @@ impl Key<'_> {
             elements,
             expires_ms: self.expiry_ms,
             hash_len: None,
-            commit_ts: known(self.commit_ts),
+            commit_ts: self.commit_ts.known(),
         }
     }
 }

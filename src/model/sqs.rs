@@ -2,8 +2,9 @@
 
 use std::borrow::Cow;
 
-use super::{Summary, known};
+use super::Summary;
 use crate::keyspace::Family;
+use crate::time::{Hlc, UnixMs};
 
 /// An object of the service.
 #[derive(Clone, Copy, Debug)]
@@ -28,7 +29,7 @@ pub struct NamedQueue<'a> {
     /// What is stored of it.
     pub queue: &'a Queue<'a>,
     /// Commit time of its meta row, HLC.
-    pub commit_ts: u64,
+    pub commit_ts: Hlc,
 }
 
 /// A row of a family that the server keeps beside the messages.
@@ -80,7 +81,7 @@ pub struct Queue<'a> {
     /// Generation at creation.
     pub incarnation: u64,
     /// An identity, not a time.
-    pub created_at_hlc: u64,
+    pub created_at_hlc: Hlc,
     /// FIFO queue.
     pub fifo: bool,
     /// Deduplication by body hash.
@@ -174,7 +175,7 @@ pub struct Message<'a> {
     /// Partition in its key; `None` in a classic key.
     pub partition: Option<u32>,
     /// Commit time, HLC.
-    pub commit_ts: u64,
+    pub commit_ts: Hlc,
     /// Queue that a redrive took it from.
     pub dead_letter_source_arn: Cow<'a, str>,
 }
@@ -198,7 +199,7 @@ pub struct Delivery {
     /// When the next receive may return it, Unix ms; 0 is at once.
     pub visible_at: i64,
     /// When it was received or its visibility changed last, Unix ms, where it is in flight: received and not to be seen.
-    pub in_flight_since: Option<u64>,
+    pub in_flight_since: Option<UnixMs>,
     /// FIFO group; empty where there is none.
     pub group: String,
     /// The lock of its group.
@@ -233,14 +234,14 @@ impl Object<'_> {
         let sqs = Summary { service: "sqs", ..Summary::default() };
         match self {
             Self::Queue(queue) => {
-                Summary { scope: queue.name.into(), kind: "queue", commit_ts: known(queue.commit_ts), ..sqs }
+                Summary { scope: queue.name.into(), kind: "queue", commit_ts: queue.commit_ts.known(), ..sqs }
             }
             Self::Message(message) => Summary {
                 scope: message.queue.into(),
                 name: message.id.as_bytes().into(),
                 kind: "message",
                 bytes: u64::try_from(message.body.len()).ok(),
-                commit_ts: known(message.commit_ts),
+                commit_ts: message.commit_ts.known(),
                 ..sqs
             },
             Self::SideRecord(record) => Summary {

@@ -16,6 +16,7 @@ use crate::codec::gojson::read::Binary;
 use crate::limits;
 use crate::model::Summary;
 use crate::model::dynamodb::KeyValue;
+use crate::time::UnixMs;
 
 /// Members of a line.
 pub type Members<'l> = BTreeMap<Cow<'l, str>, &'l RawValue>;
@@ -73,7 +74,7 @@ impl LineNames {
         let key = || Some(serde_json::from_str::<Binary<'_>>(members.get("key")?.get()).ok()?.0.into_owned());
         Some(match self.kind {
             Lines::Keys(kind) => {
-                let expires_ms = number("expire_at_ms");
+                let expires_ms = number("expire_at_ms").map(UnixMs);
                 Summary { bytes, expires_ms, ..file::summary("redis", kind, b"db_0", &key()?) }
             }
             Lines::Values => Summary { bytes, ..file::summary("kv", "value", b"", &key()?) },

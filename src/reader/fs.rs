@@ -17,6 +17,7 @@ use crate::model::{Answer, Object, Piece};
 use crate::service::Scope;
 use crate::sink::Wants;
 use crate::sort::Sorter;
+use crate::time::Hlc;
 
 const DIRECTORY: &[u8] = b"extra/fs/";
 const LINES: &[u8] = b"extra/fs/inodes.jsonl";
@@ -69,7 +70,7 @@ pub(super) fn read(reader: &mut Reader<'_, '_>) -> Result<Scope> {
             inode: record.inode,
             record: &record,
             siblings: Siblings(&has),
-            commit_ts: 0,
+            commit_ts: Hlc::ZERO,
         };
         if record.node_type == NodeType::Directory {
             reader.put(Object::Fs(&node), &of_lines)?;

@@ -10,6 +10,7 @@ use crate::model::Object;
 use crate::model::kv::Pair;
 use crate::service::Scope;
 use crate::sort::{Sorter, Table};
+use crate::time::Hlc;
 use crate::tree::part;
 
 const DIRECTORY: &[u8] = b"extra/kv/";
@@ -50,7 +51,7 @@ pub(super) fn read(reader: &mut Reader<'_, '_>) -> Result<Scope> {
             return Err(reader.twice(&file.path, other));
         }
         reader.whole(&file, limits::LENGTH, &mut value)?;
-        reader.put(Object::Kv(&Pair { key, value: &value, commit_ts: 0 }), &file)?;
+        reader.put(Object::Kv(&Pair { key, value: &value, commit_ts: Hlc::ZERO }), &file)?;
         last = Some((key.to_vec(), file.path));
     }
     reader.sink.end_service(reader.report, Namespace::Kv)?;
@@ -67,7 +68,7 @@ fn lines(reader: &mut Reader<'_, '_>, own: &mut Table) -> Result<()> {
         }
         match serde_json::from_str(record.value.get()) {
             Ok(Binary(value)) => {
-                reader.put(Object::Kv(&Pair { key, value: &value, commit_ts: 0 }), file)?;
+                reader.put(Object::Kv(&Pair { key, value: &value, commit_ts: Hlc::ZERO }), file)?;
                 Ok(())
             }
             Err(error) => {

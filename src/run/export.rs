@@ -21,6 +21,7 @@ use crate::report::Report;
 use crate::service::{Options, Scope};
 use crate::snapshot::Snapshot;
 use crate::sort::Scratch;
+use crate::time::Hlc;
 use crate::tree::json::{self, Html};
 use crate::tree::{self, Dump, EXPORT, ErrorKind, Size, Tree, TreeOptions};
 
@@ -51,7 +52,7 @@ pub struct Exported {
     /// The directory; `-` is a stream.
     pub output: String,
     /// The read timestamp, an HLC.
-    pub read_ts: u64,
+    pub read_ts: Hlc,
     /// Number of objects that the services passed on, by service and scope: those named in warnings, too.
     pub objects: BTreeMap<&'static str, BTreeMap<String, u64>>,
     /// Number of objects that are missing or altered.
@@ -209,7 +210,7 @@ fn end(
     (mut target, told): (Target<'_>, usize),
     scopes: &BTreeMap<Namespace, Scope>,
     mut report: Report<'_>,
-    (read_ts, undecided): (u64, u64),
+    (read_ts, undecided): (Hlc, u64),
     check: impl FnOnce() -> Result<()>,
 ) -> Result<Exported> {
     if let Some(selection) = &request.options.selection {
@@ -257,7 +258,7 @@ fn end(
 struct Mark {
     format_version: u32,
     to: &'static str,
-    last_commit_ts: u64,
+    last_commit_ts: Hlc,
 }
 
 impl ExportRequest {

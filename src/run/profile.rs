@@ -15,6 +15,7 @@ use crate::report::Report;
 use crate::service::Options;
 use crate::sink::Sink;
 use crate::sort::Scratch;
+use crate::time::UnixMs;
 
 /// Most bars of a [`Histogram`].
 const BARS: usize = 200;
@@ -36,7 +37,7 @@ pub struct Histogram {
 
 impl Histogram {
     /// Counts one at a time, Unix ms.
-    fn add(&mut self, ms: u64) {
+    fn add(&mut self, UnixMs(ms): UnixMs) {
         self.width_ms = self.width_ms.max(1000);
         *self.bars.entry(ms / self.width_ms).or_default() += 1;
         while self.span() >= BARS {
@@ -105,7 +106,7 @@ pub fn profile(opened: &Opened, scratch: &Scratch, warn: impl FnMut(&Warning)) -
 }
 
 struct Profiled {
-    read_ms: u64,
+    read_ms: UnixMs,
     profile: Profile,
     /// The largest first, of equal ones by name: the last of them is on top.
     largest: BinaryHeap<(Reverse<u64>, LargeObject)>,
@@ -117,10 +118,10 @@ impl Sink for Profiled {
         let profile = &mut self.profile;
         *profile.kinds.entry((summary.service, summary.kind)).or_default() += 1;
         if let Some(commit_ts) = summary.commit_ts {
-            profile.commits.add(commit_ts >> 16);
+            profile.commits.add(commit_ts.ms());
         }
         if let Some(expires_ms) = summary.expires_ms {
-            if expires_ms > self.read_ms.saturating_add(FAR) {
+            if expires_ms.0 > self.read_ms.0.saturating_add(FAR) {
                 profile.far += 1;
             } else {
                 profile.expiries.add(expires_ms);
@@ -155,13 +156,13 @@ mod tests {
     fn bars_grow_wider_until_they_fit() {
         let mut histogram = Histogram::default();
         for second in 0..150 {
-            histogram.add(1_700_000_000_000 + second * 1000);
+            histogram.add(UnixMs(1_700_000_000_000 + second * 1000));
         }
         assert_eq!((histogram.width_ms, histogram.bars.len()), (1000, 150));
-        histogram.add(1_700_000_000_000 + 400_000);
+        histogram.add(UnixMs(1_700_000_000_000 + 400_000));
         assert_eq!(histogram.width_ms, 4000);
-        histogram.add(u64::MAX);
-        histogram.add(0);
+        histogram.add(UnixMs(u64::MAX));
+        histogram.add(UnixMs(0));
         assert!(histogram.bars.len() <= BARS && histogram.span() < BARS);
         assert_eq!(histogram.bars.values().sum::<u64>(), 153);
     }

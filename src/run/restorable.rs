@@ -15,6 +15,7 @@ use crate::report::Report;
 use crate::service;
 use crate::sink::{Sink, Wants};
 use crate::sort::Scratch;
+use crate::time::{Hlc, UnixMs};
 use crate::tree::manifest::{DynamodbLayout, Manifest};
 use crate::tree::{Dump, ErrorKind};
 
@@ -43,13 +44,13 @@ pub struct Restorable {
 pub fn restorable(
     dump: &mut Dump,
     for_reference: bool,
-    now_ms: u64,
+    now_ms: UnixMs,
     scratch: &Scratch,
     mut warn: impl FnMut(&Warning),
 ) -> Result<Restorable> {
     let (manifest, text) = dump.manifest()?;
     let preserve_sqs_visibility = manifest.exclusions.preserve_sqs_visibility;
-    let commit_ts = manifest.last_commit_ts.max(1);
+    let commit_ts = manifest.last_commit_ts.max(Hlc(1));
     let options = Options {
         commit_ts,
         now_ms,

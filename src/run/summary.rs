@@ -12,6 +12,7 @@ use crate::problem::ListedProblem;
 use crate::report::Report;
 use crate::service::Scope;
 use crate::snapshot::{GroupOrigin, InputInfo, Snapshot};
+use crate::time::Hlc;
 use crate::tree::{Finished, Size};
 
 /// Rows and keys of the inputs. `total` is the sum of all other members.
@@ -54,7 +55,7 @@ pub struct InputSummary {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub snapshot_index: Option<u64>,
     /// `last_commit_ts` of the payload, an HLC timestamp.
-    pub last_commit_ts: u64,
+    pub last_commit_ts: Hlc,
     /// Verified footer, 8 hex digits.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fsm_crc32c: Option<String>,
@@ -106,7 +107,7 @@ pub struct Summary {
     /// Bytes of these files.
     pub bytes: u64,
     /// The read timestamp, an HLC.
-    pub read_ts: u64,
+    pub read_ts: Hlc,
     /// The inputs, by Raft group.
     pub inputs: Vec<InputSummary>,
     /// Rows and keys.

@@ -16,6 +16,7 @@ use crate::model::Object;
 use crate::model::sqs::{Delivery, Side};
 use crate::name;
 use crate::report::Report;
+use crate::time::{Hlc, UnixMs};
 use crate::tree::json::{self, Html, Lossy};
 
 /// Writes lines to `out`.
@@ -41,11 +42,11 @@ struct Line<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     elements: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    expires_ms: Option<u64>,
+    expires_ms: Option<UnixMs>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    commit_ts: Option<u64>,
+    commit_ts: Option<Hlc>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    deleted_ts: Option<u64>,
+    deleted_ts: Option<Hlc>,
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
     delivery: Option<DeliveryLine<'a>>,
 }
@@ -56,7 +57,7 @@ struct DeliveryLine<'a> {
     receives: i64,
     visible_ms: i64,
     #[serde(skip_serializing_if = "Option::is_none")]
-    in_flight_since_ms: Option<u64>,
+    in_flight_since_ms: Option<UnixMs>,
     #[serde(skip_serializing_if = "str::is_empty")]
     group: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -168,7 +169,7 @@ mod tests {
     #[test]
     fn a_line_has_what_is_known() {
         assert_eq!(
-            line(&Pair { key: b"a\"b", value: b"123", commit_ts: 5 }),
+            line(&Pair { key: b"a\"b", value: b"123", commit_ts: Hlc(5) }),
             "{\"service\":\"kv\",\"scope\":\"\",\"name\":\"a\\\"b\",\
              \"fullname\":\"kv/a\\\"b\",\"type\":\"value\",\"bytes\":3,\"commit_ts\":5}\n"
         );
@@ -176,7 +177,7 @@ mod tests {
 
     #[test]
     fn a_name_that_is_no_text_has_its_bytes_beside() {
-        let line = line(&Pair { key: b"\xff\xfe", value: b"", commit_ts: 5 });
+        let line = line(&Pair { key: b"\xff\xfe", value: b"", commit_ts: Hlc(5) });
         assert!(line.contains(r#""name_base64":"//4=""#), "{line}");
     }
 }

@@ -12,6 +12,7 @@ use crate::name::{self, Selection};
 use crate::report::Report;
 use crate::snapshot::ReadAt;
 use crate::sort::{Scratch, Sorter};
+use crate::time::Hlc;
 
 /// Memory for lines that are sorted, bytes.
 const MEMORY: usize = 16 << 20;
@@ -69,7 +70,7 @@ pub struct List<'a> {
     selection: &'a Selection,
     query: Query,
     /// First and last commit time, HLC; `None`: no time is asked for.
-    times: Option<(u64, u64)>,
+    times: Option<(Hlc, Hlc)>,
     sorter: Option<Sorter>,
     render: &'a mut Render<'a>,
     out: &'a mut dyn Write,
@@ -89,7 +90,7 @@ impl<'a> List<'a> {
     pub fn new(
         selection: &'a Selection,
         query: Query,
-        latest: u64,
+        latest: Hlc,
         scratch: &Scratch,
         render: &'a mut Render<'a>,
         out: &'a mut dyn Write,
@@ -98,8 +99,8 @@ impl<'a> List<'a> {
             time.check(latest)?;
         }
         let times = (query.since.is_some() || query.until.is_some()).then(|| {
-            let first = query.since.map_or(0, |time| time.start(latest));
-            (first, query.until.map_or(u64::MAX, |time| time.resolve(latest)))
+            let first = query.since.map_or(Hlc::ZERO, |time| time.start(latest));
+            (first, query.until.map_or(Hlc::MAX, |time| time.resolve(latest)))
         });
         Ok(Self {
             deliveries: None,
@@ -167,7 +168,7 @@ impl Order {
         let largest_first = match self {
             Self::Name => None,
             Self::Size => Some(listed.summary.bytes),
-            Self::Time => Some(listed.summary.commit_ts),
+            Self::Time => Some(listed.summary.commit_ts.map(|time| time.0)),
         };
         if let Some(number) = largest_first {
             key.push(u8::from(number.is_none()));

@@ -24,6 +24,7 @@ use crate::error::Result;
 use crate::keyspace::Namespace;
 use crate::model::{Object, Piece, ScopeEnd, s3};
 use crate::report::Report;
+use crate::time::Hlc;
 
 /// How much of its objects a sink looks at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,7 +56,7 @@ pub trait Sink {
     }
 
     /// Hears the snapshot's time (HLC) before any object comes.
-    fn begin(&mut self, last_commit_ts: u64) {
+    fn begin(&mut self, last_commit_ts: Hlc) {
         if let Some(sink) = self.behind_mut() {
             sink.begin(last_commit_ts);
         }

@@ -13,6 +13,7 @@ use crate::report::Report;
 use crate::tree::Tree;
 
 pub use crate::layout::LayoutOptions;
+use crate::time::Hlc;
 
 const NOT_OPEN: Bug = Bug::new("contents of an object that is not open");
 
@@ -76,7 +77,7 @@ impl Sink for TreeSink {
         Wants::Contents
     }
 
-    fn begin(&mut self, last_commit_ts: u64) {
+    fn begin(&mut self, last_commit_ts: Hlc) {
         self.root.options.last_commit_ts = last_commit_ts;
         self.redis = layout::redis::Layout::new(self.root.tree.scratch(), &self.root.options);
     }

@@ -18,6 +18,7 @@ use crate::event::{Event, Warning};
 use crate::keyspace::{Family, fs};
 use crate::limits;
 use crate::sort::{Scratch, Sorter};
+use crate::time::Hlc;
 
 /// What an input has to say about a user key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,7 +26,7 @@ pub(super) struct Claim {
     /// Index of the input: of a write that of its lock, wherever the intent is.
     pub(super) input: u16,
     /// When it was committed, an HLC timestamp.
-    pub(super) commit_ts: u64,
+    pub(super) commit_ts: Hlc,
     /// The stored row, or the intent of a write.
     pub(super) place: RowLocation,
     /// Whether it is a committed write.
@@ -40,7 +41,7 @@ impl Claim {
     fn to_bytes(self) -> [u8; Self::LEN] {
         let mut bytes = [0; Self::LEN];
         let flags = u8::from(self.write) | u8::from(self.visible) << 1;
-        let numbers = self.input.to_be_bytes().into_iter().chain(self.commit_ts.to_be_bytes());
+        let numbers = self.input.to_be_bytes().into_iter().chain(self.commit_ts.0.to_be_bytes());
         let parts = std::iter::once(flags).chain(numbers).chain(self.place.to_bytes());
         for (byte, part) in bytes.iter_mut().zip(parts) {
             *byte = part;
@@ -53,7 +54,7 @@ impl Claim {
         let input = cursor::take_u16_be(&mut bytes)?;
         let commit_ts = cursor::take_u64_be(&mut bytes)?;
         let place = RowLocation::from_bytes(bytes)?;
-        Some(Self { input, commit_ts, place, write: flags & 1 != 0, visible: flags & 2 != 0 })
+        Some(Self { input, commit_ts: Hlc(commit_ts), place, write: flags & 1 != 0, visible: flags & 2 != 0 })
     }
 }
 
@@ -280,7 +281,7 @@ mod tests {
         for flags in 0..4 {
             let claim = Claim {
                 input: 5,
-                commit_ts: 0x0102_0304_0506_0708,
+                commit_ts: Hlc(0x0102_0304_0506_0708),
                 place: RowLocation::new(3, 1 << 40),
                 write: flags & 1 != 0,
                 visible: flags & 2 != 0,

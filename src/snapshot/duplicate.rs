@@ -42,7 +42,7 @@ pub(super) fn find(snapshot: &Snapshot, claims: &mut Claims) -> Result<()> {
         }
     }
     // No row has a later timestamp, but for those of node-local chunks.
-    let suffix = (!snapshot.latest).to_be_bytes();
+    let suffix = snapshot.latest.suffix();
     while walks.len() > 1 {
         let (first, second) = least_two(&walks).ok_or(GONE)?;
         claim(snapshot, &mut walks, first, claims)?;

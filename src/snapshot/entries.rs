@@ -12,6 +12,7 @@ use super::scan::{KeyFilter, VersionMode};
 use crate::bug::Bug;
 use crate::cursor;
 use crate::keyspace::Family;
+use crate::time::Hlc;
 
 /// A scan that lends visible entries; after the first error or the end it yields nothing more.
 #[derive(Debug)]
@@ -98,7 +99,7 @@ impl<'s> Entries<'s> {
     fn written(&mut self, intent: RowLocation) -> Result<Option<Entry<'_>>> {
         let (key, commit_ts) =
             cursor::split_last_u64_be(self.rows.edited_key()?).ok_or_else(|| EDITED.at(intent))?;
-        self.snapshot.read_write(intent, key, !commit_ts, &mut self.write)?;
+        self.snapshot.read_write(intent, key, Hlc(!commit_ts), &mut self.write)?;
         Ok(self.write.entry())
     }
 

@@ -3,6 +3,7 @@
 use crate::bug::Place;
 use crate::container::{Position, Row};
 use crate::cursor;
+use crate::time::Hlc;
 
 /// Where a row is: which input, and its location in there. Locations of one input order as its rows do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -21,9 +22,9 @@ pub struct Entry<'a> {
     /// User key, without the timestamp suffix.
     pub key: &'a [u8],
     /// When it was committed, an HLC timestamp.
-    pub commit_ts: u64,
+    pub commit_ts: Hlc,
     /// Store-level expiry, an HLC timestamp; 0 is never.
-    pub expire_at: u64,
+    pub expire_at: Hlc,
     /// Value, without header and envelope.
     pub body: &'a [u8],
     /// Where the row stands.
@@ -36,13 +37,13 @@ pub struct Version<'a> {
     /// User key, without the timestamp suffix.
     pub key: &'a [u8],
     /// When it was committed, an HLC timestamp.
-    pub commit_ts: u64,
+    pub commit_ts: Hlc,
     /// Whether it deletes the key.
     pub tombstone: bool,
     /// Whether the body is an envelope that could not be opened.
     pub encrypted: bool,
     /// Store-level expiry, an HLC timestamp; 0 is never.
-    pub expire_at: u64,
+    pub expire_at: Hlc,
     /// Value, without header and envelope; empty for a tombstone.
     pub body: &'a [u8],
     /// Where the row stands.
@@ -55,9 +56,9 @@ pub struct EntryBuf {
     /// User key.
     pub key: Vec<u8>,
     /// When it was committed, an HLC timestamp.
-    pub commit_ts: u64,
+    pub commit_ts: Hlc,
     /// Store-level expiry, an HLC timestamp; 0 is never.
-    pub expire_at: u64,
+    pub expire_at: Hlc,
     /// Value, without header and envelope.
     pub body: Vec<u8>,
     /// Where the row stands.

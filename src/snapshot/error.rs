@@ -6,6 +6,7 @@ use super::RowLocation;
 use crate::bug::{Bug, Place};
 use crate::crypto::{self, Counters};
 use crate::interrupt::Interrupted;
+use crate::time::Hlc;
 use crate::{container, sort};
 
 /// Result of this stage.
@@ -69,9 +70,9 @@ pub enum Error {
         /// The input with the highest floor.
         input: PathBuf,
         /// What was asked for, an HLC timestamp.
-        at: u64,
+        at: Hlc,
         /// Lowest timestamp that can be read, an HLC timestamp.
-        floor: u64,
+        floor: Hlc,
     },
     /// A number that cannot be meant as an HLC timestamp (exit 2).
     #[error(
@@ -82,7 +83,7 @@ pub enum Error {
         /// What was asked for.
         at: u64,
         /// The HLC timestamp that the number would be as Unix seconds or ms.
-        as_ms: u64,
+        as_ms: Hlc,
     },
     /// A location that no scan of this store gave: a fault of the program.
     #[error("no row stands at offset {:#x} of input {}", .0.offset(), .0.input)]

@@ -22,6 +22,7 @@ use crate::crypto::{Checker, OVERHEAD};
 use crate::interrupt::Interrupt;
 use crate::keyspace::{Family, Role, redis};
 use crate::progress::Progress;
+use crate::time::Hlc;
 use crate::{cursor, limits};
 
 /// What the first pass learnt.
@@ -46,7 +47,7 @@ pub(super) struct Catalog {
     /// Versions that count and are envelopes.
     pub(super) encrypted: Encrypted,
     /// Earliest expiry of a version that was taken for visible: at a later read timestamp the counts are wrong.
-    pub(super) earliest_expiry: Option<u64>,
+    pub(super) earliest_expiry: Option<Hlc>,
 }
 
 /// Bytes between two steps of the progress.
@@ -99,7 +100,7 @@ pub(super) fn catalog(
             interrupt.check()?;
         }
         (layout.payload_end, info.crc32c) = checksums.finish(&start)?;
-        info.min_retained_ts = Some(start.min_retained_ts).filter(|ts| *ts != 0);
+        info.min_retained_ts = Some(start.min_retained_ts).filter(|ts| *ts != Hlc::ZERO);
     }
     // The in-memory store's payload holds plaintext alone (`format/encryption.md#encryption-in-each-payload`).
     let keyring = options.keyring.as_deref().filter(|_| layout.payload != Payload::Memory);
@@ -205,8 +206,8 @@ fn describe(source: &Source, layout: &Layout, contents: &Contents) -> Result<Inp
     };
     if let Some(manifest) = contents.manifest() {
         // Where a row says the same, it is the row that counts.
-        info.min_retained_ts = Some(manifest.min_retained_ts).filter(|ts| *ts != 0);
-        info.pending_min_retained_ts = Some(manifest.pending_min_retained_ts).filter(|ts| *ts != 0);
+        info.min_retained_ts = Some(manifest.min_retained_ts).filter(|ts| *ts != Hlc::ZERO);
+        info.pending_min_retained_ts = Some(manifest.pending_min_retained_ts).filter(|ts| *ts != Hlc::ZERO);
         info.applied_index = manifest.applied_index;
     }
     if let Payload::Empty | Payload::Oracle { .. } = layout.payload {
@@ -298,7 +299,7 @@ impl Pass<'_> {
             let info = &mut self.catalog.info;
             info.highest_commit_ts = info.highest_commit_ts.max(head.commit_ts);
             if family.kind() != Role::Internal {
-                info.lowest_commit_ts = Some(info.lowest_commit_ts.unwrap_or(u64::MAX).min(head.commit_ts));
+                info.lowest_commit_ts = Some(info.lowest_commit_ts.unwrap_or(Hlc::MAX).min(head.commit_ts));
             }
             if head.commit_ts > info.last_commit_ts {
                 self.catalog.warnings.above_watermark();
@@ -363,8 +364,8 @@ impl Pass<'_> {
         if !view.is_visible(&head) {
             return Ok(());
         }
-        if head.expire_at != 0 {
-            let earliest = self.catalog.earliest_expiry.unwrap_or(u64::MAX);
+        if head.expire_at != Hlc::ZERO {
+            let earliest = self.catalog.earliest_expiry.unwrap_or(Hlc::MAX);
             self.catalog.earliest_expiry = Some(earliest.min(head.expire_at));
         }
         if family.kind() == Role::Internal {
@@ -399,8 +400,8 @@ impl Pass<'_> {
         let value = cursor::take_u64_le(&mut value);
         match operational {
             Operational::AppliedIndex => info.applied_index = value,
-            Operational::MinRetainedTs => info.min_retained_ts = value,
-            Operational::PendingMinRetainedTs => info.pending_min_retained_ts = value,
+            Operational::MinRetainedTs => info.min_retained_ts = value.map(Hlc),
+            Operational::PendingMinRetainedTs => info.pending_min_retained_ts = value.map(Hlc),
             Operational::LastCommitTs | Operational::Writer => {}
         }
         Ok(())
@@ -446,7 +447,7 @@ impl Catalog {
             Payload::Oracle { .. } => true,
             Payload::Native | Payload::Sst => {
                 rows == 0
-                    && info.last_commit_ts == 0
+                    && info.last_commit_ts == Hlc::ZERO
                     && info.operational_rows == 1
                     && info.applied_index.is_some()
                     && layout.header.is_some()

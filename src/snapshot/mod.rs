@@ -4,6 +4,8 @@
 //! timestamp, by family, by prefix or one at a time. Adapters never see two versions of a key, a tombstone or
 //! an expired version, unless they ask for [`Snapshot::versions`].
 
+use crate::time::{Hlc, UnixMs};
+
 mod claims;
 mod classify;
 mod duplicate;
@@ -128,7 +130,7 @@ pub struct Snapshot {
     encrypted: Encrypted,
     keyring: Option<Arc<Keyring>>,
     view: ReadView,
-    latest: u64,
+    latest: Hlc,
     interrupt: Interrupt,
     overlay: overlay::Overlay,
     undecided: Vec<InDoubt>,
@@ -148,14 +150,14 @@ impl Snapshot {
 
     /// Returns the read timestamp, an HLC (`reading/versions.md#time`): T, or the one asked for.
     #[must_use]
-    pub fn read_ts(&self) -> u64 {
+    pub fn read_ts(&self) -> Hlc {
         self.view.newest
     }
 
     /// Returns the `last_commit_ts` that the manifest names, an HLC (`tree/manifest.md#manifestjson`, `reading/versions.md#decided-cases`): the payload
     /// header's, with several inputs T; whatever timestamp is read at.
     #[must_use]
-    pub fn last_commit_ts(&self) -> u64 {
+    pub fn last_commit_ts(&self) -> Hlc {
         match self.inputs() {
             [info] => info.last_commit_ts,
             _ => self.latest,
@@ -167,20 +169,20 @@ impl Snapshot {
         &self.interrupt
     }
 
-    /// Returns the read timestamp in Unix ms.
+    /// Returns the read timestamp's millisecond.
     #[must_use]
-    pub fn read_ms(&self) -> u64 {
-        self.read_ts() >> 16
+    pub fn read_ms(&self) -> UnixMs {
+        self.read_ts().ms()
     }
 
-    /// Returns the Unix time in ms for questions like "is this TTL past?" (`reading/redis.md#decided-cases`): the greatest ceiling of
+    /// Returns the time for questions like "is this TTL past?" (`reading/redis.md#decided-cases`): the greatest ceiling of
     /// the headers less 10 s, since it was agreed on when the snapshot was cut; commit timestamps may stem from a
     /// clock that was set back. Without a header, or read at an older timestamp, that timestamp's time less 10 s.
     #[must_use]
-    pub fn now_ms(&self) -> u64 {
+    pub fn now_ms(&self) -> UnixMs {
         let ceiling = self.infos.iter().filter_map(|info| info.ceiling_ms).max();
         let ceiling = ceiling.filter(|_| self.read_ts() >= self.latest);
-        ceiling.unwrap_or(self.read_ms()).saturating_sub(10_000)
+        UnixMs(ceiling.unwrap_or(self.read_ms()).0.saturating_sub(10_000))
     }
 
     /// Returns facts about the inputs, in the order in which they were given.

@@ -19,17 +19,18 @@ use crate::container::{self, Layout, Proof, Source};
 use crate::event::{Event, Warning};
 use crate::keyspace::Family;
 use crate::progress::Phase;
+use crate::time::Hlc;
 
 /// Opens a store with indexes of this shape.
 pub(super) fn open(sources: Vec<Source>, options: &SnapshotOptions, shape: IndexShape) -> Result<Snapshot> {
-    let mut at_least = 0;
+    let mut at_least = Hlc::ZERO;
     for source in &sources {
         let layout = Layout::of(source).or_else(|error| source.check_unchanged().and(Err(error)))?;
         at_least = at_least.max(container::last_commit_ts(source, &layout)?);
     }
     // What the payloads' headers say is T where a live node wrote them. Where a row lies above it, only an
     // expiry in between can have been judged wrongly.
-    let newest = options.at.map_or(u64::MAX, |at| at.resolve(at_least));
+    let newest = options.at.map_or(Hlc::MAX, |at| at.resolve(at_least));
     let guess = ReadView { newest, now: newest.min(at_least) };
     let catalog = |source: &Source, view| {
         let result = catalog(source, view, shape, options);
@@ -43,9 +44,9 @@ pub(super) fn open(sources: Vec<Source>, options: &SnapshotOptions, shape: Index
     for source in &sources {
         surveys.push(catalog(source, guess)?);
     }
-    let latest = surveys.iter().map(|catalog| catalog.info.highest_commit_ts).fold(at_least, u64::max);
+    let latest = surveys.iter().map(|catalog| catalog.info.highest_commit_ts).fold(at_least, Hlc::max);
     let asked = options.at.map(|at| at.check(latest).map(|()| at.resolve(latest))).transpose()?;
-    let view = ReadView::at(asked.unwrap_or(u64::MAX).min(latest));
+    let view = ReadView::at(asked.map_or(latest, |asked| asked.min(latest)));
     refuse_below_floor(asked, latest, &surveys)?;
     let mut inputs = Vec::new();
     for (source, mut first) in sources.into_iter().zip(surveys) {
@@ -81,7 +82,7 @@ pub(super) fn open(sources: Vec<Source>, options: &SnapshotOptions, shape: Index
     Ok(snapshot)
 }
 
-fn refuse_below_floor(asked: Option<u64>, latest: u64, surveys: &[Catalog]) -> Result<()> {
+fn refuse_below_floor(asked: Option<Hlc>, latest: Hlc, surveys: &[Catalog]) -> Result<()> {
     let Some(highest) = surveys.iter().map(|catalog| &catalog.info).max_by_key(|info| info.floor()) else {
         return Ok(());
     };
@@ -96,7 +97,7 @@ fn refuse_below_floor(asked: Option<u64>, latest: u64, surveys: &[Catalog]) -> R
 fn assemble(
     mut inputs: Vec<Input>,
     view: ReadView,
-    latest: u64,
+    latest: Hlc,
     options: &SnapshotOptions,
 ) -> Result<Snapshot> {
     let mut stats = vec![FamilyStats::default(); Family::COUNT];

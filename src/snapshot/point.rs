@@ -10,6 +10,7 @@ use super::{Error, Snapshot};
 use crate::bug::Bug;
 use crate::container::{self, ErrorKind};
 use crate::keyspace::Family;
+use crate::time::Hlc;
 
 impl Snapshot {
     /// Reads the visible entry of one user key into `entry`; `false` when there is none. Searches the sparse
@@ -64,7 +65,7 @@ impl Snapshot {
         &self,
         intent: RowLocation,
         user_key: &[u8],
-        commit_ts: u64,
+        commit_ts: Hlc,
         entry: &mut EntryBuf,
     ) -> Result<()> {
         self.stored(intent, entry)?;
@@ -76,7 +77,7 @@ impl Snapshot {
         &self,
         place: RowLocation,
         user_key: &[u8],
-        commit_ts: u64,
+        commit_ts: Hlc,
         entry: &mut EntryBuf,
     ) -> Result<()> {
         let intent = Intent::parse(&entry.key, &entry.body).map_err(|kind| self.error(place, kind))?;
@@ -87,7 +88,7 @@ impl Snapshot {
         entry.body.truncate(length);
         entry.key.clear();
         entry.key.extend_from_slice(user_key);
-        (entry.commit_ts, entry.expire_at, entry.place) = (commit_ts, 0, Some(place));
+        (entry.commit_ts, entry.expire_at, entry.place) = (commit_ts, Hlc::ZERO, Some(place));
         Ok(())
     }
 

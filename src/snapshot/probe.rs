@@ -41,7 +41,7 @@ impl<'s> Probe<'s> {
         let native = self.input.is_native();
         let mut target = key.to_vec();
         if native {
-            target.extend_from_slice(&(!view.newest).to_be_bytes());
+            target.extend_from_slice(&view.newest.suffix());
         }
         if !self.seek(&target, interrupt)? {
             return Ok(None);
@@ -124,6 +124,7 @@ mod tests {
     use super::*;
     use crate::container::Payload;
     use crate::container::fixture::{self, MemoryVersion, Native};
+    use crate::time::Hlc;
 
     fn opened(rows: &std::collections::BTreeSet<(Vec<u8>, u64)>, payload: Payload) -> Snapshot {
         let native = rows.iter().fold(Native::new(1), |snapshot, (key, ts)| snapshot.put(key, *ts, b""));
@@ -161,9 +162,9 @@ mod tests {
             keys.sort();
             let random: Vec<_> = order.iter().filter(|_| !keys.is_empty()).map(|at| at.get(&keys).clone()).collect();
             for key in keys.iter().chain(&random) {
-                let found = probe.find(key, ReadView { newest, now: 0 }, &Interrupt::default()).unwrap();
+                let found = probe.find(key, ReadView { newest: Hlc(newest), now: Hlc::ZERO }, &Interrupt::default()).unwrap();
                 let all = rows.iter().filter(|(other, ts)| other == key && *ts <= newest);
-                prop_assert_eq!(found.map(|head| head.commit_ts), all.map(|(_, ts)| *ts).max());
+                prop_assert_eq!(found.map(|head| head.commit_ts.0), all.map(|(_, ts)| *ts).max());
             }
         }
     }

@@ -3,16 +3,17 @@
 use super::{Error, FamilyStats, Snapshot};
 use crate::event::{Event, Warning};
 use crate::keyspace::{Family, Namespace};
+use crate::time::{Hlc, UnixMs};
 
 /// HLC timestamps of a clock that shows a year after 2004 are at least this: smaller ones are seconds or
 /// milliseconds that were taken for an HLC.
-const PLAUSIBLE: u64 = 1 << 56;
+const PLAUSIBLE: Hlc = Hlc(1 << 56);
 
 /// A read timestamp as it can be asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ReadAt {
     /// An HLC timestamp.
-    Hlc(u64),
+    Hlc(Hlc),
     /// A number that somebody typed: an HLC timestamp, if it can be meant as one.
     Number(u64),
     /// This many ms before T, the newest commit of all inputs.
@@ -20,36 +21,38 @@ pub enum ReadAt {
 }
 
 impl ReadAt {
-    /// Reads all that was committed up to and in a millisecond, Unix ms.
+    /// Reads all that was committed up to and in a millisecond.
     #[must_use]
-    pub fn ms(ms: u64) -> Self {
-        Self::Hlc(end_of(ms))
+    pub fn ms(ms: UnixMs) -> Self {
+        Self::Hlc(Hlc::last_of(ms))
     }
 
     /// Returns the first HLC timestamp that is meant, where the newest commit was at `latest`, an HLC timestamp.
     #[must_use]
-    pub fn start(self, latest: u64) -> u64 {
+    pub fn start(self, latest: Hlc) -> Hlc {
         match self {
-            Self::Number(ts) => ts,
-            _ => self.resolve(latest) & !0xffff,
+            Self::Number(ts) => Hlc(ts),
+            _ => self.resolve(latest).start_of_ms(),
         }
     }
 
     /// Returns the HLC timestamp to read at, where the newest commit was at `latest`, an HLC timestamp: the last one
     /// that is meant.
     #[must_use]
-    pub fn resolve(self, latest: u64) -> u64 {
+    pub fn resolve(self, latest: Hlc) -> Hlc {
         match self {
-            Self::Hlc(ts) | Self::Number(ts) => ts,
-            Self::Before(ms) => end_of((latest >> 16).saturating_sub(ms)),
+            Self::Hlc(ts) => ts,
+            Self::Number(ts) => Hlc(ts),
+            Self::Before(ms) => Hlc::last_of(UnixMs(latest.ms().0.saturating_sub(ms))),
         }
     }
 
     /// Refuses a number that is no HLC of a time after 2004 where the snapshot's own are.
-    pub(crate) fn check(self, latest: u64) -> Result<(), Error> {
+    pub(crate) fn check(self, latest: Hlc) -> Result<(), Error> {
         match self {
-            Self::Number(at) if at < PLAUSIBLE && latest >= PLAUSIBLE => {
-                Err(Error::NoHlc { at, as_ms: at.saturating_mul(if at < 1 << 34 { 1000 } else { 1 }) << 16 })
+            Self::Number(at) if Hlc(at) < PLAUSIBLE && latest >= PLAUSIBLE => {
+                let ms = at.saturating_mul(if at < 1 << 34 { 1000 } else { 1 });
+                Err(Error::NoHlc { at, as_ms: Hlc::first_of(UnixMs(ms)) })
             }
             _ => Ok(()),
         }
@@ -62,7 +65,7 @@ impl Snapshot {
         let Some(asked) = asked else { return };
         let at = asked.resolve(self.latest);
         // The end of T's own millisecond is T for people.
-        let start = if matches!(asked, ReadAt::Number(_)) { at } else { at & !0xffff };
+        let start = asked.start(self.latest);
         if start > self.latest {
             self.warnings
                 .push(Warning::new(Event::AT_ABOVE_SNAPSHOT).with("at", at).with("last", self.latest));
@@ -79,11 +82,6 @@ impl Snapshot {
     }
 }
 
-/// Returns the last HLC timestamp of a millisecond, Unix ms.
-fn end_of(ms: u64) -> u64 {
-    ms.min(u64::MAX >> 16) << 16 | 0xffff
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -92,13 +90,12 @@ mod tests {
 
     #[test]
     fn a_time_is_the_last_hlc_of_its_millisecond() {
-        assert_eq!(ReadAt::Number(5).resolve(T), 5);
-        assert_eq!(ReadAt::Hlc(5).resolve(T), 5);
-        assert_eq!(ReadAt::Before(1).resolve(T), 1_714_399_999_999 << 16 | 0xffff);
-        assert_eq!(ReadAt::Before(u64::MAX).resolve(T), 0xffff);
-        assert_eq!(end_of(u64::MAX), u64::MAX);
-        assert_eq!(ReadAt::Number(5).start(T), 5);
-        assert_eq!(ReadAt::Before(1).start(T), 1_714_399_999_999 << 16);
+        assert_eq!(ReadAt::Number(5).resolve(Hlc(T)), Hlc(5));
+        assert_eq!(ReadAt::Hlc(Hlc(5)).resolve(Hlc(T)), Hlc(5));
+        assert_eq!(ReadAt::Before(1).resolve(Hlc(T)), Hlc(1_714_399_999_999 << 16 | 0xffff));
+        assert_eq!(ReadAt::Before(u64::MAX).resolve(Hlc(T)), Hlc(0xffff));
+        assert_eq!(ReadAt::Number(5).start(Hlc(T)), Hlc(5));
+        assert_eq!(ReadAt::Before(1).start(Hlc(T)), Hlc(1_714_399_999_999 << 16));
     }
 
     #[test]
@@ -106,13 +103,13 @@ mod tests {
         for (number, hlc) in
             [(1_795_400_348, 1_795_400_348_000 << 16), (1_795_400_348_000, 1_795_400_348_000 << 16)]
         {
-            match ReadAt::Number(number).check(T) {
-                Err(Error::NoHlc { at, as_ms }) => assert_eq!((at, as_ms), (number, hlc)),
+            match ReadAt::Number(number).check(Hlc(T)) {
+                Err(Error::NoHlc { at, as_ms }) => assert_eq!((at, as_ms), (number, Hlc(hlc))),
                 other => panic!("{other:?}"),
             }
-            assert!(ReadAt::Number(number).check(PLAUSIBLE - 1).is_ok());
+            assert!(ReadAt::Number(number).check(Hlc(PLAUSIBLE.0 - 1)).is_ok());
         }
-        assert!(ReadAt::Number(PLAUSIBLE).check(T).is_ok());
-        assert!(ReadAt::Hlc(0).check(T).is_ok());
+        assert!(ReadAt::Number(PLAUSIBLE.0).check(Hlc(T)).is_ok());
+        assert!(ReadAt::Hlc(Hlc::ZERO).check(Hlc(T)).is_ok());
     }
 }

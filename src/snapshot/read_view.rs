@@ -2,29 +2,30 @@
 
 use crate::container::RowHeader;
 use crate::keyspace::Family;
+use crate::time::Hlc;
 
 /// The read timestamp, as far as it is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct ReadView {
     /// Newer versions do not count, an HLC timestamp.
-    pub(super) newest: u64,
+    pub(super) newest: Hlc,
     /// What is not later has expired, an HLC timestamp.
-    pub(super) now: u64,
+    pub(super) now: Hlc,
 }
 
 impl ReadView {
     /// Reads whatever was committed last; nothing has expired.
-    pub(super) const END_OF_TIME: Self = Self { newest: u64::MAX, now: 0 };
+    pub(super) const END_OF_TIME: Self = Self { newest: Hlc::MAX, now: Hlc::ZERO };
 
     /// Returns the clock of a read timestamp that is known.
-    pub(super) fn at(read_ts: u64) -> Self {
+    pub(super) fn at(read_ts: Hlc) -> Self {
         Self { newest: read_ts, now: read_ts }
     }
 
     /// Returns the clock for a family: node-local chunks are read at the end of time (`format/keys.md#families-of-s3`).
     #[inline]
     pub(super) fn of(self, family: Family) -> Self {
-        if family == Family::S3ChunkBlob { Self::at(u64::MAX) } else { self }
+        if family == Family::S3ChunkBlob { Self::at(Hlc::MAX) } else { self }
     }
 
     /// Whether a version was committed after the read timestamp.
@@ -36,7 +37,7 @@ impl ReadView {
     /// Whether a version that counts has expired.
     #[inline]
     pub(super) fn is_expired(self, head: &RowHeader) -> bool {
-        head.expire_at != 0 && head.expire_at <= self.now
+        head.expire_at != Hlc::ZERO && head.expire_at <= self.now
     }
 
     /// Whether a version that counts is part of the state.
@@ -52,14 +53,15 @@ mod tests {
 
     #[test]
     fn a_value_has_expired_at_its_expiry() {
-        let head = |expire_at| RowHeader { commit_ts: 15, tombstone: false, encrypted: false, expire_at };
-        let view = ReadView::at(40);
-        assert!(view.is_visible(&head(0)));
-        assert!(view.is_visible(&head(41)));
-        assert!(!view.is_visible(&head(40)));
-        assert!(!view.is_visible(&RowHeader { tombstone: true, ..head(0) }));
-        assert!(!ReadView::at(15).is_too_new(&head(0)));
-        assert!(ReadView::at(14).is_too_new(&head(0)));
-        assert!(!ReadView::at(14).of(Family::S3ChunkBlob).is_too_new(&head(0)));
+        let head =
+            |expire_at| RowHeader { commit_ts: Hlc(15), tombstone: false, encrypted: false, expire_at };
+        let view = ReadView::at(Hlc(40));
+        assert!(view.is_visible(&head(Hlc::ZERO)));
+        assert!(view.is_visible(&head(Hlc(41))));
+        assert!(!view.is_visible(&head(Hlc(40))));
+        assert!(!view.is_visible(&RowHeader { tombstone: true, ..head(Hlc::ZERO) }));
+        assert!(!ReadView::at(Hlc(15)).is_too_new(&head(Hlc::ZERO)));
+        assert!(ReadView::at(Hlc(14)).is_too_new(&head(Hlc::ZERO)));
+        assert!(!ReadView::at(Hlc(14)).of(Family::S3ChunkBlob).is_too_new(&head(Hlc::ZERO)));
     }
 }

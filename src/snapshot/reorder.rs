@@ -52,7 +52,7 @@ impl Reorder {
         }
         self.key.clear();
         self.key.extend_from_slice(self.user.get(..first.len).unwrap_or_default());
-        self.key.extend_from_slice(&(!first.head.commit_ts).to_be_bytes());
+        self.key.extend_from_slice(&first.head.commit_ts.suffix());
         self.current = self.rows.pop();
         true
     }
@@ -64,7 +64,7 @@ impl Reorder {
 
     fn encoded(&self, row: &HeldRow) -> impl Iterator<Item = u8> {
         let user = self.user.get(..row.len).unwrap_or_default();
-        user.iter().copied().chain((!row.head.commit_ts).to_be_bytes())
+        user.iter().copied().chain(row.head.commit_ts.suffix())
     }
 }
 
@@ -75,6 +75,7 @@ mod tests {
 
     use super::*;
     use crate::container::fixture::encoded;
+    use crate::time::Hlc;
 
     proptest! {
         #[test]
@@ -90,7 +91,7 @@ mod tests {
             };
             for (user, commit_ts) in &rows {
                 leave(&mut reorder, Some(user));
-                let head = RowHeader { commit_ts: *commit_ts, tombstone: false, encrypted: false, expire_at: 0 };
+                let head = RowHeader { commit_ts: Hlc(*commit_ts), tombstone: false, encrypted: false, expire_at: Hlc::ZERO };
                 reorder.push(user, head, Position::at(0), 0);
             }
             leave(&mut reorder, None);

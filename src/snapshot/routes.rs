@@ -12,6 +12,7 @@ use super::txn::{self, Write};
 use super::{Family, Input, InputInfo, Snapshot};
 use crate::bug::Bug;
 use crate::keyspace::{Route, Routes, sqs};
+use crate::time::Hlc;
 use crate::{cursor, limits};
 
 /// What the keys of the catalog begin with.
@@ -106,7 +107,7 @@ impl RouteCatalog {
 }
 
 /// Returns the version of an input's catalog and when it was committed; `None` when it has no catalog.
-fn version(snapshot: &Snapshot, at: u16, input: &Input, writes: &[Write]) -> Result<Option<(u64, u64)>> {
+fn version(snapshot: &Snapshot, at: u16, input: &Input, writes: &[Write]) -> Result<Option<(u64, Hlc)>> {
     let written = |family: Family| {
         let own = writes.iter().filter(move |write| write.input == at && Family::of(&write.key) == family);
         own.filter_map(|write| Some((write.value.as_deref()?, write.commit_ts))).next_back()

@@ -15,6 +15,7 @@ use crate::container::fingerprint::NEAR;
 use crate::container::{Position, Row, RowHeader, Rows, VALUE_HEADER};
 use crate::interrupt::Interrupt;
 use crate::keyspace::Family;
+use crate::time::Hlc;
 
 /// What a scan is to find.
 #[derive(Clone, Debug)]
@@ -174,7 +175,7 @@ impl<'s> Scan<'s> {
             view,
             classifier: Classifier::default(),
             filter: VersionFilter::default(),
-            head: RowHeader { commit_ts: 0, tombstone: true, encrypted: false, expire_at: 0 },
+            head: RowHeader { commit_ts: Hlc::ZERO, tombstone: true, encrypted: false, expire_at: Hlc::ZERO },
             met: Met::default(),
             fingerprint: None,
             expected: None,
@@ -324,7 +325,7 @@ impl<'s> Scan<'s> {
     fn is_proven(&self, view: ReadView) -> Result<bool> {
         let Some(hint) = &self.hint else { return Ok(true) };
         let user = user_key(self.rows.key());
-        let newest = (!view.newest).to_be_bytes();
+        let newest = view.newest.suffix();
         let rest = hint.strip_prefix(user).filter(|_| user != user_key(hint));
         if rest.is_none_or(|rest| rest < &newest[..]) {
             return Ok(true);

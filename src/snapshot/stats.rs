@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use crate::keyspace::Family;
+use crate::time::{Hlc, UnixMs};
 
 /// Counts of one family, or of all.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -77,7 +78,7 @@ pub struct InputInfo {
     /// Version of the FSM header, when there is one.
     pub header_version: Option<u8>,
     /// The FSM header's clock ceiling, or a timestamp oracle's, Unix ms.
-    pub ceiling_ms: Option<u64>,
+    pub ceiling_ms: Option<UnixMs>,
     /// Raft index from which log entries were enveloped, when the FSM header tells.
     pub cutover_index: Option<u64>,
     /// Magic of the payload, or what stands for it.
@@ -85,11 +86,11 @@ pub struct InputInfo {
     /// Whether the input holds no data because it is a timestamp oracle's, in either form (`reading/groups.md#several-groups`).
     pub oracle: bool,
     /// `last_commit_ts` of the payload's header, an HLC timestamp.
-    pub last_commit_ts: u64,
+    pub last_commit_ts: Hlc,
     /// Highest `commit_ts` of the rows, node-local ones left out; 0 when there are none.
-    pub highest_commit_ts: u64,
+    pub highest_commit_ts: Hlc,
     /// Lowest `commit_ts` of the rows of services; `None` when there are none.
-    pub lowest_commit_ts: Option<u64>,
+    pub lowest_commit_ts: Option<Hlc>,
     /// Raft index: from the file's name, else `_meta_applied_index` (`tree/manifest.md#decided-cases`).
     pub snapshot_index: Option<u64>,
     /// Raft index that the file's name tells.
@@ -97,9 +98,9 @@ pub struct InputInfo {
     /// `_meta_applied_index`.
     pub applied_index: Option<u64>,
     /// `_meta_min_retained_ts`, an HLC timestamp.
-    pub min_retained_ts: Option<u64>,
+    pub min_retained_ts: Option<Hlc>,
     /// `_meta_pending_min_retained_ts`, an HLC timestamp.
-    pub pending_min_retained_ts: Option<u64>,
+    pub pending_min_retained_ts: Option<Hlc>,
     /// Operational rows, which no family counts.
     pub operational_rows: u64,
     /// Verified footer, when there is one; of an offloaded payload the one that was cut off, where its manifest tells.
@@ -124,7 +125,7 @@ impl InputInfo {
 
     /// Returns the timestamp below which versions may have been compacted away, an HLC.
     #[must_use]
-    pub fn floor(&self) -> u64 {
+    pub fn floor(&self) -> Hlc {
         self.min_retained_ts.max(self.pending_min_retained_ts).unwrap_or_default()
     }
 }
@@ -186,9 +187,9 @@ mod tests {
 
     #[test]
     fn the_floor_is_the_higher_one() {
-        let info = InputInfo { min_retained_ts: Some(5), ..InputInfo::default() };
-        assert_eq!(info.floor(), 5);
-        assert_eq!(InputInfo { pending_min_retained_ts: Some(7), ..info }.floor(), 7);
-        assert_eq!(InputInfo::default().floor(), 0);
+        let info = InputInfo { min_retained_ts: Some(Hlc(5)), ..InputInfo::default() };
+        assert_eq!(info.floor(), Hlc(5));
+        assert_eq!(InputInfo { pending_min_retained_ts: Some(Hlc(7)), ..info }.floor(), Hlc(7));
+        assert_eq!(InputInfo::default().floor(), Hlc::ZERO);
     }
 }

@@ -126,6 +126,7 @@ mod tests {
 
     use super::*;
     use crate::container::fixture::encoded;
+    use crate::time::Hlc;
 
     #[test]
     fn the_common_prefix_ends_at_any_byte() {
@@ -159,7 +160,7 @@ mod tests {
     }
 
     /// Chooses as a streaming reader does.
-    fn streamed(rows: &[(Vec<u8>, u64)], read_ts: u64) -> BTreeMap<Vec<u8>, u64> {
+    fn streamed(rows: &[(Vec<u8>, u64)], read_ts: Hlc) -> BTreeMap<Vec<u8>, u64> {
         let mut sorted: Vec<_> = rows.iter().map(|(key, ts)| (encoded(key, *ts), key, *ts)).collect();
         sorted.sort();
         let mut filter = VersionFilter::default();
@@ -168,7 +169,7 @@ mod tests {
             let step = filter.step(&encoded_key);
             assert_eq!(step.ordering, Ordering::Greater);
             filter.follow(&encoded_key, step);
-            if filter.decide(key.len(), ts > read_ts) == Visibility::Counts {
+            if filter.decide(key.len(), ts > read_ts.0) == Visibility::Counts {
                 assert_eq!(chosen.insert(key.clone(), ts), None, "chosen twice");
             }
             assert!(filter.open.len() <= encoded_key.len() + 1);
@@ -177,9 +178,9 @@ mod tests {
     }
 
     /// Chooses by grouping.
-    fn grouped(rows: &[(Vec<u8>, u64)], read_ts: u64) -> BTreeMap<Vec<u8>, u64> {
+    fn grouped(rows: &[(Vec<u8>, u64)], read_ts: Hlc) -> BTreeMap<Vec<u8>, u64> {
         let mut chosen = BTreeMap::new();
-        for (key, ts) in rows.iter().filter(|(_, ts)| *ts <= read_ts) {
+        for (key, ts) in rows.iter().filter(|(_, ts)| *ts <= read_ts.0) {
             let newest: &mut u64 = chosen.entry(key.clone()).or_default();
             *newest = (*newest).max(*ts);
         }
@@ -212,7 +213,7 @@ mod tests {
             read_ts in prop_oneof![Just(u64::MAX), ts()],
         ) {
             let rows: Vec<_> = rows.into_iter().collect();
-            prop_assert_eq!(streamed(&rows, read_ts), grouped(&rows, read_ts));
+            prop_assert_eq!(streamed(&rows, Hlc(read_ts)), grouped(&rows, Hlc(read_ts)));
         }
     }
 
@@ -222,8 +223,8 @@ mod tests {
         let between = [&key[..], &hex::decode("fe70d5cc07fffff5").unwrap()].concat();
         let ts = |low: u64| 0x018f_2a33_f800_0000 + low;
         let rows = [(key.clone(), ts(0x10)), (between.clone(), ts(5)), (key.clone(), ts(1))];
-        let chosen = streamed(&rows, u64::MAX);
+        let chosen = streamed(&rows, Hlc::MAX);
         assert_eq!(chosen, BTreeMap::from([(key.clone(), ts(0x10)), (between, ts(5))]));
-        assert_eq!(streamed(&rows, ts(1)), BTreeMap::from([(key, ts(1))]));
+        assert_eq!(streamed(&rows, Hlc(ts(1))), BTreeMap::from([(key, ts(1))]));
     }
 }

@@ -4,6 +4,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::codec::gojson::read::Binary;
+use crate::time::UnixMs;
 
 /// The types of Redis as the parts of their keys are called, in the order in which they are written.
 pub(crate) const REDIS: [&str; 7] = ["strings", "hll", "lists", "hashes", "sets", "zsets", "streams"];
@@ -38,7 +39,7 @@ pub(crate) struct Record<'l> {
     pub(crate) value: &'l RawValue,
     /// Of strings and HLLs: Unix ms.
     #[serde(default)]
-    pub(crate) expire_at_ms: Option<u64>,
+    pub(crate) expire_at_ms: Option<UnixMs>,
 }
 
 impl Record<'_> {
@@ -208,7 +209,10 @@ mod tests {
     fn a_line_has_a_key_and_a_value() {
         let read = |line: &'static str| serde_json::from_str::<Record<'_>>(line);
         let line = read(r#"{"key":{"base64":"_w"},"value":[1, 2],"expire_at_ms":7,"more":1}"#).unwrap();
-        assert_eq!((&*line.key.0, line.value.get(), line.expire_at_ms), (&b"\xff"[..], "[1, 2]", Some(7)));
+        assert_eq!(
+            (&*line.key.0, line.value.get(), line.expire_at_ms),
+            (&b"\xff"[..], "[1, 2]", Some(UnixMs(7)))
+        );
         for wrong in [
             "",
             "{}",

@@ -14,6 +14,7 @@ use ekv_backup::service::Options;
 use ekv_backup::sink::{Digest, LayoutOptions, Sink, Wants};
 use ekv_backup::snapshot::Snapshot;
 use ekv_backup::sort::Scratch;
+use ekv_backup::time::Hlc;
 use ekv_backup::tree::Dump;
 
 /// What has a length that only a snapshot, or only a dump, knows.
@@ -30,7 +31,7 @@ impl Sink for Heads {
         Wants::Contents
     }
 
-    fn begin(&mut self, last_commit_ts: u64) {
+    fn begin(&mut self, last_commit_ts: Hlc) {
         self.digest.begin(last_commit_ts);
     }
 

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use ekv_backup::keyspace::Family;
 use ekv_backup::run::Source;
+use ekv_backup::time::Hlc;
 use serde_json::Value;
 
 use crate::fixture::Snapshot;
@@ -29,7 +30,7 @@ fn keys(name: &str) -> Vec<String> {
 }
 
 /// Lists times of commits, evenly spread, the last one among them.
-fn times(name: &str, work: &Work) -> Vec<u64> {
+fn times(name: &str, work: &Work) -> Vec<Hlc> {
     let source = Source { counts_only: true, ..Source::new(vec![snapshot(name)]) };
     let scratch = source.scratch(work.path("."));
     let opened = source.open(&scratch, &mut |_| ()).unwrap();
@@ -41,7 +42,7 @@ fn times(name: &str, work: &Work) -> Vec<u64> {
             all.insert(version.commit_ts);
         }
     }
-    let all: Vec<u64> = all.into_iter().filter(|&time| time >= floor).collect();
+    let all: Vec<Hlc> = all.into_iter().filter(|&time| time >= floor).collect();
     (1..=TIMES).map(|part| all[all.len() * part / TIMES - 1]).collect()
 }
 

@@ -11,6 +11,7 @@ use ekv_backup::name::{self, Literal};
 use ekv_backup::run::{Change, ChangeKind, Source, Wanted, history, objects, pick};
 use ekv_backup::service::Options;
 use ekv_backup::snapshot::{EntryBuf, ReadAt};
+use ekv_backup::time::Hlc;
 use serde_json::Value;
 
 use crate::get::{Names, Shared, source};
@@ -20,7 +21,7 @@ use crate::tool::{Work, golden, testdata};
 type State = BTreeMap<(String, String), String>;
 
 /// Plays changes from the oldest to those of a time.
-fn state(changes: &[Change], at: u64) -> State {
+fn state(changes: &[Change], at: Hlc) -> State {
     let mut state = State::new();
     for change in changes.iter().rev().filter(|change| change.commit_ts <= at) {
         let key = |name: &str| (change.what.clone(), name.to_owned());
@@ -106,7 +107,7 @@ fn at_each_time(capture: &str, most_times: usize) {
         assert!(changes.is_sorted_by(|one, other| one.commit_ts >= other.commit_ts), "{name}");
         logs.insert(name.clone(), changes);
     }
-    let times: BTreeSet<u64> = logs.values().flatten().map(|change| change.commit_ts).collect();
+    let times: BTreeSet<Hlc> = logs.values().flatten().map(|change| change.commit_ts).collect();
     let step = times.len().div_ceil(most_times).max(1);
     let mut compared = 0;
     for &at in times.iter().rev().step_by(step) {
@@ -153,7 +154,7 @@ fn all_generations_are_in_a_log() {
         let source = source(capture);
         let scratch = source.scratch(work.path("."));
         let opened = source.open(&scratch, &mut |_| ()).expect("a capture can be opened");
-        let mut oldest = u64::MAX;
+        let mut oldest = Hlc::MAX;
         let mut versions = opened.snapshot.versions(family);
         while let Some(version) = versions.next().expect("it can be read") {
             oldest = oldest.min(version.commit_ts);
@@ -190,7 +191,7 @@ fn all_generations_are_in_a_log() {
                 found.extend(change.what.rsplit_once(' ').map(|(_, number)| number.parse::<u64>().unwrap()));
                 Ok(true)
             };
-            history(snapshot, &scratch, (&object, u64::MAX), &mut each).expect("it can be read");
+            history(snapshot, &scratch, (&object, Hlc::MAX), &mut each).expect("it can be read");
             assert_eq!(found, generations, "{name}");
             count += 1;
             let table = [Family::DynamodbTable.prefix(), URL_SAFE_NO_PAD.encode(&scope).as_bytes()].concat();
@@ -209,7 +210,7 @@ fn files_are_in_a_log_before_their_directories_are_there() {
     let opened = source.open(&scratch, &mut |_| ()).expect("a capture can be opened");
     let mut all = Names::default();
     objects(&opened.snapshot, &Options::default(), &scratch, &mut all, |_| ()).expect("it can be read");
-    let mut oldest = u64::MAX;
+    let mut oldest = Hlc::MAX;
     let mut versions = opened.snapshot.versions(Family::FsName);
     while let Some(version) = versions.next().expect("it can be read") {
         oldest = oldest.min(version.commit_ts);
@@ -220,7 +221,7 @@ fn files_are_in_a_log_before_their_directories_are_there() {
     let mut count = 0;
     for (name, _) in deep.take(50) {
         let object = Literal::parse(name, None).expect("this is a name");
-        let any = history(&mut opened.snapshot, &scratch, (&object, u64::MAX), &mut |_| Ok(false));
+        let any = history(&mut opened.snapshot, &scratch, (&object, Hlc::MAX), &mut |_| Ok(false));
         assert!(any.expect("it can be read"), "{name}");
         count += 1;
     }

@@ -7,6 +7,7 @@ use ekv_backup::name;
 use ekv_backup::sink::{self, Listed};
 
 use crate::cli::time::{hlc_time, ms_time};
+use ekv_backup::time::UnixMs;
 
 /// How a line looks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,7 +60,7 @@ fn way(line: &mut Vec<u8>, delivery: &Delivery) {
         let shown = shown.replace(' ', "%20");
         line.extend_from_slice(format!("{member}={shown} ").as_bytes());
     };
-    let time = |ms: i64| u64::try_from(ms).map_or_else(|_| ms.to_string(), ms_time);
+    let time = |ms: i64| u64::try_from(ms).map_or_else(|_| ms.to_string(), |ms| ms_time(UnixMs(ms)));
     tell("receives", &delivery.receives.to_string());
     tell("visible", &time(delivery.visible_at));
     if let Some(since) = delivery.in_flight_since {
@@ -86,14 +87,15 @@ mod tests {
     use ekv_backup::model::sqs::GroupLock;
 
     use super::*;
+    use ekv_backup::time::Hlc;
 
     #[test]
     fn columns_are_aligned_and_the_name_is_last() {
         let summary = Summary {
             kind: "hash",
             elements: Some(3),
-            expires_ms: Some(1_714_400_000_120),
-            commit_ts: Some(112_354_918_400_000_001),
+            expires_ms: Some(UnixMs(1_714_400_000_120)),
+            commit_ts: Some(Hlc(112_354_918_400_000_001)),
             ..Summary::default()
         };
         let line = |summary: &Summary<'_>| {
@@ -115,7 +117,7 @@ mod tests {
         let delivery = Delivery {
             receives: 2,
             visible_at: 1_714_400_000_000,
-            in_flight_since: Some(1_714_399_970_000),
+            in_flight_since: Some(UnixMs(1_714_399_970_000)),
             group: "a b/%".to_owned(),
             lock: Side::Read(GroupLock { message_id: "m".to_owned(), acquired_at: 1_714_399_970_000 }),
             dedup_until: Side::Unreadable,
@@ -130,7 +132,7 @@ mod tests {
                  lock=m@2024-04-29T14:12:50Z dedup_until=unreadable sqs/q/m\n"
             )
         );
-        let far = line(&Summary { kind: "string", expires_ms: Some(u64::MAX), ..Summary::default() });
+        let far = line(&Summary { kind: "string", expires_ms: Some(UnixMs(u64::MAX)), ..Summary::default() });
         assert!(far.contains(" 18446744073709551615ms "), "{far}");
     }
 }

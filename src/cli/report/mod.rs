@@ -20,6 +20,7 @@ use super::escape::{escaped, printable};
 use super::time::hlc_time;
 use super::words::{Words, warning_line};
 use super::{args, exit, file, print};
+use ekv_backup::time::UnixMs;
 
 /// The page, but for its numbers.
 const PAGE: &str = include_str!("page.html");
@@ -67,7 +68,7 @@ pub(super) struct Arguments {
 struct Page {
     tool: &'static str,
     read_iso: String,
-    read_ms: u64,
+    read_ms: UnixMs,
     inputs: Vec<Input>,
     input_count: usize,
     missing_groups: bool,

@@ -8,6 +8,7 @@ use sha2::{Digest, Sha256};
 use crate::codec::gojson::read::{Folded, folded};
 use crate::container::{Error, ErrorKind, Layout, Source};
 use crate::limits;
+use crate::time::Hlc;
 
 /// Length of magic, manifest length and digest, bytes.
 const HEAD: usize = 48;
@@ -20,11 +21,11 @@ pub struct Manifest {
     #[serde(rename = "version")]
     _version: u64,
     /// Greatest of the `_meta_last_commit_ts` row and the timestamps of all rows, an HLC timestamp.
-    pub last_commit_ts: u64,
+    pub last_commit_ts: Hlc,
     /// Compaction floor, an HLC timestamp; 0 when nothing was compacted.
-    pub min_retained_ts: u64,
+    pub min_retained_ts: Hlc,
     /// Floor of a compaction that has begun, an HLC timestamp; 0 when there is none.
-    pub pending_min_retained_ts: u64,
+    pub pending_min_retained_ts: Hlc,
     /// Raft index of the last applied entry.
     #[serde(default, deserialize_with = "present")]
     pub applied_index: Option<u64>,
@@ -224,7 +225,10 @@ mod tests {
     #[test]
     fn an_empty_store_has_no_files() {
         let manifest = parse(EMPTY).unwrap();
-        assert_eq!((manifest.last_commit_ts, manifest.applied_index, manifest.files.len()), (5, None, 0));
+        assert_eq!(
+            (manifest.last_commit_ts, manifest.applied_index, manifest.files.len()),
+            (Hlc(5), None, 0)
+        );
         let indexed = EMPTY.replace("\"entry_count", "\"applied_index\":7,\"entry_count");
         assert_eq!(parse(&indexed).unwrap().applied_index, Some(7));
         assert_eq!(parse(&EMPTY.replace("null", "[]")).unwrap().files.len(), 0);

@@ -22,6 +22,7 @@ use crate::model::dynamodb::{Item, KeyValue, Object as Row, Table};
 use crate::model::{Answer, Object, Refusal, ScopeEnd};
 use crate::report::Report;
 use crate::sink::{Sink, Wants};
+use crate::time::Hlc;
 use crate::tree::json::{self, Html};
 use crate::tree::{Tree, TreeFile};
 use create::{Altered, Key, SCHEMA, Schema};
@@ -40,7 +41,7 @@ const CHECKED: Bug = Bug::new("an item of DynamoDB that was checked does not rea
 pub(super) struct Dynamodb {
     tree: Tree,
     settings: Settings,
-    read_ts: u64,
+    read_ts: Hlc,
     table: Option<OpenTable>,
     line: Vec<u8>,
 }
@@ -65,7 +66,7 @@ struct Batch {
 
 impl Dynamodb {
     pub(super) fn new(tree: Tree, settings: Settings) -> Self {
-        Self { tree, settings, read_ts: 0, table: None, line: Vec::new() }
+        Self { tree, settings, read_ts: Hlc::ZERO, table: None, line: Vec::new() }
     }
 
     fn table(&mut self, table: &Table<'_>) -> Result<Answer> {
@@ -229,7 +230,7 @@ struct ManifestSummary<'a> {
 }
 
 /// Writes the manifests that DynamoDB's own exports have; paths are from the root of this one.
-fn manifests(tree: &mut Tree, table: &[u8], parts: &[Done], read_ts: u64) -> Result<()> {
+fn manifests(tree: &mut Tree, table: &[u8], parts: &[Done], read_ts: Hlc) -> Result<()> {
     let mut lines = Vec::new();
     for part in parts {
         let md5 = part.md5.ok_or(NO_MD5)?;
@@ -246,7 +247,7 @@ fn manifests(tree: &mut Tree, table: &[u8], parts: &[Done], read_ts: u64) -> Res
     tree.write(&path, &lines)?;
     let summary = ManifestSummary {
         version: "2020-06-30",
-        export_time: rfc3339(read_ts),
+        export_time: read_ts.ms().rfc3339().unwrap_or_default(),
         manifest_files_s3_key: &String::from_utf8_lossy(&path),
         item_count: parts.iter().map(|part| part.lines).sum(),
         output_format: "DYNAMODB_JSON",
@@ -256,13 +257,6 @@ fn manifests(tree: &mut Tree, table: &[u8], parts: &[Done], read_ts: u64) -> Res
     json::indented(&mut text, &summary, Html::Raw);
     text.push(b'\n');
     Ok(tree.write(&table_path(table, b"manifest-summary.json"), &text)?)
-}
-
-/// Returns the time of an HLC; of one beyond the calendar 1970.
-fn rfc3339(ts: u64) -> String {
-    let time = i64::try_from((ts >> 16) / 1000).map(time::OffsetDateTime::from_unix_timestamp);
-    let time = time.ok().and_then(Result::ok).unwrap_or(time::OffsetDateTime::UNIX_EPOCH);
-    time.format(&time::format_description::well_known::Rfc3339).unwrap_or_default()
 }
 
 impl<'w> Export<'w> for Dynamodb {
@@ -276,7 +270,7 @@ impl Sink for Dynamodb {
         Wants::Contents
     }
 
-    fn begin(&mut self, last_commit_ts: u64) {
+    fn begin(&mut self, last_commit_ts: Hlc) {
         self.read_ts = last_commit_ts;
     }
 

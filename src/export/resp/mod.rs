@@ -18,6 +18,7 @@ use crate::model::{Answer, Object, Piece};
 use crate::report::Report;
 use crate::service::redis::hll_members;
 use crate::sink::{Sink, Wants};
+use crate::time::UnixMs;
 use crate::tree::json::{self, Html};
 use command::Batch;
 
@@ -51,7 +52,7 @@ struct Counts {
 struct OpenKey {
     key: Vec<u8>,
     collection: Collection,
-    expiry_ms: Option<u64>,
+    expiry_ms: Option<UnixMs>,
     /// Highest ID of a stream, assigned or there.
     last: StreamId,
     sent: u64,
@@ -110,7 +111,7 @@ impl<'w> Resp<'w> {
             return command::write(&mut self.out, &[b"SET", key.key, value]);
         };
         self.number.clear();
-        command::decimal(&mut self.number, expiry_ms);
+        command::decimal(&mut self.number, expiry_ms.0);
         command::write(&mut self.out, &[b"SET", key.key, value, b"PXAT", &self.number])
     }
 
@@ -130,10 +131,10 @@ impl<'w> Resp<'w> {
         self.expire(key.key, key.expiry_ms)
     }
 
-    fn expire(&mut self, key: &[u8], expiry_ms: Option<u64>) -> Result<()> {
+    fn expire(&mut self, key: &[u8], expiry_ms: Option<UnixMs>) -> Result<()> {
         let Some(expiry_ms) = expiry_ms else { return Ok(()) };
         self.number.clear();
-        command::decimal(&mut self.number, expiry_ms);
+        command::decimal(&mut self.number, expiry_ms.0);
         command::write(&mut self.out, &[b"PEXPIREAT", key, &self.number])
     }
 

@@ -20,6 +20,7 @@ use crate::model::{Answer, Object, ScopeEnd};
 use crate::report::Report;
 use crate::sink::{Sink, Wants};
 use crate::sort::Scratch;
+use crate::time::Hlc;
 use crate::tree::{Tree, TreeFile};
 use entry::{Entry, Request};
 use fifo::Fifo;
@@ -163,8 +164,8 @@ impl Sink for Sqs {
         Wants::Contents
     }
 
-    fn begin(&mut self, last_commit_ts: u64) {
-        self.now = i64::try_from(last_commit_ts >> 16).unwrap_or(i64::MAX);
+    fn begin(&mut self, last_commit_ts: Hlc) {
+        self.now = last_commit_ts.ms().signed();
     }
 
     fn object(&mut self, report: &mut Report<'_>, object: Object<'_>) -> Result<Answer> {

@@ -49,7 +49,7 @@ impl Items {
         checked(self.types.learn(&item.attributes))?;
         self.record.clear();
         self.record.shrink_to(RECORD);
-        self.record.extend_from_slice(&item.commit_ts.to_be_bytes());
+        self.record.extend_from_slice(&item.commit_ts.0.to_be_bytes());
         self.record.extend_from_slice(item.attributes.message);
         Ok(self.waiting.push(b"", &self.record)?)
     }

@@ -29,6 +29,7 @@ use crate::model::{Answer, Object, Piece, ScopeEnd};
 use crate::report::Report;
 use crate::service::redis::hll_members;
 use crate::sink::{Sink, Wants};
+use crate::time::{Hlc, UnixMs};
 use crate::tree::Tree;
 use crate::tree::json::{self, Html};
 use items::Items;
@@ -58,8 +59,8 @@ enum Open {
 struct OpenKey {
     key: Vec<u8>,
     collection: Collection,
-    expiry_ms: Option<u64>,
-    commit_ts: u64,
+    expiry_ms: Option<UnixMs>,
+    commit_ts: Hlc,
     last: StreamId,
     elements: u64,
 }
@@ -69,7 +70,7 @@ struct OpenObject {
     key: Vec<u8>,
     headers: Headers<'static>,
     part_sizes: Vec<i64>,
-    commit_ts: u64,
+    commit_ts: Hlc,
     hash: Sha256,
 }
 
@@ -77,7 +78,7 @@ struct OpenNode {
     path: Vec<u8>,
     inode: u64,
     record: InodeRecord,
-    commit_ts: u64,
+    commit_ts: Hlc,
     hash: Sha256,
 }
 
@@ -123,11 +124,11 @@ impl Tables {
         kind: &str,
         value: [Cell<'_>; 2],
         [elements, last]: [Cell<'_>; 2],
-        (expiry_ms, commit_ts): (Option<u64>, u64),
+        (expiry_ms, commit_ts): (Option<UnixMs>, Hlc),
     ) -> Result<()> {
         let [key, key_base64] = Cell::pair(key);
         let [value, value_base64] = value;
-        let expiry = expiry_ms.map_or(Cell::Null, Cell::UInt);
+        let expiry = expiry_ms.map_or(Cell::Null, |ms| Cell::UInt(ms.0));
         let cells = [
             key,
             key_base64,
@@ -137,7 +138,7 @@ impl Tables {
             elements,
             last,
             expiry,
-            Cell::known(commit_ts),
+            Cell::known(commit_ts.0),
         ];
         self.store.row(&schema::REDIS_KEYS, &cells)
     }
@@ -207,11 +208,11 @@ impl Tables {
         let cells = [
             name,
             base64,
-            Cell::known(bucket.meta.map_or(0, |meta| meta.created_at >> 16)),
+            Cell::known(bucket.meta.map_or(Hlc::ZERO, |meta| meta.created_at).ms().0),
             text(|meta| &meta.owner),
             text(|meta| &meta.region),
             text(|meta| &meta.acl),
-            Cell::known(bucket.commit_ts.unwrap_or_default()),
+            Cell::known(bucket.commit_ts.unwrap_or_default().0),
         ];
         self.store.row(&schema::BUCKETS, &cells)
     }
@@ -233,14 +234,14 @@ impl Tables {
             Cell::Int(headers.size),
             Cell::given(&headers.etag),
             Cell::Text(&digest),
-            Cell::known(headers.last_modified >> 16),
+            Cell::known(headers.last_modified.ms().0),
             Cell::given(&headers.content_type),
             Cell::given(&headers.content_encoding),
             Cell::given(&headers.cache_control),
             Cell::given(&headers.content_disposition),
             if headers.user_metadata.is_empty() { Cell::Null } else { Cell::Json(&metadata) },
             if is_multipart { Cell::Json(&parts) } else { Cell::Null },
-            Cell::known(commit_ts),
+            Cell::known(commit_ts.0),
         ];
         self.store.row(&schema::OBJECTS, &cells)
     }
@@ -266,7 +267,7 @@ impl Tables {
             Cell::Int(queue.created_at),
             Cell::Int(queue.last_modified_at),
             Cell::Int(queue.last_purged_at),
-            Cell::known(named.commit_ts),
+            Cell::known(named.commit_ts.0),
         ];
         self.store.row(&schema::QUEUES, &cells)
     }
@@ -295,7 +296,7 @@ impl Tables {
             if message.first_receive == 0 { Cell::Null } else { Cell::Int(message.first_receive) },
             Cell::given(&message.dead_letter_source_arn),
             message.partition.map_or(Cell::Null, |partition| Cell::UInt(partition.into())),
-            Cell::known(message.commit_ts),
+            Cell::known(message.commit_ts.0),
         ];
         self.store.row(&schema::MESSAGES, &cells)
     }
@@ -331,7 +332,7 @@ impl Tables {
             Cell::Int(record.atime_nsec),
             Cell::Int(record.mtime_nsec),
             Cell::Int(record.ctime_nsec),
-            Cell::known(commit_ts),
+            Cell::known(commit_ts.0),
         ];
         self.store.row(&schema::INODES, &cells)
     }
@@ -446,7 +447,7 @@ impl Sink for Tables {
             Object::Kv(pair) => {
                 let ([key, key_base64], [value, value_base64]) =
                     (Cell::pair(pair.key), Cell::pair(pair.value));
-                let cells = [key, key_base64, value, value_base64, Cell::known(pair.commit_ts)];
+                let cells = [key, key_base64, value, value_base64, Cell::known(pair.commit_ts.0)];
                 self.store.row(&schema::KV, &cells)?;
             }
             Object::S3(S3::Orphan(_) | S3::Upload(_)) | Object::Sqs(Sqs::SideRecord(_)) => {

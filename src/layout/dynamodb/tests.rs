@@ -12,6 +12,7 @@ use crate::keyspace::Namespace;
 use crate::layout::LayoutOptions;
 use crate::model::dynamodb::{KeyValue, KeyValues, Schema};
 use crate::report::Problem;
+use crate::time::Hlc;
 use crate::tree::{Scratch, Tree, TreeOptions};
 
 /// Letter and text of a key attribute.
@@ -48,7 +49,7 @@ fn lay_out(tree: Tree, scratch: &Scratch, keys: &[(Key, Option<Key>)]) -> Outcom
     let mut layout = Layout::default();
     let mut report = Report::new(scratch, |_| {});
     let schema = Schema::parse(b"t", b"\0DS\x01\x0a\x01t\x1a\x03\x0a\x01h").unwrap();
-    let table = Table { name: b"t", schema: &schema, commit_ts: 1 };
+    let table = Table { name: b"t", schema: &schema, commit_ts: Hlc(1) };
     assert_eq!(layout.object(&mut root, Object::Table(&table)).unwrap(), Answer::Taken);
     for (number, (hash, range)) in keys.iter().enumerate() {
         let (message, row) = (message(number), format!("row {number}"));

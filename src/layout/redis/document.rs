@@ -6,6 +6,7 @@ use super::super::output::Output;
 use super::binary::binary;
 use crate::error::Result;
 use crate::model::redis::Collection;
+use crate::time::UnixMs;
 use crate::tree::json::{self, Html};
 
 /// Writes the parts of one file.
@@ -62,7 +63,7 @@ impl Document {
     }
 
     /// Ends the file; there is no newline behind it. The expiry is Unix ms.
-    pub(super) fn end(self, out: &mut impl Output, expiry: Option<u64>) {
+    pub(super) fn end(self, out: &mut impl Output, expiry: Option<UnixMs>) {
         let out = out.buffer();
         out.extend_from_slice(if self.empty { b"]" } else { b"\n  ]" });
         out.extend_from_slice(b",\n  \"expire_at_ms\": ");
@@ -82,7 +83,7 @@ mod tests {
 
     fn document(
         collection: Collection,
-        expiry: Option<u64>,
+        expiry: Option<UnixMs>,
         fill: impl Fn(&mut Document, &mut Vec<u8>),
     ) -> String {
         let mut out = Vec::new();
@@ -102,7 +103,7 @@ mod tests {
 
     #[test]
     fn fields_stand_as_the_layout_prescribes() {
-        let text = document(Collection::Hash, Some(5), |document, out| {
+        let text = document(Collection::Hash, Some(UnixMs(5)), |document, out| {
             document.field(out, b"a&b", b"\x80\xff\x01").unwrap();
             document.field(out, b"\xff", b"tab\t").unwrap();
         });

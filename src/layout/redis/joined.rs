@@ -9,6 +9,7 @@ use super::sidecars::{HLL_TTL, KEYMAP, STRINGS_TTL, Sidecars};
 use crate::bug::Bug;
 use crate::error::Result;
 use crate::model::redis::{Collection, Key, Value};
+use crate::time::{Hlc, UnixMs};
 use crate::tree::segment::{self, Segment};
 use crate::tree::{Error, ErrorKind, Scratch, Sorter, Tree, keymap};
 
@@ -39,7 +40,7 @@ pub(crate) struct Joined {
 #[derive(Deserialize)]
 struct TtlLine {
     key: String,
-    expire_at_ms: u64,
+    expire_at_ms: UnixMs,
 }
 
 /// What was noted of a name does not read back.
@@ -51,13 +52,13 @@ struct Known {
     text: Vec<u8>,
     number: Option<u8>,
     original: Option<Vec<u8>>,
-    expiry_ms: Option<u64>,
+    expiry_ms: Option<UnixMs>,
 }
 
 impl Joined {
     /// Returns sidecars without lines, of a dump whose manifest has this `last_commit_ts`.
-    pub(crate) fn new(scratch: &Scratch, last_commit_ts: u64) -> Self {
-        Self { sidecars: Sidecars::new(scratch, last_commit_ts), names: Sorter::new(scratch, MEMORY) }
+    pub(crate) fn new(scratch: &Scratch, last_commit_ts: Hlc) -> Self {
+        Self { sidecars: Sidecars::new(scratch, last_commit_ts.0), names: Sorter::new(scratch, MEMORY) }
     }
 
     /// Whether a file is a sidecar.
@@ -87,12 +88,13 @@ impl Joined {
         let TtlLine { key: text, expire_at_ms } =
             serde_json::from_slice(line).map_err(|error| unsound(sidecar, error.to_string()))?;
         if segment::looks_like_fallback(text.as_bytes()) {
-            let value = [&[EXPIRY][..], &expire_at_ms.to_be_bytes()].concat();
+            let value = [&[EXPIRY][..], &expire_at_ms.0.to_be_bytes()].concat();
             return Ok(self.names.push(text.as_bytes(), &value)?);
         }
         let key = segment::decode(text.as_bytes()).map_err(|error| unsound(sidecar, error.to_string()))?;
         let value = if sidecar == HLL_TTL { Value::Hll(b"") } else { Value::String(b"") };
-        let key = Key { key: &key, value, expiry_ms: Some(expire_at_ms), commit_ts: 0, shares_name: false };
+        let key =
+            Key { key: &key, value, expiry_ms: Some(expire_at_ms), commit_ts: Hlc::ZERO, shares_name: false };
         self.sidecars.record_whole(&key, &Segment { text, fallback: false })
     }
 
@@ -109,7 +111,7 @@ impl Joined {
                 Some((&ORIGINAL, original)) => known.original = Some(original.to_vec()),
                 Some((&EXPIRY, time)) => {
                     let time = time.try_into().map_err(|_| RECORD)?;
-                    known.expiry_ms = Some(u64::from_be_bytes(time));
+                    known.expiry_ms = Some(UnixMs(u64::from_be_bytes(time)));
                 }
                 Some((&number, _)) => known.number = Some(number),
                 None => return Err(RECORD.into()),
@@ -136,7 +138,13 @@ impl Known {
             return sidecars.record_collection(collection, &original, &segment);
         }
         let value = if number == 0 { Value::Hll(b"") } else { Value::String(b"") };
-        let key = Key { key: &original, value, expiry_ms: self.expiry_ms, commit_ts: 0, shares_name: false };
+        let key = Key {
+            key: &original,
+            value,
+            expiry_ms: self.expiry_ms,
+            commit_ts: Hlc::ZERO,
+            shares_name: false,
+        };
         sidecars.record_whole(&key, &segment)
     }
 }
@@ -154,7 +162,7 @@ mod tests {
         let name = format!("{}__k", "a".repeat(32));
         let record = format!(r#"{{"encoded":"{name}","original":"a2s","kind":"sha-fallback"}}"#);
         let joined = |lines: &[(&[u8], &str)], files: &[String]| {
-            let mut joined = Joined::new(&Scratch::default(), 0);
+            let mut joined = Joined::new(&Scratch::default(), Hlc::ZERO);
             for (path, line) in lines {
                 joined.line(path, line.as_bytes())?;
             }

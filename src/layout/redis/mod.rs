@@ -17,6 +17,7 @@ use crate::event::Class;
 use crate::keyspace::redis::StreamId;
 use crate::model::redis::{Collection, Element, Key, Value};
 use crate::model::{Answer, Refusal};
+use crate::time::UnixMs;
 use crate::tree::segment::{self, Segment};
 use crate::tree::{Scratch, keymap};
 use document::Document;
@@ -44,7 +45,7 @@ pub(crate) struct Layout {
 struct OpenCollection {
     collection: Collection,
     contents: Contents,
-    expiry_ms: Option<u64>,
+    expiry_ms: Option<UnixMs>,
     key: Vec<u8>,
     /// The name of its file.
     segment: Segment,
@@ -64,7 +65,7 @@ impl Layout {
         Self {
             path: Vec::new(),
             buffer: FileBuffer::default(),
-            sidecars: Sidecars::new(scratch, options.last_commit_ts),
+            sidecars: Sidecars::new(scratch, options.last_commit_ts.0),
             lines: Lines::new(scratch),
             collection: None,
         }

@@ -7,6 +7,7 @@ use super::super::write_lines;
 use crate::bug::Bug;
 use crate::error::Result;
 use crate::model::redis::{Collection, Key, Value};
+use crate::time::UnixMs;
 use crate::tree::segment::Segment;
 use crate::tree::{Scratch, Sorter, Tree, json, keymap};
 
@@ -20,7 +21,7 @@ pub(super) const KEYMAP: &[u8] = b"redis/db_0/KEYMAP.jsonl";
 #[derive(Serialize)]
 struct TtlLine<'a> {
     key: &'a str,
-    expire_at_ms: u64,
+    expire_at_ms: UnixMs,
 }
 
 /// Collects the lines of the sidecars.

@@ -7,6 +7,7 @@ use crate::bug::Bug;
 use crate::codec::protobuf::Malformed;
 use crate::error::Result;
 use crate::keyspace::redis::StreamId;
+use crate::time::UnixMs;
 use crate::tree::json::{self, Html};
 
 #[derive(Serialize)]
@@ -16,7 +17,7 @@ struct MetaLine {
     length: u64,
     last_ms: u64,
     last_seq: u64,
-    expire_at_ms: Option<u64>,
+    expire_at_ms: Option<UnixMs>,
 }
 
 /// Appends the line of an entry.
@@ -44,7 +45,7 @@ pub(super) fn write_entry<'t>(
 }
 
 /// Appends the line that every stream ends in. The expiry is Unix ms.
-pub(super) fn write_meta(out: &mut impl Output, length: u64, last: StreamId, expiry: Option<u64>) {
+pub(super) fn write_meta(out: &mut impl Output, length: u64, last: StreamId, expiry: Option<UnixMs>) {
     let line = MetaLine { meta: true, length, last_ms: last.ms, last_seq: last.seq, expire_at_ms: expiry };
     json::compact(out.buffer(), &line, Html::Escaped);
     out.buffer().push(b'\n');
@@ -77,7 +78,7 @@ mod tests {
     fn the_last_line_tells_length_and_last_id() {
         let mut out = Vec::new();
         write_meta(&mut out, 1, StreamId { ms: u64::MAX, seq: 3 }, None);
-        write_meta(&mut out, 0, StreamId::default(), Some(7));
+        write_meta(&mut out, 0, StreamId::default(), Some(UnixMs(7)));
         let want = concat!(
             r#"{"_meta":true,"length":1,"last_ms":18446744073709551615,"last_seq":3,"expire_at_ms":null}"#,
             "\n",

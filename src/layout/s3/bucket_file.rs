@@ -42,6 +42,7 @@ pub(crate) fn write_line(out: &mut Vec<u8>, name: &[u8], meta: &BucketMeta) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::time::Hlc;
 
     fn written(meta: &BucketMeta) -> (String, String) {
         let (mut file, mut line) = (Vec::new(), Vec::new());
@@ -54,7 +55,7 @@ mod tests {
     fn the_worked_example() {
         let (file, line) = written(&BucketMeta {
             generation: 7,
-            created_at: 112_354_918_400_000_001,
+            created_at: Hlc(112_354_918_400_000_001),
             owner: String::new(),
             region: "us-east-1".into(),
             acl: "private".into(),

@@ -51,6 +51,7 @@ pub(crate) fn write(out: &mut Vec<u8>, headers: &Headers<'_>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::time::Hlc;
 
     fn sidecar(headers: &Headers<'_>) -> String {
         let mut out = Vec::new();
@@ -63,7 +64,7 @@ mod tests {
         let headers = Headers {
             etag: "2095312189753de6ad47dfe20cbe97ec".into(),
             size: 11,
-            last_modified: 112_354_918_400_000_001,
+            last_modified: Hlc(112_354_918_400_000_001),
             content_type: "text/plain".into(),
             user_metadata: [("who".into(), "a<b".into())].into(),
             ..Headers::default()

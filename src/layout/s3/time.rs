@@ -1,11 +1,13 @@
 //! HLC timestamps as the layout writes them: RFC 3339, UTC (`tree/s3.md#sidecar`).
 
+use crate::time::{Hlc, UnixMs};
+
 /// Returns the time of an HLC timestamp, trailing zeros of the fraction dropped; `None` for 0, which is unknown.
-pub(super) fn iso(hlc: u64) -> Option<String> {
-    if hlc == 0 {
+pub(super) fn iso(hlc: Hlc) -> Option<String> {
+    if hlc == Hlc::ZERO {
         return None;
     }
-    let ms = hlc >> 16;
+    let UnixMs(ms) = hlc.ms();
     let (day, in_day) = (ms / 86_400_000, ms % 86_400_000);
     let (year, month, day) = civil(day);
     let (hour, minute, second) = (in_day / 3_600_000, in_day / 60_000 % 60, in_day / 1000 % 60);
@@ -36,17 +38,17 @@ mod tests {
     use super::*;
 
     fn at(ms: u64) -> String {
-        iso(ms << 16 | 1).unwrap()
+        iso(Hlc(ms << 16 | 1)).unwrap()
     }
 
     #[test]
     fn the_fraction_has_no_trailing_zeros_and_the_counter_does_not_show() {
-        assert_eq!(iso(0x018f_2a33_f800_0001).unwrap(), "2024-04-29T14:13:20Z");
+        assert_eq!(iso(Hlc(0x018f_2a33_f800_0001)).unwrap(), "2024-04-29T14:13:20Z");
         assert_eq!(at(1_714_400_000_004), "2024-04-29T14:13:20.004Z");
         assert_eq!(at(1_714_400_000_120), "2024-04-29T14:13:20.12Z");
         assert_eq!(at(1_714_400_000_500), "2024-04-29T14:13:20.5Z");
-        assert_eq!(iso(0), None);
-        assert_eq!(iso(1).unwrap(), "1970-01-01T00:00:00Z");
+        assert_eq!(iso(Hlc(0)), None);
+        assert_eq!(iso(Hlc(1)).unwrap(), "1970-01-01T00:00:00Z");
     }
 
     #[test]
@@ -55,7 +57,7 @@ mod tests {
         assert_eq!(at(951_868_800_000 - 1), "2000-02-29T23:59:59.999Z");
         assert_eq!(at(4_107_542_400_000), "2100-03-01T00:00:00Z");
         assert_eq!(at(4_107_542_400_000 - 1), "2100-02-28T23:59:59.999Z");
-        assert_eq!(iso(u64::MAX).unwrap(), "10889-08-02T05:31:50.655Z");
+        assert_eq!(iso(Hlc::MAX).unwrap(), "10889-08-02T05:31:50.655Z");
     }
 
     #[test]

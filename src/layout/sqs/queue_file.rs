@@ -78,7 +78,7 @@ pub(crate) fn open_extra<W: FnMut(&[u8]) -> Result<()>>(
     for (member, number) in [
         ("generation", queue.generation),
         ("incarnation", queue.incarnation),
-        ("created_at_hlc", queue.created_at_hlc),
+        ("created_at_hlc", queue.created_at_hlc.0),
     ] {
         if number != 0 {
             out.number(member, number)?;

@@ -25,8 +25,9 @@ pub use key::{KeyValue, KeyValues};
 pub use schema::Schema;
 pub use value::Unservable;
 
-use super::{Summary, known};
+use super::Summary;
 use crate::snapshot::RowLocation;
+use crate::time::Hlc;
 
 /// An object of the service.
 #[derive(Clone, Copy, Debug)]
@@ -45,7 +46,7 @@ pub struct Table<'a> {
     /// What it says of its keys and indexes.
     pub schema: &'a Schema,
     /// Commit time of its schema, HLC.
-    pub commit_ts: u64,
+    pub commit_ts: Hlc,
 }
 
 /// An item.
@@ -64,7 +65,7 @@ pub struct Item<'a> {
     /// Where the row is; a dump has none.
     pub place: Option<RowLocation>,
     /// Commit time, HLC.
-    pub commit_ts: u64,
+    pub commit_ts: Hlc,
 }
 
 impl Object<'_> {
@@ -74,7 +75,7 @@ impl Object<'_> {
                 service: "dynamodb",
                 scope: table.name.into(),
                 kind: "table",
-                commit_ts: known(table.commit_ts),
+                commit_ts: table.commit_ts.known(),
                 ..Summary::default()
             },
             Self::Item(item) => Summary {
@@ -84,7 +85,7 @@ impl Object<'_> {
                 name: item.name(),
                 kind: "item",
                 bytes: u64::try_from(item.attributes.message.len()).ok(),
-                commit_ts: known(item.commit_ts),
+                commit_ts: item.commit_ts.known(),
                 ..Summary::default()
             },
         }
@@ -115,7 +116,7 @@ mod tests {
             unservable: None.into(),
             row_key: b"",
             place: None,
-            commit_ts: 7,
+            commit_ts: Hlc(7),
         };
         let want = Summary {
             service: "dynamodb",
@@ -123,7 +124,7 @@ mod tests {
             name: b"1"[..].into(),
             kind: "item",
             bytes: Some(5),
-            commit_ts: Some(7),
+            commit_ts: Some(Hlc(7)),
             ..Summary::default()
         };
         assert_eq!(Object::Item(&item).summary(), want);

@@ -2,11 +2,12 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use super::{Summary, known};
+use super::Summary;
 use crate::error::Result;
 pub use crate::event::Class;
 use crate::keyspace::Family;
 pub use crate::model::Refusal as Fault;
+use crate::time::Hlc;
 
 /// An object of the service. Buckets come first, all of them; then by bucket, until its scope ends, its objects, each
 /// with the orphans of its key after it; then by bucket once more the records of its uploads.
@@ -30,7 +31,7 @@ pub struct Bucket<'a> {
     /// What is stored of it; `None` where its row is in another group's snapshot, or cannot be read.
     pub meta: Option<&'a BucketMeta>,
     /// Commit time of its row, HLC.
-    pub commit_ts: Option<u64>,
+    pub commit_ts: Option<Hlc>,
 }
 
 /// A bucket row. The key names the bucket, not the value.
@@ -39,7 +40,7 @@ pub struct BucketMeta {
     /// Generation whose objects are live.
     pub generation: u64,
     /// Creation, an HLC timestamp; 0 is unknown.
-    pub created_at: u64,
+    pub created_at: Hlc,
     /// Access key of the creator; empty when it was not stored.
     pub owner: String,
     /// Empty when it was not stored.
@@ -62,7 +63,7 @@ pub struct ObjectHead<'a> {
     /// Lengths of its parts in their order, bytes, as they are declared.
     pub part_sizes: &'a [i64],
     /// Commit time of its manifest, HLC.
-    pub commit_ts: u64,
+    pub commit_ts: Hlc,
 }
 
 /// The headers of an object. Texts borrow from the row where they can.
@@ -73,7 +74,7 @@ pub struct Headers<'a> {
     /// Length of the body, bytes.
     pub size: i64,
     /// When the object was written, an HLC timestamp; 0 is unknown.
-    pub last_modified: u64,
+    pub last_modified: Hlc,
     /// Empty like the three that follow: the header was not given.
     pub content_type: Cow<'a, str>,
     /// `Content-Encoding`.
@@ -123,7 +124,7 @@ pub struct UploadRecord<'a> {
     /// Key of the object that is uploaded.
     pub key: &'a [u8],
     /// Commit time, HLC.
-    pub commit_ts: u64,
+    pub commit_ts: Hlc,
 }
 
 /// What will come of one generation of a bucket, asked before its objects come.
@@ -165,7 +166,7 @@ impl Object<'_> {
                 name: object.key.into(),
                 kind: "object",
                 bytes: u64::try_from(object.headers.size).ok(),
-                commit_ts: known(object.commit_ts),
+                commit_ts: object.commit_ts.known(),
                 ..s3
             },
             Self::Orphan(orphan) => Summary {
@@ -179,7 +180,7 @@ impl Object<'_> {
                 scope: record.bucket.into(),
                 name: record.key.into(),
                 kind: if record.family == Family::S3UploadMeta { "upload" } else { "upload_part" },
-                commit_ts: known(record.commit_ts),
+                commit_ts: record.commit_ts.known(),
                 ..s3
             },
         }

@@ -16,6 +16,7 @@ use crate::model::dynamodb::key::OrderedKey;
 use crate::model::dynamodb::{Attributes, Item, Object, Schema, Table};
 use crate::model::{self, ScopeEnd};
 use crate::service::Scope;
+use crate::time::Hlc;
 use crate::tree::manifest::DynamodbLayout;
 use crate::tree::segment;
 
@@ -41,7 +42,7 @@ pub(super) fn read(reader: &mut Reader<'_, '_>) -> Result<Scope> {
             continue;
         }
         let schema = schema::read(reader, &file, &name, GENERATION)?;
-        let table = Table { name: &name, schema: &schema, commit_ts: 0 };
+        let table = Table { name: &name, schema: &schema, commit_ts: Hlc::ZERO };
         if !reader.put(model::Object::Dynamodb(Object::Table(&table)), &file)? {
             continue;
         }
@@ -151,7 +152,7 @@ impl<'t> Items<'t> {
             unservable: None.into(),
             row_key: &self.row_key,
             place: None,
-            commit_ts: 0,
+            commit_ts: Hlc::ZERO,
         };
         self.count += u64::from(reader.put(model::Object::Dynamodb(Object::Item(&item)), file)?);
         Ok(())

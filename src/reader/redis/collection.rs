@@ -21,6 +21,7 @@ use crate::keyspace::redis::StreamId;
 use crate::model::redis::{Collection, DATABASE, Element, Key, Value};
 use crate::model::{Answer, Object, Piece};
 use crate::sink::Wants;
+use crate::time::{Hlc, UnixMs};
 
 /// Files up to this size, bytes, are held in memory.
 const SHORT: u64 = 1 << 20;
@@ -31,7 +32,7 @@ pub(super) struct Head {
     pub(super) elements: u64,
     /// Of their names and values.
     pub(super) bytes: u64,
-    pub(super) expiry_ms: Option<u64>,
+    pub(super) expiry_ms: Option<UnixMs>,
     pub(super) last: StreamId,
 }
 
@@ -74,7 +75,7 @@ pub(super) fn read_text(
     let Head { elements, bytes: of_elements, expiry_ms, last } = head;
     let value =
         Value::Collection { collection: kind, elements: Some(elements), bytes: Some(of_elements), last };
-    let object = Object::Redis(&Key { key, value, expiry_ms, commit_ts: 0, shares_name: false });
+    let object = Object::Redis(&Key { key, value, expiry_ms, commit_ts: Hlc::ZERO, shares_name: false });
     let mut answer = reader.sink.object(reader.report, object)?;
     if answer == Answer::Open && reader.sink.wants() != Wants::Heads {
         let input = open(reader)?;
@@ -116,7 +117,7 @@ fn walk(
             Part::Member(name, text) => {
                 match &*name {
                     "format_version" => version = Some(parse::<u64>(text).map_err(wrong)?),
-                    "expire_at_ms" => head.expiry_ms = parse::<Option<u64>>(text).map_err(wrong)?,
+                    "expire_at_ms" => head.expiry_ms = parse::<Option<UnixMs>>(text).map_err(wrong)?,
                     _ => drop(parse::<IgnoredAny>(text).map_err(wrong)?),
                 }
                 continue;
@@ -150,7 +151,7 @@ fn walk(
     if version != Some(1) {
         return Err(place.unsound(&"format_version is not 1"));
     }
-    head.expiry_ms = head.expiry_ms.filter(|expiry| *expiry != 0);
+    head.expiry_ms = head.expiry_ms.filter(|expiry| *expiry != UnixMs(0));
     Ok(head)
 }
 

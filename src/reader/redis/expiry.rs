@@ -7,6 +7,7 @@ use super::DIRECTORY;
 use crate::cursor;
 use crate::error::Result;
 use crate::sort::Sorter;
+use crate::time::UnixMs;
 
 /// How the records of expiries begin, behind the numbers of kinds: of strings, of HLLs.
 const RECORDS: [u8; 2] = [0x80, 0x81];
@@ -15,7 +16,7 @@ const RECORDS: [u8; 2] = [0x80, 0x81];
 struct Line<'l> {
     #[serde(borrow)]
     key: std::borrow::Cow<'l, str>,
-    expire_at_ms: Option<u64>,
+    expire_at_ms: Option<UnixMs>,
 }
 
 /// Adds the lines of a file to `keys`, by the keys that they are of.
@@ -27,7 +28,7 @@ pub(super) fn read(reader: &mut Reader<'_, '_>, file: &File, is_hll: bool, keys:
         let line: Line<'_> = text.parse()?;
         // The file of a name that stands nowhere says so itself.
         let Some(key) = reader.name(DIRECTORY, line.key.as_bytes(), &file.path)? else { continue };
-        let expiry = line.expire_at_ms.unwrap_or_default().to_be_bytes();
+        let expiry = line.expire_at_ms.unwrap_or_default().0.to_be_bytes();
         keys.push(&key, &[&[record], &expiry[..]].concat())?;
     }
     Ok(())
@@ -39,7 +40,7 @@ pub(super) fn kind(record: u8) -> Option<bool> {
 }
 
 /// Reads the expiry of a record, Unix ms; 0 is none.
-pub(super) fn take(mut record: &[u8]) -> Result<Option<u64>> {
+pub(super) fn take(mut record: &[u8]) -> Result<Option<UnixMs>> {
     let expiry = cursor::take_u64_be(&mut record).ok_or(ROW)?;
-    Ok(Some(expiry).filter(|expiry| *expiry != 0))
+    Ok(Some(UnixMs(expiry)).filter(|expiry| expiry.0 != 0))
 }

@@ -14,6 +14,7 @@ use crate::model::Object;
 use crate::model::redis::{Collection, DATABASE, Key, Value};
 use crate::service::Scope;
 use crate::sort::Sorter;
+use crate::time::{Hlc, UnixMs};
 use crate::tree::part;
 
 const SERVICE: &[u8] = b"redis/";
@@ -93,7 +94,7 @@ struct Files {
     /// By their places in [`KINDS`].
     files: Vec<(u8, File)>,
     /// Of the string and of the HLL, Unix ms.
-    expiries: [Option<u64>; 2],
+    expiries: [Option<UnixMs>; 2],
 }
 
 impl Files {
@@ -130,7 +131,13 @@ impl Files {
                         _ => (Value::String(&bytes), string),
                     };
                     reader.put(
-                        Object::Redis(&Key { key, value, expiry_ms, commit_ts: 0, shares_name: false }),
+                        Object::Redis(&Key {
+                            key,
+                            value,
+                            expiry_ms,
+                            commit_ts: Hlc::ZERO,
+                            shares_name: false,
+                        }),
                         &file,
                     )?
                 }

@@ -12,6 +12,7 @@ use crate::error::Result;
 use crate::keyspace::redis::StreamId;
 use crate::limits;
 use crate::model::redis::{Element, EntryFields};
+use crate::time::UnixMs;
 use crate::tree::lines::{Line as Text, Lines};
 
 #[derive(Deserialize)]
@@ -25,7 +26,7 @@ struct Entry<'l> {
     length: Option<u64>,
     last_ms: Option<u64>,
     last_seq: Option<u64>,
-    expire_at_ms: Option<u64>,
+    expire_at_ms: Option<UnixMs>,
 }
 
 #[derive(Deserialize)]
@@ -79,7 +80,7 @@ impl<'p, R: BufRead> Stream<'p, R> {
                         "expected the length {entries}, as many entries are there; found {found}"
                     )));
                 }
-                let expiry_ms = line.expire_at_ms.filter(|expiry| *expiry != 0);
+                let expiry_ms = line.expire_at_ms.filter(|expiry| *expiry != UnixMs(0));
                 head = Some(Head { elements: entries, bytes, expiry_ms, last: last.max(highest) });
                 continue;
             }

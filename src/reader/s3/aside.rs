@@ -12,6 +12,7 @@ use crate::keyspace::{Family, Namespace};
 use crate::limits;
 use crate::model;
 use crate::model::s3::{Object, Orphan, UploadRecord};
+use crate::time::Hlc;
 use crate::tree::segment;
 
 /// Directories that are of no object, unless a sidecar is in them.
@@ -112,8 +113,14 @@ pub(super) fn uploads(reader: &mut Reader<'_, '_>, bucket: &[u8], found: &Found)
         };
         let upload = upload.ok_or_else(|| line.unsound(&"key is that of no upload"))?;
         let key = upload.object.object.raw();
-        let record =
-            UploadRecord { bucket, family, row_key: &row_key, value: &value, key: &key, commit_ts: 0 };
+        let record = UploadRecord {
+            bucket,
+            family,
+            row_key: &row_key,
+            value: &value,
+            key: &key,
+            commit_ts: Hlc::ZERO,
+        };
         count += u64::from(reader.put(model::Object::S3(Object::Upload(&record)), &file)?);
     }
     Ok(count)

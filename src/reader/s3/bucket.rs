@@ -12,6 +12,7 @@ use crate::error::Result;
 use crate::keyspace::Namespace;
 use crate::limits;
 use crate::model::s3::BucketMeta;
+use crate::time::Hlc;
 use crate::tree::keymap;
 
 const LINES: &[u8] = b"extra/s3/buckets.jsonl";
@@ -76,7 +77,7 @@ pub(super) fn read(reader: &mut Reader<'_, '_>) -> Result<BTreeMap<Vec<u8>, Foun
 }
 
 /// Reads when buckets were created, HLC timestamps by their names as texts. The last line of a name counts.
-fn created(reader: &mut Reader<'_, '_>) -> Result<BTreeMap<String, u64>> {
+fn created(reader: &mut Reader<'_, '_>) -> Result<BTreeMap<String, Hlc>> {
     let mut created = BTreeMap::new();
     if reader.options.no_extra || reader.files.find(LINES)?.is_none() {
         return Ok(created);
@@ -85,7 +86,7 @@ fn created(reader: &mut Reader<'_, '_>) -> Result<BTreeMap<String, u64>> {
     let mut lines = reader.lines(&file)?;
     while let Some(line) = lines.next()? {
         let Line { bucket, creation_time_iso } = line.parse()?;
-        created.insert(bucket, creation_time_iso.as_deref().map_or(0, hlc));
+        created.insert(bucket, creation_time_iso.as_deref().map(hlc).unwrap_or_default());
     }
     Ok(created)
 }

@@ -4,14 +4,13 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
-use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
 
 use super::super::Reader;
 use super::pair::Pair;
 use crate::error::Result;
 use crate::limits;
 use crate::model::s3::Headers;
+use crate::time::{Hlc, UnixMs};
 
 #[derive(Deserialize)]
 struct Sidecar {
@@ -47,7 +46,7 @@ pub(super) fn read(reader: &mut Reader<'_, '_>, pair: &Pair) -> Result<Headers<'
     Ok(Headers {
         etag: sidecar.etag.into(),
         size: sidecar.size_bytes,
-        last_modified: sidecar.last_modified.as_deref().map_or(0, hlc),
+        last_modified: sidecar.last_modified.as_deref().map(hlc).unwrap_or_default(),
         content_type: sidecar.content_type.into(),
         content_encoding: sidecar.content_encoding.into(),
         cache_control: sidecar.cache_control.into(),
@@ -56,11 +55,9 @@ pub(super) fn read(reader: &mut Reader<'_, '_>, pair: &Pair) -> Result<Headers<'
     })
 }
 
-/// Returns the HLC timestamp of a time, its ms; 0 for one that is none, or before 1970.
-pub(super) fn hlc(text: &str) -> u64 {
-    let time = OffsetDateTime::parse(text, &Rfc3339).ok();
-    let ms = time.and_then(|time| u64::try_from(time.unix_timestamp_nanos().div_euclid(1_000_000)).ok());
-    ms.filter(|ms| *ms < limits::CEILING_MS).map_or(0, |ms| ms << 16)
+/// Returns the first HLC timestamp of a time's ms; 0 for one that is none, or before 1970.
+pub(super) fn hlc(text: &str) -> Hlc {
+    UnixMs::parse(text).filter(|ms| ms.0 < limits::CEILING_MS).map(Hlc::first_of).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -69,13 +66,13 @@ mod tests {
 
     #[test]
     fn a_time_is_its_ms_and_what_is_none_is_unknown() {
-        assert_eq!(hlc("2024-04-29T14:13:20Z"), 112_354_918_400_000_000 >> 16 << 16);
-        assert_eq!(hlc("2024-04-29T14:13:20.12Z"), 112_354_918_407_864_320);
-        assert_eq!(hlc("2024-04-29T16:13:20.1209999+02:00"), 112_354_918_407_864_320);
+        assert_eq!(hlc("2024-04-29T14:13:20Z"), Hlc(112_354_918_400_000_000 >> 16 << 16));
+        assert_eq!(hlc("2024-04-29T14:13:20.12Z"), Hlc(112_354_918_407_864_320));
+        assert_eq!(hlc("2024-04-29T16:13:20.1209999+02:00"), Hlc(112_354_918_407_864_320));
         for text in
             ["", "1970-01-01T00:00:00Z", "1969-12-31T23:59:59.999Z", "yesterday", "0001-01-01T00:00:00Z"]
         {
-            assert_eq!(hlc(text), 0, "{text}");
+            assert_eq!(hlc(text), Hlc::ZERO, "{text}");
         }
     }
 }

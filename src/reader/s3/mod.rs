@@ -26,6 +26,7 @@ use crate::model::{self, Answer, Piece, ScopeEnd};
 use crate::service::Scope;
 use crate::sink::Wants;
 use crate::sort::{Sorter, Table, TableWriter};
+use crate::time::Hlc;
 use aside::{ORPHANS, UPLOADS};
 use pair::Pair;
 
@@ -301,8 +302,14 @@ fn object(reader: &mut Reader<'_, '_>, bucket: &[u8], key: &[u8], pair: &Pair) -
         reader.problem(named, Class::S3_BODY_LENGTH, body, &what)?;
         return Ok(false);
     }
-    let head =
-        ObjectHead { bucket, generation: GENERATION, key, headers: &headers, part_sizes: &[], commit_ts: 0 };
+    let head = ObjectHead {
+        bucket,
+        generation: GENERATION,
+        key,
+        headers: &headers,
+        part_sizes: &[],
+        commit_ts: Hlc::ZERO,
+    };
     let object = model::Object::S3(Object::Object(&head));
     let mut answer = reader.sink.object(reader.report, object)?;
     if answer == Answer::Open {

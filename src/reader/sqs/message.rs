@@ -15,6 +15,7 @@ use crate::event::Class;
 use crate::keyspace::Namespace;
 use crate::model;
 use crate::model::sqs::{Message, Object};
+use crate::time::Hlc;
 
 #[derive(Deserialize)]
 struct Line<'l> {
@@ -94,7 +95,7 @@ pub(super) fn read(
             sequence_number: read.sequence_number,
             queue,
             partition: read.partition,
-            commit_ts: 0,
+            commit_ts: Hlc::ZERO,
             dead_letter_source_arn: read.dead_letter_source_arn,
         };
         last = last.max(message.sequence_number);

@@ -17,6 +17,7 @@ use crate::model::sqs::{self, NamedQueue, ORPHAN, Object, SideRecord, orphan_nam
 use crate::model::{self, ScopeEnd};
 use crate::service::Scope;
 use crate::sort::{Sorter, Table};
+use crate::time::Hlc;
 use crate::tree::segment;
 
 const DIRECTORY: &[u8] = b"sqs/";
@@ -80,7 +81,7 @@ fn read_queue(
     let place = reader.place(&file.path);
     let (queue, sequence) = queue::parse(&text, line.as_deref(), &place)?;
     let lossy = crate::codec::gojson::read::replace_invalid(name);
-    let object = NamedQueue { name, text: &lossy, encoded, queue: &queue, commit_ts: 0 };
+    let object = NamedQueue { name, text: &lossy, encoded, queue: &queue, commit_ts: Hlc::ZERO };
     if !reader.put(model::Object::Sqs(Object::Queue(&object)), file)? {
         return Ok(None);
     }

@@ -10,6 +10,7 @@ use super::super::{File, Reader};
 use crate::error::Result;
 use crate::limits;
 use crate::model::sqs::{Queue, Throttle};
+use crate::time::Hlc;
 
 #[derive(Deserialize)]
 struct Document<'t> {
@@ -48,7 +49,7 @@ struct Document<'t> {
 struct Extra<'t> {
     generation: u64,
     incarnation: u64,
-    created_at_hlc: u64,
+    created_at_hlc: Hlc,
     created_at_millis: i64,
     last_modified_at_millis: i64,
     last_purged_at_millis: i64,

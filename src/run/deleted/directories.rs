@@ -12,6 +12,7 @@ use crate::limits;
 use crate::service::fs::NameRecord;
 use crate::snapshot::Snapshot;
 use crate::sort::{Scratch, Sorter, Table, TableWriter};
+use crate::time::Hlc;
 
 /// Names of one directory that are kept: the newest ones.
 const NAMES: usize = 64;
@@ -28,7 +29,7 @@ pub(super) struct Directories {
 /// A name that a directory had from a time on.
 #[derive(Clone)]
 struct Name {
-    since: u64,
+    since: Hlc,
     parent: u64,
     text: Vec<u8>,
 }
@@ -38,7 +39,7 @@ impl Directories {
     pub(super) fn read(snapshot: &Snapshot, scratch: &Scratch) -> Result<Self> {
         let (mut names, mut parents) = (Sorter::new(scratch, MEMORY), Sorter::new(scratch, MEMORY));
         let mut last = None;
-        let mut push = |key: &[u8], since: u64, body: Option<&[u8]>| -> Result<()> {
+        let mut push = |key: &[u8], since: Hlc, body: Option<&[u8]>| -> Result<()> {
             let Some((parent, name)) = fs::name(key) else { return Ok(()) };
             if last.replace(parent) != Some(parent) {
                 parents.push(&parent.to_be_bytes(), b"")?;
@@ -47,7 +48,7 @@ impl Directories {
             else {
                 return Ok(());
             };
-            let of_inode = [record.inode, !since].map(u64::to_be_bytes);
+            let of_inode = [record.inode.to_be_bytes(), since.suffix()];
             Ok(names.push(of_inode.as_flattened(), &[&parent.to_be_bytes(), name].concat())?)
         };
         let mut versions = snapshot.versions(Family::FsName);
@@ -87,7 +88,7 @@ impl Directories {
 
     /// Returns the path of a directory at a time, with a slash behind where it is not the root's; `None` where no name of
     /// one on the way is held.
-    pub(super) fn path(&mut self, mut inode: u64, at: u64) -> Result<Option<Vec<u8>>> {
+    pub(super) fn path(&mut self, mut inode: u64, at: Hlc) -> Result<Option<Vec<u8>>> {
         let (mut parts, mut length) = (Vec::new(), 0);
         while inode != fs::ROOT {
             let names = self.names_of(inode)?;
@@ -125,7 +126,7 @@ impl Directories {
 
 impl Name {
     fn take(rest: &mut &[u8]) -> Option<Self> {
-        let since = !cursor::take_u64_be(rest)?;
+        let since = Hlc(!cursor::take_u64_be(rest)?);
         let parent = cursor::take_u64_be(rest)?;
         let length = usize::try_from(cursor::take_u64_be(rest)?).ok()?;
         Some(Self { since, parent, text: cursor::take(rest, length)?.to_vec() })

@@ -27,6 +27,7 @@ use crate::service::fs::NameRecord;
 use crate::sink::{List, Listed, Sink};
 use crate::snapshot::{EntryBuf, RowLocation, Snapshot, Version};
 use crate::sort::{Scratch, Sorter};
+use crate::time::Hlc;
 use directories::Directories;
 
 const RECORD: Bug = Bug::new("a deleted name does not read back");
@@ -193,14 +194,14 @@ impl<'s> Names<'s> {
     }
 
     /// Adds a name; `was_there` says that an older version is held.
-    fn push(&mut self, (family, was_there): (u8, bool), named: &Named, ts: u64) -> Result<()> {
+    fn push(&mut self, (family, was_there): (u8, bool), named: &Named, ts: Hlc) -> Result<()> {
         let summary = named.summary(family, ts);
         name::of(&summary, &mut self.name);
         if !self.selection.selects(&self.name) {
             return Ok(());
         }
         self.record.clear();
-        self.record.extend(ts.to_be_bytes());
+        self.record.extend(ts.0.to_be_bytes());
         self.record.extend([u8::from(was_there), family]);
         let hash_len = named.hash_len.map_or(u64::MAX, |len| u64::try_from(len).unwrap_or(u64::MAX));
         self.record.extend(hash_len.to_be_bytes());
@@ -260,7 +261,7 @@ fn add(list: &mut List<'_>, name: &[u8], record: &[u8], is_ambiguous: bool) -> R
 }
 
 impl Named {
-    fn summary(&self, family: u8, ts: u64) -> Summary<'_> {
+    fn summary(&self, family: u8, ts: Hlc) -> Summary<'_> {
         let (family, kind) = FAMILIES.get(usize::from(family)).copied().unwrap_or((Family::Bare, "value"));
         Summary {
             service: family.owner().name(),
@@ -273,8 +274,8 @@ impl Named {
         }
     }
 
-    fn read(mut record: &[u8]) -> Option<(u8, u64, Self)> {
-        let ts = cursor::take_u64_be(&mut record)?;
+    fn read(mut record: &[u8]) -> Option<(u8, Hlc, Self)> {
+        let ts = cursor::take_u64_be(&mut record).map(Hlc)?;
         let _was_there = cursor::take_u8(&mut record)?;
         let family = cursor::take_u8(&mut record)?;
         let hash_len = cursor::take_u64_be(&mut record)?;
@@ -290,11 +291,11 @@ impl Named {
 fn tombstones(
     snapshot: &Snapshot,
     family: Family,
-    mut each: impl FnMut(&[u8], u64, Option<RowLocation>) -> Result<()>,
+    mut each: impl FnMut(&[u8], Hlc, Option<RowLocation>) -> Result<()>,
 ) -> Result<()> {
     let mut versions = snapshot.versions(family);
     let (mut key, mut is_decided) = (Vec::new(), false);
-    let mut open: Option<u64> = None;
+    let mut open: Option<Hlc> = None;
     while let Some(version) = versions.next()? {
         let Version { commit_ts, tombstone, encrypted, place, .. } = version;
         if version.key != key {
@@ -365,8 +366,8 @@ mod tests {
             let scratch = Scratch::default();
             let selection = Selection::default();
             let mut collected = Names::new(&selection, &scratch);
-            collected.push((1, true), &named, 7).unwrap();
-            assert_eq!(Named::read(&collected.record), Some((1, 7, named)));
+            collected.push((1, true), &named, Hlc(7)).unwrap();
+            assert_eq!(Named::read(&collected.record), Some((1, Hlc(7), named)));
             assert_eq!(Named::read(&collected.record[..18]), None);
         }
     }
@@ -387,7 +388,7 @@ mod tests {
             let number = FAMILIES.iter().position(|(of, _)| *of == family).unwrap();
             let named = named(family, key).unwrap();
             let mut name = String::new();
-            name::of(&named.summary(u8::try_from(number).unwrap(), 1), &mut name);
+            name::of(&named.summary(u8::try_from(number).unwrap(), Hlc(1)), &mut name);
             assert_eq!(name, want);
         }
         assert_eq!(named(Family::HashMeta, b"!hs|meta|\0\0\0\x02k"), None);

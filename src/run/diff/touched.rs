@@ -23,6 +23,7 @@ use crate::run::owner::owner;
 use crate::service::focus::redis;
 use crate::sink::Sink;
 use crate::snapshot::{Entries, Entry, Focus, RowFilter, Snapshot};
+use crate::time::Hlc;
 use crate::tree::Wanted;
 
 /// Of so many rows one may differ for the contents of all that pass to be kept at the first reading.
@@ -55,7 +56,7 @@ pub(super) struct Touched {
 struct Row {
     /// User key, then its inverted commit time: rows ascend by it.
     encoded: Vec<u8>,
-    expire_at: u64,
+    expire_at: Hlc,
     body: Vec<u8>,
     is_there: bool,
 }
@@ -274,7 +275,7 @@ impl Row {
         let Some(entry) = entry else { return };
         self.encoded.clear();
         self.encoded.extend_from_slice(entry.key);
-        self.encoded.extend_from_slice(&(!entry.commit_ts).to_be_bytes());
+        self.encoded.extend_from_slice(&entry.commit_ts.suffix());
         self.body.clear();
         self.body.extend_from_slice(entry.body);
         self.expire_at = entry.expire_at;

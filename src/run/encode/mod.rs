@@ -29,6 +29,7 @@ use crate::reader::originals;
 use crate::report::Report;
 use crate::service::{self, Scope};
 use crate::sort::Scratch;
+use crate::time::{Hlc, UnixMs};
 use crate::tree::manifest::{Adapters, Manifest, Origin};
 use crate::tree::verify::{VerifyOptions, verify_names};
 use crate::tree::{self, Dump, DumpFile, ErrorKind, Notice};
@@ -51,7 +52,7 @@ pub struct EncodeRequest {
     /// What of the dump is restored: `excluded`, `scopes`, `selection`, `no_extra`.
     pub select: service::Options,
     /// The commit timestamp of all rows; the dump's own without it.
-    pub commit_ts: Option<u64>,
+    pub commit_ts: Option<Hlc>,
     /// What the reference encoder writes, and nothing else.
     pub reference_rows: bool,
     /// Redis keys that have expired are left out.
@@ -92,7 +93,7 @@ pub struct EncodeSummary {
     /// The snapshots by Raft group, ascending, where rows were split.
     pub groups: Vec<EncodedGroup>,
     /// The commit timestamp of all rows.
-    pub last_commit_ts: u64,
+    pub last_commit_ts: Hlc,
     /// What was said of the self-test in the sidecar.
     pub self_test: SelfTest,
     /// Number of objects by service and name.
@@ -204,7 +205,7 @@ struct Run<'r> {
     request: &'r EncodeRequest,
     dump: Dump,
     manifest: Manifest,
-    commit_ts: u64,
+    commit_ts: Hlc,
 }
 
 impl<'r> Run<'r> {
@@ -256,10 +257,10 @@ impl<'r> Run<'r> {
             _ => manifest.last_commit_ts,
         };
         let commit_ts = request.commit_ts.unwrap_or(own);
-        if commit_ts < manifest.last_commit_ts || commit_ts > MOST {
-            return Err(Error::CommitTs { given: commit_ts, least: manifest.last_commit_ts, most: MOST });
+        if commit_ts < manifest.last_commit_ts || commit_ts > Hlc(MOST) {
+            return Err(Error::CommitTs { given: commit_ts.0, least: manifest.last_commit_ts.0, most: MOST });
         }
-        let run = Self { request, dump, manifest, commit_ts: commit_ts.max(1) };
+        let run = Self { request, dump, manifest, commit_ts: commit_ts.max(Hlc(1)) };
         run.look(&text, report);
         Ok(run)
     }
@@ -341,9 +342,8 @@ impl<'r> Run<'r> {
     ) -> Result<(Vec<Written>, BTreeMap<Namespace, Scope>)> {
         let request = self.request;
         let now = request.wall_time.unix_timestamp_nanos() / 1_000_000;
-        let now_ms = u64::try_from(now).unwrap_or_default();
-        let age =
-            i64::try_from(now_ms).unwrap_or(i64::MAX) - i64::try_from(self.commit_ts >> 16).unwrap_or(0);
+        let now_ms = UnixMs(u64::try_from(now).unwrap_or_default());
+        let age = now_ms.signed() - self.commit_ts.ms().signed();
         let preserve = self.manifest.exclusions.preserve_sqs_visibility;
         let options = Options {
             commit_ts: self.commit_ts,

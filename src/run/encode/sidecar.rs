@@ -6,6 +6,7 @@ use time::format_description::well_known::Rfc3339;
 use super::{EncodeRequest, SelfTest};
 use crate::bug::Bug;
 use crate::error::Result;
+use crate::time::Hlc;
 use crate::tree::json::{self, Html};
 use crate::tree::manifest::Manifest;
 
@@ -24,9 +25,9 @@ pub(super) struct Sidecar {
     input_root: String,
     output_fsm_path: String,
     output_fsm_sha256: String,
-    last_commit_ts: u64,
+    last_commit_ts: Hlc,
     last_commit_ts_overridden: bool,
-    manifest_last_commit_ts: u64,
+    manifest_last_commit_ts: Hlc,
     #[serde(skip_serializing_if = "String::is_empty")]
     manifest_cluster_id: String,
     adapters_enabled: Vec<&'static str>,
@@ -38,7 +39,7 @@ impl Sidecar {
     pub(super) fn new(
         request: &EncodeRequest,
         manifest: &Manifest,
-        last_commit_ts: u64,
+        last_commit_ts: Hlc,
         adapters_enabled: Vec<&'static str>,
     ) -> Result<Self> {
         let wall_time = request.wall_time.to_offset(time::UtcOffset::UTC);

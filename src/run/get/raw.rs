@@ -12,6 +12,7 @@ use crate::name::Literal;
 use crate::run::log::Rows;
 use crate::service::focus;
 use crate::snapshot::{EntryBuf, Focus, RowLocation, Snapshot};
+use crate::time::Hlc;
 use crate::tree::Output;
 
 /// A row of an object of several.
@@ -21,7 +22,7 @@ struct Line<'r> {
     row: &'r str,
     family: &'static str,
     /// HLC.
-    commit_ts: u64,
+    commit_ts: Hlc,
     key_base64: String,
     value_base64: String,
 }

@@ -10,6 +10,7 @@ use crate::name::{self, Literal, has_scope};
 use crate::service::focus;
 use crate::snapshot::{MissingGroups, Snapshot};
 use crate::sort::Scratch;
+use crate::time::Hlc;
 
 /// Most names that are told.
 const NEAR: usize = 8;
@@ -24,17 +25,17 @@ pub enum Why {
         /// What was deleted.
         what: String,
         /// When.
-        at: u64,
+        at: Hlc,
     },
     /// It has expired.
     Expired {
         /// When.
-        at: u64,
+        at: Hlc,
     },
     /// All versions that are held are newer than the time that is read at.
     Later {
         /// When the oldest of them was written.
-        at: u64,
+        at: Hlc,
     },
     /// Rows of it are there, and those of another type of the key hide them.
     Hidden(Hidden),
@@ -50,7 +51,7 @@ pub enum Why {
         /// What they are.
         what: String,
         /// When the newest of them was written.
-        at: u64,
+        at: Hlc,
     },
 }
 
@@ -127,7 +128,7 @@ fn held(snapshot: &mut Snapshot, scratch: &Scratch, object: &Literal) -> Result<
         Ok(false)
     })?;
     if why.is_none() {
-        history(snapshot, scratch, (object, u64::MAX), &mut |change| {
+        history(snapshot, scratch, (object, Hlc::MAX), &mut |change| {
             why = Some(Why::Later { at: change.commit_ts });
             Ok(true)
         })?;

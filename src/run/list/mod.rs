@@ -17,6 +17,7 @@ use crate::service::sqs::delivery;
 use crate::sink::{List, Listed, Order, Query, Render};
 use crate::snapshot::Snapshot;
 use crate::sort::Scratch;
+use crate::time::Hlc;
 use crate::tree::Dump;
 
 /// Lists the selected objects in `out`. `warn` is called with each warning that is kept.
@@ -77,7 +78,7 @@ pub fn list_dump(
         return Err(Error::Name(what.to_owned()));
     }
     let (manifest, _) = dump.manifest()?;
-    let mut list = List::new(&selection, query, 0, scratch, render, out)?;
+    let mut list = List::new(&selection, query, Hlc::ZERO, scratch, render, out)?;
     dump::objects(dump, scratch, |name| selection.reaches(name), &mut |name, summary| {
         if selection.selects(name) {
             list.add(&Listed { name, summary, deleted: false, delivery: None })

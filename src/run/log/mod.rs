@@ -18,6 +18,7 @@ use crate::name::Literal;
 use crate::service::focus;
 use crate::snapshot::{Focus, InputInfo, ReadAt, Snapshot};
 use crate::sort::{Scratch, Sorter};
+use crate::time::Hlc;
 pub use fact::Difference;
 pub(crate) use fact::Facts;
 pub(super) use row::Rows;
@@ -61,7 +62,7 @@ pub enum ChangeKind {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Change {
     /// Commit time, HLC.
-    pub commit_ts: u64,
+    pub commit_ts: Hlc,
     /// What became of the row.
     pub change: ChangeKind,
     /// What the row is: `string`, `field "name"`, `item`, ...
@@ -70,7 +71,7 @@ pub struct Change {
     pub bytes: u64,
     /// When the store itself lets the version expire, HLC.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub expires: Option<u64>,
+    pub expires: Option<Hlc>,
     /// What differs from the version before, by name.
     pub differences: Vec<Difference>,
 }
@@ -96,8 +97,8 @@ pub fn log(
     for time in [request.since, request.until].into_iter().flatten() {
         time.check(newest)?;
     }
-    let since = request.since.map_or(0, |since| since.start(newest));
-    let until = request.until.map_or(u64::MAX, |until| until.resolve(newest));
+    let since = request.since.map_or(Hlc::ZERO, |since| since.start(newest));
+    let until = request.until.map_or(Hlc::MAX, |until| until.resolve(newest));
     let mut in_range = |change: Change| {
         // The newest come first.
         if change.commit_ts < since {
@@ -122,7 +123,7 @@ pub fn log(
 pub fn history(
     snapshot: &mut Snapshot,
     scratch: &Scratch,
-    (object, newest): (&Literal, u64),
+    (object, newest): (&Literal, Hlc),
     each: &mut dyn FnMut(Change) -> Result<bool>,
 ) -> Result<bool> {
     focus::set_history(snapshot, object)?;
@@ -139,7 +140,7 @@ pub fn history(
     Ok(any)
 }
 
-fn changes(snapshot: &Snapshot, scratch: &Scratch, object: &Literal, newest: u64) -> Result<Sorter> {
+fn changes(snapshot: &Snapshot, scratch: &Scratch, object: &Literal, newest: Hlc) -> Result<Sorter> {
     let mut rows = Rows::of(snapshot, object)?;
     let floor = snapshot.inputs().iter().map(InputInfo::floor).max().unwrap_or_default();
     let mut changes = Changes { sorter: Sorter::new(scratch, MEMORY), floor, newer: None, number: 0 };
@@ -150,7 +151,7 @@ fn changes(snapshot: &Snapshot, scratch: &Scratch, object: &Literal, newest: u64
         let mut sorted = versions.sort()?;
         while let Some((place, value)) = sorted.next()? {
             let (mut key, commit_ts) = place.split_last_chunk::<8>().ok_or(RECORD)?;
-            let commit_ts = !u64::from_be_bytes(*commit_ts);
+            let commit_ts = Hlc::of_suffix(*commit_ts);
             if key != last || label.is_empty() {
                 changes.end()?;
                 last.clear();
@@ -160,7 +161,7 @@ fn changes(snapshot: &Snapshot, scratch: &Scratch, object: &Literal, newest: u64
             }
             let (state, rest) = value.split_first().ok_or(RECORD)?;
             let (expires, body) = rest.split_first_chunk().ok_or(RECORD)?;
-            let expires = Some(u64::from_be_bytes(*expires)).filter(|expires| *expires != 0);
+            let expires = Hlc(u64::from_be_bytes(*expires)).known();
             let facts = match *state {
                 DELETED => None,
                 SEALED => Some(Facts::from([("value".to_owned(), "encrypted".to_owned())])),
@@ -182,18 +183,18 @@ fn collect(
     snapshot: &Snapshot,
     scratch: &Scratch,
     rows: &Rows<'_>,
-    (family, newest): (Family, u64),
+    (family, newest): (Family, Hlc),
 ) -> Result<Sorter> {
     let mut sorter = Sorter::new(scratch, MEMORY);
     let mut key = Vec::new();
     let mut value = Vec::new();
-    let mut push = |row_key: &[u8], (commit_ts, expires): (u64, u64), state: u8, body: &[u8]| -> Result<()> {
+    let mut push = |row_key: &[u8], (commit_ts, expires): (Hlc, Hlc), state: u8, body: &[u8]| -> Result<()> {
         key.clear();
         Segment::write(&mut key, row_key);
-        key.extend_from_slice(&(!commit_ts).to_be_bytes());
+        key.extend_from_slice(&commit_ts.suffix());
         value.clear();
         value.push(state);
-        value.extend_from_slice(&expires.to_be_bytes());
+        value.extend_from_slice(&expires.0.to_be_bytes());
         value.extend_from_slice(body);
         Ok(sorter.push(&key, &value)?)
     };
@@ -223,7 +224,7 @@ fn collect(
 struct Changes {
     sorter: Sorter,
     /// Versions at and below this time may have been compacted away, HLC.
-    floor: u64,
+    floor: Hlc,
     /// The version that the next one is compared with.
     newer: Option<(Change, Option<Facts>)>,
     number: u64,
@@ -233,7 +234,7 @@ impl Changes {
     fn version(
         &mut self,
         what: &str,
-        (commit_ts, expires): (u64, Option<u64>),
+        (commit_ts, expires): (Hlc, Option<Hlc>),
         facts: Option<Facts>,
         bytes: usize,
     ) -> Result<()> {
@@ -281,7 +282,7 @@ impl Changes {
             (Some(_), Some(Some(_))) if change.differences.is_empty() => ChangeKind::Same,
             (Some(_), Some(Some(_))) => ChangeKind::Changed,
         };
-        let key = [!change.commit_ts, self.number].map(u64::to_be_bytes);
+        let key = [change.commit_ts.suffix(), self.number.to_be_bytes()];
         self.number += 1;
         let record = serde_json::to_vec(&change).map_err(|_| RECORD)?;
         Ok(self.sorter.push(key.as_flattened(), &record)?)

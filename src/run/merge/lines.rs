@@ -10,6 +10,7 @@ use crate::error::Result;
 use crate::layout::lines::{Order, ScopeNames};
 use crate::layout::redis::Joined;
 use crate::limits;
+use crate::time::Hlc;
 use crate::tree::{Dump, Holder, Scratch, Sorter, Tree, lines};
 
 /// Memory for the lines of one file, bytes.
@@ -30,7 +31,7 @@ pub(super) struct Joining {
 
 impl Joining {
     /// Returns files without lines.
-    pub(super) fn new(scratch: &Scratch, last_commit_ts: u64, scopes: ScopeNames) -> Self {
+    pub(super) fn new(scratch: &Scratch, last_commit_ts: Hlc, scopes: ScopeNames) -> Self {
         Self {
             scopes,
             redis: Joined::new(scratch, last_commit_ts),

@@ -22,6 +22,7 @@ use crate::model::dynamodb::Schema;
 use crate::service::Context;
 use crate::snapshot::{Entry, EntryBuf, RowLocation, Snapshot};
 use crate::sort::Sorter;
+use crate::time::Hlc;
 
 /// Memory of the names that have rows but no schema, bytes.
 const MEMORY: usize = 1 << 20;
@@ -91,7 +92,7 @@ impl Table {
 
     /// Reads the schema again. `name` is the name of this table: with it the schema was found to be valid.
     /// Returns its commit time too, HLC.
-    pub(super) fn schema(&self, snapshot: &Snapshot, name: &[u8]) -> Result<(Schema, u64)> {
+    pub(super) fn schema(&self, snapshot: &Snapshot, name: &[u8]) -> Result<(Schema, Hlc)> {
         let mut row = EntryBuf::default();
         snapshot.read(self.schema, &mut row)?;
         let schema = Schema::parse(name, &row.body)

@@ -19,6 +19,7 @@ use crate::model::fs::{InodeRecord, Node, NodeType, Siblings};
 use crate::model::{Answer, Object};
 use crate::service::Context;
 use crate::snapshot::{Entry, EntryBuf, RowLocation};
+use crate::time::Hlc;
 use crate::tree::{Scratch, Sorter};
 
 const MEMORY: usize = 8 << 20;
@@ -98,7 +99,7 @@ impl<'w, 'a, 'r> Walk<'w, 'a, 'r> {
         }
     }
 
-    fn root(&mut self, (record, commit_ts): (&InodeRecord, u64)) -> Result<()> {
+    fn root(&mut self, (record, commit_ts): (&InodeRecord, Hlc)) -> Result<()> {
         self.check_number(fs::ROOT, record);
         self.plan.shared.meet(fs::ROOT);
         self.walked.reach(fs::ROOT)?;
@@ -250,7 +251,7 @@ impl<'w, 'a, 'r> Walk<'w, 'a, 'r> {
     }
 
     /// Finds the record of an inode that can have a name, and its commit time.
-    fn inode(&self, inode: u64) -> Result<Option<(InodeRecord, u64)>> {
+    fn inode(&self, inode: u64) -> Result<Option<(InodeRecord, Hlc)>> {
         let key = fs::inode_key(inode);
         let mut rows = self.context.snapshot.scan_prefix(&key, self.plan.inodes.at_or_before(inode));
         while let Some(row) = rows.next()? {

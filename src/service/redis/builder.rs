@@ -8,6 +8,7 @@ use super::write_plan::{Bounds, WritePlan};
 use crate::error::Result;
 use crate::keyspace::redis::{StreamId, sortable_seq};
 use crate::snapshot::RowLocation;
+use crate::time::Hlc;
 use crate::tree::Sorter;
 
 /// The collection at hand; its elements stand in the database's sorter.
@@ -20,7 +21,7 @@ pub(super) struct CollectionBuilder {
     /// Bytes of the names and values of its elements so far.
     pub(super) bytes: u64,
     /// Commit time of its newest row so far, HLC.
-    pub(super) commit_ts: u64,
+    pub(super) commit_ts: Hlc,
     pub(super) findings: Findings,
 }
 
@@ -84,7 +85,7 @@ impl CollectionBuilder {
         slot: Slot<'_>,
         value: &[u8],
         place: RowLocation,
-        commit_ts: u64,
+        commit_ts: Hlc,
     ) -> Result<()> {
         self.commit_ts = self.commit_ts.max(commit_ts);
         let (rows, bytes) = (&mut self.rows, &mut self.bytes);
@@ -127,7 +128,7 @@ impl CollectionBuilder {
         elements: &mut Sorter,
         value: &[u8],
         place: RowLocation,
-        commit_ts: u64,
+        commit_ts: Hlc,
     ) -> Result<Result<(), blob::Error>> {
         self.commit_ts = self.commit_ts.max(commit_ts);
         self.findings.blob = Some(place);

@@ -14,6 +14,7 @@ use crate::cursor;
 use crate::error::Result;
 use crate::keyspace::redis::sortable_seq;
 use crate::snapshot::{Entry, RowLocation};
+use crate::time::Hlc;
 use crate::tree::{Scratch, Sorted, Sorter};
 
 /// Memory for each of the sorters of plans and of scattered items, bytes.
@@ -134,7 +135,7 @@ impl Items {
         order.extend(sortable_seq(seq));
         self.record.clear();
         self.record.extend(entry.place.to_bytes());
-        self.record.extend(entry.commit_ts.to_be_bytes());
+        self.record.extend(entry.commit_ts.0.to_be_bytes());
         self.record.extend_from_slice(entry.body);
         Ok(self.sorter.push(&order, &self.record)?)
     }
@@ -208,7 +209,7 @@ impl Database<'_, '_, '_> {
                 let seq = cursor::take_array(&mut seq).ok_or_else(broken)?;
                 let seq = i64::from_be_bytes(seq) ^ i64::MIN;
                 let place = RowLocation::take(&mut body).ok_or_else(broken)?;
-                let commit_ts = cursor::take_u64_be(&mut body).ok_or_else(broken)?;
+                let commit_ts = cursor::take_u64_be(&mut body).map(Hlc).ok_or_else(broken)?;
                 builder.add(self.kept_elements(), Slot::Seq(seq), body, place, commit_ts)?;
                 item = items.next()?;
             }
@@ -233,7 +234,7 @@ mod tests {
         expiry: None,
         stands_empty: true,
         declared: Some(2),
-        commit_ts: 0,
+        commit_ts: Hlc::ZERO,
         bounds: Bounds::Window(0, 2),
     };
 

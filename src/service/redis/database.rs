@@ -12,6 +12,7 @@ use crate::service::{Context, Scope};
 use crate::sink::Sink;
 use crate::sink::Wants;
 use crate::snapshot::{EntryBuf, RowLocation, Snapshot};
+use crate::time::Hlc;
 use crate::tree::{Scratch, Sorter};
 
 /// Name of the database in scopes and in problems.
@@ -91,7 +92,7 @@ impl<'c, 'a, 'r> Database<'c, 'a, 'r> {
     }
 
     /// Reads the value of a row once more, and its commit time, HLC.
-    pub(super) fn take_value(&mut self, place: RowLocation) -> Result<(Vec<u8>, u64)> {
+    pub(super) fn take_value(&mut self, place: RowLocation) -> Result<(Vec<u8>, Hlc)> {
         self.snapshot().read(place, &mut self.row)?;
         Ok((std::mem::take(&mut self.row.body), self.row.commit_ts))
     }

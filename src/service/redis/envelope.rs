@@ -2,6 +2,7 @@
 
 use super::expiry;
 use crate::cursor;
+use crate::time::UnixMs;
 
 /// First byte of a value in current form; the second tells strings from HLLs.
 const MARK: u8 = 0xff;
@@ -19,15 +20,15 @@ pub(crate) enum Version {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Form<'a> {
     /// The expiry (Unix ms; 0 is expired) counts whatever the index says, also when there is none.
-    Current { expiry: Option<u64>, body: &'a [u8] },
+    Current { expiry: Option<UnixMs>, body: &'a [u8] },
     /// The whole value is the body; the expiry stands in the index.
     Legacy(&'a [u8]),
 }
 
 /// Appends the envelope of a value; an expiry, Unix ms, of strings and HLLs is in it.
-pub(crate) fn write(out: &mut Vec<u8>, version: Version, expiry: Option<u64>) {
+pub(crate) fn write(out: &mut Vec<u8>, version: Version, expiry: Option<UnixMs>) {
     out.extend_from_slice(&[MARK, version as u8, u8::from(expiry.is_some())]);
-    out.extend(expiry.into_iter().flat_map(u64::to_be_bytes));
+    out.extend(expiry.into_iter().flat_map(|ms| ms.0.to_be_bytes()));
 }
 
 /// Whether a legacy value would be read as one with an envelope.
@@ -41,8 +42,11 @@ pub(super) fn parse(version: Version, value: &[u8]) -> Option<Form<'_>> {
         return Some(Form::Legacy(value));
     };
     let flags = cursor::take_u8(&mut rest)?;
-    let expiry =
-        if flags & HAS_EXPIRY == 0 { None } else { Some(expiry::clamp(cursor::take_u64_be(&mut rest)?)) };
+    let expiry = if flags & HAS_EXPIRY == 0 {
+        None
+    } else {
+        Some(expiry::clamp(UnixMs(cursor::take_u64_be(&mut rest)?)))
+    };
     Some(Form::Current { expiry, body: rest })
 }
 
@@ -54,13 +58,13 @@ mod tests {
     fn current_values_carry_their_expiry() {
         assert_eq!(
             parse(Version::String, b"\xff\x01\x01\0\0\x01\xa0\x88\x9d\x38\0v"),
-            Some(Form::Current { expiry: Some(1_788_998_400_000), body: b"v" })
+            Some(Form::Current { expiry: Some(UnixMs(1_788_998_400_000)), body: b"v" })
         );
         assert_eq!(parse(Version::Hll, b"\xff\x02\0v"), Some(Form::Current { expiry: None, body: b"v" }));
         assert_eq!(parse(Version::String, b"\xff\x01\xfe"), Some(Form::Current { expiry: None, body: b"" }));
         assert_eq!(
             parse(Version::String, b"\xff\x01\x01\xff\xff\xff\xff\xff\xff\xff\xff"),
-            Some(Form::Current { expiry: Some((1 << 63) - 1), body: b"" })
+            Some(Form::Current { expiry: Some(UnixMs((1 << 63) - 1)), body: b"" })
         );
     }
 

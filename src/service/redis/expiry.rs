@@ -1,17 +1,18 @@
 //! What becomes of a key because of its expiry (`reading/redis.md#expiry`, `reading/redis.md#decided-cases`).
 
 use super::key_state::Index;
+use crate::time::UnixMs;
 
 /// Clamps an expiry, Unix ms, as the live server does.
-pub(super) fn clamp(ms: u64) -> u64 {
-    ms.min(i64::MAX.cast_unsigned())
+pub(super) fn clamp(UnixMs(ms): UnixMs) -> UnixMs {
+    UnixMs(ms.min(i64::MAX.cast_unsigned()))
 }
 
 /// What becomes of a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum ExpiryOutcome {
     /// It is written, with this expiry, Unix ms.
-    Written(Option<u64>),
+    Written(Option<UnixMs>),
     /// It is left out, as `--drop-expired` asks.
     Dropped,
     /// Expired since 1970: the tree has no way to say so.
@@ -24,22 +25,22 @@ pub(super) enum ExpiryOutcome {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Clock {
     /// Lower bound of the wall clock when the snapshot was cut, Unix ms.
-    pub(super) now: u64,
+    pub(super) now: UnixMs,
     /// `--drop-expired`.
     pub(super) drop_expired: bool,
 }
 
 impl Clock {
     /// Whether a key with this expiry is expired.
-    pub(super) fn is_expired(&self, expiry: Option<u64>) -> bool {
+    pub(super) fn is_expired(&self, expiry: Option<UnixMs>) -> bool {
         expiry.is_some_and(|ms| ms <= self.now)
     }
 
     /// Decides about a key with this expiry.
-    pub(super) fn outcome(&self, expiry: Option<u64>) -> ExpiryOutcome {
+    pub(super) fn outcome(&self, expiry: Option<UnixMs>) -> ExpiryOutcome {
         match expiry {
             Some(_) if self.drop_expired && self.is_expired(expiry) => ExpiryOutcome::Dropped,
-            Some(0) => ExpiryOutcome::Unrepresentable,
+            Some(UnixMs(0)) => ExpiryOutcome::Unrepresentable,
             _ => ExpiryOutcome::Written(expiry),
         }
     }
@@ -58,39 +59,43 @@ impl Clock {
 mod tests {
     use super::*;
     use crate::snapshot::RowLocation;
+    use crate::time::Hlc;
 
     fn clock(drop_expired: bool) -> Clock {
-        Clock { now: 1000, drop_expired }
+        Clock { now: UnixMs(1000), drop_expired }
     }
 
     #[test]
     fn expired_keys_stay_unless_they_are_to_be_dropped() {
-        assert_eq!(clock(false).outcome(Some(1000)), ExpiryOutcome::Written(Some(1000)));
-        assert_eq!(clock(true).outcome(Some(1000)), ExpiryOutcome::Dropped);
-        assert_eq!(clock(true).outcome(Some(1001)), ExpiryOutcome::Written(Some(1001)));
+        assert_eq!(clock(false).outcome(Some(UnixMs(1000))), ExpiryOutcome::Written(Some(UnixMs(1000))));
+        assert_eq!(clock(true).outcome(Some(UnixMs(1000))), ExpiryOutcome::Dropped);
+        assert_eq!(clock(true).outcome(Some(UnixMs(1001))), ExpiryOutcome::Written(Some(UnixMs(1001))));
         assert_eq!(clock(true).outcome(None), ExpiryOutcome::Written(None));
     }
 
     #[test]
     fn zero_is_expired_and_cannot_be_written() {
-        assert_eq!(clock(false).outcome(Some(0)), ExpiryOutcome::Unrepresentable);
-        assert_eq!(clock(true).outcome(Some(0)), ExpiryOutcome::Dropped);
+        assert_eq!(clock(false).outcome(Some(UnixMs(0))), ExpiryOutcome::Unrepresentable);
+        assert_eq!(clock(true).outcome(Some(UnixMs(0))), ExpiryOutcome::Dropped);
     }
 
     #[test]
     fn an_index_row_of_the_wrong_length_spoils_what_depends_on_it() {
         let place = RowLocation::new(0, 0);
-        let index = |expiry| Some(Index { expiry, commit_ts: 1, place });
+        let index = |expiry| Some(Index { expiry, commit_ts: Hlc(1), place });
         assert_eq!(clock(false).outcome_by_index(None), ExpiryOutcome::Written(None));
-        assert_eq!(clock(false).outcome_by_index(index(Some(5))), ExpiryOutcome::Written(Some(5)));
-        assert_eq!(clock(true).outcome_by_index(index(Some(5))), ExpiryOutcome::Dropped);
+        assert_eq!(
+            clock(false).outcome_by_index(index(Some(UnixMs(5)))),
+            ExpiryOutcome::Written(Some(UnixMs(5)))
+        );
+        assert_eq!(clock(true).outcome_by_index(index(Some(UnixMs(5)))), ExpiryOutcome::Dropped);
         assert_eq!(clock(false).outcome_by_index(index(None)), ExpiryOutcome::BadIndex);
     }
 
     #[test]
     fn what_does_not_fit_a_signed_number_is_clamped() {
-        assert_eq!(clamp(u64::MAX), (1 << 63) - 1);
-        assert_eq!(clamp((1 << 63) - 1), (1 << 63) - 1);
-        assert_eq!(clamp(7), 7);
+        assert_eq!(clamp(UnixMs(u64::MAX)), UnixMs((1 << 63) - 1));
+        assert_eq!(clamp(UnixMs((1 << 63) - 1)), UnixMs((1 << 63) - 1));
+        assert_eq!(clamp(UnixMs(7)), UnixMs(7));
     }
 }

@@ -10,6 +10,7 @@ use crate::cursor;
 use crate::keyspace::Family;
 use crate::keyspace::redis::{StreamId, parse_meta, parse_plain};
 use crate::model::redis::EntryFields;
+use crate::time::UnixMs;
 
 /// The families that have a history: indexes and deltas, which follow from others, are not among them.
 pub(crate) const FAMILIES: [Family; 17] = [
@@ -51,7 +52,7 @@ pub(crate) struct Said {
     /// The value without its envelope.
     pub value: Option<Vec<u8>>,
     /// When it expires, Unix ms.
-    pub expires_ms: Option<u64>,
+    pub expires_ms: Option<UnixMs>,
     /// Declared number of elements.
     pub length: Option<u64>,
     /// Score of a member.
@@ -101,7 +102,7 @@ pub(crate) fn said(family: Family, value: &[u8]) -> Said {
     if let Some(collection) = Collection::ALL.into_iter().find(|each| each.meta() == family) {
         return Meta::parse(collection, value).map_or_else(all, |meta| Said {
             length: Some(meta.length),
-            expires_ms: meta.inline.filter(|ms| *ms != 0),
+            expires_ms: meta.inline.filter(|ms| ms.0 != 0),
             ..Said::default()
         });
     }
@@ -111,7 +112,7 @@ pub(crate) fn said(family: Family, value: &[u8]) -> Said {
         Family::RedisTtl => {
             let mut rest = value;
             let expires_ms = cursor::take_u64_be(&mut rest).filter(|_| rest.is_empty());
-            expires_ms.map_or_else(all, |ms| Said { expires_ms: Some(ms), ..Said::default() })
+            expires_ms.map_or_else(all, |ms| Said { expires_ms: Some(UnixMs(ms)), ..Said::default() })
         }
         Family::SetMember => Said::default(),
         Family::ZsetMember => match builder::parse_score(value) {
@@ -153,10 +154,10 @@ mod tests {
     #[test]
     fn values_are_read_without_their_envelopes() {
         let string = said(Family::RedisString, b"\xff\x01\x01\0\0\0\0\0\0\0\x05v");
-        assert_eq!((string.value.as_deref(), string.expires_ms), (Some(&b"v"[..]), Some(5)));
+        assert_eq!((string.value.as_deref(), string.expires_ms), (Some(&b"v"[..]), Some(UnixMs(5))));
         assert_eq!(said(Family::RedisString, b"old").value.unwrap(), b"old");
         assert_eq!(said(Family::HashMeta, &7_u64.to_be_bytes()).length, Some(7));
-        assert_eq!(said(Family::RedisTtl, &7_u64.to_be_bytes()).expires_ms, Some(7));
+        assert_eq!(said(Family::RedisTtl, &7_u64.to_be_bytes()).expires_ms, Some(UnixMs(7)));
         assert_eq!(said(Family::ZsetMember, &1.5_f64.to_be_bytes()).score, Some(1.5));
         assert_eq!(said(Family::ZsetMember, b"x").value.unwrap(), b"x");
         let entry = said(Family::StreamEntry, b"\0RXE\x01\x0a\x031-1\x12\x01a\x12\x01v");

@@ -7,12 +7,13 @@ use super::collection::Collection;
 use super::meta;
 use crate::cursor::{take_array, take_u8, take_u64_be};
 use crate::snapshot::RowLocation;
+use crate::time::{Hlc, UnixMs};
 
 /// One record; the key stands beside it in the sorter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum KeyRecord<'a> {
     /// A string that needs no more attention, with its expiry, Unix ms.
-    String { expiry: Option<u64> },
+    String { expiry: Option<UnixMs> },
     /// A string in legacy form that is yet to be written.
     LegacyString { place: RowLocation },
     /// A key without a prefix that may be a string.
@@ -20,9 +21,9 @@ pub(super) enum KeyRecord<'a> {
     /// A HyperLogLog.
     Hll { place: RowLocation },
     /// An index row.
-    Index { place: RowLocation, commit_ts: u64, value: &'a [u8] },
+    Index { place: RowLocation, commit_ts: Hlc, value: &'a [u8] },
     /// A base meta.
-    Meta { collection: Collection, place: RowLocation, commit_ts: u64, value: &'a [u8] },
+    Meta { collection: Collection, place: RowLocation, commit_ts: Hlc, value: &'a [u8] },
     /// A run of delta rows.
     Deltas(Deltas),
     /// A run of element rows.
@@ -40,9 +41,9 @@ pub(super) struct Deltas {
     pub(super) length: i128,
     pub(super) head: i128,
     /// Lowest commit timestamp in their keys.
-    pub(super) oldest: u64,
+    pub(super) oldest: Hlc,
     /// Highest commit time of the rows, HLC.
-    pub(super) newest: u64,
+    pub(super) newest: Hlc,
     /// The first one that does not parse.
     pub(super) malformed: Option<RowLocation>,
 }
@@ -80,7 +81,7 @@ impl<'a> KeyRecord<'a> {
         match *self {
             KeyRecord::String { expiry } => {
                 out.push(0);
-                out.extend(expiry.into_iter().flat_map(u64::to_be_bytes));
+                out.extend(expiry.into_iter().flat_map(|ms| ms.0.to_be_bytes()));
             }
             KeyRecord::LegacyString { place } => {
                 out.push(1);
@@ -97,13 +98,13 @@ impl<'a> KeyRecord<'a> {
             KeyRecord::Index { place, commit_ts, value } => {
                 out.push(4);
                 out.extend(place.to_bytes());
-                out.extend(commit_ts.to_be_bytes());
+                out.extend(commit_ts.0.to_be_bytes());
                 out.extend(value.iter().take(KEPT));
             }
             KeyRecord::Meta { collection, place, commit_ts, value } => {
                 out.extend([5, collection as u8]);
                 out.extend(place.to_bytes());
-                out.extend(commit_ts.to_be_bytes());
+                out.extend(commit_ts.0.to_be_bytes());
                 out.extend(value.iter().take(KEPT));
             }
             KeyRecord::Deltas(deltas) => {
@@ -111,8 +112,8 @@ impl<'a> KeyRecord<'a> {
                 out.extend(deltas.rows.to_be_bytes());
                 out.extend(deltas.length.to_be_bytes());
                 out.extend(deltas.head.to_be_bytes());
-                out.extend(deltas.oldest.to_be_bytes());
-                out.extend(deltas.newest.to_be_bytes());
+                out.extend(deltas.oldest.0.to_be_bytes());
+                out.extend(deltas.newest.0.to_be_bytes());
                 if let Some(place) = deltas.malformed {
                     out.extend(place.to_bytes());
                 }
@@ -133,19 +134,21 @@ impl<'a> KeyRecord<'a> {
     pub(super) fn parse(mut record: &'a [u8]) -> Option<Self> {
         let rest = &mut record;
         let fact = match take_u8(rest)? {
-            0 => KeyRecord::String { expiry: if rest.is_empty() { None } else { Some(take_u64_be(rest)?) } },
+            0 => KeyRecord::String {
+                expiry: if rest.is_empty() { None } else { Some(UnixMs(take_u64_be(rest)?)) },
+            },
             1 => KeyRecord::LegacyString { place: RowLocation::take(rest)? },
             2 => KeyRecord::Bare { place: RowLocation::take(rest)? },
             3 => KeyRecord::Hll { place: RowLocation::take(rest)? },
             4 => KeyRecord::Index {
                 place: RowLocation::take(rest)?,
-                commit_ts: take_u64_be(rest)?,
+                commit_ts: Hlc(take_u64_be(rest)?),
                 value: std::mem::take(rest),
             },
             5 => KeyRecord::Meta {
                 collection: take_collection(rest)?,
                 place: RowLocation::take(rest)?,
-                commit_ts: take_u64_be(rest)?,
+                commit_ts: Hlc(take_u64_be(rest)?),
                 value: std::mem::take(rest),
             },
             6 => KeyRecord::Deltas(Deltas {
@@ -153,8 +156,8 @@ impl<'a> KeyRecord<'a> {
                 rows: take_u64_be(rest)?,
                 length: i128::from_be_bytes(take_array(rest)?),
                 head: i128::from_be_bytes(take_array(rest)?),
-                oldest: take_u64_be(rest)?,
-                newest: take_u64_be(rest)?,
+                oldest: Hlc(take_u64_be(rest)?),
+                newest: Hlc(take_u64_be(rest)?),
                 malformed: if rest.is_empty() { None } else { Some(RowLocation::take(rest)?) },
             }),
             7 => KeyRecord::Elements(Elements {
@@ -186,18 +189,18 @@ mod tests {
             rows: 3,
             length: -5,
             head: i128::MAX,
-            oldest: 9,
-            newest: 11,
+            oldest: Hlc(9),
+            newest: Hlc(11),
             malformed: Some(place),
         };
         vec![
             KeyRecord::String { expiry: None },
-            KeyRecord::String { expiry: Some(0) },
+            KeyRecord::String { expiry: Some(UnixMs(0)) },
             KeyRecord::LegacyString { place },
             KeyRecord::Bare { place },
             KeyRecord::Hll { place },
-            KeyRecord::Index { place, commit_ts: 5, value: b"12345678" },
-            KeyRecord::Meta { collection, place, commit_ts: 5, value: b"" },
+            KeyRecord::Index { place, commit_ts: Hlc(5), value: b"12345678" },
+            KeyRecord::Meta { collection, place, commit_ts: Hlc(5), value: b"" },
             KeyRecord::Deltas(deltas),
             KeyRecord::Deltas(Deltas { malformed: None, ..deltas }),
             KeyRecord::Elements(Elements { collection, rows: 1, run: u64::MAX }),
@@ -219,7 +222,7 @@ mod tests {
         let value = [0; 1000];
         let mut record = Vec::new();
         let place = RowLocation::new(0, 0);
-        KeyRecord::Meta { collection: Collection::Stream, place, commit_ts: 5, value: &value }
+        KeyRecord::Meta { collection: Collection::Stream, place, commit_ts: Hlc(5), value: &value }
             .write(&mut record);
         let Some(KeyRecord::Meta { value, .. }) = KeyRecord::parse(&record) else { panic!("no meta") };
         assert_eq!(value.len(), KEPT);

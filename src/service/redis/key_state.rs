@@ -6,6 +6,7 @@ use super::key_record::{Elements, KeyRecord};
 use super::meta::Meta;
 use super::rows::{BaseMeta, Rows};
 use crate::snapshot::RowLocation;
+use crate::time::{Hlc, UnixMs};
 
 /// The records about one Redis key, put together.
 #[derive(Clone, Debug, Default)]
@@ -24,7 +25,7 @@ pub(super) struct KeyState {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum StringRow {
     /// Nothing is left to do.
-    Done { expiry: Option<u64> },
+    Done { expiry: Option<UnixMs> },
     /// The whole value is the body; not yet written.
     Legacy { place: RowLocation },
 }
@@ -33,8 +34,8 @@ pub(super) enum StringRow {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Index {
     /// Unix ms; `None` when the row has the wrong length.
-    pub(super) expiry: Option<u64>,
-    pub(super) commit_ts: u64,
+    pub(super) expiry: Option<UnixMs>,
+    pub(super) commit_ts: Hlc,
     pub(super) place: RowLocation,
 }
 
@@ -76,7 +77,7 @@ impl KeyState {
             KeyRecord::Bare { place } => self.bare = Some(place),
             KeyRecord::Hll { place } => self.hll = Some(place),
             KeyRecord::Index { place, commit_ts, value } => {
-                let expiry = value.try_into().ok().map(|ms| expiry::clamp(u64::from_be_bytes(ms)));
+                let expiry = value.try_into().ok().map(|ms| expiry::clamp(UnixMs(u64::from_be_bytes(ms))));
                 self.index = Some(Index { expiry, commit_ts, place });
             }
             KeyRecord::Meta { collection, place, commit_ts, value } => {
@@ -150,7 +151,7 @@ mod tests {
     const PLACE: RowLocation = RowLocation::new(0, 0);
 
     fn meta(collection: Collection) -> KeyRecord<'static> {
-        KeyRecord::Meta { collection, place: PLACE, commit_ts: 7, value: &[0; 24] }
+        KeyRecord::Meta { collection, place: PLACE, commit_ts: Hlc(7), value: &[0; 24] }
     }
 
     fn elements(collection: Collection) -> KeyRecord<'static> {
@@ -163,8 +164,8 @@ mod tests {
             rows: 3,
             length: 1,
             head: 0,
-            oldest: 9,
-            newest: 9,
+            oldest: Hlc(9),
+            newest: Hlc(9),
             malformed: None,
         })
     }
@@ -245,8 +246,8 @@ mod tests {
         for length in 0..=10 {
             let value = vec![0xff; length];
             let index =
-                state(&[KeyRecord::Index { place: PLACE, commit_ts: 1, value: &value }]).index.unwrap();
-            assert_eq!(index.expiry, (length == 8).then_some((1 << 63) - 1));
+                state(&[KeyRecord::Index { place: PLACE, commit_ts: Hlc(1), value: &value }]).index.unwrap();
+            assert_eq!(index.expiry, (length == 8).then_some(UnixMs((1 << 63) - 1)));
         }
     }
 

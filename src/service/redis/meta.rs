@@ -4,6 +4,7 @@ use super::collection::Collection;
 use super::expiry;
 use crate::cursor::{take_array, take_u64_be};
 use crate::keyspace::redis::StreamId;
+use crate::time::UnixMs;
 
 /// Longest base meta, bytes.
 pub(super) const LONGEST: usize = 48;
@@ -14,7 +15,7 @@ pub(crate) struct Meta {
     /// Declared number of elements; fits an `i64`.
     pub(crate) length: u64,
     /// Expiry as the meta itself tells it, Unix ms, 0 is none; `None` where the index tells it.
-    pub(crate) inline: Option<u64>,
+    pub(crate) inline: Option<UnixMs>,
     /// Position of a list's first item.
     pub(crate) head: i64,
     /// Highest ID that a stream ever assigned.
@@ -49,7 +50,7 @@ impl Meta {
             }
             Collection::Hash | Collection::Set | Collection::Zset => out.extend_from_slice(&length),
         }
-        out.extend(self.inline.into_iter().flat_map(u64::to_be_bytes));
+        out.extend(self.inline.into_iter().flat_map(|ms| ms.0.to_be_bytes()));
     }
 
     fn parse_count(mut value: &[u8]) -> Option<Self> {
@@ -91,8 +92,8 @@ fn take_length(value: &mut &[u8]) -> Option<u64> {
     take_u64_be(value).filter(|&length| i64::try_from(length).is_ok())
 }
 
-fn take_expiry(value: &mut &[u8]) -> Option<u64> {
-    take_u64_be(value).map(expiry::clamp)
+fn take_expiry(value: &mut &[u8]) -> Option<UnixMs> {
+    take_u64_be(value).map(|ms| expiry::clamp(UnixMs(ms)))
 }
 
 /// What a delta adds to a collection.
@@ -144,9 +145,9 @@ mod tests {
         let short = Meta::parse(Collection::Hash, &words(&[2])).unwrap();
         assert_eq!((short.length, short.inline), (2, None));
         let long = Meta::parse(Collection::Set, &words(&[2, 0])).unwrap();
-        assert_eq!((long.length, long.inline), (2, Some(0)));
+        assert_eq!((long.length, long.inline), (2, Some(UnixMs(0))));
         let far = Meta::parse(Collection::Zset, &words(&[2, u64::MAX])).unwrap();
-        assert_eq!(far.inline, Some((1 << 63) - 1));
+        assert_eq!(far.inline, Some(UnixMs((1 << 63) - 1)));
     }
 
     #[test]
@@ -164,7 +165,7 @@ mod tests {
     fn the_tail_of_a_list_is_its_head_and_length() {
         let head = (-2_i64).cast_unsigned();
         let meta = Meta::parse(Collection::List, &words(&[head, 1, 3, 7])).unwrap();
-        assert_eq!((meta.head, meta.length, meta.inline), (-2, 3, Some(7)));
+        assert_eq!((meta.head, meta.length, meta.inline), (-2, 3, Some(UnixMs(7))));
         assert!(Meta::parse(Collection::List, &words(&[0, 2, 1])).is_none());
         let overflow = words(&[i64::MAX.cast_unsigned(), (i64::MIN + 1).cast_unsigned(), 2]);
         assert!(Meta::parse(Collection::List, &overflow).is_none());
@@ -175,7 +176,7 @@ mod tests {
         let meta = Meta::parse(Collection::Stream, &words(&[1, 200, 3, 9, 100, 1])).unwrap();
         assert_eq!(meta.last, StreamId { ms: 200, seq: 3 });
         assert_eq!(meta.cursor, StreamId { ms: 100, seq: 1 });
-        assert_eq!((meta.length, meta.inline), (1, Some(9)));
+        assert_eq!((meta.length, meta.inline), (1, Some(UnixMs(9))));
         let short = Meta::parse(Collection::Stream, &words(&[1, 200, 3])).unwrap();
         assert_eq!((short.inline, short.cursor), (None, StreamId::default()));
     }

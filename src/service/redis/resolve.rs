@@ -15,6 +15,7 @@ use super::write_plan::{Bounds, WritePlan};
 use crate::bug::Bug;
 use crate::error::Result;
 use crate::event::{Class, Event, Warning};
+use crate::time::{Hlc, UnixMs};
 
 impl Database<'_, '_, '_> {
     /// Resolves all keys. Collections that have element rows are left to a second scan of those: their plans go to
@@ -88,7 +89,7 @@ impl Database<'_, '_, '_> {
             return self.problem(key, Class::INVALID_LIST_DELTA, message, Some(place));
         }
         let outcome = match base.and_then(|base| base.inline) {
-            Some(0) => ExpiryOutcome::Written(None),
+            Some(UnixMs(0)) => ExpiryOutcome::Written(None),
             Some(ms) => self.clock.outcome(Some(ms)),
             None => {
                 self.warn_stale_index(key, state, rows);
@@ -102,7 +103,7 @@ impl Database<'_, '_, '_> {
             return self.leave_out(key, outcome, place.ok_or_else(|| Bug::new(what).at((key, &[][..])))?);
         };
         let index = state.index.filter(|_| base.is_none_or(|base| base.inline.is_none()));
-        let newest = index.map_or(0, |index| index.commit_ts);
+        let newest = index.map_or(Hlc::ZERO, |index| index.commit_ts);
         self.resolve_content(key, state, plan(collection, rows, base, expiry, newest), plans)
     }
 
@@ -169,8 +170,8 @@ fn plan(
     collection: Collection,
     rows: Rows,
     base: Option<Meta>,
-    expiry: Option<u64>,
-    newest: u64,
+    expiry: Option<UnixMs>,
+    newest: Hlc,
 ) -> WritePlan {
     let (length, head) = rows.deltas.map_or((0, 0), |deltas| (deltas.length, deltas.head));
     let meta = base.unwrap_or_default();
@@ -183,14 +184,14 @@ fn plan(
         }
         Collection::Stream => Bounds::Above { cursor: meta.cursor, last: meta.last },
     };
-    let newest = newest.max(rows.meta.map_or(0, |meta| meta.commit_ts));
+    let newest = newest.max(rows.meta.map_or(Hlc::ZERO, |meta| meta.commit_ts));
     let is_declared = base.is_some() || rows.deltas.is_some();
     WritePlan {
         collection,
         expiry,
         stands_empty: base.is_some() || rows.blob.is_some(),
         declared: is_declared.then(|| u64::try_from(length).unwrap_or(u64::MAX)),
-        commit_ts: newest.max(rows.deltas.map_or(0, |deltas| deltas.newest)),
+        commit_ts: newest.max(rows.deltas.map_or(Hlc::ZERO, |deltas| deltas.newest)),
         bounds,
     }
 }

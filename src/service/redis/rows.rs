@@ -4,6 +4,7 @@ use super::collection::Collection;
 use super::key_record::Deltas;
 use super::meta::Meta;
 use crate::snapshot::RowLocation;
+use crate::time::Hlc;
 
 /// The rows of one type of collection under a key.
 #[derive(Clone, Copy, Debug, Default)]
@@ -19,7 +20,7 @@ pub(super) struct Rows {
 pub(super) struct BaseMeta {
     pub(super) place: RowLocation,
     /// HLC.
-    pub(super) commit_ts: u64,
+    pub(super) commit_ts: Hlc,
     pub(super) meta: Option<Meta>,
 }
 

@@ -12,8 +12,9 @@ use crate::keyspace::Family;
 use crate::keyspace::redis::parse_plain;
 use crate::model::redis::{Key, Value};
 use crate::snapshot::RowLocation;
+use crate::time::{Hlc, UnixMs};
 
-fn string<'a>(key: &'a [u8], body: &'a [u8], expiry_ms: Option<u64>, commit_ts: u64) -> Key<'a> {
+fn string<'a>(key: &'a [u8], body: &'a [u8], expiry_ms: Option<UnixMs>, commit_ts: Hlc) -> Key<'a> {
     Key { key, value: Value::String(body), expiry_ms, commit_ts, shares_name: false }
 }
 

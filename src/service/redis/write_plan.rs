@@ -3,19 +3,20 @@
 use super::collection::Collection;
 use crate::cursor::{take_array, take_u8, take_u64_be};
 use crate::keyspace::redis::StreamId;
+use crate::time::{Hlc, UnixMs};
 
 /// How a collection is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct WritePlan {
     pub(super) collection: Collection,
     /// Unix ms.
-    pub(super) expiry: Option<u64>,
+    pub(super) expiry: Option<UnixMs>,
     /// Whether it exists without elements, too: it has a base meta or a blob.
     pub(super) stands_empty: bool,
     /// Number of elements by base meta and deltas, where there is either.
     pub(super) declared: Option<u64>,
     /// Commit time of the newest row besides the elements, HLC; 0 where there is none.
-    pub(super) commit_ts: u64,
+    pub(super) commit_ts: Hlc,
     pub(super) bounds: Bounds,
 }
 
@@ -36,7 +37,7 @@ impl WritePlan {
         let flags = [(self.stands_empty, 1), (self.expiry.is_some(), 2), (self.declared.is_some(), 4)];
         let flags = flags.into_iter().filter(|(set, _)| *set).map(|(_, flag)| flag).sum::<u8>();
         out.extend([self.collection as u8, flags]);
-        for number in [self.expiry.unwrap_or(0), self.declared.unwrap_or(0), self.commit_ts] {
+        for number in [self.expiry.map_or(0, |ms| ms.0), self.declared.unwrap_or(0), self.commit_ts.0] {
             out.extend(number.to_be_bytes());
         }
         match self.bounds {
@@ -69,10 +70,10 @@ impl WritePlan {
         };
         Some(Self {
             collection,
-            expiry: (flags & 2 != 0).then_some(expiry),
+            expiry: (flags & 2 != 0).then_some(UnixMs(expiry)),
             stands_empty: flags & 1 != 0,
             declared: (flags & 4 != 0).then_some(declared),
-            commit_ts,
+            commit_ts: Hlc(commit_ts),
             bounds,
         })
     }
@@ -92,8 +93,9 @@ mod tests {
             (Collection::Zset, Bounds::All),
             (Collection::Stream, Bounds::Above { cursor: id(1), last: id(u64::MAX) }),
         ] {
-            for (expiry, declared, stands_empty) in [(None, Some(0), true), (Some(5), None, false)] {
-                let plan = WritePlan { collection, expiry, stands_empty, declared, commit_ts: 9, bounds };
+            for (expiry, declared, stands_empty) in [(None, Some(0), true), (Some(UnixMs(5)), None, false)] {
+                let plan =
+                    WritePlan { collection, expiry, stands_empty, declared, commit_ts: Hlc(9), bounds };
                 let mut record = Vec::new();
                 plan.write(&mut record);
                 record.extend(b"key");

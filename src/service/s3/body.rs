@@ -215,6 +215,7 @@ mod tests {
     use crate::report::Report;
     use crate::service::s3::manifest::Manifest;
     use crate::sink::{LayoutOptions, TreeSink};
+    use crate::time::Hlc;
     use crate::tree::{Scratch, Tree, TreeOptions};
 
     const PLACE: RowLocation = RowLocation::new(0, 0);
@@ -243,7 +244,7 @@ mod tests {
                 key: b"o",
                 headers,
                 part_sizes: &[],
-                commit_ts: 0,
+                commit_ts: Hlc::ZERO,
             };
             let object = Object::S3(s3::Object::Object(&head));
             assert_eq!(tree.object(&mut report(), object).unwrap(), Answer::Open);

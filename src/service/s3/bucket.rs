@@ -6,12 +6,13 @@ use crate::codec::gojson::read::{self as json, Reader};
 use crate::codec::gojson::{self, Html, Lossy};
 use crate::limits;
 pub(super) use crate::model::s3::BucketMeta;
+use crate::time::Hlc;
 
 #[derive(Serialize)]
 struct Row<'a> {
     bucket_name: Lossy<'a>,
     generation: u64,
-    created_at_hlc: u64,
+    created_at_hlc: Hlc,
     owner: &'a str,
     region: &'a str,
     acl: &'a str,
@@ -64,7 +65,7 @@ mod tests {
     fn every_member_is_read_but_the_name() {
         let value = r#"{"bucket_name":"other","generation":7,"created_at_hlc":5,"owner":"me","region":null,"acl":"x"}"#;
         let (owner, region, acl) = ("me".into(), String::new(), "x".into());
-        let meta = BucketMeta { generation: 7, created_at: 5, owner, region, acl };
+        let meta = BucketMeta { generation: 7, created_at: Hlc(5), owner, region, acl };
         for value in [value, &in_capitals(value)] {
             assert_eq!(BucketMeta::parse(value.as_bytes()), Ok(meta.clone()));
         }

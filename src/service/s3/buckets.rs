@@ -12,6 +12,7 @@ use crate::keyspace::{Family, Namespace};
 use crate::limits;
 use crate::model::{Object, Refusal, s3};
 use crate::service::{Context, Scope};
+use crate::time::Hlc;
 
 /// What the bucket row says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -143,7 +144,7 @@ fn rows(context: &mut Context<'_, '_>, scope: &mut Scope, buckets: &mut Buckets)
 fn put(
     context: &mut Context<'_, '_>,
     name: &[u8],
-    row: Option<(&BucketMeta, u64)>,
+    row: Option<(&BucketMeta, Hlc)>,
 ) -> Result<Option<Refusal>> {
     let (meta, commit_ts) = row.unzip();
     context.put(Object::S3(s3::Object::Bucket(&s3::Bucket { name, meta, commit_ts })))

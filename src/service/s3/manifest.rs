@@ -11,6 +11,7 @@ use crate::codec::gojson::read::{self as json, Reader};
 use crate::codec::gojson::{self, Html};
 use crate::limits;
 use crate::model::s3::Headers;
+use crate::time::Hlc;
 
 /// What each of the user's headers counts besides its name and value, bytes.
 const METADATA_ENTRY: usize = 16;
@@ -21,7 +22,7 @@ struct Row<'a> {
     upload_id: &'a str,
     etag: &'a str,
     size_bytes: u64,
-    last_modified_hlc: u64,
+    last_modified_hlc: Hlc,
     content_type: &'a str,
     content_encoding: &'a str,
     cache_control: &'a str,
@@ -210,7 +211,7 @@ mod tests {
                 "parts":[{"part_no":1,"size_bytes":5,"chunk_count":2,"chunk_sizes":[3,2]}]}"#;
         let manifest = Manifest::parse(json.as_bytes()).unwrap();
         assert_eq!((&*manifest.upload_id, &*manifest.headers.etag, manifest.headers.size), ("u", "e-1", 5));
-        assert_eq!((manifest.headers.last_modified, &*manifest.headers.content_type), (65536, "a/b"));
+        assert_eq!((manifest.headers.last_modified, &*manifest.headers.content_type), (Hlc(65536), "a/b"));
         assert_eq!((&*manifest.headers.content_encoding, &*manifest.headers.cache_control), ("gzip", "no"));
         assert_eq!(&*manifest.headers.content_disposition, "inline");
         assert_eq!(manifest.headers.user_metadata.keys().collect::<Vec<_>>(), ["", "a", "b"]);

@@ -94,7 +94,7 @@ impl Collector<'_, '_> {
             let Some(segment) = self.select(&entry, sqs::queue(family, entry.key))? else { continue };
             self.value.clear();
             self.value.extend(entry.place.to_bytes());
-            self.value.extend(entry.commit_ts.to_be_bytes());
+            self.value.extend(entry.commit_ts.0.to_be_bytes());
             self.value.extend_from_slice(entry.body);
             record::set_key(&mut self.key, segment.text(), Kind::Meta);
             self.records.push(&self.key, &self.value)?;

@@ -13,6 +13,7 @@ use crate::error::Result;
 use crate::keyspace::sqs::{dedup_key, group_key};
 use crate::model::sqs::{Delivery, GroupLock, Message, Side};
 use crate::snapshot::{EntryBuf, Snapshot};
+use crate::time::UnixMs;
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
@@ -78,12 +79,12 @@ pub(crate) fn deduplication_id<'m>(message: &'m Message<'_>) -> Cow<'m, str> {
 
 /// Returns how far a message's delivery is at the time that the snapshot is read at.
 pub(crate) fn delivery(snapshot: &Snapshot, message: &Message<'_>) -> Result<Delivery> {
-    let is_hidden = u64::try_from(message.visible_at).is_ok_and(|visible| visible > snapshot.now_ms());
+    let is_hidden = u64::try_from(message.visible_at).is_ok_and(|visible| visible > snapshot.now_ms().0);
     let is_in_flight = message.receive_count > 0 && is_hidden;
     // Receiving and changing the visibility are what rewrites the row; its commit time is up to 10 s ahead of the clock
     // that the other times are of.
     let first = u64::try_from(message.first_receive).ok().filter(|first| *first > 0);
-    let since = first.filter(|_| message.receive_count == 1).unwrap_or(message.commit_ts >> 16);
+    let since = first.filter(|_| message.receive_count == 1).map_or(message.commit_ts.ms(), UnixMs);
     let mut delivery = Delivery {
         receives: message.receive_count,
         visible_at: message.visible_at,
@@ -102,7 +103,7 @@ pub(crate) fn delivery(snapshot: &Snapshot, message: &Message<'_>) -> Result<Del
     if let (Side::Read(lock), Some(since)) = (&delivery.lock, &mut delivery.in_flight_since)
         && lock.message_id == message.id
     {
-        *since = u64::try_from(lock.acquired_at).unwrap_or(*since);
+        *since = UnixMs(u64::try_from(lock.acquired_at).unwrap_or(since.0));
     }
     let id = deduplication_id(message);
     let window =

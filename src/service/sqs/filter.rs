@@ -8,6 +8,7 @@ use super::record::MessageHeader;
 use crate::event::{Event, Warning};
 use crate::excerpt;
 use crate::model::sqs::Queue;
+use crate::time::UnixMs;
 
 /// Tells the messages of one queue that an API could return from those that it could not.
 #[derive(Clone, Debug, Default)]
@@ -18,7 +19,7 @@ pub(super) struct Filter {
     highest_sequence: u64,
     partitions: Partitions,
     retention_seconds: i64,
-    now_ms: u64,
+    now_ms: UnixMs,
     stale: u64,
     wrong_family: u64,
     partition_out_of_range: u64,
@@ -33,7 +34,12 @@ impl Filter {
     /// Returns a filter for a queue. `counter` is the value of its gen row, 0 when there is none;
     /// `sequence_counter` that of its seq row.
     #[must_use]
-    pub(super) fn new(queue: &Queue<'_>, counter: u64, sequence_counter: Option<u64>, now_ms: u64) -> Self {
+    pub(super) fn new(
+        queue: &Queue<'_>,
+        counter: u64,
+        sequence_counter: Option<u64>,
+        now_ms: UnixMs,
+    ) -> Self {
         Self {
             meta_generation: queue.generation,
             counter,
@@ -88,7 +94,7 @@ impl Filter {
     }
 
     fn is_expired(&self, send_timestamp: i64) -> bool {
-        let age = i128::from(self.now_ms) - i128::from(send_timestamp);
+        let age = i128::from(self.now_ms.0) - i128::from(send_timestamp);
         self.retention_seconds > 0 && age > i128::from(self.retention_seconds) * 1000
     }
 
@@ -177,7 +183,7 @@ mod tests {
             message_retention: 60,
             ..Queue::default()
         };
-        Filter::new(&queue, counter, None, 60_000)
+        Filter::new(&queue, counter, None, UnixMs(60_000))
     }
 
     fn texts(filter: &Filter) -> Vec<String> {
@@ -191,7 +197,7 @@ mod tests {
     #[test]
     fn messages_that_lose_what_receivers_did_are_counted_unless_it_is_preserved() {
         for (preserved, events) in [(false, &["sqs_visibility_zeroed"][..]), (true, &[])] {
-            let mut filter = Filter::new(&Queue::default(), 0, None, 0).preserving(preserved);
+            let mut filter = Filter::new(&Queue::default(), 0, None, UnixMs(0)).preserving(preserved);
             assert!(filter.keeps(&MessageHeader { received: true, ..CLASSIC }));
             assert!(filter.keeps(&CLASSIC));
             let warnings = filter.warnings("q");

@@ -142,6 +142,7 @@ fn object<'a>(reader: &mut Reader<'a>) -> Result<&'a [u8], Invalid> {
 mod tests {
     use super::*;
     use crate::codec::gojson::read::in_capitals;
+    use crate::time::Hlc;
 
     fn parse(text: &str, check: impl FnOnce(&Message<'_>)) -> Result<(), Invalid> {
         let value = [&MAGIC[..], text.as_bytes()].concat();
@@ -166,7 +167,7 @@ mod tests {
         let expected = Message {
             queue: b"",
             partition: None,
-            commit_ts: 0,
+            commit_ts: Hlc::ZERO,
             id: "m".into(),
             body: &[0xff, 0, 0xfe],
             md5_of_body: "5b".into(),

@@ -47,7 +47,7 @@ pub(super) fn warnings(snapshot: &Snapshot, queues: &BTreeSet<Vec<u8>>) -> Resul
 
 /// Whether the input tells what became of the transaction that the lock belongs to (`reading/transactions.md#deciding-without-a-server`).
 fn is_here(snapshot: &Snapshot, lock: &Lock<'_>) -> Result<bool> {
-    let start = lock.start_ts.to_be_bytes();
+    let start = lock.start_ts.0.to_be_bytes();
     let mut entry = EntryBuf::default();
     for key in [
         [Family::TxnCommit.prefix(), lock.primary, &start].concat(),
@@ -79,6 +79,7 @@ mod tests {
     use super::*;
     use crate::container::fixture::Native;
     use crate::snapshot::SnapshotOptions;
+    use crate::time::Hlc;
 
     const QUEUE: &str = "Zi5maWZv";
 
@@ -89,11 +90,11 @@ mod tests {
     }
 
     /// A lock on the queue's counter, which was released.
-    fn lock(native: Native, primary: &[u8], start_ts: u64) -> Native {
+    fn lock(native: Native, primary: &[u8], start_ts: Hlc) -> Native {
         let key = format!("!txn|lock|!sqs|queue|seq|{QUEUE}").into_bytes();
         let length = (primary.len() as u64).to_be_bytes();
-        let body = [&[1][..], &start_ts.to_be_bytes(), &[0; 9], &length, primary].concat();
-        native.put(&key, start_ts, &body).delete(&key, start_ts + 1)
+        let body = [&[1][..], &start_ts.0.to_be_bytes(), &[0; 9], &length, primary].concat();
+        native.put(&key, start_ts.0, &body).delete(&key, start_ts.0 + 1)
     }
 
     fn found(native: &Native, queues: &[&str]) -> Vec<String> {
@@ -107,14 +108,14 @@ mod tests {
     fn a_partition_whose_transactions_are_not_here_is_elsewhere() {
         let mut native = Native::new(100);
         for (partition, start_ts) in [(3, 10), (1, 20), (3, 30), (0, 40), (2, 50)] {
-            native = lock(native, &row(QUEUE, partition), start_ts);
+            native = lock(native, &row(QUEUE, partition), Hlc(start_ts));
         }
-        let record = |prefix: &str, partition, start_ts: u64| {
-            [prefix.as_bytes(), &row(QUEUE, partition), &start_ts.to_be_bytes()].concat()
+        let record = |prefix: &str, partition, start_ts: Hlc| {
+            [prefix.as_bytes(), &row(QUEUE, partition), &start_ts.0.to_be_bytes()].concat()
         };
         let native = native
-            .put(&record("!txn|cmt|", 0, 40), 41, &[&[1][..], &41_u64.to_be_bytes()].concat())
-            .put(&record("!txn|rb|", 2, 50), 51, &[1]);
+            .put(&record("!txn|cmt|", 0, Hlc(40)), 41, &[&[1][..], &41_u64.to_be_bytes()].concat())
+            .put(&record("!txn|rb|", 2, Hlc(50)), 51, &[1]);
         let expected = r#"{"event":"sqs_partitions_elsewhere","fields":{"queue":"f.fifo","partitions":[1,3],"hint":"their messages are in the snapshot of another group"}}"#;
         assert_eq!(found(&native, &[QUEUE, "Zy5maWZv"]), [expected]);
         assert_eq!(found(&native, &["Zy5maWZv"]), [""; 0]);
@@ -125,7 +126,7 @@ mod tests {
         let mut native = Native::new(100);
         let others = [row("Zy5maWZv", 1), b"!sqs|msg|data|Zi5maWZv\0\0\0\0\0\0\0\x01bTE".to_vec()];
         for (primary, start_ts) in others.iter().zip([10, 20]) {
-            native = lock(native, primary, start_ts);
+            native = lock(native, primary, Hlc(start_ts));
         }
         assert_eq!(found(&native, &[QUEUE]), [""; 0]);
     }

@@ -31,10 +31,15 @@ mod tests {
     use std::collections::{BTreeMap, BTreeSet};
 
     use super::*;
+    use crate::time::Hlc;
 
     fn locks(keys: &[&[u8]]) -> Vec<InDoubt> {
-        let undecided =
-            |key: &&[u8]| InDoubt { key: key.to_vec(), primary: b"k".to_vec(), start_ts: 1, pending: false };
+        let undecided = |key: &&[u8]| InDoubt {
+            key: key.to_vec(),
+            primary: b"k".to_vec(),
+            start_ts: Hlc(1),
+            pending: false,
+        };
         keys.iter().map(undecided).collect()
     }
 

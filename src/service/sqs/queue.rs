@@ -10,6 +10,7 @@ use crate::codec::gojson::read::{ErrorKind, Reader};
 use crate::codec::gojson::{Html, compact};
 use crate::interrupt::Interrupt;
 use crate::model::sqs::{Queue, Throttle};
+use crate::time::Hlc;
 
 const MAGIC: [u8; 4] = *b"\0SQ\x01";
 
@@ -21,7 +22,7 @@ struct Row<'a> {
     #[serde(skip_serializing_if = "is_default")]
     incarnation: u64,
     #[serde(skip_serializing_if = "is_default")]
-    created_at_hlc: u64,
+    created_at_hlc: Hlc,
     #[serde(skip_serializing_if = "is_default")]
     is_fifo: bool,
     #[serde(skip_serializing_if = "is_default")]
@@ -220,7 +221,7 @@ mod tests {
             name: "q".into(),
             generation: 1,
             incarnation: 2,
-            created_at_hlc: 3,
+            created_at_hlc: Hlc(3),
             fifo: true,
             content_based_deduplication: true,
             visibility_timeout: 4,

@@ -6,6 +6,7 @@ use std::borrow::Cow;
 
 use crate::cursor;
 use crate::model::sqs::Message;
+use crate::time::Hlc;
 
 /// Appends a message; its queue and its partition are known from the record that it is in.
 pub(super) fn push(out: &mut Vec<u8>, message: &Message<'_>) {
@@ -33,7 +34,7 @@ pub(super) fn push(out: &mut Vec<u8>, message: &Message<'_>) {
     ] {
         out.extend_from_slice(&number.to_be_bytes());
     }
-    for number in [message.queue_generation, message.sequence_number, message.commit_ts] {
+    for number in [message.queue_generation, message.sequence_number, message.commit_ts.0] {
         out.extend_from_slice(&number.to_be_bytes());
     }
 }
@@ -69,7 +70,7 @@ pub(super) fn take<'a>(record: &mut &'a [u8]) -> Option<Message<'a>> {
         dead_letter_source_arn: utf8(dead_letter_source_arn)?,
         queue_generation: cursor::take_u64_be(record)?,
         sequence_number: cursor::take_u64_be(record)?,
-        commit_ts: cursor::take_u64_be(record)?,
+        commit_ts: Hlc(cursor::take_u64_be(record)?),
     })
 }
 
@@ -98,7 +99,7 @@ mod tests {
             group_id: "g".into(),
             deduplication_id: "d".into(),
             sequence_number: 7,
-            commit_ts: 8,
+            commit_ts: Hlc(8),
             dead_letter_source_arn: "é".into(),
         };
         let mut record = Vec::new();

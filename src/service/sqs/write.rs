@@ -26,6 +26,7 @@ use crate::model::{Object, Refusal, ScopeEnd};
 use crate::report::Problem;
 use crate::service::{Context, Scope};
 use crate::snapshot::{EntryBuf, RowLocation};
+use crate::time::Hlc;
 use crate::tree::Sorter;
 
 /// A record of the sorter is not as it was written.
@@ -97,7 +98,13 @@ impl Writer<'_, '_, '_> {
             );
         }
         let (encoded, named) = (group.encoded(), &group.name);
-        let object = NamedQueue { name: named, text: &name, encoded: &encoded, queue: &queue, commit_ts };
+        let object = NamedQueue {
+            name: named,
+            text: &name,
+            encoded: &encoded,
+            queue: &queue,
+            commit_ts: Hlc(commit_ts),
+        };
         let context = &mut *self.context;
         if let Some(refusal) = context.put(Object::Sqs(sqs::Object::Queue(&object)))? {
             return refused(context, named, &group.meta_key(), refusal, place);

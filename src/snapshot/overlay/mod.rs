@@ -15,6 +15,7 @@ use crate::limits;
 use crate::snapshot::Result;
 use crate::sort::{Scratch, Sorter};
 
+use crate::time::Hlc;
 pub(super) use cursor::Edits;
 use file::EditFile;
 
@@ -31,7 +32,7 @@ pub(super) enum Edit {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct KeyEdits {
     /// When it was committed, an HLC timestamp, and where its intent is.
-    pub(super) put: Option<(u64, RowLocation)>,
+    pub(super) put: Option<(Hlc, RowLocation)>,
     /// Inputs whose visible row does not count.
     pub(super) hidden: Vec<u16>,
 }
@@ -83,8 +84,8 @@ impl OverlayBuilder {
     }
 
     /// Adds an edit at the encoded key of a row.
-    pub(super) fn push(&mut self, user_key: &[u8], commit_ts: u64, edit: Edit) -> Result<()> {
-        let encoded = [user_key, &(!commit_ts).to_be_bytes()].concat();
+    pub(super) fn push(&mut self, user_key: &[u8], commit_ts: Hlc, edit: Edit) -> Result<()> {
+        let encoded = [user_key, &commit_ts.suffix()].concat();
         Ok(self.edits.push(&encoded, &edit.to_bytes())?)
     }
 
@@ -124,19 +125,19 @@ impl Overlay {
     }
 
     /// Collects the edits of one user key; `newest` is the timestamp that none exceeds, an HLC.
-    pub(super) fn of_key(&self, user_key: &[u8], newest: u64) -> Result<KeyEdits> {
+    pub(super) fn of_key(&self, user_key: &[u8], newest: Hlc) -> Result<KeyEdits> {
         let mut found = KeyEdits::default();
         if self.is_empty() {
             return Ok(found);
         }
-        let mut edits = self.edits(&[user_key, &(!newest).to_be_bytes()].concat());
+        let mut edits = self.edits(&[user_key, &newest.suffix()].concat());
         while let Some(rest) = edits.next()?.and_then(|key| key.strip_prefix(user_key)) {
             if let Some((commit_ts, [])) = rest.split_first_chunk::<KEY_SUFFIX>() {
                 let commit_ts = !u64::from_be_bytes(*commit_ts);
                 for edit in edits.group() {
                     match *edit {
                         Edit::Hide(input) => found.hidden.push(input),
-                        Edit::Put(intent) => found.put = Some((commit_ts, intent)),
+                        Edit::Put(intent) => found.put = Some((Hlc(commit_ts), intent)),
                     }
                 }
             }

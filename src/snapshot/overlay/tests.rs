@@ -7,7 +7,7 @@ fn overlay(edits: &[(&[u8], u64, Edit)]) -> Overlay {
     let directory = tempfile::tempdir().unwrap();
     let mut builder = OverlayBuilder::new(&Scratch::new(directory.path().to_owned()));
     for (key, ts, edit) in edits {
-        builder.push(key, *ts, *edit).unwrap();
+        builder.push(key, Hlc(*ts), *edit).unwrap();
     }
     builder.finish().unwrap()
 }
@@ -37,9 +37,12 @@ fn edits_come_in_row_order_those_of_one_row_together() {
     assert_eq!(edits.next().unwrap(), None);
     assert_eq!(overlay.edits(b"b").next().unwrap().unwrap(), encoded(b"b", 9));
     assert_eq!(overlay.edits(b"c").next().unwrap(), None);
-    assert_eq!(overlay.of_key(b"a", 9).unwrap(), KeyEdits { put: Some((5, place(7))), hidden: vec![0] });
-    assert_eq!(overlay.of_key(b"", 9).unwrap(), KeyEdits::default());
-    assert_eq!(Overlay::default().of_key(b"a", 9).unwrap(), KeyEdits::default());
+    assert_eq!(
+        overlay.of_key(b"a", Hlc(9)).unwrap(),
+        KeyEdits { put: Some((Hlc(5), place(7))), hidden: vec![0] }
+    );
+    assert_eq!(overlay.of_key(b"", Hlc(9)).unwrap(), KeyEdits::default());
+    assert_eq!(Overlay::default().of_key(b"a", Hlc(9)).unwrap(), KeyEdits::default());
 }
 
 #[test]
@@ -55,8 +58,8 @@ fn many_edits_go_to_the_disk_and_are_all_found() {
     }
     assert_eq!(walk.next().unwrap(), None);
     for key in keys.iter().step_by(977) {
-        assert_eq!(overlay.of_key(key, 7).unwrap().hidden, [2]);
-        assert_eq!(overlay.of_key(&[key, &b"y"[..]].concat(), 7).unwrap(), KeyEdits::default());
+        assert_eq!(overlay.of_key(key, Hlc(7)).unwrap().hidden, [2]);
+        assert_eq!(overlay.of_key(&[key, &b"y"[..]].concat(), Hlc(7)).unwrap(), KeyEdits::default());
     }
 }
 

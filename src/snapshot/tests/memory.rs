@@ -3,6 +3,7 @@
 use super::*;
 use crate::container::fixture::{self, MemoryVersion};
 use crate::container::{ErrorKind, Source};
+use crate::time::Hlc;
 
 const AB: &[MemoryVersion<'_>] = &[(1, 0, 0, b"ab1"), (8, 0, 0, b"ab8")];
 const A: &[MemoryVersion<'_>] = &[(2, 0, 0, b"a2"), (4, 1, 0, b""), (6, 0, 0, b"a6")];
@@ -24,7 +25,7 @@ fn newest_versions_are_visible_in_the_order_of_encoded_keys() {
     assert_eq!(keys(store.scan(Family::Bare)), ["_meta_applied_index", "ab", "a", ""]);
     let parts = store.scan_parts(Family::Bare, 4).into_iter().flat_map(keys);
     assert_eq!(parts.collect::<Vec<_>>(), ["_meta_applied_index", "ab", "a", ""]);
-    assert_eq!(store.read_ts(), 8);
+    assert_eq!(store.read_ts(), Hlc(8));
     let totals = store.totals();
     assert_eq!((totals.rows, totals.visible, totals.expired, totals.tombstones), (15, 4, 1, 4));
     assert_eq!(store.inputs()[0].payload, "EKVMVCC2");
@@ -78,7 +79,7 @@ fn versions_come_newest_first() {
             of_a.push(version.commit_ts);
         }
     }
-    assert_eq!(of_a, [6, 4, 2]);
+    assert_eq!(of_a, [6, 4, 2].map(Hlc));
 }
 
 #[test]

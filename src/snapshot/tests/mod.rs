@@ -16,12 +16,17 @@ use super::{Entries, EntryBuf, Family, ReadAt, Snapshot, SnapshotOptions, open};
 use crate::container::Source;
 use crate::container::fixture::Native;
 use crate::snapshot::{Error, Result};
+use crate::time::Hlc;
 
 /// Marks at every row, of which only two bytes are kept, and few of them.
 const DENSE: IndexShape = IndexShape { spacing: 1, marks: 64, key: 2 };
 
 fn open_at(sources: Vec<Source>, at: Option<u64>) -> Result<Snapshot> {
-    open::open(sources, &SnapshotOptions { at: at.map(ReadAt::Hlc), ..SnapshotOptions::default() }, DENSE)
+    open::open(
+        sources,
+        &SnapshotOptions { at: at.map(|at| ReadAt::Hlc(Hlc(at))), ..SnapshotOptions::default() },
+        DENSE,
+    )
 }
 
 fn store(snapshot: &Native) -> Snapshot {
@@ -36,7 +41,7 @@ fn error(snapshot: &Native) -> Error {
 fn collect(mut entries: Entries<'_>) -> Vec<(Vec<u8>, u64, Vec<u8>)> {
     let mut all = Vec::new();
     while let Some(entry) = entries.next().unwrap() {
-        all.push((entry.key.to_vec(), entry.commit_ts, entry.body.to_vec()));
+        all.push((entry.key.to_vec(), entry.commit_ts.0, entry.body.to_vec()));
     }
     assert!(entries.next().unwrap().is_none());
     all

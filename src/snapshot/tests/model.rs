@@ -8,6 +8,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::container::RowHeader;
 use crate::snapshot::read_view::ReadView;
+use crate::time::Hlc;
 
 /// Key to timestamp to (flags, expiry).
 type Model = BTreeMap<Vec<u8>, BTreeMap<u64, (u8, u64)>>;
@@ -62,9 +63,14 @@ fn snapshot(model: &Model, last_commit_ts: u64) -> Native {
 fn visible(model: &Model, read_ts: u64) -> BTreeMap<Vec<u8>, u64> {
     let mut visible = BTreeMap::new();
     for (key, versions) in model {
-        let view = ReadView::at(read_ts).of(Family::of(key));
-        let Some((&ts, &(flags, expire_at))) = versions.range(..=view.newest).next_back() else { continue };
-        let head = RowHeader { commit_ts: ts, tombstone: flags == 1, encrypted: false, expire_at };
+        let view = ReadView::at(Hlc(read_ts)).of(Family::of(key));
+        let Some((&ts, &(flags, expire_at))) = versions.range(..=view.newest.0).next_back() else { continue };
+        let head = RowHeader {
+            commit_ts: Hlc(ts),
+            tombstone: flags == 1,
+            encrypted: false,
+            expire_at: Hlc(expire_at),
+        };
         if view.is_visible(&head) {
             visible.insert(key.clone(), ts);
         }
@@ -88,9 +94,9 @@ fn check_source(
     let moving = rows.clone().filter(|(key, _)| Family::of(key) != Family::S3ChunkBlob);
     let latest = moving.map(|(_, ts)| ts).max().unwrap_or_default().max(header_ts);
     let store = open_at(vec![source], at).unwrap();
-    prop_assert_eq!(store.read_ts(), at.unwrap_or(u64::MAX).min(latest));
+    prop_assert_eq!(store.read_ts().0, at.unwrap_or(u64::MAX).min(latest));
 
-    let expected = visible(model, store.read_ts());
+    let expected = visible(model, store.read_ts().0);
     let found = everything(&store);
     prop_assert_eq!(found.len(), expected.len());
     let entries: BTreeMap<_, _> = found.iter().map(|(key, ts, _)| (key.clone(), *ts)).collect();
@@ -111,7 +117,7 @@ fn check_source(
         let mut scan = store.versions(family);
         while let Some(version) = scan.next().unwrap() {
             let of_key: &mut Vec<_> = versions.entry(version.key.to_vec()).or_default();
-            of_key.push((version.commit_ts, (u8::from(version.tombstone), version.expire_at)));
+            of_key.push((version.commit_ts.0, (u8::from(version.tombstone), version.expire_at.0)));
         }
     }
     let all: BTreeMap<_, Vec<_>> = model
@@ -131,10 +137,10 @@ fn single_keys(
     for key in model.keys() {
         prop_assert_eq!(store.get(key, &mut entry).unwrap(), expected.contains_key(key));
         if let Some(ts) = expected.get(key) {
-            prop_assert_eq!((&entry.key, entry.commit_ts, &entry.body), (key, *ts, &body_of(key, *ts)));
+            prop_assert_eq!((&entry.key, entry.commit_ts.0, &entry.body), (key, *ts, &body_of(key, *ts)));
             let place = entry.place.unwrap();
             store.read(place, &mut entry).unwrap();
-            prop_assert_eq!((&entry.key, entry.commit_ts, entry.place), (key, *ts, Some(place)));
+            prop_assert_eq!((&entry.key, entry.commit_ts.0, entry.place), (key, *ts, Some(place)));
         }
         for prefix in [&key[..], &key[..key.len() / 2], &[&key[..], &[0xfe]].concat()] {
             let mut found = collect(store.scan_prefix(prefix, None));

@@ -3,6 +3,7 @@
 use super::*;
 use crate::container::{ErrorKind, fixture};
 use crate::event::{Event, Warning};
+use crate::time::{Hlc, UnixMs};
 
 fn kind(snapshot: &[u8]) -> ErrorKind {
     match open_at(vec![fixture::source(snapshot)], None).unwrap_err() {
@@ -27,11 +28,11 @@ fn the_worked_example_is_read() {
     let store = Snapshot::open(vec![source], &SnapshotOptions::default()).unwrap();
     let ts = 0x018f_2a33_f800_0001;
     assert_eq!(everything(&store), [(b"!redis|str|hello".to_vec(), ts, b"\xff\x01\0world".to_vec())]);
-    assert_eq!((store.read_ts(), store.read_ms()), (ts, 1_714_400_000_000));
-    assert_eq!(store.now_ms(), 1_714_400_003_000 - 10_000);
+    assert_eq!((store.read_ts(), store.read_ms()), (Hlc(ts), UnixMs(1_714_400_000_000)));
+    assert_eq!(store.now_ms(), UnixMs(1_714_400_003_000 - 10_000));
     let [info] = store.inputs() else { panic!() };
     assert_eq!((info.size, info.payload, info.crc32c), (137, "EKVPBBL1", Some(0xd3b1_0175)));
-    assert_eq!((info.header_version, info.ceiling_ms), (Some(1), Some(1_714_400_003_000)));
+    assert_eq!((info.header_version, info.ceiling_ms), (Some(1), Some(UnixMs(1_714_400_003_000))));
     assert_eq!((info.snapshot_index, info.operational_rows, info.oracle), (Some(100), 1, false));
     assert_eq!(store.stats(Family::RedisString).bytes, 24 + 17);
     assert_eq!(store.largest()[0].key, b"!redis|str|hello");
@@ -92,7 +93,10 @@ fn operational_rows_are_facts_and_no_keys() {
     );
     let [info] = store.inputs() else { panic!() };
     assert_eq!((info.applied_index, info.snapshot_index), (Some(100), Some(100)));
-    assert_eq!((info.min_retained_ts, info.pending_min_retained_ts, info.floor()), (Some(5), Some(7), 7));
+    assert_eq!(
+        (info.min_retained_ts, info.pending_min_retained_ts, info.floor()),
+        (Some(Hlc(5)), Some(Hlc(7)), Hlc(7))
+    );
     assert_eq!(info.operational_rows, 4);
     assert_eq!(everything(&store), [(b"_meta_applied_index".to_vec(), 3, b"a user's".to_vec())]);
     assert_eq!(body(&store, b"_meta_appli"), None);
@@ -107,7 +111,7 @@ fn operational_rows_of_another_length_are_warned_and_short_ones_count_as_absent(
             .raw(b"!encryption|writers|\0\0\0\x01|\0\x02", &[0; 13]),
     );
     assert_eq!(store.inputs()[0].snapshot_index, None);
-    assert_eq!(store.inputs()[0].min_retained_ts, Some(5));
+    assert_eq!(store.inputs()[0].min_retained_ts, Some(Hlc(5)));
     let warning = Warning::new(Event::META_ROW_MALFORMED);
     let registry = "!encryption|writers|\\x00\\x00\\x00\\x01|\\x00\\x02";
     assert_eq!(
@@ -123,7 +127,7 @@ fn operational_rows_of_another_length_are_warned_and_short_ones_count_as_absent(
 #[test]
 fn rows_above_the_header_count_and_are_warned() {
     let store = store(&Native::new(4).put(b"a", 4, b"").put(b"a", 5, b"new").put(b"b", 6, b""));
-    assert_eq!(store.read_ts(), 6);
+    assert_eq!(store.read_ts(), Hlc(6));
     assert_eq!(body(&store, b"a").unwrap(), b"new");
     assert_eq!(store.warnings(), [Warning::new(Event::VERSION_ABOVE_WATERMARK).with("count", 2)]);
 }
@@ -131,7 +135,7 @@ fn rows_above_the_header_count_and_are_warned() {
 #[test]
 fn node_local_chunks_neither_move_the_read_timestamp_nor_are_bound_to_it() {
     let store = store(&Native::new(4).put(b"!s3|chunkblob|aa", 1 << 60, b"x").put(b"a", 3, b""));
-    assert_eq!(store.read_ts(), 4);
+    assert_eq!(store.read_ts(), Hlc(4));
     assert!(store.warnings().is_empty());
     assert_eq!(store.stats(Family::S3ChunkBlob).visible, 1);
     assert_eq!(body(&store, b"!s3|chunkblob|aa").unwrap(), b"x");
@@ -145,15 +149,15 @@ fn now_is_the_greatest_ceiling_less_ten_seconds_else_the_read_timestamps_time() 
     let file = |ceiling| fixture::source(&fixture::with_footer(headed(ceiling)));
     let now = |sources, at| open_at(sources, at).unwrap().now_ms();
     // A clock that was set back: the ceiling is below the newest row's time, and counts.
-    assert_eq!(now(vec![file(40_000)], None), 30_000);
-    assert_eq!(now(vec![file(110_000)], None), 100_000);
-    assert_eq!(now(vec![file(110_000)], Some(ts(200_000))), 100_000);
-    assert_eq!(now(vec![file(110_000)], Some(ts(60_000))), 50_000);
-    assert_eq!(now(vec![fixture::source(&payload)], None), 90_000);
-    assert_eq!(now(vec![file(4_000)], None), 0);
+    assert_eq!(now(vec![file(40_000)], None), UnixMs(30_000));
+    assert_eq!(now(vec![file(110_000)], None), UnixMs(100_000));
+    assert_eq!(now(vec![file(110_000)], Some(ts(200_000))), UnixMs(100_000));
+    assert_eq!(now(vec![file(110_000)], Some(ts(60_000))), UnixMs(50_000));
+    assert_eq!(now(vec![fixture::source(&payload)], None), UnixMs(90_000));
+    assert_eq!(now(vec![file(4_000)], None), UnixMs(0));
     let other = Native::new(ts(70_000)).put(b"c", ts(70_000), b"").payload();
     let other = fixture::with_footer([b"EKVTHLC1", &45_000_u64.to_be_bytes()[..], &other].concat());
-    assert_eq!(now(vec![file(40_000), fixture::source(&other)], None), 35_000);
+    assert_eq!(now(vec![file(40_000), fixture::source(&other)], None), UnixMs(35_000));
 }
 
 #[test]
@@ -165,16 +169,16 @@ fn an_expiry_between_header_and_newest_row_is_judged_by_the_newest_row() {
     assert_eq!((stats.visible, stats.expired), (1, 1));
     let store = open_at(vec![snapshot.source()], Some(14)).unwrap();
     assert_eq!(keys(store.scan(Family::Bare)), ["a"]);
-    assert_eq!((store.stats(Family::Bare).visible, store.now_ms()), (1, 0));
+    assert_eq!((store.stats(Family::Bare).visible, store.now_ms()), (1, UnixMs(0)));
 }
 
 #[test]
 fn the_floor_can_be_read_and_nothing_below_it() {
     let snapshot = Native::new(9).raw(b"_meta_min_retained_ts", &5_u64.to_le_bytes()).put(b"a", 9, b"");
-    assert_eq!(open_at(vec![snapshot.source()], Some(5)).unwrap().read_ts(), 5);
-    assert_eq!(open_at(vec![snapshot.source()], Some(100)).unwrap().read_ts(), 9);
+    assert_eq!(open_at(vec![snapshot.source()], Some(5)).unwrap().read_ts(), Hlc(5));
+    assert_eq!(open_at(vec![snapshot.source()], Some(100)).unwrap().read_ts(), Hlc(9));
     let error = open_at(vec![snapshot.source()], Some(4)).unwrap_err();
-    assert!(matches!(error, Error::BelowFloor { at: 4, floor: 5, .. }));
+    assert!(matches!(error, Error::BelowFloor { at: Hlc(4), floor: Hlc(5), .. }));
 }
 
 #[test]
@@ -194,7 +198,7 @@ fn a_time_before_t_counts_from_the_newest_row() {
     assert_eq!(seen(ReadAt::Before(501)).1, 1);
     assert_eq!(seen(ReadAt::Before(0)).1, 3);
     assert!(seen(ReadAt::Before(999)).2.contains(&"nothing_visible"));
-    assert!(seen(ReadAt::ms(1_714_400_001_001)).2.contains(&"at_above_snapshot"));
+    assert!(seen(ReadAt::ms(UnixMs(1_714_400_001_001))).2.contains(&"at_above_snapshot"));
     assert!(matches!(open(ReadAt::Number(5)), Err(Error::NoHlc { at: 5, .. })));
 }
 
@@ -283,7 +287,7 @@ fn snapshots_without_data_are_empty_and_an_oracles_is_warned() {
     }
     let store = open_at(vec![fixture::source(&[0; 4])], None).unwrap();
     assert!(store.warnings().is_empty() && everything(&store).is_empty());
-    assert_eq!((store.read_ts(), store.now_ms(), store.inputs()[0].crc32c), (0, 0, Some(0)));
+    assert_eq!((store.read_ts(), store.now_ms(), store.inputs()[0].crc32c), (Hlc::ZERO, UnixMs(0), Some(0)));
 }
 
 #[test]

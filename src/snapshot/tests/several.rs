@@ -3,6 +3,7 @@
 use super::*;
 use crate::container::fixture;
 use crate::event::{Event, Warning};
+use crate::time::Hlc;
 
 fn two() -> Vec<Source> {
     let one = Native::new(10)
@@ -22,7 +23,7 @@ fn two() -> Vec<Source> {
 #[test]
 fn the_read_timestamp_is_the_greatest_of_all() {
     let store = open_at(two(), None).unwrap();
-    assert_eq!(store.read_ts(), 20);
+    assert_eq!(store.read_ts(), Hlc(20));
     assert_eq!(store.stats(Family::Bare).expired, 1, "judged by the other input's timestamp");
     assert_eq!(store.inputs().len(), 2);
 }

@@ -71,7 +71,10 @@ fn the_place_of_a_committed_write_reads_back_as_the_write() {
     let place = store.scan(Family::Bare).next().unwrap().unwrap().place;
     let mut entry = EntryBuf::default();
     store.read(place, &mut entry).unwrap();
-    assert_eq!((entry.key.as_slice(), entry.body.as_slice(), entry.commit_ts), (&b"k"[..], &b"new"[..], 7));
+    assert_eq!(
+        (entry.key.as_slice(), entry.body.as_slice(), entry.commit_ts),
+        (&b"k"[..], &b"new"[..], Hlc(7))
+    );
 }
 
 #[test]

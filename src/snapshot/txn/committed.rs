@@ -14,6 +14,7 @@ use crate::snapshot::encrypted::Plaintext;
 use crate::snapshot::input::Input;
 use crate::snapshot::merge::Merge;
 use crate::snapshot::scan::{Scan, VersionMode};
+use crate::time::Hlc;
 
 /// A write that was committed and stands in an intent only.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,7 +24,7 @@ pub(in crate::snapshot) struct Write {
     /// The user key.
     pub(in crate::snapshot) key: Vec<u8>,
     /// When it was committed, an HLC timestamp.
-    pub(in crate::snapshot) commit_ts: u64,
+    pub(in crate::snapshot) commit_ts: Hlc,
     /// The new value; `None` deletes the key.
     pub(in crate::snapshot) value: Option<Vec<u8>>,
 }
@@ -56,7 +57,7 @@ pub(in crate::snapshot) fn committed(
             let body = snapshot.plain(snapshot.path(at), &row, &mut plaintext)?;
             let lock = Lock::parse(row.key, body).map_err(|kind| snapshot.error(place, kind))?;
             let key = row.key.strip_prefix(Family::TxnLock.prefix()).ok_or_else(|| NO_LOCK.at(place))?;
-            let id = [lock.primary, &lock.start_ts.to_be_bytes()].concat();
+            let id = [lock.primary, &lock.start_ts.0.to_be_bytes()].concat();
             let State::Committed { at: commit_ts } = transactions.state(&id)? else { continue };
             let mut newer = false;
             data.each_version(key, snapshot.view, |place, head| {

@@ -3,6 +3,7 @@
 use super::corrupt;
 use crate::container::ErrorKind;
 use crate::cursor;
+use crate::time::Hlc;
 
 /// What the record is called in messages.
 pub(super) const WHAT: &str = "transaction intent";
@@ -11,7 +12,7 @@ pub(super) const WHAT: &str = "transaction intent";
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::snapshot) struct Intent<'a> {
     /// Start of the transaction, an HLC timestamp.
-    pub(in crate::snapshot) start_ts: u64,
+    pub(in crate::snapshot) start_ts: Hlc,
     /// The new value, complete; `None` deletes the key.
     pub(in crate::snapshot) value: Option<&'a [u8]>,
 }
@@ -34,7 +35,7 @@ impl<'a> Intent<'a> {
     }
 
     fn fields(mut body: &'a [u8]) -> Option<Self> {
-        let start_ts = cursor::take_u64_be(&mut body)?;
+        let start_ts = cursor::take_u64_be(&mut body).map(Hlc)?;
         let op = cursor::take_u8(&mut body)?;
         let length = usize::try_from(cursor::take_u64_be(&mut body)?).ok()?;
         let value = cursor::take(&mut body, length)?;
@@ -58,12 +59,12 @@ mod tests {
     #[test]
     fn a_put_and_a_delete_are_read() {
         let start_ts = 0x018f_2a33_f800_0001;
-        let intent = Intent { start_ts, value: Some(b"\xff\x01\0new") };
+        let intent = Intent { start_ts: Hlc(start_ts), value: Some(b"\xff\x01\0new") };
         assert_eq!(Intent::parse(b"k", &body()).unwrap(), intent);
         assert_eq!(Intent::parse(b"k", &[body(), vec![9]].concat()).unwrap(), intent);
         let mut delete = body();
         delete[9] = 1;
-        assert_eq!(Intent::parse(b"k", &delete).unwrap(), Intent { start_ts, value: None });
+        assert_eq!(Intent::parse(b"k", &delete).unwrap(), Intent { start_ts: Hlc(start_ts), value: None });
     }
 
     #[test]

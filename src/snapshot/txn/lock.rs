@@ -3,6 +3,7 @@
 use super::corrupt;
 use crate::container::ErrorKind;
 use crate::cursor;
+use crate::time::Hlc;
 
 /// What the record is called in messages.
 const WHAT: &str = "transaction lock";
@@ -11,7 +12,7 @@ const WHAT: &str = "transaction lock";
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Lock<'a> {
     /// Start of the transaction, an HLC timestamp.
-    pub start_ts: u64,
+    pub start_ts: Hlc,
     /// When the lock may be broken, an HLC timestamp.
     pub ttl_expire_at: u64,
     /// Whether the locked key is the primary.
@@ -35,7 +36,7 @@ impl<'a> Lock<'a> {
     }
 
     fn fields(mut body: &'a [u8]) -> Option<Self> {
-        let start_ts = cursor::take_u64_be(&mut body)?;
+        let start_ts = cursor::take_u64_be(&mut body).map(Hlc)?;
         let ttl_expire_at = cursor::take_u64_be(&mut body)?;
         let flags = cursor::take_u8(&mut body)?;
         let length = usize::try_from(cursor::take_u64_be(&mut body)?).ok()?;
@@ -56,7 +57,7 @@ mod tests {
     #[test]
     fn a_lock_is_read() {
         let lock = Lock {
-            start_ts: 0x018f_2a33_f800_0001,
+            start_ts: Hlc(0x018f_2a33_f800_0001),
             ttl_expire_at: 0x018f_2a34_6d30_0000,
             is_primary: true,
             primary: b"!redis|str|a",

@@ -13,6 +13,7 @@ mod scan;
 
 use crate::container::{ErrorKind, Excerpt};
 
+use crate::time::Hlc;
 pub(super) use committed::{Write, committed};
 pub(super) use intent::Intent;
 pub use lock::Lock;
@@ -26,7 +27,7 @@ pub struct InDoubt {
     /// The transaction's primary key, a user key.
     pub primary: Vec<u8>,
     /// Start of the transaction, an HLC timestamp.
-    pub start_ts: u64,
+    pub start_ts: Hlc,
     /// Whether the primary's own lock is in the inputs: then the transaction was under way when the snapshot was
     /// cut. Else the primary is in another group's snapshot.
     pub pending: bool,

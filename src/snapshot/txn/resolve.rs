@@ -21,6 +21,7 @@ use crate::snapshot::read_view::ReadView;
 use crate::snapshot::warnings::Capped;
 use crate::snapshot::{Snapshot, shown};
 use crate::sort::{Scratch, Sorter};
+use crate::time::Hlc;
 
 /// What resolving a store's locks gave, but for the committed writes.
 #[derive(Debug, Default)]
@@ -37,7 +38,7 @@ pub(in crate::snapshot) struct Resolved {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum State {
     Committed {
-        at: u64,
+        at: Hlc,
     },
     /// Rolled back, or committed behind the read timestamp: the stored version counts.
     Stored,
@@ -53,7 +54,7 @@ const RECORD: Bug = Bug::new("a record of a transaction's lock does not read bac
 struct Sorted<'a> {
     place: RowLocation,
     hidden: bool,
-    start_ts: u64,
+    start_ts: Hlc,
     state: State,
     /// The locked key, then the primary.
     other_key: &'a [u8],
@@ -73,7 +74,7 @@ pub(in crate::snapshot) fn resolve(
         while let Some((place, key, body, hidden)) = locks.next()? {
             let lock = Lock::parse(key, body).map_err(|kind| snapshot.error(place, kind))?;
             let locked = key.strip_prefix(Family::TxnLock.prefix()).ok_or_else(|| RECORD.at(place))?;
-            let id = [lock.primary, &lock.start_ts.to_be_bytes()].concat();
+            let id = [lock.primary, &lock.start_ts.0.to_be_bytes()].concat();
             let (start_ts, state) = (lock.start_ts, State::Stored);
             let sorted = Sorted { place, hidden, start_ts, state, other_key: locked };
             by_transaction.push(&id, &sorted.to_bytes())?;
@@ -157,7 +158,7 @@ impl<'s> Transactions<'s> {
         let mut pending = false;
         let key = [Family::TxnLock.prefix(), primary].concat();
         self.locks.each(&key, snapshot.view, |row| {
-            pending |= Lock::parse(&key, row.body).is_ok_and(|lock| lock.start_ts == start_ts);
+            pending |= Lock::parse(&key, row.body).is_ok_and(|lock| lock.start_ts == Hlc(start_ts));
             Ok(())
         })?;
         let group = snapshot.route_owner(primary).filter(|_| !pending);
@@ -170,10 +171,10 @@ impl<'s> Transactions<'s> {
 }
 
 /// Reads the value of a commit record.
-fn commit_ts(user_key: &[u8], mut body: &[u8]) -> Result<u64, crate::container::ErrorKind> {
+fn commit_ts(user_key: &[u8], mut body: &[u8]) -> Result<Hlc, crate::container::ErrorKind> {
     const WHAT: &str = "transaction commit record";
     match cursor::take_u8(&mut body) {
-        Some(1) => cursor::take_u64_be(&mut body).ok_or_else(|| corrupt(WHAT, user_key)),
+        Some(1) => cursor::take_u64_be(&mut body).map(Hlc).ok_or_else(|| corrupt(WHAT, user_key)),
         Some(found) => {
             let what = "transaction commit record version";
             let found = found.into();
@@ -213,7 +214,7 @@ fn write(
     data: &mut Lookup<'_>,
     key: &[u8],
     lock: &Sorted<'_>,
-    at: u64,
+    at: Hlc,
     claims: &mut Claims,
 ) -> Result<bool> {
     let intent_key = [Family::TxnIntent.prefix(), key].concat();
@@ -290,15 +291,15 @@ fn warning(event: Event, key: &[u8], lock: &Sorted<'_>) -> Warning {
 impl<'a> Sorted<'a> {
     fn to_bytes(&self) -> Vec<u8> {
         let (kind, at) = match self.state {
-            State::Stored => (0, 0),
+            State::Stored => (0, Hlc::ZERO),
             State::Committed { at } => (1, at),
-            State::InDoubt { pending: false } => (2, 0),
-            State::InDoubt { pending: true } => (3, 0),
+            State::InDoubt { pending: false } => (2, Hlc::ZERO),
+            State::InDoubt { pending: true } => (3, Hlc::ZERO),
         };
         let mut bytes = vec![kind, u8::from(self.hidden)];
         bytes.extend_from_slice(&self.place.to_bytes());
-        bytes.extend_from_slice(&self.start_ts.to_be_bytes());
-        bytes.extend_from_slice(&at.to_be_bytes());
+        bytes.extend_from_slice(&self.start_ts.0.to_be_bytes());
+        bytes.extend_from_slice(&at.0.to_be_bytes());
         bytes.extend_from_slice(self.other_key);
         bytes
     }
@@ -307,11 +308,11 @@ impl<'a> Sorted<'a> {
         let rest = &mut bytes;
         let (kind, hidden) = (cursor::take_u8(rest)?, cursor::take_u8(rest)? != 0);
         let place = RowLocation::take(rest)?;
-        let start_ts = cursor::take_u64_be(rest)?;
+        let start_ts = cursor::take_u64_be(rest).map(Hlc)?;
         let at = cursor::take_u64_be(rest)?;
         let state = match kind {
             0 => State::Stored,
-            1 => State::Committed { at },
+            1 => State::Committed { at: Hlc(at) },
             _ => State::InDoubt { pending: kind == 3 },
         };
         Some(Self { place, hidden, start_ts, state, other_key: bytes })
@@ -327,15 +328,15 @@ mod tests {
     fn a_lock_survives_a_sort() {
         for (state, hidden) in [
             (State::Stored, true),
-            (State::Committed { at: 1 << 60 }, false),
+            (State::Committed { at: Hlc(1 << 60) }, false),
             (State::InDoubt { pending: true }, true),
             (State::InDoubt { pending: false }, false),
         ] {
             let place = RowLocation::new(7, 1 << 40);
-            let lock = Sorted { place, hidden, start_ts: 5, state, other_key: b"key" };
+            let lock = Sorted { place, hidden, start_ts: Hlc(5), state, other_key: b"key" };
             let bytes = lock.to_bytes();
             let read = Sorted::parse(&bytes).unwrap();
-            assert_eq!((read.place, read.hidden, read.start_ts, read.state), (place, hidden, 5, state));
+            assert_eq!((read.place, read.hidden, read.start_ts, read.state), (place, hidden, Hlc(5), state));
             assert_eq!(read.other_key, b"key");
             assert!(Sorted::parse(&bytes[..20]).is_none());
         }
@@ -346,7 +347,8 @@ mod tests {
         let snapshot = Snapshot::open(Vec::new(), &crate::snapshot::SnapshotOptions::default()).unwrap();
         let scratch = Scratch::default();
         let place = RowLocation::new(0, 1);
-        let sound = Sorted { place, hidden: false, start_ts: 5, state: State::Stored, other_key: b"key" };
+        let sound =
+            Sorted { place, hidden: false, start_ts: Hlc(5), state: State::Stored, other_key: b"key" };
         for (id, lock) in [(&b"primary\0\0\0\0\0\0\0\x05"[..], &[0; 20][..]), (b"short", &sound.to_bytes())] {
             let mut sorter = Sorter::new(&scratch, limits::STORE_SORT);
             sorter.push(id, lock).unwrap();

@@ -13,6 +13,7 @@ use super::{
     Adapters, DynamodbLayout, Exclusions, Input, Live, Manifest, ManifestError, Names, Origin, Policies, Run,
     Source, VERSION,
 };
+use crate::time::Hlc;
 
 const SNAPSHOT: &str = "phase0-snapshot-decode";
 const LIVE: &str = "phase1-live-pinned";
@@ -31,7 +32,7 @@ pub(super) struct Document {
     #[serde(skip_serializing_if = "Option::is_none")]
     snapshot_index: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    last_commit_ts: Option<u64>,
+    last_commit_ts: Option<Hlc>,
     wall_time_iso: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     source: Option<Source>,
@@ -90,7 +91,7 @@ impl<'t> Visitor<'t> for HeadVisitor {
 
 #[derive(Debug, Serialize, Deserialize)]
 struct LiveMembers {
-    read_ts: Option<u64>,
+    read_ts: Option<Hlc>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pin_token_sha256: Option<String>,
 }
@@ -264,7 +265,8 @@ impl Document {
 
 impl LiveMembers {
     fn check(self) -> Result<Live, ManifestError> {
-        let read_ts = self.read_ts.filter(|&read_ts| read_ts > 0).ok_or(ManifestError::Empty("read_ts"))?;
+        let read_ts =
+            self.read_ts.filter(|&read_ts| read_ts > Hlc::ZERO).ok_or(ManifestError::Empty("read_ts"))?;
         Ok(Live { read_ts, pin_token_sha256: self.pin_token_sha256 })
     }
 }

@@ -16,6 +16,7 @@ pub use error::ManifestError;
 
 use super::json::{self, Html, Lossy};
 use crate::limits;
+use crate::time::Hlc;
 
 /// Name of the file.
 pub(super) const NAME: &str = "MANIFEST.json";
@@ -34,7 +35,7 @@ pub struct Manifest {
     /// Raft index of the snapshot; 0 when it is not known or there are several inputs.
     pub snapshot_index: u64,
     /// HLC timestamp of the payload header; 0 when there is none.
-    pub last_commit_ts: u64,
+    pub last_commit_ts: Hlc,
     /// When the dump was made.
     pub wall_time: OffsetDateTime,
     /// The adapters in scope.
@@ -62,7 +63,7 @@ pub struct Run {
     pub tool_version: String,
     /// The HLC timestamp that was read at, when it is not `last_commit_ts`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub read_ts: Option<u64>,
+    pub read_ts: Option<Hlc>,
     /// Names that were asked for, by adapter.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub scopes: BTreeMap<String, Names>,
@@ -117,7 +118,7 @@ pub struct Source {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Live {
     /// HLC timestamp that was read at, never 0.
-    pub read_ts: u64,
+    pub read_ts: Hlc,
     /// SHA-256 of the pin token, in hex.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pin_token_sha256: Option<String>,
@@ -136,7 +137,7 @@ pub struct Input {
     pub snapshot_index: Option<u64>,
     /// HLC timestamp of the payload header.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub last_commit_ts: Option<u64>,
+    pub last_commit_ts: Option<Hlc>,
     /// Verified footer, 8 hex digits.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fsm_crc32c: Option<String>,
@@ -245,7 +246,7 @@ impl Manifest {
             elastickv_version: String::new(),
             cluster_id: String::new(),
             snapshot_index: 0,
-            last_commit_ts: 0,
+            last_commit_ts: Hlc::ZERO,
             wall_time,
             adapters: Adapters::default(),
             exclusions: Exclusions::default(),

@@ -18,7 +18,7 @@ fn full() -> Manifest {
         path: Name(path.into()),
         group: Some(group),
         snapshot_index: Some(u64::MAX),
-        last_commit_ts: Some(7),
+        last_commit_ts: Some(Hlc(7)),
         fsm_crc32c: crc.map(str::to_owned),
     };
     Manifest {
@@ -29,7 +29,7 @@ fn full() -> Manifest {
         elastickv_version: "v1".to_owned(),
         cluster_id: "c".to_owned(),
         snapshot_index: u64::MAX,
-        last_commit_ts: 1 << 63,
+        last_commit_ts: Hlc(1 << 63),
         adapters: Adapters {
             dynamodb: Some(names(&[b"b", b"B", b"a"])),
             s3: Some(Names::new()),
@@ -153,7 +153,7 @@ fn what_is_empty_is_left_out() {
 
 #[test]
 fn the_live_phase_reads_back() {
-    let live = Live { read_ts: 5, pin_token_sha256: Some("ab".to_owned()) };
+    let live = Live { read_ts: Hlc(5), pin_token_sha256: Some("ab".to_owned()) };
     let manifest = Manifest { origin: Origin::Live(live), ..full() };
     let manifest = Manifest { inputs: Vec::new(), ..manifest };
     assert_eq!(Manifest::read(&manifest.write().unwrap()).unwrap(), manifest);
@@ -280,7 +280,7 @@ fn members_that_are_not_known_and_nulls_are_ignored() {
 
 #[test]
 fn the_writer_refuses_what_the_reader_would() {
-    let live = Origin::Live(Live { read_ts: 0, pin_token_sha256: None });
+    let live = Origin::Live(Live { read_ts: Hlc::ZERO, pin_token_sha256: None });
     let manifest = Manifest { origin: live, ..full() };
     assert_eq!(manifest.write(), Err(ManifestError::Empty("read_ts")));
     let policies = Policies { checksum_format: String::new(), ..Policies::default() };

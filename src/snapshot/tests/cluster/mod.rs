@@ -15,6 +15,7 @@ use self::generator::{Cluster, Fate, T, cluster, group, name, primary, source};
 use self::model::model;
 use super::*;
 use crate::container::fixture;
+use crate::time::Hlc;
 
 fn families() -> impl Iterator<Item = Family> {
     Family::all().filter(|family| !family.name().starts_with("!txn|"))
@@ -31,13 +32,13 @@ fn check(cluster: &Cluster, asked: Option<u64>, reverse: bool) -> std::result::R
     let directory = tempfile::tempdir().unwrap();
     let scratch = crate::sort::Scratch::new(directory.path().to_owned());
     let groups = (0..cluster.inputs.len()).map(|input| (name(input).into(), group(input))).collect();
-    let at = asked.map(ReadAt::Hlc);
+    let at = asked.map(|at| ReadAt::Hlc(Hlc(at)));
     let options = SnapshotOptions { at, groups, txn_from, scratch, ..SnapshotOptions::default() };
     let snapshot = open::open(sources, &options, DENSE).unwrap();
     let rows = cluster.inputs.iter().flatten();
     let latest = rows.map(|row| row.1).max().unwrap_or_default().max(T);
-    prop_assert_eq!(snapshot.read_ts(), asked.unwrap_or(latest).min(latest));
-    let (expected, hidden) = model(cluster, snapshot.read_ts());
+    prop_assert_eq!(snapshot.read_ts().0, asked.unwrap_or(latest).min(latest));
+    let (expected, hidden) = model(cluster, snapshot.read_ts().0);
 
     let mut found = BTreeMap::new();
     for family in families() {
@@ -55,10 +56,10 @@ fn check(cluster: &Cluster, asked: Option<u64>, reverse: bool) -> std::result::R
     for key in keys.into_iter().filter(|key| !key.starts_with(b"!txn|")) {
         prop_assert_eq!(snapshot.get(key, &mut entry).unwrap(), expected.contains_key(key));
         if let Some((ts, body)) = expected.get(key) {
-            prop_assert_eq!((&entry.key, entry.commit_ts, &entry.body), (key, *ts, body));
+            prop_assert_eq!((&entry.key, entry.commit_ts.0, &entry.body), (key, *ts, body));
             let place = entry.place.unwrap();
             snapshot.read(place, &mut entry).unwrap();
-            prop_assert_eq!((&entry.key, entry.commit_ts, &entry.body), (key, *ts, body));
+            prop_assert_eq!((&entry.key, entry.commit_ts.0, &entry.body), (key, *ts, body));
         }
         for prefix in [&key[..], &key[..key.len() / 2], &[&key[..], &[0xfe]].concat()] {
             let mut scan = snapshot.scan_prefix(prefix, None);
@@ -91,7 +92,8 @@ fn check(cluster: &Cluster, asked: Option<u64>, reverse: bool) -> std::result::R
 /// Compares the locks that nothing decides.
 fn undecided(cluster: &Cluster, snapshot: &Snapshot) -> std::result::Result<(), TestCaseError> {
     let mut expected = BTreeSet::new();
-    for (start, transaction) in cluster.transactions.iter().filter(|(start, _)| **start <= snapshot.read_ts())
+    for (start, transaction) in
+        cluster.transactions.iter().filter(|(start, _)| **start <= snapshot.read_ts().0)
     {
         let pending = match transaction.fate {
             Fate::Pending => {
@@ -101,7 +103,7 @@ fn undecided(cluster: &Cluster, snapshot: &Snapshot) -> std::result::Result<(), 
             // The primary's group is here and knows nothing: it was given up.
             Fate::Unknown
                 if cluster
-                    .owner(&primary(*start), snapshot.read_ts())
+                    .owner(&primary(*start), snapshot.read_ts().0)
                     .is_some_and(|owner| owner <= group(cluster.inputs.len() - 1)) =>
             {
                 continue;

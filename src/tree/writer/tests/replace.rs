@@ -3,6 +3,7 @@
 use std::os::unix::fs::{MetadataExt, symlink};
 
 use super::*;
+use crate::time::Hlc;
 use crate::tree::manifest::{Live, Origin};
 
 fn refused(target: &Path, options: &TreeOptions) -> Error {
@@ -98,7 +99,7 @@ fn nothing_but_a_dump_is_replaced_and_that_only_by_force() {
 
 /// A manifest that is not that of a decoded snapshot.
 fn dump_of_others(target: &Path, refused: &dyn Fn(&TreeOptions) -> ErrorKind) {
-    let live = Live { read_ts: 1, pin_token_sha256: None };
+    let live = Live { read_ts: Hlc(1), pin_token_sha256: None };
     let live = Manifest { origin: Origin::Live(live), ..manifest() }.write().unwrap();
     let newer = String::from_utf8(manifest().write().unwrap()).unwrap();
     let newer = newer.replace("\"format_version\": 1", "\"format_version\": 2");
