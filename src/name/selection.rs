@@ -8,6 +8,7 @@ use std::sync::{Mutex, PoisonError};
 
 use super::{NameList, Pattern, SERVICES, Shard, has_scope};
 use crate::keyspace::Namespace;
+use crate::model::Summary;
 use crate::not_there::Unmatched;
 
 /// Most names that are kept as near ones of a pattern.
@@ -86,6 +87,13 @@ impl Selection {
     #[must_use]
     pub fn selects(&self, name: &str) -> bool {
         self.matches(name) && self.owns(name)
+    }
+
+    /// Whether an object is selected in another share.
+    pub(crate) fn is_others(&self, summary: &Summary<'_>) -> bool {
+        let mut name = String::new();
+        super::of(summary, &mut name);
+        self.shard.is_some_and(|shard| !shard.owns_object(summary, &name)) && self.matches(&name)
     }
 
     /// Whether an object is selected in one of the shares.

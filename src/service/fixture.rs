@@ -15,7 +15,7 @@ use crate::container::Source;
 use crate::error::Result;
 use crate::event::Warning;
 use crate::report::Report;
-use crate::sink::TreeSink;
+use crate::sink::{Selected, TreeSink};
 use crate::snapshot::{Snapshot, SnapshotOptions};
 use crate::tree::{Tree, TreeOptions};
 
@@ -114,9 +114,13 @@ impl Rows {
 
         let warnings = RefCell::new(Vec::new());
         let mut report = Report::new(&scratch, |warning| warnings.borrow_mut().push(warning.clone()));
+        let mut selected = options.selection.as_deref().map(|selection| Selected::new(selection, &mut tree));
         adapter(&mut Context {
             snapshot: &snapshot,
-            sink: &mut tree,
+            sink: match &mut selected {
+                Some(selected) => selected,
+                None => &mut tree,
+            },
             scratch: &scratch,
             report: &mut report,
             options,

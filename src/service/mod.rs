@@ -108,6 +108,11 @@ impl Options {
         self.selection.as_ref().and_then(|selection| selection.shard())
     }
 
+    /// Whether an object that the sink leaves belongs to another share.
+    pub(crate) fn is_others(&self, object: Object<'_>) -> bool {
+        self.selection.as_ref().is_some_and(|selection| selection.is_others(&object.summary()))
+    }
+
     /// Returns how a dump of `store` is laid out.
     #[must_use]
     pub fn layout(&self, snapshot: &Snapshot) -> LayoutOptions {

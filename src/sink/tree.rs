@@ -111,7 +111,7 @@ impl Sink for TreeSink {
         match object {
             Object::Dynamodb(object) => self.dynamodb.other(&mut self.root, object),
             Object::Fs(node) => layout::fs::other(node),
-            Object::S3(object) => Ok(layout::s3::refusal(object).map_or(Answer::Left, Answer::Refused)),
+            Object::S3(object) => self.s3.other(&mut self.root, object),
             Object::Kv(_) | Object::Redis(_) | Object::Sqs(_) => Ok(Answer::Left),
         }
     }

@@ -229,9 +229,12 @@ impl Sink for S3 {
         Ok(answer)
     }
 
-    fn other(&mut self, _object: Object<'_>) -> Result<Answer> {
-        // What cannot be exported the share says whose it is.
-        Ok(Answer::Left)
+    fn other(&mut self, object: Object<'_>) -> Result<Answer> {
+        match object {
+            Object::S3(s3::Object::Object(_)) => self.files.other(object),
+            // What cannot be exported the share says whose it is.
+            _ => Ok(Answer::Left),
+        }
     }
 
     fn end(&mut self, report: &mut Report<'_>) -> Result<Answer> {

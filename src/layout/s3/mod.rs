@@ -63,6 +63,9 @@ struct OpenBucket {
     lines: Option<Parts>,
 }
 
+/// Path of an object, and its line of KEYMAP.jsonl, if it does not stand at its key.
+type Placed = (Vec<u8>, Option<Vec<u8>>);
+
 /// An object whose body comes.
 #[derive(Debug)]
 struct OpenObject {
@@ -141,20 +144,41 @@ impl Layout {
         Ok(Answer::Taken)
     }
 
-    fn head(&mut self, root: &mut Root, head: &ObjectHead<'_>) -> Result<Answer> {
+    /// Hears of an object of another share, which refuses what this one would.
+    pub(crate) fn other(&mut self, root: &mut Root, object: Object<'_>) -> Result<Answer> {
+        let refused = match object {
+            Object::Object(head) => self.placed(root, head)?.err(),
+            Object::Orphan(orphan) => match Directory::of(orphan.bucket) {
+                Some(directory) => orphan_path(root, &directory, orphan).err(),
+                None => Some(no_directory()),
+            },
+            Object::Bucket(_) | Object::Upload(_) => refusal(object),
+        };
+        Ok(refused.map_or(Answer::Left, Answer::Refused))
+    }
+
+    /// Returns the path of an object and its line of KEYMAP.jsonl, if it has one, or why it has no place.
+    fn placed(&mut self, root: &mut Root, head: &ObjectHead<'_>) -> Result<Result<Placed, Fault>> {
         self.turn_to(root, head.bucket)?;
-        let Some(directory) = &self.bucket.directory else { return Ok(Answer::Refused(no_directory())) };
-        let (path, record) = match self.names.planned()?.of(head.bucket, head.generation, head.key)? {
-            Some(Placement::Failed(fault)) => return Ok(Answer::Refused(fault)),
+        let Some(directory) = &self.bucket.directory else { return Ok(Err(no_directory())) };
+        Ok(match self.names.planned()?.of(head.bucket, head.generation, head.key)? {
+            Some(Placement::Failed(fault)) => Err(fault),
             Some(Placement::At(path, kind)) => {
                 if let Some(message) = keymap::too_long(&path, head.key) {
-                    return Ok(Answer::Refused(Fault::new(Class::IO, message)));
+                    return Ok(Err(Fault::new(Class::IO, message)));
                 }
                 let mut record = Vec::new();
                 keymap::line(&mut record, &path, head.key, kind);
-                (directory.file(&path), Some(record))
+                Ok((directory.file(&path), Some(record)))
             }
-            None => (directory.file(head.key), None),
+            None => Ok((directory.file(head.key), None)),
+        })
+    }
+
+    fn head(&mut self, root: &mut Root, head: &ObjectHead<'_>) -> Result<Answer> {
+        let (path, record) = match self.placed(root, head)? {
+            Ok(placed) => placed,
+            Err(fault) => return Ok(Answer::Refused(fault)),
         };
         let mut sidecar = Vec::new();
         sidecar::write(&mut sidecar, head.headers);
@@ -235,9 +259,9 @@ impl Layout {
     fn orphan(&mut self, root: &mut Root, orphan: &Orphan<'_>) -> Result<Answer> {
         self.turn_to(root, orphan.bucket)?;
         let Some(directory) = &self.bucket.directory else { return Ok(Answer::Refused(no_directory())) };
-        let Some(path) = directory.orphan(orphan, root.options.rename_collisions) else {
-            let message = format!("no directory can hold the orphan chunks of this key; {RENAME_OPTION}");
-            return Ok(Answer::Refused(Fault::new(Class::S3_MALFORMED_KEY, message)));
+        let path = match orphan_path(root, directory, orphan) {
+            Ok(path) => path,
+            Err(fault) => return Ok(Answer::Refused(fault)),
         };
         if let Err(error) = root.tree.write(&path, orphan.body) {
             root.tree.remove_empty_directories(&path)?;
@@ -285,6 +309,13 @@ impl Layout {
         self.end_bucket(root)?;
         self.lines.take().map_or(Ok(()), |lines| Ok(lines.finish(&mut root.tree)?))
     }
+}
+
+fn orphan_path(root: &Root, directory: &Directory, orphan: &Orphan<'_>) -> Result<Vec<u8>, Fault> {
+    directory.orphan(orphan, root.options.rename_collisions).ok_or_else(|| {
+        let message = format!("no directory can hold the orphan chunks of this key; {RENAME_OPTION}");
+        Fault::new(Class::S3_MALFORMED_KEY, message)
+    })
 }
 
 impl Names {

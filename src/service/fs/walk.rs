@@ -173,7 +173,7 @@ impl<'w, 'a, 'r> Walk<'w, 'a, 'r> {
         match self.context.sink.object(self.context.report, Object::Fs(node))? {
             Answer::Refused(refusal) => return Ok(Some((refusal.class, refusal.message))),
             Answer::Open if !is_directory => return self.content(node, meeting),
-            Answer::Left if !is_directory && self.context.options.shard().is_some() => {
+            Answer::Left if !is_directory && self.context.options.is_others(Object::Fs(node)) => {
                 self.pass_over(node, meeting)?;
             }
             Answer::Taken | Answer::Open | Answer::Left => {}

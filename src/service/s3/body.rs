@@ -53,15 +53,36 @@ pub(super) struct Body {
     /// A chunk under an explicit version 0, which counts when no row without a version follows (`format/s3.md#part-versions`).
     held: Option<RowLocation>,
     fault: Option<Fault>,
+    /// Whether another share passes it on: here its chunks are counted alone.
+    is_others: bool,
 }
 
 impl Body {
     /// Returns a body of `size` bytes, declared by parts in ascending order.
     pub(super) fn new(size: i64, parts: Vec<Part>) -> Self {
-        let mut body =
-            Self { size, parts, part: 0, chunk: 0, part_length: 0, length: None, held: None, fault: None };
+        let mut body = Self {
+            size,
+            parts,
+            part: 0,
+            chunk: 0,
+            part_length: 0,
+            length: None,
+            held: None,
+            fault: None,
+            is_others: false,
+        };
         body.skip_empty_parts();
         body
+    }
+
+    /// Leaves it to another share to pass the body on.
+    pub(super) fn of_other_share(self) -> Self {
+        Self { is_others: true, ..self }
+    }
+
+    /// Whether another share passes it on.
+    pub(super) fn is_others(&self) -> bool {
+        self.is_others
     }
 
     /// Returns the next chunk; `None` when the body is complete, or has failed.
@@ -119,14 +140,22 @@ impl Body {
 
     /// Appends the wanted chunk.
     pub(super) fn append(&mut self, sink: &mut dyn Sink, bytes: &[u8]) -> Result<()> {
+        self.take(sink, Piece::Bytes(bytes), u64::try_from(bytes.len()).unwrap_or(u64::MAX))
+    }
+
+    /// Passes over the wanted chunk, of so many bytes, of another share's body.
+    pub(super) fn pass_over(&mut self, sink: &mut dyn Sink, length: u64) -> Result<()> {
+        self.take(sink, Piece::Zeros(length), length)
+    }
+
+    fn take(&mut self, sink: &mut dyn Sink, piece: Piece<'_>, length: u64) -> Result<()> {
         let wanted = self.wanted().ok_or(ORDER)?;
-        let length = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
         if wanted.size.is_some_and(|size| size != length) {
             let message = format!("chunk {} of part {} has {length} bytes", wanted.chunk, wanted.part);
             self.fail(Fault::new(Class::S3_CORRUPT_OBJECT, message));
             return Ok(());
         }
-        self.pass(sink, bytes)?;
+        self.pass(sink, piece, length)?;
         self.chunk += 1;
         self.part_length = self.part_length.saturating_add(length);
         self.end_part();
@@ -157,7 +186,7 @@ impl Body {
         }
         if self.fault.is_none() && self.length.is_none() {
             // Whether the sink has a place for the object counts before its length.
-            self.pass(sink, b"")?;
+            self.pass(sink, Piece::Bytes(b""), 0)?;
         }
         let length = self.length.unwrap_or_default();
         if self.fault.is_none() && u64::try_from(self.size).ok() != Some(length) {
@@ -167,11 +196,10 @@ impl Body {
         Ok(self.fault.take().map_or(Ok(()), Err))
     }
 
-    fn pass(&mut self, sink: &mut dyn Sink, bytes: &[u8]) -> Result<()> {
-        match sink.piece(Piece::Bytes(bytes))? {
+    fn pass(&mut self, sink: &mut dyn Sink, piece: Piece<'_>, length: u64) -> Result<()> {
+        match if self.is_others { Answer::Left } else { sink.piece(piece)? } {
             Answer::Refused(refusal) => self.fail(refusal),
             Answer::Open | Answer::Taken | Answer::Left => {
-                let length = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
                 self.length = Some(self.length.unwrap_or_default().saturating_add(length));
             }
         }

@@ -8,6 +8,7 @@ use crate::event::{Event, Warning};
 use crate::excerpt::name_or_length;
 use crate::model::{Answer, Object, s3};
 use crate::service::Context;
+use crate::sink::Wants;
 use crate::snapshot::{EntryBuf, RowLocation};
 
 /// An object whose body is passed on.
@@ -22,7 +23,8 @@ pub(super) struct Live {
 }
 
 impl Live {
-    /// Starts with the manifest's row; nothing where the sink wants no body.
+    /// Starts with the manifest's row; nothing where the sink wants no body, unless another share takes it: what that
+    /// asks for through chunk references counts here too.
     pub(super) fn open(
         context: &mut Context<'_, '_>,
         (bucket, generation, key): (&[u8], u64, &[u8]),
@@ -36,9 +38,13 @@ impl Live {
         let part_sizes: Vec<i64> = manifest.parts.iter().map(|part| part.size).collect();
         let part_sizes = &part_sizes;
         let object = s3::ObjectHead { bucket, generation, key, headers, part_sizes, commit_ts };
-        let open = match context.sink.object(context.report, Object::S3(s3::Object::Object(&object)))? {
+        let object = Object::S3(s3::Object::Object(&object));
+        let (open, is_others) = match context.sink.object(context.report, object)? {
             Answer::Refused(refusal) => return Ok(Err(refusal)),
-            answer => answer == Answer::Open,
+            Answer::Left => {
+                (false, context.sink.wants() != Wants::Heads && context.options.is_others(object))
+            }
+            answer => (answer == Answer::Open, false),
         };
         for part in manifest.parts.iter().filter(|part| part.chunks() != part.chunk_count) {
             context.report.warn(
@@ -50,15 +56,19 @@ impl Live {
                     .with("chunk_sizes", part.chunk_sizes.len()),
             );
         }
-        Ok(Ok(open.then(|| Self {
+        let body = Body::new(manifest.headers.size, manifest.parts);
+        Ok(Ok((open || is_others).then(|| Self {
             upload: manifest.upload_id.as_bytes().to_vec(),
-            body: Body::new(manifest.headers.size, manifest.parts),
+            body: if is_others { body.of_other_share() } else { body },
             place: head.place,
         })))
     }
 
     /// Ends the body; the object counts only when all of it is there.
     pub(super) fn finish(&mut self, context: &mut Context<'_, '_>) -> Result<Result<(), Fault>> {
+        if self.body.is_others() {
+            return self.body.finish(context.sink);
+        }
         if let Err(fault) = self.body.finish(context.sink)? {
             context.sink.abandon()?;
             return Ok(Err(fault));

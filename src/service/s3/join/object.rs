@@ -140,6 +140,9 @@ impl Join<'_, '_, '_, '_> {
                         self.allowance.take(wanted.size.unwrap_or_default()).map(|()| place)
                     });
                     match chunk {
+                        Ok(_) if live.body.is_others() => {
+                            live.body.pass_over(self.context.sink, wanted.size.unwrap_or_default())?;
+                        }
                         Ok(place) => {
                             self.context.snapshot.read(place, &mut entry)?;
                             live.body.append(self.context.sink, &entry.body)?;

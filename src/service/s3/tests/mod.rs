@@ -4,11 +4,14 @@ mod model;
 mod rows;
 mod words;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use proptest::prelude::*;
 use sha2::{Digest, Sha256};
 
+use super::allowance::LIMIT;
+use crate::name::Selection;
 use crate::service::Options;
 
 /// A bucket, its generation, a key.
@@ -142,5 +145,44 @@ proptest! {
         prop_assert_eq!(rows.digests(&all, super::dump).unwrap(), files);
         let expected = model::expected(&buckets, &objects, rename_collisions);
         prop_assert_eq!(model::found(&dumped), expected);
+    }
+
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(32))]
+
+    #[test]
+    fn shares_have_one_bound_of_what_references_ask_for(
+        objects in prop::collection::btree_map(any_name(), any_object(), 1..25),
+        include_orphans in any::<bool>(),
+        rename_collisions in any::<bool>(),
+        limit in 0..60_u64,
+        count in prop::sample::select(vec![1, 2, 3, 16]),
+    ) {
+        let live = [&b"a.b"[..], b"b", b"b0"].map(|name| (name.to_vec(), Bucket::Live(1)));
+        let rows = rows::rows(&live.into(), &objects);
+        let options = Options { include_orphans, rename_collisions, ..Options::default() };
+        let made = |options: &Options| {
+            LIMIT.set(Some(limit));
+            let dumped = rows.dump(options, super::dump).unwrap();
+            LIMIT.set(None);
+            let of_one = |path: &[u8]| path.starts_with(b"s3/") && !path.ends_with(b"/") && !path.ends_with(b"KEYMAP.jsonl");
+            let files: BTreeMap<_, _> = dumped.files.into_iter().filter(|(path, _)| of_one(path)).collect();
+            let problems = dumped.problems.iter().map(ToString::to_string);
+            (files, problems.collect::<BTreeSet<String>>())
+        };
+        let (whole, problems) = made(&options);
+        let (mut files, mut told) = (BTreeMap::new(), BTreeSet::new());
+        for index in 0..count {
+            let shard = format!("{index}/{count}").parse().unwrap();
+            let selection = Selection::default().with_shard(Some(shard));
+            let (of_share, problems) = made(&Options { selection: Some(Arc::new(selection)), ..options.clone() });
+            files.extend(of_share);
+            told.extend(problems);
+        }
+        prop_assert_eq!(files, whole);
+        // Each share knows the problems of all; `run` leaves each to its own.
+        prop_assert_eq!(told, problems);
     }
 }
