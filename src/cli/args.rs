@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum, value_parser};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use ekv_backup::crypto::KeyFiles;
 use ekv_backup::interrupt::Interrupt;
 use ekv_backup::keyspace::Namespace;
@@ -12,7 +12,6 @@ use ekv_backup::{progress, run};
 
 use super::at::{self, At};
 use super::progress::Display;
-use super::selection::Selected;
 use super::words::Words;
 
 /// Decode elastickv snapshots offline into a tree of ordinary files
@@ -48,11 +47,11 @@ const EXIT_CODES: &str = after_help!(
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
     /// Decode the snapshots of one cluster into a dump tree
-    Decode(Decode),
+    Decode(super::decode::Arguments),
     /// Check a dump tree or archive against its MANIFEST and CHECKSUMS
     Verify(Verify),
     /// Show what is in snapshots; write nothing
-    Inspect(Inspect),
+    Inspect(super::inspect::Arguments),
     /// List the objects of snapshots or of a dump by name; write nothing
     List(super::list::Arguments),
     /// Show what differs between two snapshots, dumps, or times
@@ -89,101 +88,6 @@ pub(super) enum Progress {
     /// Nothing
     None,
 }
-
-#[derive(Debug, Args)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
-pub(super) struct Decode {
-    /// Snapshots of one cluster: .fsm files (also .zst or .gz), - for standard input, or data directories of nodes, of
-    /// which the newest snapshot of each Raft group is read
-    #[arg(required = true, value_name = "INPUT")]
-    pub inputs: Vec<PathBuf>,
-    /// Directory to create, which must not exist or be empty; or a file .tar or .tar.zst; or - for a tar on standard output
-    #[arg(short, long, value_name = "DIR|FILE", required_unless_present = "dry_run")]
-    pub output: Option<PathBuf>,
-    #[command(flatten)]
-    pub selected: Selected,
-    /// Only objects named in this file, beside those of --only: what `list` printed, edited; - for
-    /// standard input; repeatable
-    #[arg(long, value_name = "FILE")]
-    pub from_list: Vec<PathBuf>,
-    #[command(flatten)]
-    pub share: Share,
-    /// Write nothing; say which files and bytes there would be
-    #[arg(long)]
-    pub dry_run: bool,
-    #[command(flatten)]
-    pub source: Source,
-    /// Replace a directory that holds a MANIFEST.json, or an archive's file
-    #[arg(long)]
-    pub force: bool,
-    /// Make any problem fatal: leave no tree
-    #[arg(long)]
-    pub strict: bool,
-    /// One file an object, or JSONL files of many: items, keys of Redis, keys of no service, headers of S3 objects
-    #[arg(long, value_name = "LAYOUT", default_value = "per-item", value_parser = layout)]
-    pub layout: Layout,
-    /// Write nothing under extra/
-    #[arg(long)]
-    pub no_extra: bool,
-    /// Name of the cluster, for MANIFEST.json
-    #[arg(long, value_name = "ID", default_value = "", hide_default_value = true)]
-    pub cluster_id: String,
-    /// Use modes 0666 and 0777 and the umask instead of 0600 and 0700
-    #[arg(long)]
-    pub mode_from_umask: bool,
-    /// Leave out Redis keys that were expired when the snapshot was cut: by its header's ceiling less 10 s, else by its
-    /// last commit less 10 s. Nothing in a snapshot tells that the cluster's clock ran ahead: then keys are left out
-    /// that the API still serves
-    #[arg(long, help_heading = "Redis")]
-    pub drop_expired: bool,
-    /// Write keys without a prefix as Redis strings instead of extra/kv/
-    #[arg(long, help_heading = "Redis")]
-    pub legacy_redis_strings: bool,
-    /// One file an item, or JSONL files of many [default: as --layout]
-    #[arg(
-        long,
-        visible_alias = "dynamodb-bundle-mode",
-        value_name = "LAYOUT",
-        help_heading = "DynamoDB",
-        value_parser = layout
-    )]
-    pub dynamodb_layout: Option<Layout>,
-    /// Size at which JSONL files of all services are cut: bytes, or with KiB, MiB, GiB
-    #[arg(
-        long,
-        visible_alias = "part-size",
-        value_name = "SIZE",
-        default_value = "64MiB",
-        help_heading = "DynamoDB",
-        value_parser = size
-    )]
-    pub dynamodb_bundle_size: u64,
-    /// Write uploads in progress under `_incomplete_uploads/`
-    #[arg(long, help_heading = "S3")]
-    pub include_incomplete_uploads: bool,
-    /// Write chunks that belong to no object under `_orphans/`
-    #[arg(long, help_heading = "S3")]
-    pub include_orphans: bool,
-    /// Rename objects whose keys no path can hold or that clash with reserved names
-    #[arg(long, help_heading = "S3")]
-    pub rename_collisions: bool,
-    /// Keep visibility, receive counts and receipt tokens of messages
-    #[arg(long, help_heading = "SQS")]
-    pub preserve_sqs_visibility: bool,
-    /// Write side records (visibility, dedup, group, age) under `_internals/`
-    #[arg(long, help_heading = "SQS")]
-    pub include_sqs_side_records: bool,
-    /// Threads that make files; the dump is the same [default: the cores that the process may use]
-    #[arg(long, value_name = "N", value_parser = value_parser!(u16).range(1..=MOST_JOBS))]
-    pub jobs: Option<u16>,
-    #[command(flatten)]
-    pub ended: Ended,
-    #[command(flatten)]
-    pub shown: Shown,
-}
-
-/// Most threads that make files.
-const MOST_JOBS: i64 = 256;
 
 /// The part of one worker.
 #[derive(Debug, Args)]
@@ -278,58 +182,6 @@ pub(super) struct Verify {
     pub ended: Ended,
     #[command(flatten)]
     pub shown: Shown,
-}
-
-#[derive(Debug, Args)]
-pub(super) struct Inspect {
-    /// Snapshots of one cluster: .fsm files (also .zst or .gz), - for standard input, or data directories of nodes, of
-    /// which the newest snapshot of each Raft group is read
-    #[arg(required = true, value_name = "INPUT")]
-    pub inputs: Vec<PathBuf>,
-    #[command(flatten)]
-    pub source: Source,
-    /// Show the rows of each key family too
-    #[arg(long)]
-    pub families: bool,
-    /// Print one line, for a cron job's mail or log
-    #[arg(long, conflicts_with_all = ["json", "families"])]
-    pub brief: bool,
-    #[command(flatten)]
-    pub ended: Ended,
-    #[command(flatten)]
-    pub shown: Shown,
-}
-
-/// How objects are laid out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Layout {
-    PerItem,
-    Jsonl,
-}
-
-impl Decode {
-    /// Returns how items are laid out.
-    pub(super) fn items(&self) -> Layout {
-        self.dynamodb_layout.unwrap_or(self.layout)
-    }
-}
-
-impl std::fmt::Display for Layout {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Layout::PerItem => "per-item",
-            Layout::Jsonl => "jsonl",
-        })
-    }
-}
-
-/// The empty string is `per-item` too (`tree/dynamodb.md#options`).
-fn layout(text: &str) -> Result<Layout, String> {
-    match text {
-        "" | "per-item" => Ok(Layout::PerItem),
-        "jsonl" => Ok(Layout::Jsonl),
-        _ => Err("expected per-item or jsonl".to_owned()),
-    }
 }
 
 /// The adapters that `--adapter` and `--scope` know, in the order of the dump.

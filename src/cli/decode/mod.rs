@@ -1,5 +1,7 @@
 //! `ekv-backup decode`.
 
+mod arguments;
+
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs::File;
@@ -16,13 +18,14 @@ use ekv_backup::tree::{self, Size, TreeOptions};
 use serde::Serialize;
 use time::OffsetDateTime;
 
-use super::args::{self, Layout};
 use super::escape::printable;
 use super::metrics::Metrics;
 use super::selection::Selection;
 use super::time::hlc_time;
 use super::words::Words;
 use super::{exit, print};
+pub(super) use arguments::Arguments;
+use arguments::Layout;
 
 /// What `--json` prints (`docs/tree/commands.md`).
 #[derive(Default, Serialize)]
@@ -42,7 +45,7 @@ struct Output<'a> {
 }
 
 /// Runs the command and returns its exit code.
-pub(super) fn run(arguments: &args::Decode, interrupt: &Interrupt) -> u8 {
+pub(super) fn run(arguments: &Arguments, interrupt: &Interrupt) -> u8 {
     let request = match request(arguments, interrupt) {
         Ok(request) => request,
         Err(message) => {
@@ -113,12 +116,12 @@ pub(super) fn run(arguments: &args::Decode, interrupt: &Interrupt) -> u8 {
 }
 
 /// Prints the object where no archive goes.
-fn print_json(arguments: &args::Decode, output: &Output<'_>) -> io::Result<()> {
+fn print_json(arguments: &Arguments, output: &Output<'_>) -> io::Result<()> {
     if is_stdout(arguments) { print::json_err(output) } else { print::json(output) }
 }
 
 /// Whether the dump goes to standard output.
-fn is_stdout(arguments: &args::Decode) -> bool {
+fn is_stdout(arguments: &Arguments) -> bool {
     !arguments.dry_run && arguments.output.as_ref().is_some_and(|output| output.as_os_str() == "-")
 }
 
@@ -188,7 +191,7 @@ pub(super) fn counted(count: u64, noun: &str) -> String {
 }
 
 /// Turns what was typed into what was meant.
-fn request(arguments: &args::Decode, interrupt: &Interrupt) -> Result<Request, String> {
+fn request(arguments: &Arguments, interrupt: &Interrupt) -> Result<Request, String> {
     let Selection { excluded, scopes } = arguments.selected.services()?;
     let size = |layout| (layout == Layout::Jsonl).then_some(arguments.dynamodb_bundle_size);
     let (dynamodb_bundle, jsonl) = (size(arguments.items()), size(arguments.layout));
@@ -231,7 +234,7 @@ fn request(arguments: &args::Decode, interrupt: &Interrupt) -> Result<Request, S
 }
 
 /// Reads what is selected by name.
-fn named(arguments: &args::Decode) -> Result<name::Selection, String> {
+fn named(arguments: &Arguments) -> Result<name::Selection, String> {
     let mut lists = Vec::new();
     for path in &arguments.from_list {
         let failed = |error: &dyn std::error::Error| {
