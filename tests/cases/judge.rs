@@ -165,6 +165,7 @@ fn restored(directory: &Path, case: &Case, before: &Tree) -> Vec<String> {
         let binary = env!("CARGO_BIN_EXE_ekv-backup");
         Command::new(binary)
             .env_clear()
+            .envs(std::env::var_os("LLVM_PROFILE_FILE").map(|file| ("LLVM_PROFILE_FILE", file)))
             .current_dir(directory)
             .args(arguments)
             .output()
@@ -231,6 +232,7 @@ fn decode(directory: &Path, target: &str, options: &[String]) -> Output {
 fn run(directory: &Path, command: &[&str], arguments: &[String]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_ekv-backup"))
         .env_clear()
+        .envs(std::env::var_os("LLVM_PROFILE_FILE").map(|file| ("LLVM_PROFILE_FILE", file)))
         .env("SOURCE_DATE_EPOCH", "1714400000")
         .current_dir(directory)
         .args(command)

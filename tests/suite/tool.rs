@@ -53,6 +53,7 @@ impl Work {
         let mut command = Command::new(binary);
         command
             .env_clear()
+            .envs(std::env::var_os("LLVM_PROFILE_FILE").map(|file| ("LLVM_PROFILE_FILE", file)))
             .env("SOURCE_DATE_EPOCH", EPOCH)
             .args(arguments)
             .current_dir(self.directory.path());
