@@ -11,8 +11,9 @@ use ekv_backup::progress::Progress;
 use ekv_backup::run::{EncodeRequest, EncodeSummary, encode};
 use ekv_backup::service::Options;
 
+use super::amounts::counted;
 use super::args::{self, ADAPTERS};
-use super::decode::{counted, wall_time};
+use super::decode::wall_time;
 use super::escape::printable;
 use super::exit;
 use super::print::{self, Outcome};

@@ -1,7 +1,6 @@
 //! `ekv-backup export`.
 
 use std::ffi::OsString;
-use std::fmt::Write as _;
 use std::io;
 use std::path::PathBuf;
 
@@ -13,6 +12,7 @@ use ekv_backup::name::{Pattern, Selection};
 use ekv_backup::run::{ExportRequest, Exported, export};
 use ekv_backup::service::Options;
 
+use super::amounts::{counted, held, problems};
 use super::args::{Share, Shown, Source, size};
 use super::print::Outcome;
 use super::time::hlc_time;
@@ -214,16 +214,12 @@ fn say(words: Words, exported: &Exported) {
         }
     }
     words.problems(&exported.problems_list, exported.problems);
-    let mut line = format!("{}: ", exported.output);
-    for (service, scopes) in &exported.objects {
-        let _ = write!(line, "{service} {}, ", scopes.values().sum::<u64>());
-    }
-    let _ = write!(
-        line,
-        "as of {}; {} problems, {} warnings",
+    words.say(&format!(
+        "{}: {}, as of {}; {}, {}",
+        exported.output,
+        held(&exported.objects),
         hlc_time(exported.read_ts),
-        exported.problems,
-        exported.warning_counts.values().sum::<u64>()
-    );
-    words.say(&line);
+        problems(exported.problems, ""),
+        counted(exported.warning_counts.values().sum(), "warning")
+    ));
 }

@@ -8,6 +8,7 @@ use ekv_backup::run::merge::{MergeRequest, Merged, merge};
 use ekv_backup::tree::TreeOptions;
 use serde::Serialize;
 
+use super::amounts::{counted, problems};
 use super::escape::printable;
 use super::print::Outcome;
 use super::{args, exit, print};
@@ -86,15 +87,12 @@ pub(super) fn run(arguments: &Arguments, interrupt: &Interrupt) -> u8 {
     match &result {
         Err(error) => print::error(error),
         Ok(merged) => {
-            let problems = match merged.problems {
-                0 => "no problems".to_owned(),
-                problems => format!("{problems} problems (see PROBLEMS.jsonl)"),
-            };
             words.say(&format!(
-                "{}: {} shares; {problems}; {} files, {} of them copied",
+                "{}: {} shares; {}; {}, {} of them copied",
                 printable(&output),
                 arguments.shares.len(),
-                merged.files,
+                problems(merged.problems, " (see PROBLEMS.jsonl)"),
+                counted(merged.files, "file"),
                 merged.copied
             ));
         }

@@ -3,6 +3,7 @@
 //! Each command parses its arguments, calls the library, gets a value back and prints it: data to standard
 //! output, words to standard error. A closed pipe is quiet.
 
+mod amounts;
 mod args;
 mod at;
 mod colour;

@@ -18,6 +18,7 @@ use ekv_backup::tree::{self, Size, TreeOptions};
 use serde::Serialize;
 use time::OffsetDateTime;
 
+use super::amounts::{counted, held, problems};
 use super::escape::printable;
 use super::metrics::Metrics;
 use super::selection::Selection;
@@ -150,44 +151,18 @@ fn say(words: Words, summary: &Summary, duration: Duration) {
 
 /// Says where the dump is, what it holds, as of when, what is wrong with it, and how long it took.
 fn last_line(summary: &Summary, duration: Duration) -> String {
-    let holds = [
-        ("dynamodb", "table", "item"),
-        ("s3", "bucket", "object"),
-        ("redis", "", "key"),
-        ("sqs", "queue", "message"),
-    ];
-    let mut parts = Vec::new();
-    for (adapter, scope, object) in holds {
-        let Some(names) = summary.objects.get(adapter).filter(|names| !names.is_empty()) else { continue };
-        let objects = counted(names.values().sum(), object);
-        let scopes = u64::try_from(names.len()).unwrap_or(u64::MAX);
-        parts.push(match scope {
-            "" => objects,
-            scope => format!("{} ({objects})", counted(scopes, scope)),
-        });
-    }
-    if parts.is_empty() {
-        parts.push("nothing of the four services".to_owned());
-    }
     let warnings = summary.warning_counts.values().sum();
     format!(
         "{}: {}, as of {}; {}, {}; {}, {} bytes in {:.1} s",
         if summary.dry_run.is_some() { "nothing is written" } else { &summary.output },
-        parts.join(", "),
+        held(&summary.objects),
         hlc_time(summary.read_ts),
-        match summary.problems {
-            0 => "no problems".to_owned(),
-            problems => format!("{} (see PROBLEMS.jsonl)", counted(problems, "problem")),
-        },
+        problems(summary.problems, " (see PROBLEMS.jsonl)"),
         counted(warnings, "warning"),
         counted(summary.files, "file"),
         summary.bytes,
         duration.as_secs_f64()
     )
-}
-
-pub(super) fn counted(count: u64, noun: &str) -> String {
-    if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
 }
 
 /// Turns what was typed into what was meant.
