@@ -5,12 +5,13 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
 
+use super::du::{DuRequest, Usage, counted};
 use super::objects::{Walked, walk};
 use crate::error::Result;
 use crate::event::Warning;
 use crate::inputs::Opened;
 use crate::model::{Answer, Object};
-use crate::name;
+use crate::name::{self, Selection};
 use crate::report::Report;
 use crate::service::Options;
 use crate::sink::Sink;
@@ -91,29 +92,41 @@ pub struct Profile {
     pub listed: Vec<crate::problem::ListedProblem>,
 }
 
-/// Reads the heads of all objects. `warn` is called with each warning that is kept.
+/// Reads all rows, and the heads of all objects once: what fills the snapshot ([`du`](super::du::du) of everything), and
+/// its profile. `warn` is called with each warning that is kept.
 ///
 /// # Errors
 ///
 /// Whatever is wrong with the snapshot.
-pub fn profile(opened: &Opened, scratch: &Scratch, warn: impl FnMut(&Warning)) -> Result<Profile> {
+pub fn profile(
+    opened: &Opened,
+    depth: usize,
+    scratch: &Scratch,
+    warn: impl FnMut(&Warning),
+) -> Result<(Vec<Usage>, Profile)> {
     let snapshot = &opened.snapshot;
-    let mut sink =
-        Profiled { read_ms: snapshot.read_ms(), profile: Profile::default(), largest: BinaryHeap::new() };
-    let Walked { problems, listed, .. } = walk(snapshot, &Options::default(), scratch, &mut sink, warn)?;
-    let largest = sink.largest.into_sorted_vec().into_iter().map(|(_, large)| large).collect();
-    Ok(Profile { largest, problems, listed, ..sink.profile })
+    let request = DuRequest { selection: Selection::default(), depth };
+    counted(snapshot, &request, |counted| {
+        let (profile, largest) = (Profile::default(), BinaryHeap::new());
+        let mut sink = Profiled { counted, read_ms: snapshot.read_ms(), profile, largest };
+        let Walked { problems, listed, .. } = walk(snapshot, &Options::default(), scratch, &mut sink, warn)?;
+        let largest = sink.largest.into_sorted_vec().into_iter().map(|(_, large)| large).collect();
+        Ok(Profile { largest, problems, listed, ..sink.profile })
+    })
 }
 
-struct Profiled {
+struct Profiled<'c> {
+    /// Counts the same objects by group.
+    counted: &'c mut dyn Sink,
     read_ms: UnixMs,
     profile: Profile,
     /// The largest first, of equal ones by name: the last of them is on top.
     largest: BinaryHeap<(Reverse<u64>, LargeObject)>,
 }
 
-impl Sink for Profiled {
-    fn object(&mut self, _report: &mut Report<'_>, object: Object<'_>) -> Result<Answer> {
+impl Sink for Profiled<'_> {
+    fn object(&mut self, report: &mut Report<'_>, object: Object<'_>) -> Result<Answer> {
+        self.counted.object(report, object)?;
         let summary = object.summary();
         let profile = &mut self.profile;
         *profile.kinds.entry((summary.service, summary.kind)).or_default() += 1;

@@ -51,7 +51,7 @@ fn a_page_has_the_numbers_of_du_and_list() {
 fn names_are_data_and_the_page_stays_small() {
     let mut snapshot = Snapshot::new().string("</script><script>alert(1)</script>:x", "v");
     for number in 0..4000 {
-        snapshot = snapshot.string(format!("{}{number}:x", "long".repeat(200)), "v");
+        snapshot = snapshot.string(format!("{number}{}:x", "<\"".repeat(200)), "v");
     }
     let work = Work::with(&snapshot.live());
     work.run(["report", "snapshot.fsm", "-o", "page.html"]).exits(0);

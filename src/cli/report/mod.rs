@@ -9,9 +9,8 @@ use ekv_backup::event::Warning;
 use ekv_backup::inputs::Opened;
 use ekv_backup::interrupt::Interrupt;
 use ekv_backup::keyspace::{self, State};
-use ekv_backup::name::Selection;
 use ekv_backup::problem::ListedProblem;
-use ekv_backup::run::du::{DuRequest, Usage, du};
+use ekv_backup::run::du::Usage;
 use ekv_backup::run::{Histogram, Profile, Source, profile};
 use ekv_backup::snapshot::{self, MissingGroups};
 use serde::Serialize;
@@ -26,7 +25,9 @@ use ekv_backup::time::UnixMs;
 const PAGE: &str = include_str!("page.html");
 /// What they stand in the place of.
 const PLACE: &str = "@DATA@";
-/// Most groups of names on the page: with names of 256 characters the page stays below 2 MiB.
+/// Parts of a name that make a group.
+const DEPTH: usize = 3;
+/// Most groups of names on the page: with names of 256 bytes and the most routes the page stays below 2 MiB.
 const GROUPS: usize = 1500;
 /// Most warnings on the page.
 const WARNINGS: usize = 100;
@@ -34,7 +35,7 @@ const WARNINGS: usize = 100;
 const INPUTS: usize = 200;
 /// Most routes on the page.
 const ROUTES: usize = 1000;
-/// Characters of a name or message that are shown.
+/// Bytes that a name or message takes in the page at most.
 const TEXT: usize = 256;
 
 const HELP: &str = "\
@@ -64,7 +65,7 @@ pub(super) struct Arguments {
 }
 
 /// What the page is made of.
-#[derive(Serialize)]
+#[derive(Default, Serialize)]
 struct Page {
     tool: &'static str,
     read_iso: String,
@@ -107,7 +108,7 @@ struct Route(u64, String, Option<String>, State);
 #[derive(Serialize)]
 struct Group(String, u64, u64, u64, u64, u64, u64);
 
-#[derive(Serialize)]
+#[derive(Default, Serialize)]
 struct Bars {
     width_ms: u64,
     bars: Vec<(u64, u64)>,
@@ -137,7 +138,8 @@ impl From<&Usage> for Group {
 
 impl From<&keyspace::Route> for Route {
     fn from(route: &keyspace::Route) -> Self {
-        Self(route.group, escaped(&route.start), route.end.as_deref().map(escaped), route.state)
+        let key = |key: &[u8]| short(&escaped(key));
+        Self(route.group, key(&route.start), route.end.as_deref().map(key), route.state)
     }
 }
 
@@ -187,10 +189,8 @@ pub(super) fn run(arguments: &Arguments, interrupt: &Interrupt) -> u8 {
 fn page(source: &Source, words: Words) -> Result<(String, u64)> {
     let scratch = source.scratch(std::env::temp_dir());
     let opened = source.open(&scratch, &mut |notice| words.notice(notice))?;
-    let request = DuRequest { selection: Selection::default(), depth: 3 };
-    let groups = du(&opened, &request, &scratch, |_| ())?;
     let (mut warnings, mut warning_count) = (Vec::new(), 0_u64);
-    let profile = profile(&opened, &scratch, |warning: &Warning| {
+    let (groups, profile) = profile(&opened, DEPTH, &scratch, |warning: &Warning| {
         words.warning(warning);
         warning_count += 1;
         if warnings.len() < WARNINGS {
@@ -213,7 +213,7 @@ fn contents(opened: &Opened, groups: &[Usage], profile: Profile) -> Page {
     let inputs = snapshot.inputs_by_group();
     let missing = snapshot.missing_groups();
     let largest = profile.largest.into_iter().map(|large| Large {
-        name: large.name,
+        name: short(&large.name),
         kind: large.kind,
         bytes: large.bytes,
         elements: large.elements,
@@ -232,7 +232,7 @@ fn contents(opened: &Opened, groups: &[Usage], profile: Profile) -> Page {
         inputs: inputs.into_iter().take(INPUTS).map(input).collect(),
         missing_groups: missing.is_some(),
         missing: match missing {
-            Some(MissingGroups::Named { groups, .. }) => groups,
+            Some(MissingGroups::Named { groups, .. }) => groups.into_iter().take(ROUTES).collect(),
             _ => Vec::new(),
         },
         routes: Vec::new(),
@@ -278,9 +278,18 @@ fn shown(groups: &[Usage]) -> Vec<Group> {
     first.iter().chain(&rest).map(Group::from).collect()
 }
 
-/// Returns the front of a long text.
+/// Returns the front of a text that takes too much as JSON inside the page.
 fn short(text: &str) -> String {
-    match text.char_indices().nth(TEXT) {
+    let mut taken = 0;
+    let too_much = text.char_indices().find(|&(_, character)| {
+        taken += match character {
+            '"' | '\\' => 2,
+            '<' | '\u{2028}' | '\u{2029}' | '\0'..' ' => 6,
+            _ => character.len_utf8(),
+        };
+        taken > TEXT
+    });
+    match too_much {
         Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
         None => text.to_owned(),
     }
@@ -292,4 +301,23 @@ fn html(page: &Page) -> Result<String> {
     let json = json.replace('<', "\\u003c").replace('\u{2028}', "\\u2028").replace('\u{2029}', "\\u2029");
     let (before, after) = PAGE.split_once(PLACE).unwrap_or((PAGE, ""));
     Ok([before, &json, after].concat())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_takes_no_more_than_its_room_as_json() {
+        for text in ["a", "<", "\"", "\\", "\0", "é", "\u{2028}", "🦀"] {
+            let cut = short(&text.repeat(1000));
+            assert!(cut.ends_with('…'), "{text}");
+            let page = html(&Page { warnings: vec![cut], ..Page::default() }).unwrap();
+            let empty = html(&Page { warnings: vec![String::new()], ..Page::default() }).unwrap();
+            let taken = page.len() - empty.len() - '…'.len_utf8();
+            assert!((TEXT - 6..=TEXT).contains(&taken), "{text}: {taken}");
+        }
+        let whole = "x".repeat(TEXT);
+        assert_eq!(short(&whole), whole);
+    }
 }

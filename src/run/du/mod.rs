@@ -84,6 +84,18 @@ pub fn du(
     warn: impl FnMut(&Warning),
 ) -> Result<Vec<Usage>> {
     let snapshot = &opened.snapshot;
+    let mut options = Options::default();
+    options.excluded.extend(request.selection.excluded());
+    let (groups, _) = counted(snapshot, request, |sink| objects(snapshot, &options, scratch, sink, warn))?;
+    Ok(groups)
+}
+
+/// Counts all rows, and the objects that `walk` passes to the sink that it is given; returns what `walk` does too.
+pub(super) fn counted<T>(
+    snapshot: &Snapshot,
+    request: &DuRequest,
+    walk: impl FnOnce(&mut dyn Sink) -> Result<T>,
+) -> Result<(Vec<Usage>, T)> {
     let labels = Labels::new(request.depth);
     let all_rows = || -> Result<Groups> {
         let mut groups = Groups::default();
@@ -94,19 +106,18 @@ pub fn du(
     };
     let mut counted =
         Counted { groups: Groups::default(), labels, request, name: String::new(), label: Vec::new() };
-    let groups = std::thread::scope(|scope| {
+    let (groups, walked) = std::thread::scope(|scope| {
         // This thread does it alone where no other is to be had.
         let worker = std::thread::Builder::new().spawn_scoped(scope, all_rows).ok();
         snapshot.set_busy(1 + usize::from(worker.is_some()));
-        let mut options = Options::default();
-        options.excluded.extend(request.selection.excluded());
-        objects(snapshot, &options, scratch, &mut counted, warn)?;
-        worker.map_or_else(all_rows, |worker| {
+        let walked = walk(&mut counted)?;
+        let groups = worker.map_or_else(all_rows, |worker| {
             worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-        })
+        })?;
+        Ok::<_, crate::Error>((groups, walked))
     })?;
     counted.groups.absorb(groups);
-    Ok(counted.groups.finish())
+    Ok((counted.groups.finish(), walked))
 }
 
 /// Does the same with a dump: bytes are those of an object's file, or of its line; those of lists and sidecars do not count.
