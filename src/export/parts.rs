@@ -5,16 +5,20 @@ use std::io::{self, Write};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use md5::{Digest, Md5};
-use zstd::stream::write::Encoder;
+use zstd::bulk::Compressor;
+use zstd::zstd_safe::{CParameter, compress_bound};
 
 use crate::error::{Error, Result};
 use crate::layout::output::Output;
 use crate::tree::{Tree, TreeFile};
 
-/// Bytes that are collected before they are compressed, and compressed ones before they are written.
+/// Bytes that are collected before they are compressed with gzip, and compressed ones before they are written.
 const BUFFER: usize = 64 << 10;
-/// The fastest level of zstd that is no special case of it.
-const LEVEL: i32 = 1;
+/// Bytes that are collected for a frame of zstd: as many as its first level looks back at, so that frames of their own cost
+/// next to nothing, and are compressed where they stand. A stream copies them, and looks into two places for each match.
+const FRAME: usize = 512 << 10;
+/// The level of zstd: `docs/performance.md#exports` has what it and others cost.
+const LEVEL: i32 = -5;
 
 /// How parts are compressed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -50,7 +54,7 @@ struct Part {
 
 enum Packer {
     Gzip(GzEncoder<Vec<u8>>),
-    Zstd(Box<Encoder<'static, Vec<u8>>>),
+    Zstd(Compressor<'static>, Vec<u8>),
 }
 
 /// A part that is complete.
@@ -144,7 +148,7 @@ impl Output for Line<'_> {
     }
 
     fn flush_if_full(&mut self) -> Result<()> {
-        if self.buffer.len() < BUFFER { Ok(()) } else { self.part.pack(self.buffer) }
+        if self.buffer.len() < self.part.encoder.room() { Ok(()) } else { self.part.pack(self.buffer) }
     }
 }
 
@@ -159,11 +163,14 @@ impl Line<'_> {
 impl Part {
     /// Compresses what was collected, and gives the room of a large value back.
     fn pack(&mut self, buffer: &mut Vec<u8>) -> Result<()> {
-        self.encoder.write(buffer).map_err(Error::Output)?;
+        if buffer.is_empty() {
+            return Ok(());
+        }
+        let is_full = self.encoder.write(buffer).map_err(Error::Output)?;
         self.bytes = self.bytes.saturating_add(u64::try_from(buffer.len()).unwrap_or(u64::MAX));
         buffer.clear();
-        buffer.shrink_to(8 * BUFFER);
-        if self.encoder.packed().len() >= BUFFER { self.pass_on() } else { Ok(()) }
+        buffer.shrink_to(2 * FRAME);
+        if is_full { self.pass_on() } else { Ok(()) }
     }
 
     fn pass_on(&mut self) -> Result<()> {
@@ -188,28 +195,43 @@ impl Packing {
 
 impl Packer {
     fn new(packing: Packing) -> io::Result<Self> {
-        let out = Vec::with_capacity(2 * BUFFER);
         Ok(match packing {
-            Packing::Gzip => Self::Gzip(GzEncoder::new(out, Compression::fast())),
+            Packing::Gzip => Self::Gzip(GzEncoder::new(Vec::with_capacity(2 * BUFFER), Compression::fast())),
             Packing::Zstd => {
-                let mut encoder = Encoder::new(out, LEVEL)?;
-                encoder.include_checksum(true)?;
-                Self::Zstd(Box::new(encoder))
+                let mut encoder = Compressor::new(LEVEL)?;
+                encoder.set_parameter(CParameter::ChecksumFlag(true))?;
+                Self::Zstd(encoder, Vec::new())
             }
         })
     }
 
-    fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+    /// Bytes that are compressed at a time.
+    fn room(&self) -> usize {
         match self {
-            Self::Gzip(encoder) => encoder.write_all(bytes),
-            Self::Zstd(encoder) => encoder.write_all(bytes),
+            Self::Gzip(_) => BUFFER,
+            Self::Zstd(..) => FRAME,
+        }
+    }
+
+    /// Compresses bytes; returns whether what waits is to be taken.
+    fn write(&mut self, bytes: &[u8]) -> io::Result<bool> {
+        match self {
+            Self::Gzip(encoder) => {
+                encoder.write_all(bytes)?;
+                Ok(encoder.get_ref().len() >= BUFFER)
+            }
+            Self::Zstd(encoder, out) => {
+                out.reserve(compress_bound(bytes.len()));
+                encoder.compress_to_buffer(bytes, out)?;
+                Ok(true)
+            }
         }
     }
 
     fn finish(&mut self) -> io::Result<()> {
         match self {
             Self::Gzip(encoder) => encoder.try_finish(),
-            Self::Zstd(encoder) => encoder.do_finish(),
+            Self::Zstd(..) => Ok(()),
         }
     }
 
@@ -217,7 +239,7 @@ impl Packer {
     fn packed(&mut self) -> &mut Vec<u8> {
         match self {
             Self::Gzip(encoder) => encoder.get_mut(),
-            Self::Zstd(encoder) => encoder.get_mut(),
+            Self::Zstd(_, out) => out,
         }
     }
 }

@@ -4,10 +4,13 @@
 //! pieces.
 
 use base64::Engine;
-use base64::engine::GeneralPurpose;
+use base64::engine::{Config as _, GeneralPurpose};
 
+use crate::bug::Bug;
 use crate::error::Result;
 use crate::tree::json::{self, Html, PIECE};
+
+const BASE64: Bug = Bug::new("the base64 of some bytes is longer than was counted");
 
 /// Takes the bytes of a file in their order.
 pub(crate) trait Output {
@@ -53,10 +56,19 @@ pub(crate) fn text_as(out: &mut impl Output, text: &str, html: Html) -> Result<(
 pub(crate) fn base64(out: &mut impl Output, value: &[u8], engine: &GeneralPurpose) -> Result<()> {
     out.buffer().push(b'"');
     for piece in value.chunks(PIECE) {
-        out.buffer().extend_from_slice(engine.encode(piece).as_bytes());
+        append_base64(out.buffer(), piece, engine)?;
         out.flush_if_full()?;
     }
     out.buffer().push(b'"');
+    Ok(())
+}
+
+/// Appends base64 to a buffer: without a text of its own in between.
+pub(crate) fn append_base64(out: &mut Vec<u8>, bytes: &[u8], engine: &GeneralPurpose) -> Result<()> {
+    let start = out.len();
+    let length = base64::encoded_len(bytes.len(), engine.config().encode_padding()).ok_or(BASE64)?;
+    out.resize(start.saturating_add(length), 0);
+    engine.encode_slice(bytes, out.get_mut(start..).unwrap_or_default()).map_err(|_| BASE64)?;
     Ok(())
 }
 

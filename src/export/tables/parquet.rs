@@ -5,7 +5,6 @@
 use std::io;
 use std::sync::Arc;
 
-use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use parquet::basic::{Compression, LogicalType, Repetition, Type as Physical};
 use parquet::data_type::{BoolType, ByteArray, ByteArrayType, DoubleType, Int64Type};
@@ -19,7 +18,7 @@ use crate::bug::Bug;
 use crate::error::{Error, Result};
 use crate::export::parts;
 use crate::layout::dynamodb::item_text;
-use crate::tree::json::PIECE;
+use crate::layout::output::append_base64;
 use crate::tree::{Tree, TreeFile};
 
 /// What the files are called behind their numbers.
@@ -193,9 +192,7 @@ impl Values {
                     Cell::Text(text) => bytes.extend_from_slice(text.as_bytes()),
                     Cell::Json(text) => bytes.extend_from_slice(text),
                     Cell::Bytes(value) if self.is_base64 => {
-                        value
-                            .chunks(PIECE)
-                            .for_each(|piece| bytes.extend_from_slice(STANDARD.encode(piece).as_bytes()));
+                        append_base64(bytes, value, &STANDARD)?;
                     }
                     Cell::Bytes(value) => bytes.extend_from_slice(value),
                     Cell::Item(item) => item_text(item, bytes)?,
