@@ -4,7 +4,8 @@ use std::ffi::OsString;
 use std::io;
 use std::path::PathBuf;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use ekv_backup::Error;
 use ekv_backup::export::{Format, Packing, Settings};
 use ekv_backup::interrupt::Interrupt;
@@ -39,8 +40,8 @@ pub(super) struct Arguments {
     #[arg(required = true, value_name = "INPUT")]
     pub operands: Vec<OsString>,
     /// What is made
-    #[arg(long, value_enum, value_name = "FORMAT")]
-    pub to: To,
+    #[arg(long, value_name = "FORMAT", value_parser = format())]
+    pub to: Format,
     /// Directory to create, which must not exist or be empty; - for standard output, the default of resp
     #[arg(short, long, value_name = "DIR")]
     pub output: Option<PathBuf>,
@@ -88,33 +89,24 @@ pub(super) struct Arguments {
     pub shown: Shown,
 }
 
-/// Formats as they are typed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(super) enum To {
-    /// Commands for `redis-cli --pipe`, also of Valkey
-    Resp,
-    /// create-table.json and items as DynamoDB's own import reads them
-    Dynamodb,
-    /// Bodies of objects, and a plan that says under which key and with which headers each goes up
-    S3,
-    /// Requests that make queues and send their messages
-    Sqs,
-    /// Tables of all services for query engines: a row a line
-    Jsonl,
-    /// The same tables as Parquet
-    Parquet,
+/// Takes the formats by their names.
+fn format() -> impl TypedValueParser<Value = Format> {
+    let named = Format::ALL.map(|format| PossibleValue::new(format.name()).help(help(format)));
+    PossibleValuesParser::new(named).try_map(|name| {
+        Format::ALL.into_iter().find(|format| format.name() == name).ok_or("no format is called so")
+    })
 }
 
-impl From<To> for Format {
-    fn from(to: To) -> Self {
-        match to {
-            To::Resp => Self::Resp,
-            To::Dynamodb => Self::Dynamodb,
-            To::S3 => Self::S3,
-            To::Sqs => Self::Sqs,
-            To::Jsonl => Self::Jsonl,
-            To::Parquet => Self::Parquet,
+fn help(format: Format) -> &'static str {
+    match format {
+        Format::Resp => "Commands for `redis-cli --pipe`, also of Valkey",
+        Format::Dynamodb => "create-table.json and items as DynamoDB's own import reads them",
+        Format::S3 => {
+            "Bodies of objects, and a plan that says under which key and with which headers each goes up"
         }
+        Format::Sqs => "Requests that make queues and send their messages",
+        Format::Jsonl => "Tables of all services for query engines: a row a line",
+        Format::Parquet => "The same tables as Parquet",
     }
 }
 
@@ -166,7 +158,7 @@ fn request(arguments: &Arguments, interrupt: &Interrupt) -> Result<ExportRequest
     // Items of a table stand in the files of the table.
     let shard = arguments.share.shard.map(|shard| shard.with_whole_tables(true));
     let selection = Selection::new(patterns(&only)?, patterns(&arguments.exclude)?).with_shard(shard);
-    let format = Format::from(arguments.to);
+    let format = arguments.to;
     let target = arguments.target();
     if target.is_none() && !format.is_stream() {
         return Err(format!("--to {}: a directory is to be named with -o", format.name()));
