@@ -149,3 +149,5 @@ pub(crate) const EXPORT_COLUMNS: usize = 500;
 pub(crate) const EXPORT_COLUMN_NAME: usize = 255;
 /// Tables of an export for which an engine's views are written.
 pub(crate) const EXPORT_VIEWS: usize = 1 << 16;
+/// Dead-letter queues that may follow one another in an export (`export.md#sqs---to-sqs`): each is looked up by each.
+pub(crate) const EXPORT_DEAD_LETTERS: u64 = 100;

@@ -182,7 +182,7 @@ impl Sink for Sqs {
     fn other(&mut self, object: Object<'_>) -> Result<Answer> {
         if let Object::Sqs(Row::Queue(queue)) = object {
             let made = queue::request(queue, |_| ());
-            self.graph.push_other(queue.text, made.target)?;
+            self.graph.push_other(queue.text, made.target.as_deref())?;
         }
         Ok(Answer::Left)
     }
