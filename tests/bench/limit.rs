@@ -10,6 +10,8 @@ use sha2::{Digest, Sha256};
 
 /// Bytes read at once.
 const BUFFER: usize = 1 << 20;
+/// The level of zstd that lines of exports are compressed with, and the bytes of a frame.
+const ZSTD: (i32, usize) = (-5, 512 << 10);
 
 /// Reads a file from the page cache.
 pub fn read(path: &str) {
@@ -110,6 +112,42 @@ pub fn link(root: &Path, names: &[PathBuf], target: &Path) {
                 Err(errno) => panic!("{}: {errno}", path.display()),
             }
         }
+    }
+}
+
+/// Unpacks a file of a tree.
+pub fn unpacked(path: &Path, bytes: &[u8]) -> Vec<u8> {
+    let mut text = Vec::new();
+    match path.extension().and_then(|extension| extension.to_str()) {
+        Some("zst") => return zstd::decode_all(bytes).expect("the file is whole"),
+        Some("gz") => {
+            _ = flate2::read::MultiGzDecoder::new(bytes).read_to_end(&mut text).expect("the file is whole")
+        }
+        _ => {}
+    }
+    text
+}
+
+/// Compresses bytes as lines of tables are.
+pub fn zstd(bytes: &[u8]) {
+    let mut compressor = zstd::bulk::Compressor::new(ZSTD.0).expect("there is memory");
+    for piece in bytes.chunks(ZSTD.1) {
+        std::hint::black_box(compressor.compress(piece).expect("there is memory"));
+    }
+}
+
+/// Compresses bytes as items of DynamoDB are.
+pub fn gzip(bytes: &[u8]) {
+    let mut encoder = flate2::write::GzEncoder::new(std::io::sink(), flate2::Compression::fast());
+    encoder.write_all(bytes).expect("a sink takes everything");
+    encoder.finish().expect("a sink takes everything");
+}
+
+/// Compresses bytes as pages of Parquet are.
+pub fn snappy(bytes: &[u8]) {
+    let mut encoder = snap::raw::Encoder::new();
+    for piece in bytes.chunks(1 << 20) {
+        std::hint::black_box(encoder.compress_vec(piece).expect("there is memory"));
     }
 }
 

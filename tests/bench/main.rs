@@ -9,6 +9,7 @@
 #![allow(clippy::cast_precision_loss, reason = "rates are rounded anyway")]
 
 mod asking;
+mod exports;
 #[path = "../fixture/mod.rs"]
 #[allow(dead_code, unused_imports, reason = "each target uses its own part")]
 mod fixture;
@@ -33,6 +34,7 @@ fn main() {
     asking::measure(&mut stage, 1_000_000 / scale);
     asking::get(&mut stage, 2_000_000 / scale, 2000 / scale);
     tables(&mut stage, 100_000 / scale, 1000 / scale);
+    exports::measure(&mut stage, 1_000_000 / scale);
     several(&mut stage, if quick { 200_000 } else { 2_000_000 }, if quick { 5_000 } else { 50_000 });
     transactions(&mut stage, if quick { 100_000 } else { 10_000_000 });
     bodies(&mut stage, 256 / scale);

@@ -82,7 +82,7 @@ impl Stage {
 }
 
 /// Times a run of the binary; returns its peak memory too, KiB.
-fn watched(arguments: &[&str]) -> (Duration, u64) {
+pub fn watched(arguments: &[&str]) -> (Duration, u64) {
     let mut child = command(arguments).spawn().expect("the binary can be run");
     let mut peak = 0;
     let start = Instant::now();

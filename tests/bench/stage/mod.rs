@@ -1,6 +1,7 @@
 //! Snapshots, runs of the binary, rounds, and the table.
 
 mod dividing;
+mod exporting;
 mod memory;
 
 use std::fs::{self, File};
