@@ -84,6 +84,8 @@ pub(crate) const S3_SHARED_A_BYTE: u64 = 64;
 /// Most bytes of an S3 object's headers (names, values, 16 for each of the user's): servers take requests with 1 MiB
 /// of them.
 pub(crate) const S3_HEADERS: usize = 4 << 20;
+/// Most parts of an upload (`format/s3.md#limits`).
+pub(crate) const S3_PARTS: usize = 10_000;
 /// Largest file of the filesystem that is written, bytes: its size is a claim (`format/filesystem.md#records-of-the-filesystem`).
 pub(crate) const FILESYSTEM_FILE: u64 = 1 << 40;
 /// Bytes of holes in all files of the filesystem that are always written: the tree's readers read each of them.

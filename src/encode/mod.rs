@@ -150,10 +150,14 @@ impl Sink for Encode {
                 self.put(Object::S3(model::s3::Object::Bucket(&bucket)))
             }
             // Nothing tells of its bucket, without which nobody finds the object.
-            Object::S3(model::s3::Object::Object(head)) if self.s3.lacks_bucket(head.bucket) => {
-                let bucket = model::s3::Bucket { name: head.bucket, meta: None, commit_ts: None };
-                self.object(report, Object::S3(model::s3::Object::Bucket(&bucket)))?;
-                self.put(object)
+            Object::S3(model::s3::Object::Object(head)) => {
+                if self.s3.lacks_bucket(head.bucket) {
+                    let bucket = model::s3::Bucket { name: head.bucket, meta: None, commit_ts: None };
+                    self.object(report, Object::S3(model::s3::Object::Bucket(&bucket)))?;
+                }
+                let parts = if self.options.reference_rows { &[] } else { head.parts };
+                let head = model::s3::ObjectHead { parts, ..*head };
+                self.put(Object::S3(model::s3::Object::Object(&head)))
             }
             Object::Sqs(model::sqs::Object::Queue(named)) => {
                 let queue = sqs::restored(named.queue, &self.options);

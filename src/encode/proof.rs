@@ -14,7 +14,7 @@ use crate::error::Result;
 use crate::keyspace::Namespace;
 use crate::layout::dynamodb::{render, schema};
 use crate::layout::fs::listing::append_line;
-use crate::layout::s3::{bucket_file, sidecar};
+use crate::layout::s3::{bucket_file, multipart, sidecar};
 use crate::layout::sqs::members::Members;
 use crate::layout::sqs::pieces::Pieces;
 use crate::layout::sqs::{line, queue_file};
@@ -139,7 +139,10 @@ impl Proof {
                 bucket_file::write_file(text, bucket.name, &meta);
                 bucket_file::write_line(text, bucket.name, &meta);
             }
-            Object::S3(s3::Object::Object(head)) => sidecar::write(text, head.headers),
+            Object::S3(s3::Object::Object(head)) => {
+                sidecar::write(text, head.headers);
+                multipart::write(text, head);
+            }
             Object::S3(_) | Object::Sqs(sqs::Object::SideRecord(_)) => {}
             Object::Redis(key) => {
                 text.extend(key.expiry_ms.unwrap_or_default().0.to_be_bytes());

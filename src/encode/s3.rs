@@ -9,7 +9,7 @@ use crate::error::Result;
 use crate::event::{Class, Event, Warning};
 use crate::keyspace::Family;
 use crate::keyspace::s3::{ChunkKey, ObjectKey, UploadKey};
-use crate::model::s3::{Bucket, BucketMeta, Headers, Object, ObjectHead};
+use crate::model::s3::{Bucket, BucketMeta, Headers, Object, ObjectHead, Part};
 use crate::model::{Answer, Piece, Refusal};
 use crate::report::Report;
 use crate::service::s3::manifest::{self, CHUNK, PART};
@@ -41,6 +41,10 @@ struct Open {
     object: Vec<u8>,
     upload: Vec<u8>,
     headers: Headers<'static>,
+    /// The parts that it was uploaded in; none where it becomes one.
+    parts: Vec<Part>,
+    /// The part at hand, from 0, and its bytes whose rows are there.
+    at: (usize, u64),
     /// Bytes of the body whose rows are there.
     done: u64,
 }
@@ -79,7 +83,7 @@ impl S3 {
                 }
                 let mut offset = 0;
                 while offset < length {
-                    let length = CHUNK.min(length - offset);
+                    let length = open.chunk().min(length - offset);
                     let place = Place { path, digest: *digest, offset, length };
                     open.add(place.length, |key| rows.row_at(key, place))?;
                     offset += place.length;
@@ -87,14 +91,15 @@ impl S3 {
             }
             Piece::Bytes(mut bytes) => {
                 while !bytes.is_empty() {
-                    let room = room(&self.chunk).min(bytes.len());
-                    let (head, rest) = bytes.split_at(room);
-                    if self.chunk.is_empty() && room_is_whole(head.len()) {
-                        open.add(CHUNK, |key| rows.row_spooled(key, head))?;
+                    let whole = open.chunk();
+                    let room = usize::try_from(whole - length(&self.chunk)).unwrap_or(usize::MAX);
+                    let (head, rest) = bytes.split_at(room.min(bytes.len()));
+                    if self.chunk.is_empty() && length(head) == whole {
+                        open.add(whole, |key| rows.row_spooled(key, head))?;
                     } else {
                         self.chunk.extend_from_slice(head);
-                        if room_is_whole(self.chunk.len()) {
-                            open.add(CHUNK, |key| rows.row_spooled(key, &self.chunk))?;
+                        if length(&self.chunk) == whole {
+                            open.add(whole, |key| rows.row_spooled(key, &self.chunk))?;
                             self.chunk.clear();
                         }
                     }
@@ -103,10 +108,11 @@ impl S3 {
             }
             Piece::Zeros(mut count) => {
                 while count > 0 {
-                    let zeros = count.min(CHUNK - length(&self.chunk));
+                    let whole = open.chunk();
+                    let zeros = count.min(whole - length(&self.chunk));
                     self.chunk.resize(self.chunk.len() + usize::try_from(zeros).unwrap_or_default(), 0);
-                    if room_is_whole(self.chunk.len()) {
-                        open.add(CHUNK, |key| rows.row_spooled(key, &self.chunk))?;
+                    if length(&self.chunk) == whole {
+                        open.add(whole, |key| rows.row_spooled(key, &self.chunk))?;
                         self.chunk.clear();
                     }
                     count -= zeros;
@@ -134,7 +140,7 @@ impl S3 {
                 out.extend_from_slice(Family::S3ObjectHead.prefix());
                 out.extend_from_slice(&open.object);
             },
-            |out| manifest::write(out, UPLOAD, &open.headers, open.done),
+            |out| manifest::write(out, UPLOAD, &open.headers, open.done, &open.parts),
         )?;
         Ok(Answer::Taken)
     }
@@ -196,7 +202,20 @@ impl Open {
                 .map(|(name, value)| (owned(name), owned(value)))
                 .collect(),
         };
-        Self { object, upload, headers, done: 0 }
+        Self { object, upload, headers, parts: head.parts.to_vec(), at: (0, 0), done: 0 }
+    }
+
+    /// Returns the length of the next chunk, as far as there are bytes for it: none reaches into another part.
+    fn chunk(&mut self) -> u64 {
+        let (part, done) = &mut self.at;
+        while self.parts.get(*part).is_some_and(|part| part.size == *done) && *part + 1 < self.parts.len() {
+            (*part, *done) = (*part + 1, 0);
+        }
+        match self.parts.get(*part) {
+            Some(part) if part.size > *done => CHUNK.min(part.size - *done),
+            // What is longer than its parts is refused at the end.
+            _ => CHUNK,
+        }
     }
 
     /// Adds the row of the next chunk.
@@ -205,8 +224,10 @@ impl Open {
         length: u64,
         row: impl FnOnce(&mut dyn FnMut(&mut Vec<u8>)) -> Result<()>,
     ) -> Result<()> {
-        let chunk = self.done / CHUNK;
-        row(&mut |out: &mut Vec<u8>| ChunkKey::write(out, Family::S3Blob, &self.upload, (PART, chunk)))?;
+        let (part, done) = self.at;
+        let number = (PART.saturating_add(u64::try_from(part).unwrap_or(u64::MAX)), done / CHUNK);
+        row(&mut |out: &mut Vec<u8>| ChunkKey::write(out, Family::S3Blob, &self.upload, number))?;
+        self.at.1 = done.saturating_add(length);
         self.done = self.done.saturating_add(length);
         Ok(())
     }
@@ -214,12 +235,4 @@ impl Open {
 
 fn length(chunk: &[u8]) -> u64 {
     u64::try_from(chunk.len()).unwrap_or(u64::MAX)
-}
-
-fn room(chunk: &[u8]) -> usize {
-    usize::try_from(CHUNK).unwrap_or(usize::MAX).saturating_sub(chunk.len())
-}
-
-fn room_is_whole(length: usize) -> bool {
-    u64::try_from(length) == Ok(CHUNK)
 }

@@ -200,7 +200,7 @@ fn worked_rows_of_dynamodb() {
 }
 
 fn head<'a>(key: &'a [u8], headers: &'a Headers<'a>) -> ObjectHead<'a> {
-    ObjectHead { bucket: b"b", generation: 7, key, headers, part_sizes: &[], commit_ts: Hlc::ZERO }
+    ObjectHead { bucket: b"b", generation: 7, key, headers, parts: &[], commit_ts: Hlc::ZERO }
 }
 
 #[test]
@@ -271,6 +271,35 @@ fn bodies_are_cut_into_chunks_however_they_come() {
         chunks.into_iter().flat_map(|(_, chunk)| chunk).copied().collect::<Vec<_>>(),
         [body, zeros].concat()
     );
+}
+
+#[test]
+fn no_chunk_reaches_into_another_part() {
+    let sizes = [(1 << 20) + 5, 0, 7, 3 << 20];
+    let parts = sizes.map(|size| s3::Part { size, md5: [9; 16] });
+    let length = usize::try_from(sizes.iter().sum::<u64>()).unwrap();
+    let headers = Headers { etag: "e-4".into(), size: i64::try_from(length).unwrap(), ..Headers::default() };
+    let mut all = Vec::new();
+    for piece in [1000, 1 << 20, 1 << 23] {
+        let mut rows = Rows::new(false);
+        let body = vec![1; length - (2 << 20)];
+        let mut pieces: Vec<_> = body.chunks(piece).map(Piece::Bytes).collect();
+        pieces.push(Piece::Zeros(2 << 20));
+        let object = ObjectHead { parts: &parts, ..head(b"k", &headers) };
+        assert_eq!(rows.put(Object::S3(s3::Object::Object(&object)), &pieces), Answer::Taken);
+        all.push(rows.finish());
+    }
+    assert!(all.windows(2).all(|pair| pair[0] == pair[1]));
+    let chunks: Vec<_> = all[0].iter().filter(|(key, _)| key.starts_with("2173337c626c6f62")).collect();
+    let chunks: Vec<_> =
+        chunks.into_iter().map(|(key, chunk)| (&key[key.len() - 32..], chunk.len())).collect();
+    let wanted = [(1, 0, 1 << 20), (1, 1, 5), (3, 0, 7), (4, 0, 1 << 20), (4, 1, 1 << 20), (4, 2, 1 << 20)];
+    let wanted = wanted.map(|(part, chunk, length)| (format!("{part:016x}{chunk:016x}"), length));
+    assert_eq!(chunks, wanted.each_ref().map(|(key, length)| (key.as_str(), *length)));
+    let manifest = all[0].iter().find(|(key, _)| key.starts_with("2173337c6f626a7c68656164")).unwrap().1;
+    let manifest = String::from_utf8(manifest.clone()).unwrap();
+    let part = r#"{"part_no":3,"etag":"09090909090909090909090909090909","size_bytes":7,"chunk_count":1,"chunk_sizes":[7],"#;
+    assert!(manifest.contains(part), "{manifest}");
 }
 
 #[test]

@@ -29,6 +29,8 @@ pub(crate) enum Order {
     Nodes,
     /// `extra/s3/buckets.jsonl`: name.
     Buckets,
+    /// `extra/s3/parts.jsonl`: bucket, key.
+    Multipart,
     /// `extra/sqs/queues.jsonl`: name.
     Queues,
 }
@@ -45,6 +47,7 @@ impl Order {
             b"extra/kv/KEYMAP.jsonl" => Self::Encoded,
             b"extra/fs/inodes.jsonl" => Self::Nodes,
             b"extra/s3/buckets.jsonl" => Self::Buckets,
+            b"extra/s3/parts.jsonl" => Self::Multipart,
             b"extra/sqs/queues.jsonl" => Self::Queues,
             _ => {
                 let bucket = path.strip_prefix(b"s3/")?.strip_suffix(b"/KEYMAP.jsonl")?;
@@ -87,6 +90,10 @@ impl Order {
             Self::Nodes => decoded(members.path, "path"),
             Self::Queues => decoded(members.encoded, "encoded"),
             Self::Buckets => scope("s3", members.bucket, "bucket"),
+            Self::Multipart => {
+                let bucket = scope("s3", members.bucket, "bucket")?;
+                Ok(report::sort_key(b"s3", &bucket, &decoded(members.key, "key")?))
+            }
             _ => {
                 let adapter = members.adapter.ok_or("adapter is missing")?;
                 let scope = scope(&adapter, members.scope, "scope")?;
@@ -146,6 +153,8 @@ mod tests {
         assert_eq!(key(Order::Queues, r#"{"queue":"q","encoded":"cQ"}"#).unwrap(), b"q");
         assert_eq!(key(Order::Buckets, r#"{"bucket":"b\ufffd"}"#).unwrap(), b"b\xff");
         assert_eq!(key(Order::Buckets, r#"{"bucket":"c"}"#).unwrap(), b"c");
+        let parts = r#"{"bucket":"b\ufffd","key":"aw","parts":[]}"#;
+        assert_eq!(key(Order::Multipart, parts).unwrap(), report::sort_key(b"s3", b"b\xff", b"k"));
         let problem = r#"{"adapter":"s3","scope":"b\ufffd","key":"aw","class":"X","message":"m"}"#;
         assert_eq!(key(Order::Problems, problem).unwrap(), report::sort_key(b"s3", b"b\xff", b"k"));
         for (order, line) in [

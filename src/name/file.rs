@@ -53,6 +53,8 @@ pub enum Lines {
     Queues,
     /// The same of buckets.
     Buckets,
+    /// Parts of S3 objects.
+    Multipart,
     /// Uploads in progress.
     Uploads,
     /// Inodes.
@@ -146,6 +148,7 @@ pub fn of_file(path: &[u8], originals: Originals<'_>) -> Option<FileName> {
         }
         [b"extra", b"sqs", b"queues.jsonl"] => all(Namespace::Sqs, Lines::Queues),
         [b"extra", b"s3", b"buckets.jsonl"] => all(Namespace::S3, Lines::Buckets),
+        [b"extra", b"s3", b"parts.jsonl"] => all(Namespace::S3, Lines::Multipart),
         [b"extra", b"fs", b"inodes.jsonl"] => {
             object(summary("fs", "directory", b"", b""), Contents::Lines(Lines::Inodes))
         }

@@ -57,6 +57,7 @@ impl LineNames {
             Lines::SideRecords => vec!["prefix", "key_hex"],
             Lines::Queues => vec!["encoded"],
             Lines::Buckets => vec!["bucket"],
+            Lines::Multipart => vec!["bucket", "key"],
             Lines::Uploads => vec!["prefix", "key"],
             Lines::Inodes => vec!["path"],
             Lines::Expiries | Lines::Keys(_) | Lines::Values | Lines::Headers => vec!["key"],
@@ -87,6 +88,7 @@ impl LineNames {
             }
             Lines::Queues => file::summary("sqs", "queue", &base64("encoded")?, b""),
             Lines::Buckets => file::summary("s3", "bucket", text("bucket")?.as_bytes(), b""),
+            Lines::Multipart => file::summary("s3", "object", text("bucket")?.as_bytes(), &base64("key")?),
             Lines::Uploads => Summary { bytes, ..below("upload", STANDARD.decode(text("key")?).ok()?) },
             Lines::Inodes => {
                 let is_file = text("type")? == "file";

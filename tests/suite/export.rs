@@ -1,6 +1,7 @@
 //! `export`: the bytes of each format, what is named, and where it goes.
 
 use std::ffi::OsStr;
+use std::fs;
 use std::io::Read;
 use std::os::unix::fs::PermissionsExt;
 use std::process::Output;
@@ -216,6 +217,29 @@ fn objects_come_with_a_plan_of_their_upload() {
     golden("export/s3.txt", text.as_bytes());
     for said in ["\"parts\":[5242880,", "key_base64", "export_s3_object"] {
         assert!(text.contains(said), "{said}");
+    }
+}
+
+#[test]
+fn a_dump_knows_the_parts_of_its_objects() {
+    let work = Work::new();
+    let input = input("s3-multipart");
+    let run = |arguments: &[&str]| {
+        let run = on_capture(&work, "s3-multipart", &arguments.iter().map(OsStr::new).collect::<Vec<_>>());
+        assert!(matches!(run.code, Some(0 | 1)), "{run:?}");
+    };
+    let path = |name: &str| work.path(name).to_string_lossy().into_owned();
+    let plan = |input: &str| {
+        run(&["export", input, "--to", "s3", "-o", &path("out"), "--force"]);
+        fs::read_to_string(work.path("out/upload.jsonl")).expect("there is a plan")
+    };
+    let wanted = plan(&input);
+    assert!(wanted.contains("\"parts\":[5242880,"), "{wanted}");
+    run(&["decode", &input, "-o", &path("tree")]);
+    run(&["decode", &input, "--layout", "jsonl", "-o", &path("lines.tar.zst")]);
+    run(&["encode", &path("tree"), "-o", &path("again.fsm"), "--force"]);
+    for again in ["tree", "lines.tar.zst", "again.fsm"] {
+        assert_eq!(plan(&path(again)), wanted, "{again}");
     }
 }
 

@@ -119,8 +119,8 @@ impl S3 {
         ];
         let given = given.into_iter().filter(|(_, value)| !value.is_empty());
         let given: BTreeMap<_, &str> = given.map(|(name, value)| (name, &**value)).collect();
-        // Only an upload in parts has an ETag with their number.
-        let parts = if headers.etag.contains('-') { head.part_sizes } else { &[] };
+        let parts: Vec<i64> = head.parts.iter().filter_map(|part| i64::try_from(part.size).ok()).collect();
+        let parts = &*parts;
         let upload = Upload {
             bucket: head.bucket,
             key: head.key,

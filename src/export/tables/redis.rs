@@ -9,8 +9,8 @@ use crate::keyspace::redis::StreamId;
 use crate::model::Answer;
 use crate::model::redis::{Collection, Element, EntryFields, Key, Value};
 use crate::service::redis::hll_members;
-use crate::tree::json::{self, Html};
 use crate::time::{Hlc, UnixMs};
+use crate::tree::json::{self, Html};
 
 /// The key whose elements come.
 pub(super) struct OpenKey {

@@ -6,15 +6,15 @@ use super::Tables;
 use super::schema::{self, Cell};
 use crate::error::Result;
 use crate::model::s3::{Bucket, Headers, ObjectHead};
-use crate::tree::json::{self, Html};
 use crate::time::Hlc;
+use crate::tree::json::{self, Html};
 
 /// The object whose body comes.
 pub(super) struct OpenObject {
     bucket: Vec<u8>,
     key: Vec<u8>,
     headers: Headers<'static>,
-    part_sizes: Vec<i64>,
+    part_sizes: Vec<u64>,
     commit_ts: Hlc,
     pub(super) hash: Sha256,
 }
@@ -57,7 +57,7 @@ impl Tables {
             Cell::given(&headers.cache_control),
             Cell::given(&headers.content_disposition),
             if headers.user_metadata.is_empty() { Cell::Null } else { Cell::Json(&metadata) },
-            if headers.etag.contains('-') { Cell::Json(&parts) } else { Cell::Null },
+            if part_sizes.is_empty() { Cell::Null } else { Cell::Json(&parts) },
             Cell::known(commit_ts.0),
         ];
         self.store.row(&schema::OBJECTS, &cells)
@@ -82,7 +82,7 @@ impl OpenObject {
                 content_disposition: text(&headers.content_disposition),
                 user_metadata: metadata.iter().map(|(name, value)| (text(name), text(value))).collect(),
             },
-            part_sizes: head.part_sizes.to_vec(),
+            part_sizes: head.parts.iter().map(|part| part.size).collect(),
             commit_ts: head.commit_ts,
             hash: Sha256::new(),
         }

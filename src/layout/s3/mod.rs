@@ -1,9 +1,10 @@
 //! `s3/<bucket>/`: objects under their keys with a sidecar each, `_bucket.json`, KEYMAP.jsonl, `_orphans/`,
-//! `_incomplete_uploads/`; `extra/s3/buckets.jsonl` (`tree/s3.md#files-of-s3`). In the JSONL layout a line in
+//! `_incomplete_uploads/`; `extra/s3/buckets.jsonl`, `extra/s3/parts.jsonl` (`tree/s3.md#files-of-s3`). In the JSONL layout a line in
 //! `extra/s3/objects/<bucket>/data-<part>.jsonl` takes the place of each sidecar.
 
 pub(crate) mod bucket_file;
 mod directory;
+pub(crate) mod multipart;
 mod path;
 mod problem;
 pub(crate) mod sidecar;
@@ -38,6 +39,7 @@ pub(crate) struct Layout {
     /// Buckets whose directories have their record.
     recorded: BTreeSet<Vec<u8>>,
     lines: Option<TreeFile>,
+    parts: Option<TreeFile>,
     text: Vec<u8>,
 }
 
@@ -72,6 +74,8 @@ struct OpenObject {
     path: Vec<u8>,
     key: Vec<u8>,
     sidecar: Vec<u8>,
+    /// Its line of [`multipart::PATH`], empty where it has none.
+    parts: Vec<u8>,
     /// Its line of KEYMAP.jsonl, if it does not stand at its key.
     record: Option<Vec<u8>>,
     file: Option<TreeFile>,
@@ -93,6 +97,7 @@ impl Layout {
             object: None,
             recorded: BTreeSet::new(),
             lines: None,
+            parts: None,
             text: Vec::new(),
         }
     }
@@ -180,9 +185,12 @@ impl Layout {
             Ok(placed) => placed,
             Err(fault) => return Ok(Answer::Refused(fault)),
         };
-        let mut sidecar = Vec::new();
+        let (mut sidecar, mut parts) = (Vec::new(), Vec::new());
         sidecar::write(&mut sidecar, head.headers);
-        self.object = Some(OpenObject { path, key: head.key.to_vec(), sidecar, record, file: None });
+        if !root.options.no_extra {
+            multipart::write(&mut parts, head);
+        }
+        self.object = Some(OpenObject { path, key: head.key.to_vec(), sidecar, parts, record, file: None });
         Ok(Answer::Open)
     }
 
@@ -221,7 +229,7 @@ impl Layout {
                 return self.fail(root, of_file(error)?);
             }
         }
-        let OpenObject { file, record, key, sidecar, .. } = self.object.take().ok_or(ORDER)?;
+        let OpenObject { file, record, key, sidecar, parts, .. } = self.object.take().ok_or(ORDER)?;
         file.ok_or(ORDER)?.finish(&mut root.tree)?;
         if root.options.s3_bodies {
             return Ok(Answer::Taken);
@@ -235,6 +243,9 @@ impl Layout {
             lines.append(&mut root.tree, &self.text)?;
         }
         enter(root, &mut self.recorded, directory, &bucket.name)?;
+        if !parts.is_empty() {
+            open(&mut self.parts, root, || multipart::PATH.to_vec())?.write(&parts)?;
+        }
         if let Some(record) = record {
             open(&mut bucket.tracker, root, || directory.file(path::TRACKER))?.write(&record)?;
         }
@@ -307,7 +318,10 @@ impl Layout {
     /// Ends what all buckets share.
     pub(crate) fn finish(&mut self, root: &mut Root) -> Result<()> {
         self.end_bucket(root)?;
-        self.lines.take().map_or(Ok(()), |lines| Ok(lines.finish(&mut root.tree)?))
+        for file in [self.lines.take(), self.parts.take()].into_iter().flatten() {
+            file.finish(&mut root.tree)?;
+        }
+        Ok(())
     }
 }
 

@@ -1,4 +1,7 @@
 //! S3: buckets, their objects, and what a server keeps beside them (`format/s3.md#values`).
+
+mod parts;
+
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
@@ -8,6 +11,7 @@ pub use crate::event::Class;
 use crate::keyspace::Family;
 pub use crate::model::Refusal as Fault;
 use crate::time::Hlc;
+pub use parts::Part;
 
 /// An object of the service. Buckets come first, all of them; then by bucket, until its scope ends, its objects, each
 /// with the orphans of its key after it; then by bucket once more the records of its uploads.
@@ -60,8 +64,8 @@ pub struct ObjectHead<'a> {
     pub key: &'a [u8],
     /// Its headers.
     pub headers: &'a Headers<'a>,
-    /// Lengths of its parts in their order, bytes, as they are declared.
-    pub part_sizes: &'a [i64],
+    /// The parts by which an upload gives its `ETag`; none of one that went up in one request, or has another one.
+    pub parts: &'a [Part],
     /// Commit time of its manifest, HLC.
     pub commit_ts: Hlc,
 }

@@ -9,6 +9,7 @@ mod aside;
 mod bucket;
 mod headers;
 mod pair;
+mod parts;
 
 use std::collections::BTreeMap;
 use std::io::Read;
@@ -21,7 +22,7 @@ use crate::error::Result;
 use crate::event::Class;
 use crate::keyspace::Namespace;
 use crate::keyspace::s3::Segment;
-use crate::model::s3::{Announced, Bucket, BucketMeta, Object, ObjectHead};
+use crate::model::s3::{Announced, Bucket, BucketMeta, Object, ObjectHead, Part};
 use crate::model::{self, Answer, Piece, ScopeEnd};
 use crate::service::Scope;
 use crate::sink::Wants;
@@ -39,6 +40,8 @@ const GENERATION: u64 = 1;
 const BODY: usize = 256 << 10;
 /// What lines of the JSONL layout begin with among bodies, 0, and sidecars, 1.
 const LINE: u8 = 2;
+/// What parts of an object begin with there.
+const PARTS: u8 = 3;
 /// Directory of those lines.
 const LINES: &[u8] = b"extra/s3/objects/";
 
@@ -76,6 +79,7 @@ pub(super) fn read(reader: &mut Reader<'_, '_>) -> Result<Scope> {
         scope.insert((*name).clone(), 0);
         collect(reader, name, &found.directory, &mut files)?;
     }
+    parts::collect(reader, &passed, &mut files)?;
     let mut pairs = pairs(reader, files)?;
     let (orphans, uploads) = (reader.options.include_orphans, reader.options.include_incomplete_uploads);
     for (name, found) in &passed {
@@ -197,26 +201,33 @@ fn pairs(reader: &mut Reader<'_, '_>, files: Sorter) -> Result<Table> {
     let mut pairs = TableWriter::new(reader.scratch)?;
     let mut files = files.into_sorted()?;
     let mut open = (Vec::new(), [None, None]);
-    let mut line = None;
+    let (mut line, mut parts) = (None, Vec::new());
     loop {
         let next = files.next()?;
         if next.is_none_or(|(key, _)| key != open.0) {
             let (mut key, [body, sidecar]) = std::mem::take(&mut open);
-            let line = line.take();
+            let (line, parts) = (line.take(), std::mem::take(&mut parts));
             match (body, sidecar) {
                 (Some(body), Some(sidecar)) => {
-                    pairs.push(&key, &Pair { body, sidecar, line }.record()?)?;
+                    pairs.push(&key, &Pair { body, sidecar, line, parts }.record()?)?;
                 }
                 (Some(file), None) => {
                     unpaired(reader, &mut key, &file, "there is no sidecar of this object")?;
                 }
                 (None, Some(file)) => unpaired(reader, &mut key, &file, "there is no body of this sidecar")?,
+                (None, None) if !parts.is_empty() => {
+                    return Err(reader.unsound(parts::PATH, &"has parts of an object that is not there"));
+                }
                 (None, None) => {}
             }
         }
         let Some((key, record)) = next else { break };
         let (is_sidecar, mut record) = record.split_first().ok_or(super::ROW)?;
         open.0 = key.to_vec();
+        if *is_sidecar == PARTS {
+            parts = record.to_vec();
+            continue;
+        }
         let file = if *is_sidecar == LINE {
             let path = cursor::take_u32_be(&mut record).and_then(|length| usize::try_from(length).ok());
             let path = path.and_then(|length| cursor::take(&mut record, length)).ok_or(super::ROW)?;
@@ -287,7 +298,7 @@ impl Announced for Ahead<'_> {
 
 /// Passes an object on; whether it was taken.
 fn object(reader: &mut Reader<'_, '_>, bucket: &[u8], key: &[u8], pair: &Pair) -> Result<bool> {
-    let Pair { body, sidecar, .. } = pair;
+    let Pair { body, sidecar, parts, .. } = pair;
     let headers = match headers::read(reader, pair) {
         Ok(headers) => headers,
         Err(error) => {
@@ -302,12 +313,16 @@ fn object(reader: &mut Reader<'_, '_>, bucket: &[u8], key: &[u8], pair: &Pair) -
         reader.problem(named, Class::S3_BODY_LENGTH, body, &what)?;
         return Ok(false);
     }
+    let proven = &Part::proven(&headers, parts::read(parts)?);
+    if !parts.is_empty() && proven.is_empty() {
+        return Err(reader.unsound(&body.path, &"has other parts than its length and ETag tell of"));
+    }
     let head = ObjectHead {
         bucket,
         generation: GENERATION,
         key,
         headers: &headers,
-        part_sizes: &[],
+        parts: proven,
         commit_ts: Hlc::ZERO,
     };
     let object = model::Object::S3(Object::Object(&head));

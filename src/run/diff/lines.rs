@@ -96,7 +96,7 @@ impl Joined {
             Lines::Items | Lines::Messages => ("attribute", true),
             Lines::SideRecords | Lines::Uploads => ("member", true),
             Lines::Queues => ("setting", false),
-            Lines::Buckets => ("member", false),
+            Lines::Buckets | Lines::Multipart => ("member", false),
             Lines::Inodes => ("inode member", true),
             Lines::Keys(_) | Lines::Values => ("value", true),
             Lines::Headers => ("header", false),

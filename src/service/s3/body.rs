@@ -271,7 +271,7 @@ mod tests {
                 generation: 1,
                 key: b"o",
                 headers,
-                part_sizes: &[],
+                parts: &[],
                 commit_ts: Hlc::ZERO,
             };
             let object = Object::S3(s3::Object::Object(&head));

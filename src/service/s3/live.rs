@@ -35,9 +35,12 @@ impl Live {
             Err(fault) => return Ok(Err(fault)),
         };
         let (headers, commit_ts) = (&manifest.headers, head.commit_ts);
-        let part_sizes: Vec<i64> = manifest.parts.iter().map(|part| part.size).collect();
-        let part_sizes = &part_sizes;
-        let object = s3::ObjectHead { bucket, generation, key, headers, part_sizes, commit_ts };
+        let parts = manifest
+            .parts
+            .iter()
+            .map(|part| Some(s3::Part { size: u64::try_from(part.size).ok()?, md5: part.md5? }));
+        let parts = &s3::Part::proven(headers, parts.collect::<Option<_>>().unwrap_or_default());
+        let object = s3::ObjectHead { bucket, generation, key, headers, parts, commit_ts };
         let object = Object::S3(s3::Object::Object(&object));
         let (open, is_others) = match context.sink.object(context.report, object)? {
             Answer::Refused(refusal) => return Ok(Err(refusal)),

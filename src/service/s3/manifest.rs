@@ -10,13 +10,13 @@ use super::problem::{Class, Fault};
 use crate::codec::gojson::read::{self as json, Reader};
 use crate::codec::gojson::{self, Html};
 use crate::limits;
-use crate::model::s3::Headers;
+use crate::model::s3::{Headers, Part as UploadedPart};
 use crate::time::Hlc;
 
 /// What each of the user's headers counts besides its name and value, bytes.
 const METADATA_ENTRY: usize = 16;
 
-/// A manifest as it is written: all of the body is one part of chunks of [`CHUNK`] bytes.
+/// A manifest as it is written: parts of chunks of [`CHUNK`] bytes.
 #[derive(Serialize)]
 struct Row<'a> {
     upload_id: &'a str,
@@ -28,13 +28,13 @@ struct Row<'a> {
     cache_control: &'a str,
     content_disposition: &'a str,
     user_metadata: Option<&'a BTreeMap<Cow<'a, str>, Cow<'a, str>>>,
-    parts: Option<[PartRow<'a>; 1]>,
+    parts: Option<Vec<PartRow<'a>>>,
 }
 
 #[derive(Serialize)]
 struct PartRow<'a> {
     part_no: u64,
-    etag: &'a str,
+    etag: Cow<'a, str>,
     size_bytes: u64,
     chunk_count: u64,
     #[serde(serialize_with = "sizes")]
@@ -46,7 +46,7 @@ struct PartRow<'a> {
 
 /// Bytes of a chunk that is written.
 pub(crate) const CHUNK: u64 = 1 << 20;
-/// Number of the one part.
+/// Number of the first part.
 pub(crate) const PART: u64 = 1;
 
 /// Lists the lengths of the chunks of a body.
@@ -56,17 +56,29 @@ fn sizes<S: Serializer>(size: &u64, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_seq(chunks)
 }
 
-/// Appends the value of the manifest's row for a body of `size` bytes.
-pub(crate) fn write(out: &mut Vec<u8>, upload_id: &str, headers: &Headers<'_>, size: u64) {
-    let part = PartRow {
-        part_no: PART,
-        etag: &headers.etag,
+/// Appends the value of the manifest's row for a body of `size` bytes; without `parts` it is one.
+pub(crate) fn write(
+    out: &mut Vec<u8>,
+    upload_id: &str,
+    headers: &Headers<'_>,
+    size: u64,
+    parts: &[UploadedPart],
+) {
+    let row = |part_no, etag, size: u64| PartRow {
+        part_no,
+        etag,
         size_bytes: size,
         chunk_count: size.div_ceil(CHUNK),
         chunk_sizes: size,
         part_version: 0,
         chunk_ref_version: 0,
         offloaded: false,
+    };
+    let parts = match parts {
+        [] => vec![row(PART, (&*headers.etag).into(), size)],
+        parts => {
+            (PART..).zip(parts).map(|(number, part)| row(number, part.etag().into(), part.size)).collect()
+        }
     };
     let row = Row {
         upload_id,
@@ -78,7 +90,7 @@ pub(crate) fn write(out: &mut Vec<u8>, upload_id: &str, headers: &Headers<'_>, s
         cache_control: &headers.cache_control,
         content_disposition: &headers.content_disposition,
         user_metadata: Some(&headers.user_metadata).filter(|metadata| !metadata.is_empty()),
-        parts: (size > 0).then_some([part]),
+        parts: (size > 0).then_some(parts),
     };
     gojson::compact(out, &row, Html::Escaped);
 }

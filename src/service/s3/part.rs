@@ -9,6 +9,8 @@ pub(super) struct Part {
     pub number: u64,
     /// Length, bytes; 0 when it is not known.
     pub size: i64,
+    /// MD5 of its bytes, where its `ETag` is one.
+    pub md5: Option<[u8; 16]>,
     /// Number of chunks as counted by the writer.
     pub chunk_count: u64,
     /// Length of each chunk, bytes; empty when they were not stored.
@@ -28,7 +30,10 @@ impl Part {
         reader.members(|name, value| {
             match name {
                 "part_no" => part.number = value.integer()?,
-                "etag" => drop(value.string()?),
+                "etag" => {
+                    let mut md5 = [0; 16];
+                    part.md5 = hex::decode_to_slice(&*value.string()?, &mut md5).ok().map(|()| md5);
+                }
                 "size_bytes" => part.size = value.integer()?,
                 "chunk_count" => part.chunk_count = value.integer()?,
                 "chunk_sizes" => {

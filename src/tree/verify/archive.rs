@@ -15,7 +15,9 @@ use super::check::{Hashed, Read, contents};
 use super::keymaps::{self, Around, Place};
 use super::name::{self, Content, Name, SIDECAR, Scope};
 use super::walk::may_be_empty;
-use super::{FindingKind, MEMORY, Result, Shared, VerifyOptions, VerifyReport, checksums, join, parts};
+use super::{
+    FindingKind, MEMORY, Result, Shared, VerifyOptions, VerifyReport, checksums, join, multipart, parts,
+};
 use crate::limits;
 use crate::progress::{Amount, Phase, Progress};
 use crate::tree::archive::{Entry, EntryKind, ReadError, ReadErrorKind, Source, from_handle};
@@ -212,6 +214,12 @@ impl Pass<'_> {
                 Err(error) => return Ok(Err(error)),
             }
         }
+        // Bodies may come later: those lengths are compared when they are read.
+        if name::content(path) == Content::Multipart
+            && let Err(error) = multipart::read(shared, &mut file, &mut |_| None)?
+        {
+            return Ok(Err(error));
+        }
         if name::content(path) == Content::Part {
             parts::push(shared, path)?;
             if let Err(error) = parts::read(shared, &mut file, path, &mut |_| Ok(false))? {
@@ -220,7 +228,7 @@ impl Pass<'_> {
         }
         // The digest is of all of it.
         let content = match name::content(path) {
-            Content::Keymap(_) | Content::Part => Content::Bytes,
+            Content::Keymap(_) | Content::Part | Content::Multipart => Content::Bytes,
             content => content,
         };
         if let Err(error) = contents((shared, &mut self.buffer), &mut file, path, content, true)? {

@@ -5,7 +5,7 @@ use std::os::fd::AsFd;
 use std::sync::Mutex;
 use std::sync::atomic::Ordering;
 
-use rustix::fs::{AtFlags, FileType};
+use rustix::fs::{AtFlags, FileType, Stat};
 use rustix::io::Errno;
 use sha2::{Digest, Sha256};
 
@@ -14,7 +14,9 @@ use super::keymaps::{Around, Place};
 use super::name::{self, Content, Name, SIDECAR, Scope};
 use super::open::{Opened, describe, open_existing};
 use super::syntax::{Syntax, SyntaxError};
-use super::{Directories, FindingKind, OPEN_DIRECTORIES, Result, Shared, checksums, keymaps, lock, parts};
+use super::{
+    Directories, FindingKind, OPEN_DIRECTORIES, Result, Shared, checksums, keymaps, lock, multipart, parts,
+};
 use crate::tree::directory::split;
 use crate::tree::manifest;
 
@@ -137,6 +139,10 @@ impl<'v> Checker<'v> {
                 let shared = self.shared;
                 parts::read(shared, &mut file, &job.path, &mut |own| Ok(self.kind_of(own)?.is_some()))?
             }
+            Content::Multipart => {
+                let shared = self.shared;
+                multipart::read(shared, &mut file, &mut |body| self.length_of(body))?
+            }
             content => contents((self.shared, &mut self.buffer), &mut file, &job.path, content, to_end)?
                 .map(|()| Read::Whole),
         };
@@ -166,20 +172,26 @@ impl<'v> Checker<'v> {
     /// cannot be seen.
     pub(super) fn kind_of(&mut self, path: &[u8]) -> Result<Option<FileType>> {
         match self.look(path) {
-            Ok(kind) => Ok(Some(kind)),
+            Ok(stat) => Ok(Some(FileType::from_raw_mode(stat.st_mode))),
             Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP | Errno::NAMETOOLONG | Errno::INVAL) => Ok(None),
             Err(errno) => self.shared.of_tree(path, errno).map(|_| Some(FileType::Unknown)),
         }
     }
 
-    fn look(&mut self, path: &[u8]) -> rustix::io::Result<FileType> {
+    /// Returns the length of a regular file.
+    fn length_of(&mut self, path: &[u8]) -> Option<u64> {
+        let stat = self.look(path).ok();
+        let stat = stat.filter(|stat| FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile);
+        stat.and_then(|stat| u64::try_from(stat.st_size).ok())
+    }
+
+    fn look(&mut self, path: &[u8]) -> rustix::io::Result<Stat> {
         let (directory, name) = split(path).map_err(|_| Errno::INVAL)?;
         let shared = self.shared;
         let opened =
             self.directories.open(directory, |parent, name, _| open_existing(shared, parent, name))?;
         let directory = opened.as_ref().map_or(shared.root.as_fd(), |directory| directory.as_fd());
-        let stat = rustix::fs::statat(directory, name, AtFlags::SYMLINK_NOFOLLOW)?;
-        Ok(FileType::from_raw_mode(stat.st_mode))
+        rustix::fs::statat(directory, name, AtFlags::SYMLINK_NOFOLLOW)
     }
 }
 
@@ -208,7 +220,9 @@ pub(super) fn contents<R: io::Read>(
 ) -> Result<io::Result<()>> {
     let shared = reading.0;
     let mut syntax: std::result::Result<Syntax, SyntaxError> = Ok(match content {
-        Content::Bytes | Content::Part | Content::Keymap(_) => return read(reading, file, |_| true),
+        Content::Bytes | Content::Part | Content::Multipart | Content::Keymap(_) => {
+            return read(reading, file, |_| true);
+        }
         Content::Json => Syntax::value(),
         Content::JsonLines if path.starts_with(b"sqs/") => Syntax::lines().of_any_text(),
         Content::JsonLines => Syntax::lines(),

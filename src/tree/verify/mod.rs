@@ -9,6 +9,7 @@ mod check;
 mod finding;
 mod join;
 mod keymaps;
+mod multipart;
 mod name;
 mod open;
 mod parts;

@@ -15,6 +15,8 @@ pub(super) enum Content {
     JsonLines,
     /// An object a line, in the JSONL layout.
     Part,
+    /// Parts of S3 objects.
+    Multipart,
     /// KEYMAP records, of which `encoded` is relative to this directory.
     Keymap(Scope),
 }
@@ -65,6 +67,7 @@ pub(super) fn content(path: &[u8]) -> Content {
         [b"s3", _, b"_bucket.json"] => Content::Json,
         [b"s3", _, _, ..] if path.ends_with(SIDECAR) => Content::Json,
         [b"extra", KEYMAP] => Content::Keymap(Scope::Root),
+        [b"extra", b"s3", b"parts.jsonl"] => Content::Multipart,
         [b"redis", _, b"hashes" | b"lists" | b"sets" | b"zsets" | b"streams", _]
         | [b"dynamodb" | b"sqs", ..]
         | [b"PROBLEMS.jsonl"]
@@ -147,6 +150,8 @@ mod tests {
             ("extra/KEYMAP.jsonl", Content::Keymap(Scope::Root)),
             ("extra/kv/KEYMAP.jsonl", Content::Keymap(Scope::Segments)),
             ("extra/kv/a.bin", Content::Bytes),
+            ("extra/s3/buckets.jsonl", Content::JsonLines),
+            ("extra/s3/parts.jsonl", Content::Multipart),
             ("extra/fs/inodes.jsonl", Content::JsonLines),
             ("redis/db_0/strings-00001.jsonl", Content::Part),
             ("extra/kv/data-00001.jsonl", Content::Part),

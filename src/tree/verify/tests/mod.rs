@@ -2,6 +2,7 @@
 
 mod archive;
 mod hostile;
+mod multipart;
 
 use std::fs;
 use std::os::unix::fs::symlink;
