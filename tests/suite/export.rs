@@ -292,7 +292,7 @@ fn what_is_no_text_stands_in_base64_and_attributes_of_several_types_are_named() 
     let run = export(&work, &["--to", "jsonl", "--gzip", "-o", "out"]);
     assert_eq!(run.status.code(), Some(1), "{}", words(&run));
     let table = |name: &str| {
-        let packed = std::fs::read(work.path(format!("out/{name}/part-00000.jsonl.gz"))).unwrap();
+        let packed = fs::read(work.path(format!("out/{name}/part-00000.jsonl.gz"))).unwrap();
         String::from_utf8(unpacked(&packed)).unwrap()
     };
     let (keys, elements) = (table("redis_keys"), table("redis_elements"));
@@ -422,10 +422,10 @@ fn force_replaces_an_export_and_nothing_else() {
     assert_eq!(code(&["-o", "out", "--force", "--strict"]).0, Some(1));
     assert_eq!(Tree::read(&work.path("out")).unwrap().files, before);
     assert_eq!(code(&["--strict"]).0, Some(1));
-    std::fs::write(work.path("out/own"), "").unwrap();
+    fs::write(work.path("out/own"), "").unwrap();
     let (refused, why) = code(&["-o", "out", "--force"]);
     assert!(refused == Some(2) && why.contains("CHECKSUMS does not list it"), "{why}");
-    std::fs::remove_file(work.path("out/own")).unwrap();
+    fs::remove_file(work.path("out/own")).unwrap();
     // Neither takes the place of the other.
     work.run(["decode", "snapshot.fsm", "-o", "dump", "-q"]).exits(0);
     let (refused, why) = code(&["-o", "dump", "--force"]);
