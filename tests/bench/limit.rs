@@ -121,7 +121,7 @@ pub fn unpacked(path: &Path, bytes: &[u8]) -> Vec<u8> {
     match path.extension().and_then(|extension| extension.to_str()) {
         Some("zst") => return zstd::decode_all(bytes).expect("the file is whole"),
         Some("gz") => {
-            _ = flate2::read::MultiGzDecoder::new(bytes).read_to_end(&mut text).expect("the file is whole")
+            _ = flate2::read::MultiGzDecoder::new(bytes).read_to_end(&mut text).expect("the file is whole");
         }
         _ => {}
     }
