@@ -22,5 +22,7 @@ pub(super) struct Arguments {
 pub(super) fn run(arguments: &Arguments) -> u8 {
     let mut script = Vec::new();
     generate(arguments.shell, &mut args::Arguments::command(), "ekv-backup", &mut script);
-    print::exit(exit::COMPLETE, print::out(&String::from_utf8_lossy(&script)), "")
+    // clap_complete 4.6 names the functions of bash otherwise where it calls them, if there is a hyphen in the name.
+    let script = String::from_utf8_lossy(&script).replace("ekv__subcmd__backup", "ekv__backup");
+    print::exit(exit::COMPLETE, print::out(&script), "")
 }

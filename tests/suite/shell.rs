@@ -12,11 +12,16 @@ fn completions_are_scripts_that_their_shells_take() {
         assert!(script.exits(0).out.contains("inspect"), "{shell}");
     }
     let script = work.run(["completions", "bash"]).out;
-    let function = script.split("complete -F ").nth(1).unwrap().split(' ').next().unwrap();
-    let call = format!("{function} ekv-backup de ekv-backup; echo \"${{COMPREPLY[@]}}\"");
-    let typed = format!("{script}\nCOMP_WORDS=(ekv-backup de) COMP_CWORD=1\n{call}");
-    let shell = Command::new("bash").args(["--norc", "-c", &typed]).output().unwrap();
-    assert_eq!(String::from_utf8_lossy(&shell.stdout).trim(), "decode", "{shell:?}");
+    std::fs::write(work.path("ekv-backup.bash"), script).unwrap();
+    std::fs::write(work.path("_ekv-backup"), work.run(["completions", "zsh"]).out).unwrap();
+    // Commands, options and values are typed, with the key Tab.
+    let type_them = concat!(env!("CARGO_MANIFEST_DIR"), "/.ci/complete");
+    for shell in ["bash", "zsh"] {
+        if Command::new(shell).arg("--version").output().is_ok() {
+            let typed = Command::new(type_them).arg(shell).arg(work.path("")).output().unwrap();
+            assert!(typed.status.success(), "{typed:?}");
+        }
+    }
     work.run(["completions", "tcsh"]).exits(2);
 }
 
