@@ -41,6 +41,24 @@ fn the_timer_and_cron_leave_metrics() {
 }
 
 #[test]
+fn systemd_takes_the_units() {
+    let work = Work::new();
+    let binary = env!("CARGO_BIN_EXE_ekv-backup");
+    for unit in ["ekv-backup.service", "ekv-backup.timer"] {
+        let text = project(&format!("docs/deploy/systemd/{unit}"));
+        fs::write(work.path(unit), text.replace("/usr/bin/ekv-backup", binary)).unwrap();
+    }
+    let analyze = Command::new("systemd-analyze")
+        .args(["verify", "--man=no", "ekv-backup.service", "ekv-backup.timer"])
+        .current_dir(work.path(""))
+        .output();
+    // A machine without systemd cannot say.
+    if let Ok(run) = analyze {
+        assert!(run.status.success() && run.stderr.is_empty(), "{run:?}");
+    }
+}
+
+#[test]
 fn the_action_decodes_verifies_and_says_so() {
     let action = project(".github/actions/decode/action.yml");
     let lines = action.split("run: |\n").nth(1).unwrap().lines();
