@@ -38,5 +38,6 @@ pub mod snapshot;
 pub mod sort;
 pub mod time;
 pub mod tree;
+pub mod worker;
 
 pub use error::{Error, Result};

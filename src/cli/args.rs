@@ -3,12 +3,12 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand, ValueEnum, value_parser};
 use ekv_backup::crypto::KeyFiles;
 use ekv_backup::interrupt::Interrupt;
 use ekv_backup::keyspace::Namespace;
 use ekv_backup::name::Shard;
-use ekv_backup::{progress, run};
+use ekv_backup::{progress, run, worker};
 
 use super::at::{self, At};
 use super::progress::Display;
@@ -74,6 +74,25 @@ pub(super) enum Command {
     Encode(super::encode::Arguments),
     /// Write the objects of snapshots in a form that other tools load
     Export(super::export::Arguments),
+}
+
+/// Most threads of a run.
+const MOST_JOBS: i64 = 256;
+
+/// How many threads a run has.
+#[derive(Clone, Copy, Debug, Args)]
+pub(super) struct Jobs {
+    /// Threads that work at a time; what is made is the same [default: the cores that the process may use]
+    #[arg(long, value_name = "N", value_parser = value_parser!(u16).range(1..=MOST_JOBS))]
+    jobs: Option<u16>,
+}
+
+impl Jobs {
+    /// Lets the process have so many; returns their number.
+    pub(super) fn set(self) -> usize {
+        worker::set_jobs(self.jobs.map_or(0, usize::from));
+        worker::jobs()
+    }
 }
 
 /// Where progress goes.

@@ -157,7 +157,7 @@ fn request(arguments: &Arguments, interrupt: &Interrupt) -> Result<EncodeRequest
         verify: !arguments.no_verify,
         strict: arguments.strict,
         wall_time: wall_time(std::env::var("SOURCE_DATE_EPOCH").ok().as_deref())?,
-        threads: super::cores(),
+        threads: ekv_backup::worker::jobs(),
         interrupt: interrupt.clone(),
         progress: Progress::default(),
     })

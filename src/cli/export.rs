@@ -14,7 +14,7 @@ use ekv_backup::run::{ExportRequest, Exported, export};
 use ekv_backup::service::Options;
 
 use super::amounts::{counted, held, problems};
-use super::args::{Share, Shown, Source, size};
+use super::args::{Jobs, Share, Shown, Source, size};
 use super::print::Outcome;
 use super::time::hlc_time;
 use super::words::Words;
@@ -78,6 +78,8 @@ pub(super) struct Arguments {
     /// Send keys without a prefix as strings too, as GET serves them
     #[arg(long, help_heading = "Redis")]
     pub legacy_redis_strings: bool,
+    #[command(flatten)]
+    pub jobs: Jobs,
     #[command(flatten)]
     pub share: Share,
     #[command(flatten)]
@@ -182,6 +184,7 @@ fn request(arguments: &Arguments, interrupt: &Interrupt) -> Result<ExportRequest
             packing: if arguments.gzip { Packing::Gzip } else { Packing::Zstd },
         },
         force: arguments.force,
+        jobs: arguments.jobs.set(),
         strict: arguments.strict,
         options,
     })

@@ -34,18 +34,12 @@ mod usage;
 mod verify;
 mod words;
 
-use std::num::NonZero;
 use std::process::ExitCode;
 
 use clap::Parser;
 use ekv_backup::interrupt::Interrupt;
 
 use args::{Arguments, Command};
-
-/// Returns the number of cores that the process may use.
-fn cores() -> usize {
-    std::thread::available_parallelism().map_or(1, NonZero::get)
-}
 
 /// Runs the command line and returns the exit code of `tree/outcome.md#outcome`.
 pub(crate) fn main() -> ExitCode {

@@ -124,7 +124,7 @@ fn check(
         return Err(Error::Name(what.to_owned()));
     }
     let options = VerifyOptions {
-        threads: super::cores(),
+        threads: ekv_backup::worker::jobs(),
         scratch: Scratch::new(std::env::temp_dir()).polling(interrupt),
         interrupt: interrupt.clone(),
         progress: progress.clone(),

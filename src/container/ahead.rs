@@ -6,9 +6,10 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{self, Receiver, Sender, SyncSender, TryRecvError};
-use std::thread::{self, Scope};
+use std::thread::Scope;
 
 use super::{Error, Source};
+use crate::worker;
 
 /// Room before the bytes of a block, for the beginning of a row that ends in it.
 pub(super) const HEADROOM: usize = 64 << 10;
@@ -45,13 +46,13 @@ struct Block {
 }
 
 impl Ahead {
-    /// Starts to read; `None` where it is not worth it: a short source, no second core, no thread to be had. The
+    /// Starts to read; `None` where it is not worth it: a short source, one job, no thread to be had. The
     /// thread ends with the source, or when this is dropped.
     pub(super) fn start<'scope, 'env>(
         source: &'env Source,
         scope: &'scope Scope<'scope, 'env>,
     ) -> Option<Self> {
-        if source.len() < WORTH_IT || thread::available_parallelism().map_or(1, usize::from) < 2 {
+        if source.len() < WORTH_IT {
             return None;
         }
         let (sender, messages) = mpsc::sync_channel(WAITING);
@@ -59,7 +60,7 @@ impl Ahead {
         let unread = Arc::new(AtomicU64::new(0));
         let claimed = Arc::clone(&unread);
         let reader = move || read(source, &claimed, &sender, &emptied);
-        thread::Builder::new().spawn_scoped(scope, reader).ok()?;
+        worker::scoped(scope, reader)?;
         Some(Self { messages, empty, unread, next: Some(0), own: None, spare: None })
     }
 
@@ -135,6 +136,8 @@ fn read(
 
 #[cfg(test)]
 mod tests {
+    use std::thread;
+
     use super::super::fixture;
     use super::*;
     use crate::interrupt::Interrupt;

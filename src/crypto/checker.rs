@@ -5,10 +5,11 @@
 
 use std::ops::Range;
 use std::sync::mpsc::{self, Receiver, SyncSender, TrySendError};
-use std::thread::{self, Scope, ScopedJoinHandle};
+use std::thread::{Scope, ScopedJoinHandle};
 
 use super::{Counters, Keyring};
 use crate::container::{Position, Row, RowHeader};
+use crate::worker;
 
 /// Bytes from which on a batch is handed over.
 const BYTES: usize = 512 << 10;
@@ -59,11 +60,10 @@ struct Buffers {
 }
 
 impl<'scope> Checker<'scope> {
-    /// Starts a thread, where there is a second core.
+    /// Starts a thread, where there is more than one job.
     #[must_use]
     pub fn start(keyring: &'scope Keyring, scope: &'scope Scope<'scope, '_>) -> Self {
-        let many = thread::available_parallelism().is_ok_and(|cores| cores.get() > 1);
-        let worker = many.then(|| Worker::start(keyring, scope)).flatten();
+        let worker = Worker::start(keyring, scope);
         Self {
             keyring,
             counters: Counters::default(),
@@ -131,7 +131,7 @@ impl<'scope> Worker<'scope> {
             }
             counters
         };
-        let handle = thread::Builder::new().spawn_scoped(scope, work).ok()?;
+        let handle = worker::scoped(scope, work)?;
         Some(Self { batches, done, handle })
     }
 }

@@ -244,7 +244,7 @@ impl Writer<'_> {
             }
         }
         self.hashing.close();
-        for Hashed { path, digest } in hashed {
+        for Hashed { path, digest, .. } in hashed {
             let at = String::from_utf8(path).ok().and_then(|at| at.parse::<usize>().ok());
             at.and_then(|at| all.get_mut(at)).ok_or(NO_OUTPUT)?.sha256 = digest;
         }

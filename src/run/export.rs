@@ -38,6 +38,8 @@ pub struct ExportRequest {
     pub settings: Settings,
     /// An export that is there is replaced.
     pub force: bool,
+    /// Threads that work at a time, this one among them.
+    pub jobs: usize,
     /// Any problem is fatal.
     pub strict: bool,
     /// What is asked of the services.
@@ -90,6 +92,7 @@ pub fn export(
                 inputs: source.inputs.iter().chain(&source.txn_from).cloned().collect(),
                 interrupt: source.interrupt.clone(),
                 progress: source.progress.clone(),
+                jobs: request.jobs,
                 ..TreeOptions::default()
             };
             let tree = Tree::disk(path, &tree)?;
@@ -169,6 +172,10 @@ fn of_snapshot(
     }
     let told = tell_notices(&target, &mut report);
     let options = request.options();
+    if request.format == Format::Resp {
+        // To write commands costs about as much as to scan the rows: the second thread has that.
+        snapshot.set_busy(2);
+    }
     let mut sink = request.format.sink(request.settings, target)?;
     let scopes = objects::pass(snapshot, &options, scratch, &mut report, &mut *sink)?;
     scope::check(snapshot, &options.scopes, &scopes)?;

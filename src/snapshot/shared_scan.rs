@@ -8,7 +8,6 @@ use std::collections::VecDeque;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{self, Receiver, SyncSender, TryRecvError};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::{self, JoinHandle};
 
 use super::Result;
 use super::entry::RowLocation;
@@ -19,6 +18,7 @@ use super::scan::{KeyFilter, Met, Scan, VersionMode};
 use crate::bug::Bug;
 use crate::container::{Position, Row, RowHeader};
 use crate::interrupt::Interrupt;
+use crate::worker::{self, Worker};
 
 /// Least number of rows for which a thread is started.
 const WORTH_IT: u64 = 16 << 10;
@@ -37,8 +37,9 @@ const LOST: Bug = Bug::new("a thread that reads rows has ended before them");
 #[derive(Debug)]
 pub(super) struct SharedScan {
     work: Arc<Work>,
-    batches: Option<Receiver<Result<Batch>>>,
-    worker: Option<JoinHandle<()>>,
+    // Before the thread: it hears of the end when it hands over the next batch.
+    batches: Receiver<Result<Batch>>,
+    _worker: Worker<()>,
     /// Number of the stretch whose rows are lent.
     stretch: usize,
     batch: Batch,
@@ -114,10 +115,7 @@ impl SharedScan {
         };
         let stats = catalog.stats.get(family.index())?;
         let is_worth_it = expected.rows >= WORTH_IT && stats.bytes / stats.rows.max(1) <= SHORT;
-        if !input.is_native()
-            || !is_worth_it
-            || thread::available_parallelism().map_or(1, usize::from) <= busy
-        {
+        if !input.is_native() || !is_worth_it || worker::jobs() <= busy {
             return None;
         }
         let extents = catalog.extents.get(family.index())?.from(from);
@@ -139,10 +137,9 @@ impl SharedScan {
         });
         let (sender, batches) = mpsc::sync_channel(WAITING);
         let shared = Arc::clone(&work);
-        let worker = thread::Builder::new().spawn(move || shared.run(&sender)).ok()?;
+        let worker = Worker::start(0, move |_| shared.run(&sender))?;
         let (batch, own) = (Batch::default(), None);
-        let (batches, worker) = (Some(batches), Some(worker));
-        Some(Self { work, batches, worker, stretch: 0, batch, next: 0, own, met, done: false })
+        Some(Self { work, batches, _worker: worker, stretch: 0, batch, next: 0, own, met, done: false })
     }
 
     /// Makes the next row current, in the order of encoded keys; `false` at the end.
@@ -202,12 +199,11 @@ impl SharedScan {
                 std::mem::replace(result, Ok(()))?;
                 return Err(LOST.into());
             }
-            let batches = self.batches.as_ref().ok_or(LOST)?;
-            match batches.try_recv() {
+            match self.batches.try_recv() {
                 Ok(batch) => return batch,
                 Err(TryRecvError::Empty) if self.own.is_none() && self.work.reads_whole_stretches() => {
                     let Some((number, stretch)) = self.work.claim() else {
-                        return batches.recv().map_err(|_| LOST)?;
+                        return self.batches.recv().map_err(|_| LOST)?;
                     };
                     let mut found = VecDeque::new();
                     let mut scan = self.work.scan();
@@ -217,7 +213,7 @@ impl SharedScan {
                     });
                     self.own = Some((number, found, result.map(drop)));
                 }
-                Err(_) => return batches.recv().map_err(|_| LOST)?,
+                Err(_) => return self.batches.recv().map_err(|_| LOST)?,
             }
         }
     }
@@ -239,16 +235,6 @@ impl SharedScan {
         let key = user_key(self.batch.get(row.start, row.key_len));
         let body = self.batch.get(row.start + row.key_len, row.body_len);
         Ok((row.place, Row { position: row.place.position, key, head: row.head, body }))
-    }
-}
-
-impl Drop for SharedScan {
-    fn drop(&mut self) {
-        // The thread hears of it when it hands over the next batch; it must have let go of the input before others do.
-        self.batches = None;
-        if let Some(worker) = self.worker.take() {
-            drop(worker.join());
-        }
     }
 }
 

@@ -4,6 +4,7 @@
 
 mod batch;
 mod run;
+mod spill;
 mod table;
 
 use std::io;
@@ -11,6 +12,7 @@ use std::path::PathBuf;
 
 use batch::Batch;
 use run::{Merge, Runs};
+use spill::Spill;
 pub use table::{Table, TableWriter};
 
 use crate::bug::{Bug, Place};
@@ -102,6 +104,8 @@ pub struct Sorter {
     /// Runs on disk: a level holds merged runs of the one before it, which are older. One file a level, so that
     /// the number of open files is the logarithm of the number of runs.
     levels: Vec<Runs>,
+    /// The thread that writes the first level; what it has is not in `levels`. Started with the first run.
+    spill: Option<Box<Spill>>,
 }
 
 impl Sorter {
@@ -109,7 +113,14 @@ impl Sorter {
     #[must_use]
     pub fn new(scratch: &Scratch, memory: usize) -> Self {
         let memory = if scratch.is_none() { usize::MAX } else { memory };
-        Self { scratch: scratch.clone(), memory, length: 0, batch: Batch::default(), levels: Vec::new() }
+        Self {
+            scratch: scratch.clone(),
+            memory,
+            length: 0,
+            batch: Batch::default(),
+            levels: Vec::new(),
+            spill: None,
+        }
     }
 
     /// Adds a record.
@@ -154,6 +165,7 @@ impl Sorter {
     }
 
     fn source(&mut self) -> Result<Source> {
+        self.settle().map_err(|error| self.scratch.error(error))?;
         if self.levels.is_empty() {
             self.batch.sort();
             Ok(Source::Batch { next: 0 })
@@ -164,20 +176,43 @@ impl Sorter {
 
     /// Moves the batch to disk, and merges runs where there are too many.
     fn spill(&mut self) -> Result<(), ErrorKind> {
-        self.batch.sort();
+        self.settle()?;
         let runs = level(&mut self.levels, 0, &self.scratch)?;
-        let mut writer = runs.writer();
-        let mut place = 0;
-        while let Some((key, value)) = self.batch.record(place) {
-            writer.write(key, value)?;
-            place += 1;
+        if self.spill.is_none() {
+            self.spill = spill::start(self.memory);
         }
-        writer.finish()?;
+        if let Some(spill) = &mut self.spill {
+            let batch = std::mem::replace(&mut self.batch, std::mem::take(&mut spill.spare));
+            return Ok(spill.stage.send((batch, self.levels.remove(0)))?);
+        }
+        spill::write(&mut self.batch, runs)?;
         self.batch.clear(self.memory);
+        self.merge_full()
+    }
+
+    /// Takes back what the other thread has.
+    fn settle(&mut self) -> Result<(), ErrorKind> {
+        let Some(spill) = &mut self.spill else { return Ok(()) };
+        let Some((batch, runs, written)) = spill.stage.next()? else {
+            return Ok(());
+        };
+        spill.spare = batch;
+        self.levels.insert(0, runs);
+        written?;
+        self.merge_full()
+    }
+
+    /// Merges levels that have too many runs.
+    fn merge_full(&mut self) -> Result<(), ErrorKind> {
         let mut full = 0;
         while self.levels.get(full).is_some_and(|runs| self.too_many([runs])) {
-            // Merging needs the room that the batch would keep.
-            self.batch = Batch::default();
+            // Merging needs the room that an empty batch would keep.
+            if let Some(spill) = &mut self.spill {
+                spill.spare = Batch::default();
+            }
+            if self.batch.is_empty() {
+                self.batch = Batch::default();
+            }
             self.collapse(full)?;
             full += 1;
         }
@@ -189,7 +224,8 @@ impl Sorter {
         if !self.batch.is_empty() {
             self.spill()?;
         }
-        self.batch = Batch::default();
+        self.settle()?;
+        (self.batch, self.spill) = (Batch::default(), None);
         while self.too_many(&self.levels) {
             let Some(lowest) = self.levels.iter().position(|runs| !runs.all.is_empty()) else { break };
             self.collapse(lowest)?;
@@ -233,6 +269,7 @@ impl Sorter {
         self.length = 0;
         self.batch.clear(self.memory);
         self.levels.clear();
+        self.spill = None;
     }
 }
 

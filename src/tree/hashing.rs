@@ -1,19 +1,23 @@
-//! Hashes long files on threads of their own, beside reading and writing them.
+//! Hashes long files on threads of their own, and writes those that are made there too, beside reading and making them.
 //!
 //! In: copies of their bytes, in pieces. Out: a digest for each file that has ended, in any order.
 
-use std::sync::mpsc::{self, Receiver, Sender, SyncSender};
+use std::io;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::thread;
 
 use sha2::{Digest, Sha256};
 
-/// Threads. The hash of one file cannot be divided; while one thread is busy with the end of a file, the other has
+use super::long_file::LongFile;
+use crate::worker::{self, Worker};
+
+/// Most threads. The hash of one file cannot be divided; while one thread is busy with the end of a file, the other has
 /// the next.
-const LANES: usize = 2;
+const LANES: usize = 4;
 /// Bytes that are handed over at once.
 const PIECE: usize = 512 << 10;
-/// Pieces that wait for a thread, at most.
+/// Pieces that wait for a thread, at most. While so many do, files stay with the thread that makes them.
 const WAITING: usize = 4;
 /// Bytes at once from which on another thread goes on hashing.
 const WORTH_A_THREAD: usize = 32 << 10;
@@ -32,14 +36,45 @@ type Spare = Arc<Mutex<Vec<Vec<u8>>>>;
 enum Lanes {
     /// Not started: where their digests are to go.
     Waiting(Sender<Hashed>),
-    /// The next in turn is the first. None where there is no second core, or no thread to be had.
-    Started(Vec<SyncSender<Job>>),
+    /// None where there is one job, or no thread to be had.
+    Started(Vec<Lane>),
 }
 
 #[derive(Debug)]
-enum Job {
-    Bytes(Arc<Mutex<Sha256>>, Vec<u8>),
-    End(Arc<Mutex<Sha256>>, Vec<u8>),
+struct Lane {
+    worker: Arc<Worker<Job>>,
+    /// Pieces that it was sent and has not done.
+    backlog: Arc<AtomicUsize>,
+}
+
+#[derive(Debug)]
+struct Job {
+    stream: Arc<Stream>,
+    what: What,
+}
+
+#[derive(Debug)]
+enum What {
+    /// Bytes that are hashed, and written at an offset if there is one.
+    Bytes(Vec<u8>, Option<u64>),
+    /// The path of a file that has ended, and its length if it ends in a hole.
+    End(Vec<u8>, Option<u64>),
+}
+
+/// A file on a thread.
+#[derive(Debug)]
+struct Stream {
+    state: Mutex<State>,
+    /// Whether something of it could not be written.
+    failed: AtomicBool,
+}
+
+#[derive(Debug)]
+struct State {
+    hash: Sha256,
+    written: io::Result<()>,
+    /// Where it is written too.
+    file: Option<LongFile>,
 }
 
 /// A file that has ended.
@@ -47,12 +82,14 @@ enum Job {
 pub(crate) struct Hashed {
     pub(crate) path: Vec<u8>,
     pub(crate) digest: [u8; 32],
+    /// Why not all of it could be written.
+    pub(crate) written: io::Result<()>,
 }
 
 /// Who hashes a file.
 #[derive(Debug)]
 pub(crate) enum FileHash {
-    /// The thread that writes it.
+    /// The thread that makes it.
     Here(Sha256),
     /// Another one.
     Beside(Beside),
@@ -61,9 +98,12 @@ pub(crate) enum FileHash {
 /// One file's way to a thread.
 #[derive(Debug)]
 pub(crate) struct Beside {
-    jobs: SyncSender<Job>,
-    hash: Arc<Mutex<Sha256>>,
+    worker: Arc<Worker<Job>>,
+    backlog: Arc<AtomicUsize>,
+    stream: Arc<Stream>,
     piece: Vec<u8>,
+    /// Where the piece is written; `None` where it is only hashed.
+    offset: Option<u64>,
     spare: Spare,
 }
 
@@ -74,42 +114,41 @@ impl Hashing {
         (Self { lanes: Mutex::new(Lanes::Waiting(sender)), spare: Spare::default() }, hashed)
     }
 
-    /// Goes on with a file's hash on the thread whose turn it is; `None` where there is none.
+    /// Goes on with a file's hash on the thread that has least to do; `None` where there is none, or all have enough.
     fn stream(&self, hash: &Sha256) -> Option<Beside> {
         let mut lanes = lock(&self.lanes);
         if let Lanes::Waiting(hashed) = &*lanes {
             *lanes = Lanes::Started(start(hashed, &self.spare));
         }
-        let Lanes::Started(all) = &mut *lanes else { return None };
-        let jobs = all.first()?.clone();
-        all.rotate_left(1);
-        let hash = Arc::new(Mutex::new(hash.clone()));
-        Some(Beside { jobs, hash, piece: Vec::new(), spare: Arc::clone(&self.spare) })
+        let Lanes::Started(all) = &*lanes else { return None };
+        let load = |lane: &&Lane| lane.backlog.load(Ordering::Relaxed);
+        let lane = all.iter().min_by_key(load).filter(|lane| load(lane) < WAITING)?;
+        let state = Mutex::new(State { hash: hash.clone(), written: Ok(()), file: None });
+        Some(Beside {
+            worker: Arc::clone(&lane.worker),
+            backlog: Arc::clone(&lane.backlog),
+            stream: Arc::new(Stream { state, failed: AtomicBool::new(false) }),
+            piece: Vec::new(),
+            offset: None,
+            spare: Arc::clone(&self.spare),
+        })
     }
 
     /// Lets the threads end with their last file.
     pub(crate) fn close(&self) {
-        *lock(&self.lanes) = Lanes::Started(Vec::new());
+        let lanes = std::mem::replace(&mut *lock(&self.lanes), Lanes::Started(Vec::new()));
+        drop(lanes);
     }
 }
 
-fn start(hashed: &Sender<Hashed>, spare: &Spare) -> Vec<SyncSender<Job>> {
-    let mut lanes = Vec::new();
-    if has_second_core() {
-        for _ in 0..LANES {
-            let (hashed, spare) = (hashed.clone(), Arc::clone(spare));
-            let (sender, jobs) = mpsc::sync_channel(WAITING);
-            if thread::Builder::new().spawn(move || run(&jobs, &hashed, &spare)).is_ok() {
-                lanes.push(sender);
-            }
-        }
-    }
-    lanes
-}
-
-/// Whether a thread can do anything beside this one.
-pub(super) fn has_second_core() -> bool {
-    thread::available_parallelism().is_ok_and(|cores| cores.get() > 1)
+fn start(hashed: &Sender<Hashed>, spare: &Spare) -> Vec<Lane> {
+    let lane = |_| {
+        let (hashed, spare, backlog) = (hashed.clone(), Arc::clone(spare), Arc::new(AtomicUsize::new(0)));
+        let left = Arc::clone(&backlog);
+        let run = move |jobs: Receiver<Job>| jobs.into_iter().for_each(|job| job.run(&hashed, &spare, &left));
+        Some(Lane { worker: Arc::new(Worker::start(WAITING, run)?), backlog })
+    };
+    (1..worker::jobs().min(1 + LANES)).map_while(lane).collect()
 }
 
 impl Default for FileHash {
@@ -121,29 +160,61 @@ impl Default for FileHash {
 impl FileHash {
     /// Hashes these bytes after those before.
     pub(crate) fn update(&mut self, bytes: &[u8], hashing: &Hashing) {
-        if let Self::Here(hash) = self
-            && bytes.len() >= WORTH_A_THREAD
-            && let Some(stream) = hashing.stream(hash)
-        {
-            *self = Self::Beside(stream);
-        }
+        self.pass_on(bytes.len(), hashing);
         match self {
             Self::Here(hash) => hash.update(bytes),
             Self::Beside(stream) => stream.update(bytes),
         }
     }
+
+    /// Hands the file over to a thread, where that is worth it for so many bytes that come at once.
+    pub(crate) fn pass_on(&mut self, length: usize, hashing: &Hashing) {
+        if let Self::Here(hash) = self
+            && length >= WORTH_A_THREAD
+            && let Some(stream) = hashing.stream(hash)
+        {
+            *self = Self::Beside(stream);
+        }
+    }
 }
 
 impl Beside {
+    /// Has the thread write the file too, and close it.
+    pub(super) fn write_to(&mut self, file: LongFile) {
+        lock(&self.stream.state).file = Some(file);
+    }
+
     /// Hashes these bytes after those before.
-    fn update(&mut self, mut bytes: &[u8]) {
+    pub(crate) fn update(&mut self, bytes: &[u8]) {
+        self.take(bytes, None);
+    }
+
+    /// Hashes these bytes after those before, and writes them at their offset.
+    pub(crate) fn write(&mut self, bytes: &[u8], offset: u64) -> io::Result<()> {
+        self.take(bytes, Some(offset));
+        if !self.stream.failed.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        std::mem::replace(&mut lock(&self.stream.state).written, Ok(()))
+    }
+
+    fn take(&mut self, mut bytes: &[u8], mut offset: Option<u64>) {
+        let length = |bytes: &[u8]| u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+        // What was only hashed, or a hole, lies between.
+        if self.offset.map(|start| start.saturating_add(length(&self.piece))) != offset {
+            self.send_piece();
+        }
         while !bytes.is_empty() {
+            if self.piece.is_empty() {
+                self.offset = offset;
+            }
             if self.piece.capacity() == 0 {
                 self.piece = lock(&self.spare).pop().unwrap_or_else(|| Vec::with_capacity(PIECE));
             }
             let room = PIECE.saturating_sub(self.piece.len()).min(bytes.len());
             let (now, later) = bytes.split_at(room);
             self.piece.extend_from_slice(now);
+            offset = offset.map(|offset| offset.saturating_add(length(now)));
             bytes = later;
             if self.piece.len() >= PIECE {
                 self.send_piece();
@@ -152,38 +223,54 @@ impl Beside {
     }
 
     /// Ends the file: its digest arrives with this path.
-    pub(crate) fn end(mut self, path: Vec<u8>) {
-        if !self.piece.is_empty() {
-            self.send_piece();
-        }
-        self.send(Job::End(Arc::clone(&self.hash), path));
+    pub(crate) fn end(self, path: Vec<u8>) {
+        self.end_at(path, None);
+    }
+
+    /// Ends a file that is written too; `hole` is its length if it ends in a hole.
+    pub(super) fn end_at(mut self, path: Vec<u8>, hole: Option<u64>) {
+        self.send_piece();
+        self.send(What::End(path, hole));
     }
 
     fn send_piece(&mut self) {
-        let piece = std::mem::take(&mut self.piece);
-        self.send(Job::Bytes(Arc::clone(&self.hash), piece));
+        if !self.piece.is_empty() {
+            let piece = std::mem::take(&mut self.piece);
+            self.send(What::Bytes(piece, self.offset));
+        }
     }
 
-    fn send(&self, job: Job) {
+    fn send(&self, what: What) {
+        self.backlog.fetch_add(1, Ordering::Relaxed);
         // A thread that is gone is noticed when its digests do not arrive.
-        let _ = self.jobs.send(job);
+        let _ = self.worker.send(Job { stream: Arc::clone(&self.stream), what });
     }
 }
 
-fn run(jobs: &Receiver<Job>, hashed: &Sender<Hashed>, spare: &Mutex<Vec<Vec<u8>>>) {
-    for job in jobs {
-        match job {
-            Job::Bytes(hash, mut piece) => {
-                lock(&hash).update(&piece);
+impl Job {
+    fn run(self, hashed: &Sender<Hashed>, spare: &Mutex<Vec<Vec<u8>>>, backlog: &AtomicUsize) {
+        let mut state = lock(&self.stream.state);
+        let state = &mut *state;
+        match self.what {
+            What::Bytes(mut piece, offset) => {
+                state.hash.update(&piece);
+                if let (Some(offset), Ok(()), Some(file)) = (offset, &state.written, &mut state.file) {
+                    state.written = file.write_at(&piece, offset);
+                    self.stream.failed.fetch_or(state.written.is_err(), Ordering::Relaxed);
+                }
                 piece.clear();
                 lock(spare).push(piece);
             }
-            Job::End(hash, path) => {
-                let digest = lock(&hash).finalize_reset().into();
+            What::End(path, hole) => {
+                let mut written = std::mem::replace(&mut state.written, Ok(()));
+                if let Some(file) = state.file.take() {
+                    written = written.and(file.close(hole));
+                }
                 // Nobody waits for it any more when the tree was given up.
-                let _ = hashed.send(Hashed { path, digest });
+                let _ = hashed.send(Hashed { path, digest: state.hash.finalize_reset().into(), written });
             }
         }
+        backlog.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -223,6 +310,9 @@ mod tests {
         expected.sort();
         assert_eq!(found, expected);
         let spare = lock(&hashing.spare);
-        assert!(spare.iter().all(|piece| piece.capacity() >= PIECE) && spare.len() <= LANES * (WAITING + 2));
+        assert!(
+            spare.iter().all(|piece| piece.capacity() >= PIECE)
+                && spare.len() <= LANES * (WAITING + 2) + lengths.len()
+        );
     }
 }

@@ -14,6 +14,7 @@ mod hashing;
 mod kept;
 pub(crate) mod keymap;
 pub(crate) mod lines;
+mod long_file;
 pub mod manifest;
 pub(crate) mod part;
 mod pick;

@@ -81,7 +81,7 @@ impl Proofs {
 }
 
 impl Noted {
-    fn take(&mut self, Hashed { path, digest }: Hashed) -> io::Result<()> {
+    fn take(&mut self, Hashed { path, digest, .. }: Hashed) -> io::Result<()> {
         if self.awaited.remove(&path) == Some(digest) {
             self.paths.push(&path, b"").map_err(io::Error::other)
         } else {

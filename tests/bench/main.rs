@@ -223,20 +223,27 @@ fn small_files(stage: &mut Stage, count: usize) {
 fn divided(stage: &mut Stage, count: usize) {
     let [strings, items, objects, bodies] =
         [count, count / 8, count / 10, count / 2000].map(|count| count.to_string());
-    let shapes = [
-        ("strings", ["--redis-strings", &strings, "--versions", "1"], &[][..]),
-        ("items, a file each", ["--dynamodb-tables", "4", "--dynamodb-items", &items], &[]),
-        ("S3 objects of 4 KiB", ["--s3-objects", &objects, "--s3-object-size", "4KiB"], &[]),
-        (
-            "items as JSONL",
-            ["--dynamodb-tables", "4", "--dynamodb-items", &items],
-            &["--dynamodb-layout", "jsonl"],
-        ),
-        ("S3 bodies of 1 MiB", ["--s3-objects", &bodies, "--s3-object-size", "1MiB"], &[]),
+    let (strings, objects) = (
+        ["--redis-strings", &strings, "--versions", "1"],
+        ["--s3-objects", &objects, "--s3-object-size", "4KiB"],
+    );
+    let items = ["--dynamodb-tables", "4", "--dynamodb-items", &items];
+    let bodies = ["--s3-objects", &bodies, "--s3-object-size", "1MiB"];
+    let shapes: [(_, _, &[&str]); 10] = [
+        ("strings", strings, &["decode"]),
+        ("items, a file each", items, &["decode"]),
+        ("S3 objects of 4 KiB", objects, &["decode"]),
+        ("S3 bodies of 1 MiB", bodies, &["decode"]),
+        ("strings as lines", strings, &["decode", "--layout", "jsonl"]),
+        ("items as lines", items, &["decode", "--dynamodb-layout", "jsonl"]),
+        ("strings as RESP", strings, &["export", "--to", "resp"]),
+        ("strings as JSONL", strings, &["export", "--to", "jsonl"]),
+        ("items as JSONL", items, &["export", "--to", "jsonl"]),
+        ("items as Parquet", items, &["export", "--to", "parquet"]),
     ];
-    for (name, shape, options) in shapes {
+    for (name, shape, command) in shapes {
         let snapshot = stage.snapshot("divided", &shape);
-        stage.against_one_job(&format!("{name}, two jobs / one"), &snapshot, options);
+        stage.against_one_job(&format!("{name}, two jobs / one"), &snapshot, command);
         if name == "strings" {
             stage.against_links("merge of two shares of strings / link the files", &snapshot);
         }

@@ -2,9 +2,9 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, value_parser};
+use clap::Args;
 
-use crate::cli::args::{Ended, Share, Shown, Source, size};
+use crate::cli::args::{Ended, Jobs, Share, Shown, Source, size};
 use crate::cli::selection::Selected;
 
 #[derive(Debug, Args)]
@@ -90,17 +90,13 @@ pub(in crate::cli) struct Arguments {
     /// Write side records (visibility, dedup, group, age) under `_internals/`
     #[arg(long, help_heading = "SQS")]
     pub include_sqs_side_records: bool,
-    /// Threads that make files; the dump is the same [default: the cores that the process may use]
-    #[arg(long, value_name = "N", value_parser = value_parser!(u16).range(1..=MOST_JOBS))]
-    pub jobs: Option<u16>,
+    #[command(flatten)]
+    pub jobs: Jobs,
     #[command(flatten)]
     pub ended: Ended,
     #[command(flatten)]
     pub shown: Shown,
 }
-
-/// Most threads that make files.
-const MOST_JOBS: i64 = 256;
 
 /// How objects are laid out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

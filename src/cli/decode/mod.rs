@@ -198,7 +198,7 @@ fn request(arguments: &Arguments, interrupt: &Interrupt) -> Result<Request, Stri
             force: arguments.force,
             mode_from_umask: arguments.mode_from_umask,
             scratch: std::env::temp_dir(),
-            jobs: arguments.jobs.map_or_else(super::cores, usize::from),
+            jobs: arguments.jobs.set(),
             ..TreeOptions::default()
         },
         adapters,

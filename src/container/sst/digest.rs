@@ -7,7 +7,7 @@
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread::{self, Scope};
+use std::thread::Scope;
 
 use sha2::{Digest, Sha256};
 
@@ -15,6 +15,7 @@ use super::bundle::Bundle;
 use super::corrupt;
 use super::table::Table;
 use crate::container::{Error, ErrorKind, Source};
+use crate::worker;
 
 /// Bytes of a table that are read at once; a multiple of [`STEP`].
 const PIECE: usize = 128 << 10;
@@ -68,8 +69,7 @@ impl<'s> Digests<'s> {
         let (state, changed, ended) = (Mutex::default(), Condvar::new(), AtomicBool::new(false));
         let shared = Arc::new(Shared { source, tables: bundle.tables(), state, changed, ended });
         if let Some(scope) = scope.filter(|_| bundle.end() - bundle.start() >= WORTH_IT) {
-            let cores = thread::available_parallelism().map_or(1, usize::from);
-            for _ in 1..cores.min(1 + THREADS) {
+            for _ in 1..worker::jobs().min(1 + THREADS) {
                 let shared = Arc::clone(&shared);
                 let work = move || {
                     while let Some(claimed) = shared.claim(true) {
@@ -77,7 +77,7 @@ impl<'s> Digests<'s> {
                     }
                 };
                 // Without it, the walk hashes.
-                let _ = thread::Builder::new().spawn_scoped(scope, work);
+                let _ = worker::scoped(scope, work);
             }
         }
         Self(shared)

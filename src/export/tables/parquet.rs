@@ -20,6 +20,7 @@ use crate::export::parts;
 use crate::layout::dynamodb::item_text;
 use crate::layout::output::append_base64;
 use crate::tree::{Tree, TreeFile};
+use crate::worker::{self, Stage};
 
 /// What the files are called behind their numbers.
 pub(super) const SUFFIX: &str = ".parquet";
@@ -33,6 +34,8 @@ const BATCH: usize = 1024;
 const DICTIONARY: usize = 128 << 10;
 /// Texts that hardly repeat.
 const UNLIKE: [&str; 6] = ["value", "body", "sha256", "etag", "message_id", "md5_of_body"];
+/// Bytes of a row group from which on another thread writes it.
+const WORTH_A_THREAD: usize = 1 << 20;
 const COLUMN: Bug = Bug::new("a row of a table has a cell that its column does not take");
 
 /// Writes the files of one table.
@@ -46,14 +49,27 @@ pub(super) struct Parquet {
     rows: usize,
     held: usize,
     open: Option<Part>,
+    /// Columns without values.
+    spare: Option<Vec<Values>>,
+    kinds: Vec<Kind>,
     files: usize,
 }
 
 struct Part {
     file: TreeFile,
-    writer: SerializedFileWriter<Vec<u8>>,
+    groups: Groups,
     bytes: u64,
 }
+
+/// Who writes the row groups of a file.
+enum Groups {
+    Here(Box<SerializedFileWriter<Vec<u8>>>),
+    /// Another thread: values go to it, those of no group at the end, and come back emptied, with bytes of the file.
+    Beside(Stage<Vec<Values>, Written>),
+}
+
+/// Bytes of the file, and columns without values.
+type Written = Result<(Vec<u8>, Vec<Values>), ParquetError>;
 
 /// The values of a column in one row group.
 struct Values {
@@ -98,6 +114,8 @@ impl Parquet {
             properties: Arc::new(properties.build()),
             limit,
             columns: columns.iter().map(|column| Values::new(column.kind)).collect(),
+            spare: None,
+            kinds: columns.iter().map(|column| column.kind).collect(),
             rows: 0,
             held: 0,
             open: None,
@@ -130,43 +148,105 @@ impl Parquet {
             Some(part) => part,
             slot @ None => {
                 let (schema, properties) = (Arc::clone(&self.schema), Arc::clone(&self.properties));
-                let writer = SerializedFileWriter::new(Vec::new(), schema, properties).map_err(failed)?;
+                let groups = Groups::new(schema, properties, self.held).map_err(failed)?;
                 let file = tree.file(&parts::path(&self.front, self.files, SUFFIX))?;
                 self.files += 1;
-                slot.insert(Part { file, writer, bytes: 0 })
+                slot.insert(Part { file, groups, bytes: 0 })
             }
         };
-        let mut group = part.writer.next_row_group().map_err(failed)?;
-        for values in &mut self.columns {
-            let mut column = group.next_column().map_err(failed)?.ok_or(COLUMN)?;
-            values.write(&mut column).map_err(failed)?;
-            column.close().map_err(failed)?;
-        }
-        group.close().map_err(failed)?;
         part.bytes = part.bytes.saturating_add(u64::try_from(self.held).unwrap_or(u64::MAX));
         (self.rows, self.held) = (0, 0);
-        part.pass_on()?;
+        match &mut part.groups {
+            Groups::Here(writer) => {
+                write_group(writer, &mut self.columns).map_err(failed)?;
+                pass_on(writer, &mut part.file)?;
+            }
+            Groups::Beside(stage) => {
+                let empty = self
+                    .spare
+                    .take()
+                    .unwrap_or_else(|| self.kinds.iter().copied().map(Values::new).collect());
+                stage.send(std::mem::replace(&mut self.columns, empty))?;
+                // One group is filled while one is written.
+                if stage.under_way() > 1
+                    && let Some(result) = stage.next()?
+                {
+                    let (bytes, columns) = result.map_err(failed)?;
+                    self.spare = Some(columns);
+                    part.file.write(&bytes)?;
+                }
+            }
+        }
         if part.bytes >= self.limit { self.end_file(tree) } else { Ok(()) }
     }
 
     fn end_file(&mut self, tree: &mut Tree) -> Result<()> {
         let Some(mut part) = self.open.take() else { return Ok(()) };
-        part.writer.finish().map_err(failed)?;
-        part.pass_on()?;
+        match &mut part.groups {
+            Groups::Here(writer) => {
+                write_group(writer, &mut []).map_err(failed)?;
+                pass_on(writer, &mut part.file)?;
+            }
+            Groups::Beside(stage) => {
+                stage.send(Vec::new())?;
+                while let Some(result) = stage.next()? {
+                    let (bytes, columns) = result.map_err(failed)?;
+                    self.spare = Some(columns).filter(|columns| !columns.is_empty()).or(self.spare.take());
+                    part.file.write(&bytes)?;
+                }
+            }
+        }
         Ok(part.file.finish(tree)?)
     }
 }
 
-impl Part {
-    /// Writes what is complete into the file; the writer counts what it has passed on.
-    fn pass_on(&mut self) -> Result<()> {
-        self.writer.flush().map_err(Error::Output)?;
-        let bytes = self.writer.inner_mut();
-        self.file.write(bytes)?;
-        bytes.clear();
-        bytes.shrink_to(GROUP);
-        Ok(())
+impl Groups {
+    /// Begins a file whose first group has so many bytes.
+    fn new(schema: TypePtr, properties: Arc<WriterProperties>, held: usize) -> Result<Self, ParquetError> {
+        let open =
+            move || SerializedFileWriter::new(Vec::new(), Arc::clone(&schema), Arc::clone(&properties));
+        if held < WORTH_A_THREAD || !worker::has_second() {
+            return Ok(Self::Here(Box::new(open()?)));
+        }
+        let mut writer = open()?;
+        let reopen = open.clone();
+        let run = move |mut columns: Vec<Values>| {
+            write_group(&mut writer, &mut columns)?;
+            Ok((std::mem::take(writer.inner_mut()), columns))
+        };
+        Ok(match Stage::start(1, run) {
+            Some(stage) => Self::Beside(stage),
+            None => Self::Here(Box::new(reopen()?)),
+        })
     }
+}
+
+/// Writes a row group, and empties its columns; without any, the end of the file.
+fn write_group(
+    writer: &mut SerializedFileWriter<Vec<u8>>,
+    columns: &mut [Values],
+) -> Result<(), ParquetError> {
+    if columns.is_empty() {
+        writer.finish()?;
+    } else {
+        let mut group = writer.next_row_group()?;
+        for values in columns {
+            let mut column = group.next_column()?.ok_or_else(|| ParquetError::General(COLUMN.to_string()))?;
+            values.write(&mut column)?;
+            column.close()?;
+        }
+        group.close()?;
+    }
+    Ok(writer.flush()?)
+}
+
+/// Writes into the file what is complete; the writer counts what it has passed on.
+fn pass_on(writer: &mut SerializedFileWriter<Vec<u8>>, file: &mut TreeFile) -> Result<()> {
+    let bytes = writer.inner_mut();
+    file.write(bytes)?;
+    bytes.clear();
+    bytes.shrink_to(GROUP);
+    Ok(())
 }
 
 impl Values {

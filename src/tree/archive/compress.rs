@@ -7,7 +7,7 @@ use std::thread::{self, JoinHandle};
 
 use zstd::stream::write::Encoder;
 
-use crate::tree::hashing::has_second_core;
+use crate::worker::has_second;
 
 /// The level of the command `zstd`.
 const LEVEL: i32 = 3;
@@ -47,7 +47,7 @@ impl Compressor {
         let mut encoder = Encoder::new(file, LEVEL)?;
         encoder.include_checksum(true)?;
         let frame = Frame(encoder);
-        if !has_second_core() {
+        if !has_second() {
             return Ok(Self::Here(Box::new(frame)));
         }
         let (pieces, waiting) = mpsc::sync_channel::<Vec<u8>>(WAITING);

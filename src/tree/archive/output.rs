@@ -14,7 +14,7 @@ use rustix::io::{Errno, retry_on_intr};
 
 use super::compress::Compressor;
 use crate::interrupt::Interrupt;
-use crate::tree::writer::start_write_back;
+use crate::tree::long_file::start_write_back;
 
 /// Bytes that are collected before they are written.
 const BUFFER: usize = 256 << 10;

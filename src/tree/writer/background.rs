@@ -18,9 +18,10 @@ use std::thread::{self, JoinHandle};
 use rustix::fs::Mode;
 use sha2::{Digest, Sha256};
 
-use super::file::{NewFile, close, create_in};
+use super::file::{NewFile, create_in};
 use crate::tree::directory::split;
-use crate::tree::hashing::has_second_core;
+use crate::tree::long_file::close;
+use crate::worker::has_second;
 
 /// Files that are handed over together.
 const FILES: usize = 16;
@@ -162,7 +163,7 @@ impl Threads {
             };
             thread::Builder::new().spawn(run).ok()
         };
-        let threads = if jobs > 1 { jobs - 1 } else { usize::from(has_second_core()) };
+        let threads = if jobs > 1 { jobs - 1 } else { usize::from(has_second()) };
         let handles: Vec<_> = (0..threads).map_while(spawn).collect();
         Self { jobs: (!handles.is_empty()).then_some(sender), ended, handles }
     }
@@ -324,6 +325,6 @@ mod tests {
         while let Some(mut batch) = writer.end() {
             failed.extend(batch.written().filter(|file| file.2.is_err()).map(|file| file.0.to_vec()));
         }
-        assert!(!has_second_core() || failed == [b"3"], "{failed:?}");
+        assert!(!has_second() || failed == [b"3"], "{failed:?}");
     }
 }

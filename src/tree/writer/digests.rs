@@ -22,7 +22,7 @@ impl Disk {
         self.count(path, length);
         self.awaited += 1;
         while let Ok(hashed) = self.hashed.try_recv() {
-            self.take_hashed(&hashed)?;
+            self.take_hashed(hashed)?;
         }
         Ok(())
     }
@@ -63,7 +63,7 @@ impl Disk {
         self.settle()?;
         self.hashing.close();
         while let Ok(hashed) = self.hashed.recv() {
-            self.take_hashed(&hashed)?;
+            self.take_hashed(hashed)?;
         }
         let lost =
             || self.staging_fs.failure(b"", io::Error::other("a thread that writes or hashes has failed"));
@@ -83,8 +83,9 @@ impl Disk {
         Ok(())
     }
 
-    fn take_hashed(&mut self, hashed: &Hashed) -> Result<()> {
+    fn take_hashed(&mut self, hashed: Hashed) -> Result<()> {
         self.awaited -= 1;
+        hashed.written.map_err(|error| self.staging_fs.failure(&hashed.path, error))?;
         Ok(self.checksums.push(&hashed.path, &hashed.digest)?)
     }
 }

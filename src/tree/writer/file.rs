@@ -3,7 +3,7 @@
 //! In: bytes and holes. Out: a file and its digest; nothing when it is not finished.
 
 use std::fs::File;
-use std::io::{self, Seek, SeekFrom, Write};
+use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 
@@ -12,15 +12,14 @@ use rustix::io::{Errno, retry_on_intr};
 use sha2::Digest;
 
 use super::Disk;
-use super::staging_fs::{self, StagingFs};
+use super::staging_fs::StagingFs;
 use crate::tree::directory::split;
 use crate::tree::hashing::{FileHash, Hashing};
+use crate::tree::long_file::LongFile;
 use crate::tree::{Error, Result};
 
 /// Bytes that are collected before they are written.
 const BUFFER: usize = 64 << 10;
-/// Bytes from which on the disk is told to take them: by the time of the flush it has most of a large file.
-const WRITE_BACK: u64 = 1 << 20;
 /// Zero bytes that are hashed at once.
 static ZEROS: [u8; 64 << 10] = [0; 64 << 10];
 
@@ -68,32 +67,33 @@ pub(super) fn discard(staging_fs: &StagingFs, directory: Option<&OwnedFd>, name:
     let _ = retry_on_intr(|| rustix::fs::unlinkat(parent, name, AtFlags::empty()));
 }
 
-/// Closes a file that was written. File systems over a network and in user space tell only here that they could not
-/// store it.
-pub(super) fn close(file: File) -> io::Result<()> {
-    match nix::unistd::close(file) {
-        // The descriptor is gone all the same, and the flush of the file system is still to come.
-        Ok(()) | Err(nix::errno::Errno::EINTR) => Ok(()),
-        Err(errno) => Err(errno.into()),
-    }
-}
-
-/// A file of the tree that is being written in pieces; buffered, hashed on the way.
+/// A file of the tree that is being written in pieces; buffered, hashed on the way. A long one another thread hashes and
+/// writes, where there is one that has nothing else to do.
 #[derive(Debug)]
 pub struct DiskFile {
     staging_fs: Arc<StagingFs>,
     directory: Option<Arc<OwnedFd>>,
     path: Vec<u8>,
-    /// `None` once it is finished.
-    file: Option<NewFile>,
+    place: Place,
     buffer: Vec<u8>,
     hash: FileHash,
     hashing: Arc<Hashing>,
     length: u64,
-    /// Bytes written that the disk was not told to take yet, and where they begin.
-    pub(super) dirty: (u64, u64),
+    /// Bytes that were stored, or handed over to be; holes count.
+    stored: u64,
     /// Whether the file ends in a hole, which has no length of its own.
     hole: bool,
+}
+
+/// Where a file is that is being written.
+#[derive(Debug)]
+enum Place {
+    New(NewFile),
+    Open(LongFile),
+    /// With the thread that writes it.
+    Beside,
+    /// Finished.
+    Ended,
 }
 
 impl DiskFile {
@@ -108,12 +108,12 @@ impl DiskFile {
             staging_fs: Arc::clone(staging_fs),
             directory,
             path: path.to_vec(),
-            file: Some(file),
+            place: Place::New(file),
             buffer: Vec::new(),
             hash: FileHash::default(),
             hashing: Arc::clone(hashing),
             length: 0,
-            dirty: (0, 0),
+            stored: 0,
             hole: false,
         })
     }
@@ -130,7 +130,7 @@ impl DiskFile {
         let mut left = length;
         while left > 0 {
             let zeros = usize::try_from(left).ok().and_then(|left| ZEROS.get(..left)).unwrap_or(&ZEROS);
-            self.hash(zeros);
+            self.hash.update(zeros, &self.hashing);
             left -= u64::try_from(zeros.len()).unwrap_or(left);
             self.staging_fs.check_interrupt(&self.path)?;
         }
@@ -151,10 +151,11 @@ impl DiskFile {
 
     /// Ends the file: it counts, and has its line in CHECKSUMS.
     pub fn finish(mut self, tree: &mut Disk) -> Result<()> {
-        if self.is_unwritten()
-            && let Some(file) = self.file.take()
-        {
-            return tree.write_later(file, &self.path, &self.buffer);
+        if self.is_unwritten() {
+            match std::mem::replace(&mut self.place, Place::Ended) {
+                Place::New(file) => return tree.write_later(file, &self.path, &self.buffer),
+                open => self.place = open,
+            }
         }
         self.close()?;
         let path = std::mem::take(&mut self.path);
@@ -162,7 +163,7 @@ impl DiskFile {
             FileHash::Here(hash) => tree.enter(&path, &hash.finalize().into(), self.length),
             FileHash::Beside(stream) => {
                 tree.enter_later(&path, self.length)?;
-                stream.end(path);
+                stream.end_at(path, self.hole.then_some(self.length));
                 Ok(())
             }
         }
@@ -173,12 +174,12 @@ impl DiskFile {
         u64::try_from(self.buffer.len()).is_ok_and(|length| length == self.length)
     }
 
-    /// Closes the file.
+    /// Closes the file, unless another thread does.
     pub(super) fn close(&mut self) -> Result<()> {
-        let written = self.flush().and_then(|()| self.end_hole());
+        let hole = self.hole.then_some(self.length);
         // An error leaves the file open, and so to be removed.
-        let closed = written.and_then(|()| match self.file.take() {
-            Some(NewFile::Created(file)) => close(file),
+        let closed = self.flush().and_then(|()| match std::mem::replace(&mut self.place, Place::Ended) {
+            Place::Open(file) => file.close(hole),
             _ => Ok(()),
         });
         closed.map_err(|error| self.failure(error))
@@ -187,34 +188,37 @@ impl DiskFile {
     /// Flushes the file to the disk.
     pub(super) fn sync(&mut self) -> Result<()> {
         let synced = self.flush().and_then(|()| {
-            let file = &*self.open()?;
-            Ok(retry_on_intr(|| rustix::fs::fsync(file))?)
+            let file = self.open()?;
+            Ok(retry_on_intr(|| rustix::fs::fsync(&file.file))?)
         });
         synced.map_err(|error| self.failure(error))
     }
 
     /// Returns the open file, which is created now where it was not.
-    fn open(&mut self) -> io::Result<&mut File> {
-        if let Some(NewFile::Named(directory)) = &self.file {
+    fn open(&mut self) -> io::Result<&mut LongFile> {
+        if let Place::New(NewFile::Named(directory)) = &self.place {
             let (_, name) = split(&self.path).map_err(|_| finished())?;
-            self.file = Some(NewFile::Created(create_in(directory, name, self.staging_fs.file_mode)?));
+            let file = create_in(directory, name, self.staging_fs.file_mode)?;
+            self.place = Place::New(NewFile::Created(file));
         }
-        match &mut self.file {
-            Some(NewFile::Created(file)) => Ok(file),
+        self.place = match std::mem::replace(&mut self.place, Place::Ended) {
+            Place::New(NewFile::Created(file)) => Place::Open(LongFile::new(file)),
+            place => place,
+        };
+        match &mut self.place {
+            Place::Open(file) => Ok(file),
             _ => Err(finished()),
         }
     }
 
-    fn hash(&mut self, bytes: &[u8]) {
-        self.hash.update(bytes, &self.hashing);
-    }
-
     fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
-        let length = u64::try_from(bytes.len()).map_err(|_| Errno::FBIG)?;
+        let length = length(bytes)?;
         if bytes.len() > BUFFER.saturating_sub(self.buffer.len()) {
             self.flush()?;
         }
-        if bytes.len() >= BUFFER {
+        // Bytes for another thread are copied once.
+        if bytes.len() >= BUFFER || matches!(self.hash, FileHash::Beside(_)) {
+            self.flush()?;
             self.store(bytes)?;
         } else {
             self.buffer.extend_from_slice(bytes);
@@ -227,14 +231,9 @@ impl DiskFile {
     fn skip(&mut self, length: u64) -> io::Result<()> {
         self.flush()?;
         self.length = self.length.checked_add(length).ok_or(Errno::FBIG)?;
+        self.stored = self.length;
         self.hole |= length > 0;
-        let length = self.length;
-        self.open()?.seek(SeekFrom::Start(length)).map(drop)
-    }
-
-    fn end_hole(&mut self) -> io::Result<()> {
-        let length = self.length;
-        if self.hole { self.open()?.set_len(length) } else { Ok(()) }
+        if matches!(self.place, Place::New(_)) { self.open().map(drop) } else { Ok(()) }
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -249,16 +248,26 @@ impl DiskFile {
         if bytes.is_empty() {
             return Ok(());
         }
-        self.hash(bytes);
-        self.open()?.write_all(bytes)?;
-        self.staging_fs.count_bytes(bytes.len());
-        let (dirty, from) = self.dirty;
-        let dirty = dirty.saturating_add(u64::try_from(bytes.len()).unwrap_or(u64::MAX));
-        self.dirty = (dirty, from);
-        if dirty >= WRITE_BACK {
-            staging_fs::start_write_back(self.open()?, from);
-            self.dirty = (0, self.length);
+        let offset = self.stored;
+        self.hash.pass_on(bytes.len(), &self.hashing);
+        match &mut self.hash {
+            FileHash::Here(hash) => {
+                hash.update(bytes);
+                self.open()?.write_at(bytes, offset)?;
+            }
+            FileHash::Beside(_) => {
+                if !matches!(self.place, Place::Beside) {
+                    self.open()?;
+                }
+                let FileHash::Beside(stream) = &mut self.hash else { return Err(finished()) };
+                if let Place::Open(file) = std::mem::replace(&mut self.place, Place::Beside) {
+                    stream.write_to(file);
+                }
+                stream.write(bytes, offset)?;
+            }
         }
+        self.stored = offset.saturating_add(length(bytes)?);
+        self.staging_fs.count_bytes(bytes.len());
         Ok(())
     }
 
@@ -267,14 +276,22 @@ impl DiskFile {
     }
 }
 
+fn length(bytes: &[u8]) -> io::Result<u64> {
+    Ok(u64::try_from(bytes.len()).map_err(|_| Errno::FBIG)?)
+}
+
 fn finished() -> io::Error {
     io::Error::other("bytes came for a file that was finished: a fault of this program")
 }
 
 impl Drop for DiskFile {
     fn drop(&mut self) {
-        let Some(file) = self.file.take() else { return };
-        if let (NewFile::Created(_), Ok((_, name))) = (file, split(&self.path)) {
+        let is_there = match std::mem::replace(&mut self.place, Place::Ended) {
+            Place::Ended => return,
+            Place::New(NewFile::Named(_)) => false,
+            Place::New(NewFile::Created(_)) | Place::Open(_) | Place::Beside => true,
+        };
+        if let (true, Ok((_, name))) = (is_there, split(&self.path)) {
             discard(&self.staging_fs, self.directory.as_deref(), name);
         }
         self.staging_fs.free_name(&self.path);

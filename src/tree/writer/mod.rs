@@ -43,7 +43,6 @@ use listing::{Difference, Listing};
 pub use notice::Notice;
 use staging::{Staging, flush_directory};
 use staging_fs::StagingFs;
-pub(super) use staging_fs::start_write_back;
 pub(crate) use target::EXPORT;
 use walk::Walk;
 

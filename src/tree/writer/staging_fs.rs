@@ -1,7 +1,6 @@
 //! The staging directory's file system: what it has taken, what it can't tell apart, what its errors mean.
 
 use std::ffi::OsStr;
-use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
@@ -210,18 +209,6 @@ pub(super) fn flush(root: &impl AsFd) -> rustix::io::Result<()> {
     }
 }
 
-/// Begins to write back what was written to a file from `offset` on, and does not wait for it. Only the flush makes it
-/// certain, so a failure here is no error.
-pub(in crate::tree) fn start_write_back(file: &File, offset: u64) {
-    #[cfg(target_os = "linux")]
-    {
-        // Linux starts to write dirty pages of which it hears that nobody needs them; those on their way stay cached.
-        let _ = rustix::fs::fadvise(file, offset, None, rustix::fs::Advice::DontNeed);
-    }
-    #[cfg(not(target_os = "linux"))]
-    let _ = (file, offset);
-}
-
 /// Longest name of the file systems that take any, bytes.
 const NAME_MAX: usize = 255;
 
@@ -256,7 +243,7 @@ mod tests {
     use super::*;
 
     fn staging_fs(directory: &std::path::Path) -> StagingFs {
-        let root = OwnedFd::from(File::open(directory).unwrap());
+        let root = OwnedFd::from(std::fs::File::open(directory).unwrap());
         StagingFs::new(root, PathBuf::from("out"), &TreeOptions::default()).unwrap()
     }
 

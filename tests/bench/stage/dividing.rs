@@ -7,8 +7,8 @@ use super::{Snapshot, Stage, decode, run};
 use crate::limit;
 
 impl Stage {
-    /// Measures a decode by two jobs beside that by one. Minima.
-    pub fn against_one_job(&mut self, name: &str, snapshot: &Snapshot, options: &[&str]) {
+    /// Measures a command with two jobs beside the same with one. Minima.
+    pub fn against_one_job(&mut self, name: &str, snapshot: &Snapshot, command: &[&str]) {
         if !name.contains(&self.only) {
             return;
         }
@@ -16,8 +16,8 @@ impl Stage {
         for _ in 0..self.rounds {
             for (jobs, least) in ["2", "1"].into_iter().zip(&mut took) {
                 let target = self.new_tree().display().to_string();
-                let options = [options, &["--jobs", jobs]].concat();
-                *least = run(&decode(snapshot, &target, &options)).min(*least);
+                let rest = [&*snapshot.path, "-q", "-o", &target, "--jobs", jobs];
+                *least = run(&[command, &rest].concat()).min(*least);
             }
         }
         let [two, one] = took.map(|time| time.as_secs_f64());
