@@ -11,7 +11,6 @@ use zstd::zstd_safe::{CParameter, compress_bound};
 use crate::error::{Error, Result};
 use crate::layout::output::Output;
 use crate::tree::{Tree, TreeFile};
-use crate::worker::{self, Stage};
 
 /// Bytes that are collected before they are compressed with gzip, and compressed ones before they are written.
 const BUFFER: usize = 64 << 10;
@@ -20,10 +19,6 @@ const BUFFER: usize = 64 << 10;
 const FRAME: usize = 512 << 10;
 /// The level of zstd: `docs/performance.md#exports` has what it and others cost.
 const LEVEL: i32 = -5;
-/// Bytes of a part from which on another thread compresses it.
-const WORTH_A_THREAD: u64 = 1 << 20;
-/// Buffers that wait for it, at most.
-const WAITING: usize = 8;
 
 /// How parts are compressed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -60,23 +55,6 @@ struct Part {
 enum Packer {
     Gzip(GzEncoder<Vec<u8>>),
     Zstd(Compressor<'static>, Vec<u8>),
-    /// One of them on another thread.
-    Beside(Beside),
-}
-
-/// The way to a thread that compresses, and what comes back: compressed bytes, and buffers to be filled again.
-struct Beside {
-    /// Bytes that are compressed at a time.
-    room: usize,
-    stage: Stage<Work, io::Result<[Vec<u8>; 2]>>,
-    packed: Vec<u8>,
-    spare: Vec<Vec<u8>>,
-}
-
-enum Work {
-    Begin(Box<Packer>),
-    Bytes(Vec<u8>),
-    End,
 }
 
 /// A part that is complete.
@@ -188,11 +166,8 @@ impl Part {
         if buffer.is_empty() {
             return Ok(());
         }
-        self.bytes = self.bytes.saturating_add(u64::try_from(buffer.len()).unwrap_or(u64::MAX));
-        if self.bytes >= WORTH_A_THREAD {
-            self.encoder.pass_on();
-        }
         let is_full = self.encoder.write(buffer).map_err(Error::Output)?;
+        self.bytes = self.bytes.saturating_add(u64::try_from(buffer.len()).unwrap_or(u64::MAX));
         buffer.clear();
         buffer.shrink_to(2 * FRAME);
         if is_full { self.pass_on() } else { Ok(()) }
@@ -235,26 +210,11 @@ impl Packer {
         match self {
             Self::Gzip(_) => BUFFER,
             Self::Zstd(..) => FRAME,
-            Self::Beside(beside) => beside.room,
         }
     }
 
-    /// Goes on on another thread, where there is one. With two jobs the other one reads rows, which is worth more.
-    fn pass_on(&mut self) {
-        if worker::jobs() > 2
-            && !matches!(self, Self::Beside(_))
-            && let Some(beside) = Beside::start(self.room())
-        {
-            let encoder = Box::new(std::mem::replace(self, Self::Beside(beside)));
-            if let Self::Beside(beside) = self {
-                // A thread that is gone is noticed with the next bytes.
-                let _ = beside.stage.send(Work::Begin(encoder));
-            }
-        }
-    }
-
-    /// Compresses bytes; what is left in the buffer is of no use. Returns whether what waits is to be taken.
-    fn write(&mut self, bytes: &mut Vec<u8>) -> io::Result<bool> {
+    /// Compresses bytes; returns whether what waits is to be taken.
+    fn write(&mut self, bytes: &[u8]) -> io::Result<bool> {
         match self {
             Self::Gzip(encoder) => {
                 encoder.write_all(bytes)?;
@@ -265,10 +225,6 @@ impl Packer {
                 encoder.compress_to_buffer(bytes, out)?;
                 Ok(true)
             }
-            Self::Beside(beside) => {
-                beside.write(bytes)?;
-                Ok(beside.packed.len() >= BUFFER)
-            }
         }
     }
 
@@ -276,7 +232,6 @@ impl Packer {
         match self {
             Self::Gzip(encoder) => encoder.try_finish(),
             Self::Zstd(..) => Ok(()),
-            Self::Beside(beside) => beside.finish(),
         }
     }
 
@@ -285,49 +240,6 @@ impl Packer {
         match self {
             Self::Gzip(encoder) => encoder.get_mut(),
             Self::Zstd(_, out) => out,
-            Self::Beside(beside) => &mut beside.packed,
         }
-    }
-}
-
-impl Beside {
-    fn start(room: usize) -> Option<Self> {
-        let mut encoder = None;
-        let run = move |work| {
-            let (done, buffer) = match (work, &mut encoder) {
-                (Work::Begin(packer), _) => {
-                    encoder = Some(packer);
-                    (Ok(()), Vec::new())
-                }
-                (Work::Bytes(mut bytes), Some(encoder)) => (encoder.write(&mut bytes).map(drop), bytes),
-                (Work::End, Some(encoder)) => (encoder.finish(), Vec::new()),
-                (_, None) => (Err(io::ErrorKind::NotFound.into()), Vec::new()),
-            };
-            let packed = encoder.as_mut().map(|encoder| std::mem::take(encoder.packed()));
-            done.map(|()| [packed.unwrap_or_default(), buffer])
-        };
-        Some(Self { room, stage: Stage::start(WAITING, run)?, packed: Vec::new(), spare: Vec::new() })
-    }
-
-    fn write(&mut self, bytes: &mut Vec<u8>) -> io::Result<()> {
-        while let Some(result) = self.stage.done() {
-            self.take(result?);
-        }
-        let empty = self.spare.pop().unwrap_or_default();
-        self.stage.send(Work::Bytes(std::mem::replace(bytes, empty))).map_err(io::Error::other)
-    }
-
-    fn finish(&mut self) -> io::Result<()> {
-        self.stage.send(Work::End).map_err(io::Error::other)?;
-        while let Some(result) = self.stage.next().map_err(io::Error::other)? {
-            self.take(result?);
-        }
-        Ok(())
-    }
-
-    fn take(&mut self, [packed, mut buffer]: [Vec<u8>; 2]) {
-        self.packed.extend_from_slice(&packed);
-        buffer.clear();
-        self.spare.push(buffer);
     }
 }
