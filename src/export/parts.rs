@@ -18,7 +18,7 @@ const BUFFER: usize = 64 << 10;
 /// next to nothing, and are compressed where they stand. A stream copies them, and looks into two places for each match.
 const FRAME: usize = 512 << 10;
 /// The level of zstd: `docs/performance.md#exports` has what it and others cost.
-const LEVEL: i32 = -5;
+const LEVEL: i32 = -3;
 
 /// How parts are compressed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 /// Bytes read at once.
 const BUFFER: usize = 1 << 20;
 /// The level of zstd that lines of exports are compressed with, and the bytes of a frame.
-const ZSTD: (i32, usize) = (-5, 512 << 10);
+const ZSTD: (i32, usize) = (-3, 512 << 10);
 
 /// Reads a file from the page cache.
 pub fn read(path: &str) {
