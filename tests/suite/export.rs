@@ -6,6 +6,8 @@ use std::io::Read;
 use std::os::unix::fs::PermissionsExt;
 use std::process::Output;
 
+use sha2::{Digest, Sha256};
+
 use crate::dump::{Tree, checksum_faults};
 use crate::fixture::Snapshot;
 use crate::list::{input, on_capture};
@@ -278,6 +280,28 @@ fn tables_have_a_line_a_row() {
     assert_eq!(rows_of("items", Some("orders")), 34);
     let elements: u64 = rows(&text, "redis_keys/").iter().filter_map(|row| row["elements"].as_u64()).sum();
     assert_eq!(rows_of("redis_elements", None), elements);
+}
+
+#[test]
+fn a_file_is_a_row_with_the_digest_of_its_content() {
+    let rows = rows(&files_of("fs", &["--to", "jsonl"]), "inodes/");
+    let work = Work::new();
+    crate::shards::decode(&work, "fs", "dump", &["-q"]).exits(0);
+    let tree = work.dump();
+    let is_file = |row: &&serde_json::Value| row["type"] == "file";
+    let mut found: Vec<_> = rows
+        .iter()
+        .filter(is_file)
+        .map(|row| (row["sha256"].as_str().unwrap().to_owned(), row["size"].as_u64().unwrap()))
+        .collect();
+    let of_tree = tree.files.iter().filter(|(path, _)| path.starts_with(b"extra/fs/tree/"));
+    let mut wanted: Vec<_> =
+        of_tree.map(|(_, bytes)| (hex::encode(Sha256::digest(bytes)), bytes.len() as u64)).collect();
+    found.sort();
+    wanted.sort();
+    assert_eq!(found, wanted);
+    let directories = rows.iter().filter(|row| row["type"] == "directory" && row["sha256"].is_null());
+    assert!(!found.is_empty() && found.len() + directories.count() == rows.len(), "{rows:?}");
 }
 
 /// Reads the rows of all files whose paths begin so.
