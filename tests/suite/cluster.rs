@@ -168,7 +168,10 @@ fn txn_from_brings_in_a_committed_value_and_nothing_else() {
 #[test]
 fn inputs_of_all_kinds_give_the_same_tree_in_every_order() {
     let work = Work::new();
-    let [one, two] = halves().map(Snapshot::live);
+    let [one, two] = halves();
+    // A key that both have: the newest copy counts, wherever it stands.
+    let one = one.put_at("!redis|str|both", hlc(START - 2, 0), b"\xff\x01\x00older").live();
+    let two = two.put_at("!redis|str|both", hlc(START - 1, 0), b"\xff\x01\x00newer").live();
     work.write("one.fsm", &one);
     work.write("two.fsm", &two);
     work.write("two.fsm.zst", &zstd::encode_all(&two[..], 1).expect("memory takes every byte"));
@@ -198,6 +201,7 @@ fn inputs_of_all_kinds_give_the_same_tree_in_every_order() {
         assert_eq!(manifest["inputs"].as_array().unwrap().len(), 4);
         files.remove(b"CHECKSUMS".as_slice());
         assert!(files[b"redis/db_0/strings/a.bin".as_slice()].ends_with(b"committed"));
+        assert!(files[b"redis/db_0/strings/both.bin".as_slice()].ends_with(b"newer"));
         trees.push(files);
     }
     assert!(trees.iter().all(|tree| *tree == trees[0]));
