@@ -44,3 +44,31 @@ pub(crate) fn of(service: Namespace, scope: &[u8], key: Option<&[u8]>) -> Vec<Ve
 pub(crate) fn of_item(table: &[u8], keys: &KeyValues<'_>) -> Vec<Vec<u8>> {
     item_paths(keys).into_iter().map(|path| super::dynamodb::table_path(table, &path)).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_service_has_its_paths() {
+        let paths = |service, scope: &[u8], key: Option<&[u8]>| {
+            let paths = of(service, scope, key).into_iter();
+            paths.map(|path| String::from_utf8(path).unwrap()).collect::<Vec<_>>().join(" ")
+        };
+        let redis = paths(Namespace::Redis, b"", Some(b"k/"));
+        assert!(redis.starts_with("redis/db_0/strings/k%2F.bin redis/db_0/hashes/k%2F.json "), "{redis}");
+        assert_eq!(redis.split(' ').count(), REDIS.len());
+        for (service, scope, key, wanted) in [
+            (Namespace::Kv, &b""[..], Some(&b"k"[..]), "extra/kv/k.bin"),
+            (Namespace::Fs, b"", Some(b"d/f"), "extra/fs/tree/d/f"),
+            (Namespace::S3, b"b", Some(b"d/o"), "s3/b/d/o"),
+            (Namespace::S3, b"b", None, "s3/b/_bucket.json"),
+            (Namespace::Sqs, b"q", Some(b"m"), "sqs/q/messages.jsonl"),
+            (Namespace::Sqs, b"q", None, "sqs/q/_queue.json"),
+            (Namespace::Dynamodb, b"t", None, "dynamodb/t/_schema.json"),
+            (Namespace::Redis, b"", None, ""),
+        ] {
+            assert_eq!(paths(service, scope, key), wanted, "{service:?}");
+        }
+    }
+}

@@ -342,4 +342,11 @@ mod tests {
             let _ = decode(&text);
         }
     }
+
+    #[test]
+    fn a_segment_is_as_long_as_the_limit_at_most() {
+        let longest = vec![b'a'; limits::SEGMENT];
+        assert_eq!(decode(&longest), Ok(longest.clone()));
+        assert_eq!(decode(&[&longest[..], b"a"].concat()), Err(DecodeError::TooLong(limits::SEGMENT + 1)));
+    }
 }

@@ -295,4 +295,14 @@ mod tests {
             prop_assert!(!wins || hidden(&state).is_empty());
         }
     }
+
+    #[test]
+    fn a_stream_is_made_by_its_meta_or_its_blob_alone_and_each_type_has_its_name() {
+        let stream = Collection::Stream;
+        for record in [meta(stream), blob(stream)] {
+            assert_eq!(state(&[record]).resolve_type(), LiveType::Collection(stream));
+        }
+        let names = [LiveType::Nothing, LiveType::String, LiveType::Hll, LiveType::Collection(stream)];
+        assert_eq!(names.map(LiveType::name), ["none", "string", "hll", stream.name()]);
+    }
 }
