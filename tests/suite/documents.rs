@@ -213,6 +213,7 @@ const OTHERS: &[&str] = &[
     "--jobs",
     // Of Spark and its driver, of Slurm, of kubectl.
     "--binary",
+    "--lines",
     "--master",
     "--shares",
     "--work",
