@@ -3,6 +3,7 @@
 //! In: how many jobs were asked for, what a thread is to do. Out: the thread, where it is worth one. It is waited for when its
 //! owner is dropped; what a thread that has failed leaves undone its owner misses, and tells as a bug.
 
+use std::panic::resume_unwind;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{self, Receiver, SyncSender};
 use std::thread::{self, JoinHandle, Scope, ScopedJoinHandle};
@@ -42,6 +43,16 @@ pub(crate) fn scoped<'scope, T: Send + 'scope>(
     if has_second() { thread::Builder::new().spawn_scoped(scope, run).ok() } else { None }
 }
 
+/// Returns what a thread has made, or panics as it did.
+pub(crate) fn join<T>(thread: ScopedJoinHandle<'_, T>) -> T {
+    thread.join().unwrap_or_else(|panic| resume_unwind(panic))
+}
+
+/// Starts a thread for good; `None` where there is none to be had.
+pub(crate) fn start(run: impl FnOnce() + Send + 'static) -> Option<JoinHandle<()>> {
+    thread::Builder::new().spawn(run).ok()
+}
+
 /// A thread that takes what it is sent, in order. Dropped, it ends with what is on its way.
 #[derive(Debug)]
 pub(crate) struct Worker<J> {
@@ -53,8 +64,8 @@ impl<J: Send + 'static> Worker<J> {
     /// Starts a thread, before which at most so many jobs wait; `None` where there is one job, or no thread to be had.
     pub(crate) fn start(waiting: usize, run: impl FnOnce(Receiver<J>) + Send + 'static) -> Option<Self> {
         let (sender, jobs) = mpsc::sync_channel(waiting);
-        let thread = has_second().then(|| thread::Builder::new().spawn(move || run(jobs)).ok());
-        Some(Self { sender: Some(sender), thread: Some(thread.flatten()?) })
+        let thread = has_second().then(|| start(move || run(jobs))).flatten()?;
+        Some(Self { sender: Some(sender), thread: Some(thread) })
     }
 
     /// Sends a job when there is room; gives it back where the thread has failed.

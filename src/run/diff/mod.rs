@@ -14,18 +14,18 @@ mod side;
 mod touched;
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 pub use change::{Change, Difference, Sign};
 
 use super::Source;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::event::Warning;
 use crate::inputs::Notice;
 use crate::name::{self, Selection};
 use crate::progress::Phase;
 use crate::sort::{Scratch, Sorter};
-use crate::tree;
+use crate::worker;
 use change::Record;
 use gather::Gathered;
 use side::Side;
@@ -156,15 +156,13 @@ pub fn diff(
 
 /// Does the same with both sides, at once where the system has another thread.
 fn both<T: Send>([old, new]: [&mut Side; 2], work: impl Fn(&mut Side) -> Result<T> + Sync) -> Result<[T; 2]> {
+    // One after the other where no other thread is to be had.
+    let old = Mutex::new(old);
+    let of_old = || work(&mut old.lock().unwrap_or_else(PoisonError::into_inner));
     std::thread::scope(|scope| {
-        let (old, work) = (&mut *old, &work);
-        let worker = std::thread::Builder::new().spawn_scoped(scope, move || work(old));
+        let worker = worker::scoped(scope, of_old);
         let new = work(new);
-        let old = match worker {
-            Ok(worker) => worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
-            Err(error) => Err(Error::Dump(tree::Error { path: "a thread".into(), kind: error.into() })),
-        };
-        Ok([old?, new?])
+        Ok([worker.map_or_else(of_old, worker::join)?, new?])
     })
 }
 

@@ -21,6 +21,7 @@ use crate::sink::{Sink, Wants};
 use crate::snapshot::Snapshot;
 use crate::sort::Scratch;
 use crate::tree::Dump;
+use crate::worker;
 
 use groups::Groups;
 use label::Labels;
@@ -108,12 +109,10 @@ pub(super) fn counted<T>(
         Counted { groups: Groups::default(), labels, request, name: String::new(), label: Vec::new() };
     let (groups, walked) = std::thread::scope(|scope| {
         // This thread does it alone where no other is to be had.
-        let worker = std::thread::Builder::new().spawn_scoped(scope, all_rows).ok();
+        let worker = worker::scoped(scope, all_rows);
         snapshot.set_busy(1 + usize::from(worker.is_some()));
         let walked = walk(&mut counted)?;
-        let groups = worker.map_or_else(all_rows, |worker| {
-            worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-        })?;
+        let groups = worker.map_or_else(all_rows, worker::join)?;
         Ok::<_, crate::Error>((groups, walked))
     })?;
     counted.groups.absorb(groups);

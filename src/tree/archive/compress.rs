@@ -2,12 +2,11 @@
 
 use std::fs::File;
 use std::io::{self, Write};
-use std::sync::mpsc::{self, Receiver, SyncSender};
-use std::thread::{self, JoinHandle};
+use std::sync::mpsc::{self, Receiver};
 
 use zstd::stream::write::Encoder;
 
-use crate::worker::has_second;
+use crate::worker::Worker;
 
 /// The level of the command `zstd`.
 const LEVEL: i32 = 3;
@@ -37,32 +36,45 @@ impl std::fmt::Debug for Frame {
 /// The way to the thread.
 #[derive(Debug)]
 pub(super) struct Beside {
-    pieces: SyncSender<Vec<u8>>,
+    worker: Worker<Work>,
     spare: Receiver<Vec<u8>>,
-    thread: JoinHandle<io::Result<File>>,
+    ended: Receiver<io::Result<File>>,
+}
+
+#[derive(Debug)]
+enum Work {
+    /// Comes first.
+    Begin(Frame),
+    Piece(Vec<u8>),
 }
 
 impl Compressor {
     pub(super) fn new(file: File) -> io::Result<Self> {
         let mut encoder = Encoder::new(file, LEVEL)?;
         encoder.include_checksum(true)?;
-        let frame = Frame(encoder);
-        if !has_second() {
-            return Ok(Self::Here(Box::new(frame)));
-        }
-        let (pieces, waiting) = mpsc::sync_channel::<Vec<u8>>(WAITING);
         let (emptied, spare) = mpsc::channel();
-        let run = move || {
-            let Frame(mut encoder) = frame;
-            for piece in waiting {
-                encoder.write_all(&piece)?;
-                // Nobody takes it back once the archive was given up.
-                let _ = emptied.send(piece);
-            }
-            encoder.finish()
+        let (ending, ended) = mpsc::channel();
+        let run = move |work: Receiver<Work>| {
+            let compress = || {
+                let Ok(Work::Begin(Frame(mut encoder))) = work.recv() else { return Err(lost()) };
+                for work in &work {
+                    let Work::Piece(piece) = work else { return Err(lost()) };
+                    encoder.write_all(&piece)?;
+                    // Nobody takes it back once the archive was given up.
+                    let _ = emptied.send(piece);
+                }
+                encoder.finish()
+            };
+            // Nor waits for the end.
+            let _ = ending.send(compress());
         };
-        let thread = thread::Builder::new().spawn(run)?;
-        Ok(Self::Beside(Beside { pieces, spare, thread }))
+        let Some(worker) = Worker::start(WAITING, run) else {
+            return Ok(Self::Here(Box::new(Frame(encoder))));
+        };
+        match worker.send(Work::Begin(Frame(encoder))) {
+            Ok(()) => Ok(Self::Beside(Beside { worker, spare, ended })),
+            Err(_) => Err(lost()),
+        }
     }
 
     pub(super) fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
@@ -73,7 +85,7 @@ impl Compressor {
                 let mut piece = beside.spare.try_recv().unwrap_or_default();
                 piece.clear();
                 piece.extend_from_slice(bytes);
-                match beside.pieces.send(piece) {
+                match beside.worker.send(Work::Piece(piece)) {
                     Ok(()) => Ok(()),
                     // The thread has ended, and tells why.
                     Err(_) => self.finish().and_then(|_| Err(lost())),
@@ -86,9 +98,9 @@ impl Compressor {
     pub(super) fn finish(&mut self) -> io::Result<File> {
         match std::mem::replace(self, Self::Ended) {
             Self::Here(frame) => frame.0.finish(),
-            Self::Beside(Beside { pieces, thread, .. }) => {
-                drop(pieces);
-                thread.join().unwrap_or_else(|_| Err(lost()))
+            Self::Beside(Beside { worker, ended, .. }) => {
+                drop(worker);
+                ended.recv().unwrap_or_else(|_| Err(lost()))
             }
             Self::Ended => Err(lost()),
         }

@@ -20,7 +20,6 @@ use std::ffi::OsStr;
 use std::io::Read;
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
-use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -36,6 +35,7 @@ use crate::excerpt;
 use crate::interrupt::Interrupt;
 use crate::limits;
 use crate::progress::{Phase, Progress};
+use crate::worker;
 use check::Checker;
 pub use finding::{Finding, FindingKind, Findings};
 use join::Join;
@@ -127,12 +127,10 @@ fn tree(root: &Path, options: &VerifyOptions, reads_contents: bool) -> Result<Ve
     thread::scope(|scope| {
         let check = || Checker::new(&shared).run(&join);
         // This thread is one of them, and does the work alone where no other is to be had.
-        let workers: Vec<_> = (1..options.threads.clamp(1, THREADS))
-            .map_while(|_| thread::Builder::new().spawn_scoped(scope, check).ok())
-            .collect();
+        let workers: Vec<_> =
+            (1..options.threads.clamp(1, THREADS)).map_while(|_| worker::scoped(scope, check)).collect();
         let own = check();
-        let results =
-            workers.into_iter().map(|worker| worker.join().unwrap_or_else(|panic| resume_unwind(panic)));
+        let results = workers.into_iter().map(worker::join);
         // All threads are waited for; the first error in their order counts.
         results.fold(own, Result::and)
     })?;

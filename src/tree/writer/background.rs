@@ -13,7 +13,7 @@ use std::ops::Range;
 use std::os::fd::OwnedFd;
 use std::sync::mpsc::{self, Receiver, SyncSender};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::{self, JoinHandle};
+use std::thread::JoinHandle;
 
 use rustix::fs::Mode;
 use sha2::{Digest, Sha256};
@@ -21,7 +21,7 @@ use sha2::{Digest, Sha256};
 use super::file::{NewFile, create_in};
 use crate::tree::directory::split;
 use crate::tree::long_file::close;
-use crate::worker::has_second;
+use crate::worker::{self, has_second};
 
 /// Files that are handed over together.
 const FILES: usize = 16;
@@ -161,7 +161,7 @@ impl Threads {
                     let _ = ending.send(batch);
                 }
             };
-            thread::Builder::new().spawn(run).ok()
+            worker::start(run)
         };
         let threads = if jobs > 1 { jobs - 1 } else { usize::from(has_second()) };
         let handles: Vec<_> = (0..threads).map_while(spawn).collect();

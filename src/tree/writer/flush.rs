@@ -5,11 +5,11 @@
 
 use std::os::fd::OwnedFd;
 use std::sync::mpsc::{self, Receiver, SyncSender, TrySendError};
-use std::thread;
 
 use rustix::io::Errno;
 
 use super::staging_fs;
+use crate::worker;
 
 /// Files after which a flush is begun. It takes along what other programs have written, so there are not many.
 const FILES: u64 = 16_384;
@@ -69,7 +69,7 @@ impl Thread {
                 }
             }
         };
-        thread::Builder::new().spawn(run).ok().map(|_| Self { begin, failed })
+        worker::start(run).map(|_| Self { begin, failed })
     }
 }
 
