@@ -222,7 +222,7 @@ fn a_signal_leaves_nothing_and_a_kill_what_the_next_run_names() {
                 .spawn()
                 .unwrap();
             while work.names().len() < 2 && child.try_wait().unwrap().is_none() {
-                std::thread::yield_now();
+                std::thread::sleep(std::time::Duration::from_millis(1));
             }
             let status =
                 Command::new("sh").args(["-c", &format!("kill -s {signal} {}", child.id())]).status();

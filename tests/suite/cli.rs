@@ -292,7 +292,7 @@ fn a_signal_removes_what_was_written() {
             work.command(["decode", "snapshot.fsm", "-o", "dump"]).stderr(Stdio::piped()).spawn().unwrap();
         // The run is under way once its staging directory stands beside the target.
         while work.names().len() < 2 && child.try_wait().unwrap().is_none() {
-            std::thread::yield_now();
+            std::thread::sleep(std::time::Duration::from_millis(1));
         }
         let kill = Command::new("sh").args(["-c", &format!("kill -s {signal} {}", child.id())]).status();
         assert!(kill.unwrap().success());

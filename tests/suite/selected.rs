@@ -15,7 +15,13 @@ fn is_shared(path: &[u8]) -> bool {
     path.ends_with("KEYMAP.jsonl")
         || path.ends_with("_ttl.jsonl")
         || path.ends_with("/messages.jsonl")
-        || ["extra/s3/buckets.jsonl", "extra/sqs/queues.jsonl", "extra/fs/inodes.jsonl"].contains(&&*path)
+        || [
+            "extra/s3/buckets.jsonl",
+            "extra/s3/parts.jsonl",
+            "extra/sqs/queues.jsonl",
+            "extra/fs/inodes.jsonl",
+        ]
+        .contains(&&*path)
 }
 
 /// Fails unless a tree is a part of the whole one.

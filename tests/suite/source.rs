@@ -35,7 +35,7 @@ fn changed_by(change: impl FnOnce(&Work)) {
     };
     while !staged(&work) {
         assert!(child.try_wait().unwrap().is_none(), "the run ended before the change");
-        std::thread::yield_now();
+        std::thread::sleep(std::time::Duration::from_millis(1));
     }
     change(&work);
     let run = Run::of(&child.wait_with_output().unwrap());

@@ -168,7 +168,7 @@ fn a_staging_directory_that_cannot_be_removed_is_named() {
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let staged = || work.names().into_iter().find(|name| name.starts_with(".dump.partial-"));
     while staged().is_none() && child.try_wait().unwrap().is_none() {
-        std::thread::yield_now();
+        std::thread::sleep(std::time::Duration::from_millis(1));
     }
     std::thread::sleep(std::time::Duration::from_millis(100));
     fs::set_permissions(work.path(""), fs::Permissions::from_mode(0o500)).unwrap();
