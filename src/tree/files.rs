@@ -214,10 +214,10 @@ impl Tree {
         }
     }
 
-    /// Waits until all files that were handed to another thread are written.
+    /// Waits until all files that were handed to other threads are written. Later ones the thread that makes them hashes.
     pub(crate) fn settle(&mut self) -> Result<()> {
         match self {
-            Self::Disk(disk) => disk.settle(),
+            Self::Disk(disk) => disk.await_threads(),
             Self::Archive(_) | Self::Digests(_) | Self::Pick(_) => Ok(()),
         }
     }

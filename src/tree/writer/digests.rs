@@ -50,16 +50,16 @@ impl Disk {
         self.size.bytes = self.size.bytes.saturating_add(length);
     }
 
-    /// Waits until all files that were handed over are written.
-    pub(crate) fn settle(&mut self) -> Result<()> {
+    /// Waits until all short files that were handed over are written.
+    pub(super) fn settle(&mut self) -> Result<()> {
         while let Some(ended) = self.writer.end() {
             self.take_written(ended)?;
         }
         Ok(())
     }
 
-    /// Waits for all digests.
-    pub(super) fn await_threads(&mut self) -> Result<()> {
+    /// Waits until all files are written, and for all digests.
+    pub(in crate::tree) fn await_threads(&mut self) -> Result<()> {
         self.settle()?;
         self.hashing.close();
         while let Ok(hashed) = self.hashed.recv() {

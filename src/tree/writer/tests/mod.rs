@@ -433,6 +433,23 @@ fn progress_counts_files_and_bytes_as_they_are_written() {
 }
 
 #[test]
+fn settled_files_are_whole() {
+    let parent = tempfile::tempdir().unwrap();
+    let mut tree = crate::tree::Tree::disk(&parent.path().join("out"), &TreeOptions::default()).unwrap();
+    let piece = vec![7; 1 << 20];
+    for name in ["a", "b", "c", "d"] {
+        let mut file = tree.file(name.as_bytes()).unwrap();
+        (0..4).for_each(|_| file.write(&piece).unwrap());
+        file.finish(&mut tree).unwrap();
+        tree.write(format!("small-{name}").as_bytes(), b"body").unwrap();
+        tree.settle().unwrap();
+        let length = |name: &str| fs::metadata(tree.scratch().directory().join(name)).unwrap().len();
+        assert_eq!((length(name), length(&format!("small-{name}"))), (4 << 20, 4));
+    }
+    tree.discard().unwrap();
+}
+
+#[test]
 fn a_directory_whose_path_no_line_holds_is_refused() {
     let parent = tempfile::tempdir().unwrap();
     let mut tree = Disk::create(&parent.path().join("out"), &TreeOptions::default()).unwrap();
