@@ -1,16 +1,16 @@
 //! The parts of objects in `extra/s3/parts.jsonl`: each line is of another object, and its parts make up a body
 //! (`tree/extra.md#parts-of-objects`).
 
-use std::io::{self, BufReader};
+use std::io;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Deserialize;
 
-use super::check::{ENDLESS, Read};
+use super::check::Read;
+use super::parts::records;
 use super::{FindingKind, Result, Shared};
 use crate::limits;
-use crate::tree::lines::{Line, Lines};
 use crate::tree::segment;
 
 /// The file's path.
@@ -35,34 +35,19 @@ pub(super) fn read(
     file: &mut dyn io::Read,
     length_of: &mut dyn FnMut(&[u8]) -> Option<u64>,
 ) -> Result<io::Result<Read>> {
-    let mut lines = Lines::new(BufReader::with_capacity(1 << 16, file), limits::RECORD_LINE);
     let mut last = None;
-    for number in 1_u64.. {
-        shared.check_interrupt()?;
+    records(shared, file, PATH, |number, line| {
         let add = |kind, detail: &str| shared.add(kind, PATH, number, detail);
-        let line = match lines.next() {
-            Ok(Some(Line::Text(line))) => line,
-            Ok(Some(Line::TooLong)) => {
-                add(FindingKind::BadLine, "line too long");
-                continue;
-            }
-            Ok(Some(Line::Endless)) => {
-                add(FindingKind::BadLine, ENDLESS);
-                return Ok(Ok(Read::Partly));
-            }
-            Ok(None) => break,
-            Err(error) => return Ok(Err(error)),
-        };
         let Record { bucket, key, parts } = match serde_json::from_slice(line) {
             Ok(record) => record,
             Err(error) => {
                 add(FindingKind::BadLine, &error.to_string());
-                continue;
+                return Ok(());
             }
         };
         let Ok(key) = URL_SAFE_NO_PAD.decode(key) else {
             add(FindingKind::BadLine, "key is not base64url without padding");
-            continue;
+            return Ok(());
         };
         if parts.is_empty() || parts.len() > limits::S3_PARTS {
             add(FindingKind::BadLine, &format!("{} parts", parts.len()));
@@ -83,6 +68,6 @@ pub(super) fn read(
             add(FindingKind::UnsortedLines, "");
         }
         last = name;
-    }
-    Ok(Ok(Read::Whole))
+        Ok(())
+    })
 }

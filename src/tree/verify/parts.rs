@@ -31,6 +31,30 @@ fn push_record(shared: &Shared, part: &Part<'_>, value: &[u8]) -> Result<()> {
     Ok(lock(&shared.parts).push(&key, value)?)
 }
 
+/// Lends the lines of a list with their numbers; what is none is a finding, and nothing follows one without an end.
+pub(super) fn records(
+    shared: &Shared,
+    file: &mut dyn io::Read,
+    path: &[u8],
+    mut each: impl FnMut(u64, &[u8]) -> Result<()>,
+) -> Result<io::Result<Read>> {
+    let mut lines = Lines::new(BufReader::with_capacity(1 << 16, file), limits::RECORD_LINE);
+    for number in 1_u64.. {
+        shared.check_interrupt()?;
+        match lines.next() {
+            Ok(Some(Line::Text(line))) => each(number, line)?,
+            Ok(Some(Line::TooLong)) => shared.add(FindingKind::BadLine, path, number, "line too long"),
+            Ok(Some(Line::Endless)) => {
+                shared.add(FindingKind::BadLine, path, number, ENDLESS);
+                return Ok(Ok(Read::Partly));
+            }
+            Ok(None) => break,
+            Err(error) => return Ok(Err(error)),
+        }
+    }
+    Ok(Ok(Read::Whole))
+}
+
 /// Reads a part and checks its lines.
 pub(super) fn read(
     shared: &Shared,
@@ -39,7 +63,6 @@ pub(super) fn read(
     is_there: IsThere<'_>,
 ) -> Result<io::Result<Read>> {
     let Some(part) = part::of(path) else { return Ok(Ok(Read::Partly)) };
-    let mut lines = Lines::new(BufReader::with_capacity(1 << 16, file), limits::RECORD_LINE);
     // Most dumps have no files of a type: then no line asks for its own.
     let may_have_file = match part.of {
         Of::Redis(..) => is_there(part.front.strip_suffix(b"-").unwrap_or(part.front))?,
@@ -47,27 +70,13 @@ pub(super) fn read(
     };
     let mut first: Option<Vec<u8>> = None;
     let mut last = Vec::new();
-    for number in 1_u64.. {
-        shared.check_interrupt()?;
+    let read = records(shared, file, path, |number, line| {
         let add = |kind, detail: &str| shared.add(kind, path, number, detail);
-        let line = match lines.next() {
-            Ok(Some(Line::Text(line))) => line,
-            Ok(Some(Line::TooLong)) => {
-                add(FindingKind::BadLine, "line too long");
-                continue;
-            }
-            Ok(Some(Line::Endless)) => {
-                add(FindingKind::BadLine, ENDLESS);
-                return Ok(Ok(Read::Partly));
-            }
-            Ok(None) => break,
-            Err(error) => return Ok(Err(error)),
-        };
         let record = match serde_json::from_slice::<Record<'_>>(line) {
             Ok(record) => record,
             Err(error) => {
                 add(FindingKind::BadLine, &error.to_string());
-                continue;
+                return Ok(());
             }
         };
         let key = &*record.key.0;
@@ -86,6 +95,10 @@ pub(super) fn read(
         first.get_or_insert_with(|| key.to_vec());
         last.clear();
         last.extend_from_slice(key);
+        Ok(())
+    })?;
+    if !matches!(read, Ok(Read::Whole)) {
+        return Ok(read);
     }
     match first {
         Some(first) => {
