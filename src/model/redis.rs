@@ -23,6 +23,14 @@ pub struct Key<'a> {
     pub shares_name: bool,
 }
 
+impl<'a> Key<'a> {
+    /// Returns a key as a dump tells of it: without a commit time.
+    #[must_use]
+    pub fn of_dump(key: &'a [u8], value: Value<'a>, expiry_ms: Option<UnixMs>) -> Self {
+        Self { key, value, expiry_ms, commit_ts: Hlc::ZERO, shares_name: false }
+    }
+}
+
 /// What a key is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Value<'a> {

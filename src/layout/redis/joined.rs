@@ -93,8 +93,7 @@ impl Joined {
         }
         let key = segment::decode(text.as_bytes()).map_err(|error| unsound(sidecar, error.to_string()))?;
         let value = if sidecar == HLL_TTL { Value::Hll(b"") } else { Value::String(b"") };
-        let key =
-            Key { key: &key, value, expiry_ms: Some(expire_at_ms), commit_ts: Hlc::ZERO, shares_name: false };
+        let key = Key::of_dump(&key, value, Some(expire_at_ms));
         self.sidecars.record_whole(&key, &Segment { text, fallback: false })
     }
 
@@ -138,13 +137,7 @@ impl Known {
             return sidecars.record_collection(collection, &original, &segment);
         }
         let value = if number == 0 { Value::Hll(b"") } else { Value::String(b"") };
-        let key = Key {
-            key: &original,
-            value,
-            expiry_ms: self.expiry_ms,
-            commit_ts: Hlc::ZERO,
-            shares_name: false,
-        };
+        let key = Key::of_dump(&original, value, self.expiry_ms);
         sidecars.record_whole(&key, &segment)
     }
 }

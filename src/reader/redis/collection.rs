@@ -21,7 +21,7 @@ use crate::keyspace::redis::StreamId;
 use crate::model::redis::{Collection, DATABASE, Element, Key, Value};
 use crate::model::{Answer, Object, Piece};
 use crate::sink::Wants;
-use crate::time::{Hlc, UnixMs};
+use crate::time::UnixMs;
 
 /// Files up to this size, bytes, are held in memory.
 const SHORT: u64 = 1 << 20;
@@ -75,7 +75,7 @@ pub(super) fn read_text(
     let Head { elements, bytes: of_elements, expiry_ms, last } = head;
     let value =
         Value::Collection { collection: kind, elements: Some(elements), bytes: Some(of_elements), last };
-    let object = Object::Redis(&Key { key, value, expiry_ms, commit_ts: Hlc::ZERO, shares_name: false });
+    let object = Object::Redis(&Key::of_dump(key, value, expiry_ms));
     let mut answer = reader.sink.object(reader.report, object)?;
     if answer == Answer::Open && reader.sink.wants() != Wants::Heads {
         let input = open(reader)?;

@@ -9,7 +9,7 @@ use crate::keyspace::Namespace;
 use crate::model::Object;
 use crate::model::redis::{Collection, DATABASE, Key, Value};
 use crate::sort::Table;
-use crate::time::{Hlc, UnixMs};
+use crate::time::UnixMs;
 use crate::tree::part::{Of, REDIS};
 
 /// Passes the keys of all lines on, type by type; returns how many were taken. `own` has the keys that have files, behind the
@@ -47,16 +47,7 @@ pub(super) fn read(reader: &mut Reader<'_, '_>, own: &mut Table) -> Result<u64> 
                     let is_hll = *kind == Kind::Hll;
                     let value = if is_hll { Value::Hll(&bytes) } else { Value::String(&bytes) };
                     let expiry_ms = record.expire_at_ms.filter(|expiry| *expiry != UnixMs(0));
-                    reader.put(
-                        Object::Redis(&Key {
-                            key,
-                            value,
-                            expiry_ms,
-                            commit_ts: Hlc::ZERO,
-                            shares_name: false,
-                        }),
-                        file,
-                    )?
+                    reader.put(Object::Redis(&Key::of_dump(key, value, expiry_ms)), file)?
                 }
             };
             count += u64::from(is_taken);

@@ -14,7 +14,7 @@ use crate::model::Object;
 use crate::model::redis::{Collection, DATABASE, Key, Value};
 use crate::service::Scope;
 use crate::sort::Sorter;
-use crate::time::{Hlc, UnixMs};
+use crate::time::UnixMs;
 use crate::tree::part;
 
 const SERVICE: &[u8] = b"redis/";
@@ -130,16 +130,7 @@ impl Files {
                         Kind::Hll => (Value::Hll(&bytes), hll),
                         _ => (Value::String(&bytes), string),
                     };
-                    reader.put(
-                        Object::Redis(&Key {
-                            key,
-                            value,
-                            expiry_ms,
-                            commit_ts: Hlc::ZERO,
-                            shares_name: false,
-                        }),
-                        &file,
-                    )?
+                    reader.put(Object::Redis(&Key::of_dump(key, value, expiry_ms)), &file)?
                 }
             };
             count += u64::from(is_taken);
