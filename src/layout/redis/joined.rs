@@ -58,7 +58,7 @@ struct Known {
 impl Joined {
     /// Returns sidecars without lines, of a dump whose manifest has this `last_commit_ts`.
     pub(crate) fn new(scratch: &Scratch, last_commit_ts: Hlc) -> Self {
-        Self { sidecars: Sidecars::new(scratch, last_commit_ts.0), names: Sorter::new(scratch, MEMORY) }
+        Self { sidecars: Sidecars::new(scratch, last_commit_ts), names: Sorter::new(scratch, MEMORY) }
     }
 
     /// Whether a file is a sidecar.

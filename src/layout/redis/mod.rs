@@ -65,7 +65,7 @@ impl Layout {
         Self {
             path: Vec::new(),
             buffer: FileBuffer::default(),
-            sidecars: Sidecars::new(scratch, options.last_commit_ts.0),
+            sidecars: Sidecars::new(scratch, options.last_commit_ts),
             lines: Lines::new(scratch),
             collection: None,
         }

@@ -7,7 +7,7 @@ use super::super::write_lines;
 use crate::bug::Bug;
 use crate::error::Result;
 use crate::model::redis::{Collection, Key, Value};
-use crate::time::UnixMs;
+use crate::time::{Hlc, UnixMs};
 use crate::tree::segment::Segment;
 use crate::tree::{Scratch, Sorter, Tree, json, keymap};
 
@@ -39,13 +39,13 @@ pub(super) struct Sidecars {
 impl Sidecars {
     /// Returns empty sidecars. `stamp` is the HLC timestamp that an encoder gives every row: the manifest's
     /// `last_commit_ts`.
-    pub(super) fn new(scratch: &Scratch, stamp: u64) -> Self {
+    pub(super) fn new(scratch: &Scratch, stamp: Hlc) -> Self {
         let sorter = || Sorter::new(scratch, MEMORY);
         Self {
             strings: sorter(),
             hlls: sorter(),
             keymap: sorter(),
-            suffix: (!stamp).to_be_bytes(),
+            suffix: stamp.suffix(),
             key: Vec::new(),
             line: Vec::new(),
         }
@@ -143,7 +143,7 @@ mod tests {
         let parent = tempfile::tempdir().unwrap();
         let mut tree = Tree::create(&parent.path().join("out"), &TreeOptions::default()).unwrap();
         for (key, value) in [(&b""[..], &[1, 0][..]), (b"\x01key", b"\x01"), (b"\x01key", b"\x01\x08name")] {
-            let mut sidecars = Sidecars::new(&Scratch::default(), 0);
+            let mut sidecars = Sidecars::new(&Scratch::default(), Hlc::ZERO);
             sidecars.keymap.push(key, value).unwrap();
             let written = write_keymap(&mut tree, &mut sidecars.keymap);
             assert!(matches!(written, Err(Error::Internal(bug)) if bug.place().is_some()), "{key:?}");
